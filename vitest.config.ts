@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+
+// Two rooms: `core` needs no service and takes seconds; `stack` runs on real PostgreSQL and a real
+// Temporal server, which the global set-up starts once for all files.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'core',
+          include: ['test/domain/**/*.test.ts', 'test/project/**/*.test.ts', 'test/scenarios/core.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'stack',
+          include: [
+            'test/db/**/*.test.ts',
+            'test/api/**/*.test.ts',
+            'test/workflows/**/*.test.ts',
+            'test/faults/**/*.test.ts',
+            'test/start/**/*.test.ts',
+            'test/scenarios/stack.test.ts',
+          ],
+          globalSetup: ['test/support/services.ts'],
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+    reporters: ['default', './test/support/closing-line.ts'],
+  },
+});
