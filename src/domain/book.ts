@@ -1,0 +1,167 @@
+import { burnDown, type Debit, type Grant, type GrantKind, isUsable } from './burndown.ts';
+import type { Instant } from './calendar.ts';
+import type { Charge, ChargeKind, Outcome } from './charges.ts';
+import type { Effect } from './subscription.ts';
+
+export type EntryKind =
+  | 'grant'
+  | 'debit'
+  | 'hold'
+  | 'capture'
+  | 'release'
+  | 'expiry'
+  | 'forfeiture'
+  | 'reversal'
+  | 'revocation';
+
+export interface Entry {
+  seq: number;
+  kind: EntryKind;
+  /** Change of what is available. */
+  credits: number;
+  grantId: string;
+  grantKind: GrantKind;
+  /** Running sum of `credits` in `seq` order. */
+  balanceAfter: number;
+  effectiveAt: Instant;
+}
+
+export interface ChargeRecord {
+  id: string;
+  kind: ChargeKind;
+  at: Instant;
+  status: Outcome | 'given_up';
+  amountMinor: number;
+  refundedMinor: number;
+  currency: string;
+}
+
+/**
+ * The ledger as a value: what the SQL functions do, without a database. The simulator, the forecast and the
+ * property tests book on it; a test holds the SQL equal to it.
+ */
+export interface Book {
+  entries: Entry[];
+  /** Every grant ever made, by id. */
+  grants: Map<string, Grant>;
+  charges: Map<string, ChargeRecord>;
+  notes: Extract<Effect, { type: 'note' }>[];
+}
+
+export const emptyBook = (): Book => ({ entries: [], grants: new Map(), charges: new Map(), notes: [] });
+
+/** A book that begins with grants made before: where a forecast starts from. */
+export function bookOf(grants: readonly Grant[]): Book {
+  return { ...emptyBook(), grants: new Map(grants.map((grant) => [grant.id, { ...grant }])) };
+}
+
+/** The grants that still hold credits, as the ledger's answer brings them to the workflow. */
+export function openGrants(book: Book): Grant[] {
+  return [...book.grants.values()].filter((grant) => grant.remaining > 0 || grant.held > 0);
+}
+
+function enter(book: Book, kind: EntryKind, credits: number, grant: Grant, effectiveAt: Instant): void {
+  if (credits === 0) return;
+  const last = book.entries.at(-1);
+  grant.remaining += kind === 'grant' ? 0 : credits;
+  const seq = (last?.seq ?? 0) + 1;
+  const balanceAfter = (last?.balanceAfter ?? 0) + credits;
+  book.entries.push({
+    seq,
+    kind,
+    credits,
+    grantId: grant.id,
+    grantKind: grant.kind,
+    balanceAfter,
+    effectiveAt,
+  });
+}
+
+/** Books effects in order. The caller's book is changed. */
+export function book(target: Book, effects: readonly Effect[]): void {
+  for (const effect of effects) bookOne(target, effect);
+}
+
+function bookOne(target: Book, effect: Effect): void {
+  switch (effect.type) {
+    case 'grant':
+      return bookGrant(target, effect);
+    case 'expire': {
+      const grant = target.grants.get(effect.grantId);
+      if (grant) enter(target, 'expiry', -grant.remaining, grant, effect.at);
+      return;
+    }
+    case 'forfeit':
+      // A grant whose own term ended first expired, whenever that is booked.
+      for (const grant of target.grants.values())
+        if (grant.expiresAt <= effect.at) enter(target, 'expiry', -grant.remaining, grant, grant.expiresAt);
+        else enter(target, 'forfeiture', -grant.remaining, grant, effect.at);
+      return;
+    case 'revoke': {
+      const grant = target.grants.get(effect.grantId);
+      if (grant?.kind === 'adjustment') enter(target, 'revocation', -grant.remaining, grant, effect.at);
+      return;
+    }
+    case 'settle_charge': {
+      const charge = target.charges.get(effect.chargeId);
+      if (charge) charge.status = effect.status;
+      return;
+    }
+    case 'refund': {
+      const charge = target.charges.get(effect.chargeId);
+      if (charge) charge.refundedMinor = charge.amountMinor;
+      return;
+    }
+    case 'note':
+      target.notes.push(effect);
+      return;
+    case 'discard':
+      target.charges.clear();
+      return;
+    default:
+      effect satisfies never;
+  }
+}
+
+function bookGrant(target: Book, effect: Extract<Effect, { type: 'grant' }>): void {
+  // I4: one grant for one cause, for ever.
+  if (target.grants.has(effect.id)) return;
+  const { id, kind, credits, effectiveAt, expiresAt } = effect;
+  const made = (target.entries.at(-1)?.seq ?? 0) + 1;
+  const grant: Grant = {
+    id,
+    kind,
+    amount: credits,
+    remaining: credits,
+    held: 0,
+    effectiveAt,
+    expiresAt,
+    made,
+  };
+  target.grants.set(id, grant);
+  enter(target, 'grant', credits, grant, effectiveAt);
+}
+
+/** Records what billing answered to a charge; a retried renewal stays one charge. */
+export function bookCharge(target: Book, charge: Charge, status: Outcome): void {
+  const { id, kind, at, amountMinor, currency } = charge;
+  target.charges.set(id, { id, kind, at, status, amountMinor, refundedMinor: 0, currency });
+}
+
+/** Spends at an instant, all or nothing; null and no change when it does not suffice. */
+export function spend(target: Book, credits: number, at: Instant): Debit[] | null {
+  const debits = burnDown(openGrants(target), credits, at);
+  for (const debit of debits ?? [])
+    enter(target, 'debit', -debit.credits, target.grants.get(debit.grant_id)!, at);
+  return debits;
+}
+
+/** What can be spent at an instant, in all and by kind. */
+export function balance(
+  target: Book,
+  at: Instant,
+): { available: number; by_kind: Record<GrantKind, number> } {
+  const by_kind = { allowance: 0, pack: 0, adjustment: 0 };
+  for (const grant of target.grants.values()) if (isUsable(grant, at)) by_kind[grant.kind] += grant.remaining;
+  return { available: by_kind.allowance + by_kind.pack + by_kind.adjustment, by_kind };
+}

@@ -1,0 +1,54 @@
+import type { Instant } from './calendar.ts';
+
+export type GrantKind = 'allowance' | 'pack' | 'adjustment';
+
+/** A grant as far as spending sees it. `made` orders grants by their making; credits are whole. */
+export interface Grant {
+  id: string;
+  kind: GrantKind;
+  amount: number;
+  /** What is neither spent, held nor taken. */
+  remaining: number;
+  held: number;
+  effectiveAt: Instant;
+  expiresAt: Instant;
+  made: number;
+}
+
+export interface Debit {
+  grant_id: string;
+  kind: GrantKind;
+  credits: number;
+}
+
+/** R-12: usable from effectiveAt, no longer at expiresAt. */
+export function isUsable(grant: Pick<Grant, 'effectiveAt' | 'expiresAt'>, at: Instant): boolean {
+  return grant.effectiveAt <= at && at < grant.expiresAt;
+}
+
+/** R-60: the allowance first, then packs and adjustments together; within a group the first to die. */
+const group = (grant: Grant): number => (grant.kind === 'allowance' ? 0 : 1);
+
+export function burnOrder(a: Grant, b: Grant): number {
+  return group(a) - group(b) || a.expiresAt - b.expiresAt || a.effectiveAt - b.effectiveAt || a.made - b.made;
+}
+
+/** What can be spent at an instant. */
+export function available(grants: readonly Grant[], at: Instant): number {
+  return grants.reduce((sum, grant) => sum + (isUsable(grant, at) ? grant.remaining : 0), 0);
+}
+
+/**
+ * R-60, R-61, I6: takes `credits` from the usable grants in burn order, as one debit a grant.
+ * null when they do not suffice: all or nothing. The SQL of `spend` is held equal to this by a test.
+ */
+export function burnDown(grants: readonly Grant[], credits: number, at: Instant): Debit[] | null {
+  let needed = credits;
+  const debits: Debit[] = [];
+  for (const grant of grants.filter((open) => isUsable(open, at)).sort(burnOrder)) {
+    const taken = Math.min(needed, grant.remaining);
+    if (taken > 0) debits.push({ grant_id: grant.id, kind: grant.kind, credits: taken });
+    needed -= taken;
+  }
+  return needed === 0 ? debits : null;
+}

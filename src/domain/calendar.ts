@@ -1,0 +1,60 @@
+import { Temporal } from 'temporal-polyfill/implementation';
+
+/** Whole milliseconds since 1970-01-01T00:00Z (R-15). */
+export type Instant = number;
+
+export type Interval = 'month' | 'year';
+
+/** Boundaries from one renewal to the next: a monthly plan pays at each, a yearly one at every twelfth. */
+export const RENEWAL_EVERY: Record<Interval, number> = { month: 1, year: 12 };
+
+const zoned = (at: Instant, timeZone: string) =>
+  Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
+
+/**
+ * Boundary k: the anchor plus k months at the same wall-clock time in the zone, the day clamped to the
+ * month's last. R-10: counted from the anchor, never from boundary k−1, or 31 → 28 → 28 drifts.
+ */
+export function boundary(anchor: Instant, timeZone: string, k: number): Instant {
+  return zoned(anchor, timeZone).add({ months: k }).epochMilliseconds;
+}
+
+/** R-11: n calendar days later at the same wall-clock time in the zone (in UTC: n × 24 h). */
+export function addDays(at: Instant, timeZone: string, days: number): Instant {
+  return zoned(at, timeZone).add({ days }).epochMilliseconds;
+}
+
+/** The newest boundary at or before `at`: the k of the cycle in which it lies. `at` is not before the anchor. */
+export function cycleAt(anchor: Instant, timeZone: string, at: Instant): number {
+  const from = zoned(anchor, timeZone);
+  const to = zoned(at, timeZone);
+  let k = (to.year - from.year) * 12 + to.month - from.month;
+  while (boundary(anchor, timeZone, k) > at) k -= 1;
+  while (boundary(anchor, timeZone, k + 1) <= at) k += 1;
+  return k;
+}
+
+/** The renewal boundary after cycle k. */
+export function renewalAfter(k: number, interval: Interval): number {
+  const every = RENEWAL_EVERY[interval];
+  return (Math.floor(k / every) + 1) * every;
+}
+
+/** The renewal boundary that opened the paid term in which cycle k lies. */
+export function renewalOf(k: number, interval: Interval): number {
+  return k - (k % RENEWAL_EVERY[interval]);
+}
+
+/** True for an IANA zone name this runtime knows (`Europe/Berlin`, `UTC`); offsets such as `+02:00` are not zones. */
+export function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z][A-Za-z0-9_+\-/]*$/.test(name)) return false;
+  try {
+    zoned(0, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** RFC 3339 in UTC with milliseconds, as every answer prints an instant. */
+export const iso = (at: Instant): string => new Date(at).toISOString();

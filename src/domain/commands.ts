@@ -1,0 +1,213 @@
+import { cycleAt, type Instant, type Interval, renewalOf } from './calendar.ts';
+import { type Catalog, findPack, findPlan, type PlanId } from './catalog.ts';
+import { nextAttempt, purchaseCharge, settled, startCharge, upgradeCharge } from './charges.ts';
+import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
+import { invalid, Refusal } from './errors.ts';
+import {
+  allowanceOf,
+  type Decision,
+  type Draft,
+  draft,
+  end,
+  grant,
+  grantAllowance,
+  nextRenewalAt,
+  type State,
+} from './subscription.ts';
+
+/** What a caller, an operator or billing asks of a subscription. Ids of what will be made come with it. */
+export type Command =
+  | {
+      type: 'buy_packs';
+      purchaseId: string;
+      packs: number;
+      interval: Interval | null;
+      paymentMethod: string | null;
+    }
+  | { type: 'set_add_on'; packs: number }
+  | { type: 'change_plan'; chargeId: string; plan: PlanId; interval: Interval }
+  | { type: 'cancel'; at: 'renewal' | 'now' }
+  | { type: 'resume' }
+  | { type: 'set_payment_method'; paymentMethod: string }
+  | { type: 'issue_grant'; grantId: string; credits: number; expiresAt: Instant; reason: string }
+  | { type: 'revoke_grant'; grantId: string; reason: string }
+  | { type: 'set_allowance'; credits: number }
+  | { type: 'payment_settled'; chargeId: string; outcome: 'paid' | 'declined'; at: Instant };
+
+export interface Start {
+  id: string;
+  customerId: string;
+  plan: PlanId;
+  interval: Interval;
+  timeZone: string;
+  paymentMethod: string;
+  /** Enterprise only: credits a cycle. */
+  allowance: number | null;
+  /** R-44: moved in from elsewhere with its anchor in the past. */
+  anchorAt: Instant | null;
+  testClock: boolean;
+}
+
+/** The start of a subscription: charged at once, or moved in (R-44), or paid by contract (R-36). */
+export function begin(start: Start, at: Instant, catalog: Catalog): Decision {
+  const d = draft(fresh(start, at), at, catalog);
+  if (start.anchorAt !== null) moveIn(d, start.anchorAt, at);
+  else if (findPlan(catalog, start.plan, start.interval)?.price_minor === null) {
+    Object.assign(d.state, { status: 'active', anchorAt: at } satisfies Partial<State>);
+    grantAllowance(d, 0, at, allowanceOf(d.state, catalog), null);
+  } else d.charge = startCharge(d.state, catalog, at);
+  return d;
+}
+
+function fresh(start: Start, at: Instant): State {
+  return {
+    rulesVersion: 1,
+    id: start.id,
+    customerId: start.customerId,
+    plan: start.plan,
+    interval: start.interval,
+    timeZone: start.timeZone,
+    status: 'incomplete',
+    testClock: start.testClock,
+    now: at,
+    series: 0,
+    anchorAt: null,
+    cycle: 0,
+    paidRenewal: 0,
+    packs: 0,
+    allowance: start.allowance,
+    paymentMethod: start.paymentMethod,
+    scheduled: null,
+    unpaid: null,
+    waiting: [],
+    grants: [],
+    endedAt: null,
+  };
+}
+
+/** R-44: the term since the last renewal counts as paid; nothing is charged or granted before the next boundary. */
+function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
+  const cycle = cycleAt(anchorAt, d.state.timeZone, at);
+  const paidRenewal = renewalOf(cycle, d.state.interval);
+  Object.assign(d.state, { status: 'active', anchorAt, cycle, paidRenewal } satisfies Partial<State>);
+}
+
+/**
+ * What a command does at an instant. Throws a `Refusal` that changes nothing (I7), or answers the new state,
+ * what to book and, where money is needed, the charge to ask for. All that was due before is worked already (R-14).
+ */
+export function decide(state: State, command: Command, at: Instant, catalog: Catalog): Decision {
+  if (command.type === 'payment_settled') return settled(state, command, at, catalog);
+  // R-52: an ended subscription never comes back to life.
+  if (state.status === 'ended') throw NOT_ACTIVE();
+  const d = draft(state, at, catalog);
+  d.state.now = Math.max(d.state.now, at);
+  switch (command.type) {
+    case 'buy_packs':
+      buyPacks(d, command, at);
+      break;
+    case 'set_add_on':
+      setAddOn(d, command.packs);
+      break;
+    case 'change_plan':
+      changePlan(d, command, at);
+      break;
+    case 'cancel':
+      cancel(d, command.at, at);
+      break;
+    case 'resume':
+      resume(d);
+      break;
+    case 'set_payment_method':
+      setPaymentMethod(d, command.paymentMethod, at);
+      break;
+    case 'issue_grant':
+      issueGrant(d, command, at);
+      break;
+    case 'revoke_grant':
+      d.effects.push({ type: 'revoke', grantId: command.grantId, at, reason: command.reason });
+      d.state.grants = d.state.grants.filter(({ id }) => id !== command.grantId);
+      break;
+    case 'set_allowance':
+      setAllowance(d, command.credits);
+      break;
+    default:
+      command satisfies never;
+  }
+  return d;
+}
+
+type Of<T extends Command['type']> = Extract<Command, { type: T }>;
+
+function buyPacks(d: Draft, command: Of<'buy_packs'>, at: Instant): void {
+  const refusal = buyingRefusal(d.state, command.interval ?? d.state.interval);
+  if (refusal) throw refusal;
+  if (!findPack(d.catalog, d.state.interval))
+    throw new Refusal(
+      'pack_not_offered',
+      `The catalogue has no pack for plans paid by the ${d.state.interval}.`,
+    );
+  const { purchaseId, packs } = command;
+  const paymentMethod = command.paymentMethod ?? d.state.paymentMethod;
+  d.charge = purchaseCharge(d.state, d.catalog, at, { purchaseId, packs, paymentMethod });
+}
+
+/** R-33: lowered or removed until the renewal; what was delivered stays. */
+function setAddOn(d: Draft, packs: number): void {
+  const refusal = inactiveRefusal(d.state);
+  if (refusal) throw refusal;
+  if (packs > d.state.packs)
+    throw invalid({
+      pointer: '/packs',
+      detail: `must be at most ${d.state.packs}: more packs are bought at /v1/subscriptions/${d.state.id}/purchases`,
+    });
+  d.state.packs = packs;
+}
+
+function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
+  const { plan, interval } = command;
+  const refusal = changingRefusal(d.state, plan, interval);
+  if (refusal) throw refusal;
+  if (!findPlan(d.catalog, plan, interval))
+    throw new Refusal('plan_not_eligible', `The catalogue has no ${plan} plan paid by the ${interval}.`);
+  if (isUpgrade(d.state, d.catalog, plan, interval))
+    d.charge = upgradeCharge(d.state, d.catalog, at, command);
+  // R-54: a later scheduled change replaces an earlier one (R-51).
+  else d.state.scheduled = { kind: 'plan', at: nextRenewalAt(d.state)!, plan, interval };
+}
+
+/** R-51, R-45: while the renewal is unpaid, or the first payment pending, a cancel of either kind ends at once. */
+function cancel(d: Draft, when: 'renewal' | 'now', at: Instant): void {
+  if (when === 'now' || d.state.status !== 'active') return end(d, at, 'R-51');
+  d.state.scheduled = { kind: 'cancel', at: nextRenewalAt(d.state)! };
+}
+
+function resume(d: Draft): void {
+  if (d.state.scheduled === null) return;
+  const refusal = inactiveRefusal(d.state);
+  if (refusal) throw refusal;
+  d.state.scheduled = null;
+}
+
+/** R-45: kept either way; an open charge is tried at once, outside the schedule of retries. */
+function setPaymentMethod(d: Draft, paymentMethod: string, at: Instant): void {
+  d.state.paymentMethod = paymentMethod;
+  const { unpaid } = d.state;
+  if (d.state.status === 'past_due' && unpaid && !unpaid.pending)
+    d.charge = nextAttempt(d.state, unpaid.charge, at);
+}
+
+function issueGrant(d: Draft, command: Of<'issue_grant'>, at: Instant): void {
+  if (d.state.status === 'incomplete') throw NOT_ACTIVE();
+  const { grantId: id, credits, expiresAt, reason } = command;
+  if (expiresAt <= at)
+    throw invalid({ pointer: '/expires_at', detail: 'must lie after the subscription’s now' });
+  grant(d, { id, kind: 'adjustment', credits, effectiveAt: at, expiresAt, chargeId: null }, reason);
+}
+
+/** R-36: counts from the next boundary. */
+function setAllowance(d: Draft, credits: number): void {
+  if (d.state.plan !== 'enterprise')
+    throw new Refusal('plan_not_eligible', 'Only enterprise has an allowance of its own.');
+  d.state.allowance = credits;
+}

@@ -1,0 +1,122 @@
+import { type Instant, RENEWAL_EVERY, renewalOf } from './calendar.ts';
+import { type Catalog, findPlan } from './catalog.ts';
+import { giveUpAt, nextAttempt, renewalCharge, type Unpaid } from './charges.ts';
+import {
+  allowanceOf,
+  boundaryOf,
+  type Decision,
+  type Draft,
+  draft,
+  end,
+  grantAllowance,
+  type State,
+} from './subscription.ts';
+
+export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up';
+
+/** The next instant at which something happens by itself, and what; null when nothing will. */
+export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
+  let next: { at: Instant; kind: DueKind } | null = null;
+  const consider = (at: Instant | null | undefined, kind: DueKind) => {
+    if (at !== null && at !== undefined && (next === null || at < next.at)) next = { at, kind };
+  };
+  for (const grant of state.grants) consider(grant.expiresAt, 'expiry');
+  for (const { charge } of state.waiting) consider(giveUpAt(charge), 'give_up');
+  if (state.unpaid) considerUnpaid(state.unpaid, consider);
+  if (state.status === 'active') {
+    const k = state.cycle + 1;
+    const at = boundaryOf(state, k);
+    if (state.scheduled?.kind === 'cancel' && state.scheduled.at === at) consider(at, 'end');
+    else consider(at, k % RENEWAL_EVERY[state.interval] === 0 ? 'renewal' : 'refresh');
+  }
+  return next;
+}
+
+function considerUnpaid(unpaid: Unpaid, consider: (at: Instant | undefined, kind: DueKind) => void): void {
+  if (unpaid.charge.kind === 'start') consider(giveUpAt(unpaid.charge), 'give_up');
+  else if (unpaid.pending) consider(unpaid.retryAt.at(-1), 'end');
+  else consider(unpaid.retryAt[unpaid.retries], 'retry');
+}
+
+/**
+ * R-14: works all that is due at one instant, in order: expiries, the end of the subscription, else the
+ * renewal charge or its retry, then grants. `booked` is the present: on a live clock it may be later (R-13).
+ */
+export function workAt(state: State, at: Instant, booked: Instant, catalog: Catalog): Decision {
+  const d = draft(state, booked, catalog);
+  d.state.now = Math.max(d.state.now, at);
+  expireDue(d, at);
+  giveUpDue(d, at);
+  if (d.state.unpaid) workUnpaid(d, d.state.unpaid, at);
+  else if (d.state.status === 'active') workBoundary(d, at);
+  return d;
+}
+
+function expireDue(d: Draft, at: Instant): void {
+  for (const grant of d.state.grants)
+    if (grant.expiresAt <= at) d.effects.push({ type: 'expire', grantId: grant.id, at: grant.expiresAt });
+  d.state.grants = d.state.grants.filter((grant) => grant.expiresAt > at);
+}
+
+function giveUpDue(d: Draft, at: Instant): void {
+  const { unpaid } = d.state;
+  if (unpaid?.charge.kind === 'start' && giveUpAt(unpaid.charge) <= at)
+    end(d, giveUpAt(unpaid.charge), 'R-43');
+  for (const { charge } of d.state.waiting)
+    if (giveUpAt(charge) <= at)
+      d.effects.push({
+        type: 'settle_charge',
+        chargeId: charge.id,
+        status: 'given_up',
+        at: giveUpAt(charge),
+      });
+  d.state.waiting = d.state.waiting.filter(({ charge }) => giveUpAt(charge) > at);
+}
+
+function workUnpaid(d: Draft, unpaid: Unpaid, at: Instant): void {
+  if (unpaid.charge.kind === 'start') return;
+  const last = unpaid.retryAt.at(-1) ?? at;
+  // R-42: still pending at the last retry's date. An end nobody scheduled is dated when it is booked (R-13).
+  if (unpaid.pending && last <= at) end(d, d.booked, 'R-42');
+  if (unpaid.pending || (unpaid.retryAt[unpaid.retries] ?? Number.POSITIVE_INFINITY) > at) return;
+  // R-13: retries missed while nothing ran count as one.
+  const retries = unpaid.retryAt.filter((retryAt) => retryAt <= d.booked).length;
+  d.state.unpaid = { ...unpaid, retries };
+  d.charge = nextAttempt(d.state, unpaid.charge, d.booked);
+}
+
+function workBoundary(d: Draft, at: Instant): void {
+  const k = d.state.cycle + 1;
+  const due = boundaryOf(d.state, k);
+  if (due === null || due > at) return;
+  if (d.state.scheduled?.kind === 'cancel' && d.state.scheduled.at <= due) return end(d, due, 'R-51');
+  d.state.cycle = k;
+  if (k % RENEWAL_EVERY[d.state.interval] === 0) workRenewal(d, k, due);
+  else if (renewalOf(k, d.state.interval) === d.state.paidRenewal)
+    grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
+}
+
+function workRenewal(d: Draft, k: number, due: Instant): void {
+  if (findPlan(d.catalog, d.state.plan, d.state.interval)?.price_minor === null) {
+    // R-36: enterprise is paid by contract.
+    d.state.paidRenewal = k;
+    return grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
+  }
+  const following = k + RENEWAL_EVERY[d.state.interval];
+  const followingAt = boundaryOf(d.state, following);
+  // R-13: found when the following renewal is due too: not charged, nothing granted, recorded.
+  if (followingAt !== null && followingAt <= d.booked) return skipRenewal(d, following, followingAt, due);
+  d.charge = renewalCharge(d.state, d.catalog, k, due);
+}
+
+function skipRenewal(d: Draft, following: number, followingAt: Instant, due: Instant): void {
+  d.state.cycle = following - 1;
+  if (d.state.scheduled) d.state.scheduled = { ...d.state.scheduled, at: followingAt };
+  d.effects.push({
+    type: 'note',
+    at: due,
+    kind: 'renewal_skipped',
+    rule: 'R-13',
+    detail: 'Found when the following renewal was already due: not charged, nothing granted.',
+  });
+}

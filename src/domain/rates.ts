@@ -1,0 +1,82 @@
+import type { Catalog } from './catalog.ts';
+import { invalid, Refusal } from './errors.ts';
+
+/** What a caller uses: `quantity` counts the feature's unit; `credits` only where the caller states the total. */
+export interface Item {
+  feature: string;
+  quantity: number;
+  credits?: number;
+}
+
+export interface Line {
+  feature: string;
+  quantity: number;
+  credits: number;
+}
+
+/** R-05: the most a line may count. */
+const MAX_QUANTITY = 1_000_000_000;
+
+/** R-06: channels whose use costs what the feature costs. */
+export const CHANNELS = ['hubspot', 'clay', 'zapier', 'make', 'n8n'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/**
+ * The quantity in thousandths of its unit, exact: a number is read by its decimal digits, never multiplied
+ * as a float. null when it is not positive, above the cap, or finer than the unit allows (R-05).
+ */
+function thousandths(quantity: number, unit: 'second' | 'item'): bigint | null {
+  if (!(quantity > 0 && quantity <= MAX_QUANTITY)) return null;
+  const digits = /^(\d+)(?:\.(\d{1,3}))?$/.exec(String(quantity));
+  if (!digits || (unit === 'item' && digits[2] !== undefined)) return null;
+  return BigInt(digits[1] + (digits[2] ?? '').padEnd(3, '0'));
+}
+
+function priceLine(catalog: Catalog, item: Item, pointer: string): Line {
+  const rate = catalog.rates.find(({ feature }) => feature === item.feature);
+  if (!rate)
+    throw new Refusal('unknown_feature', `The rate card has no feature "${item.feature}".`, {
+      feature: item.feature,
+      errors: [{ pointer: `${pointer}/feature`, detail: 'is not on the rate card' }],
+    });
+  const quantity = thousandths(item.quantity, rate.unit);
+  if (quantity === null)
+    throw invalid({
+      pointer: `${pointer}/quantity`,
+      detail:
+        rate.unit === 'item'
+          ? `must be a whole number of items from 1 to ${MAX_QUANTITY}`
+          : `must be seconds above 0, at most ${MAX_QUANTITY}, with at most 3 decimals`,
+    });
+  const line = { feature: item.feature, quantity: item.quantity };
+  if (rate.credits === null || rate.per === null) return { ...line, credits: statedCredits(item, pointer) };
+  if (item.credits !== undefined)
+    throw invalid({ pointer: `${pointer}/credits`, detail: `is set by the rate card for ${item.feature}` });
+  const per = BigInt(rate.per) * 1000n;
+  // R-05: rounded up per line, in integers.
+  return { ...line, credits: Number((quantity * BigInt(rate.credits) + per - 1n) / per) };
+}
+
+function statedCredits(item: Item, pointer: string): number {
+  if (item.credits === undefined)
+    throw new Refusal('credits_required', `${item.feature} changes per use: state the credits of the line.`, {
+      feature: item.feature,
+      errors: [{ pointer: `${pointer}/credits`, detail: 'is required for this feature' }],
+    });
+  if (!Number.isSafeInteger(item.credits) || item.credits < 1)
+    throw invalid({ pointer: `${pointer}/credits`, detail: 'must be a whole number from 1 to 2^53-1' });
+  return item.credits;
+}
+
+/**
+ * R-04, R-05: the lines of a request with their credits, and their sum.
+ * Refuses `unknown_feature`, `credits_required`, and 400 with a pointer to the wrong member.
+ */
+export function price(catalog: Catalog, items: readonly Item[]): { lines: Line[]; credits: number } {
+  const lines = items.map((item, i) => priceLine(catalog, item, `/items/${i}`));
+  const credits = lines.reduce((sum, line) => sum + BigInt(line.credits), 0n);
+  // R-63: integers only, up to 2^53-1.
+  if (credits > BigInt(Number.MAX_SAFE_INTEGER))
+    throw invalid({ pointer: '/items', detail: 'the sum of the lines passes 2^53-1 credits' });
+  return { lines, credits: Number(credits) };
+}

@@ -1,0 +1,192 @@
+import type { Grant, GrantKind } from './burndown.ts';
+import { addDays, boundary, type Instant, type Interval, renewalAfter } from './calendar.ts';
+import { type Catalog, findPlan, type PlanId } from './catalog.ts';
+import type { Charge, Unpaid, Waiting } from './charges.ts';
+
+export type Status = 'incomplete' | 'active' | 'past_due' | 'ended';
+
+export type ScheduledChange =
+  | { kind: 'cancel'; at: Instant }
+  | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval };
+
+/**
+ * All that the calendar needs to know of a subscription: small plain JSON, carried by the workflow and kept
+ * beside the ledger. Instants are whole milliseconds, credits and money whole numbers.
+ */
+export interface State {
+  rulesVersion: 1;
+  id: string;
+  customerId: string;
+  plan: PlanId;
+  interval: Interval;
+  timeZone: string;
+  status: Status;
+  testClock: boolean;
+  /** The newest instant that was worked; a test clock stands there. */
+  now: Instant;
+  /** Counts the anchors: 0 at the start, one more at each upgrade (R-53). */
+  series: number;
+  /** null until the first payment is settled (R-43). */
+  anchorAt: Instant | null;
+  /** The newest boundary that was worked. */
+  cycle: number;
+  /** The newest renewal boundary that was paid: only cycles of its term bring an allowance (R-20). */
+  paidRenewal: number;
+  /** The add-on: packs that renew with the plan (R-30). */
+  packs: number;
+  /** Credits a cycle where the plan names none: enterprise (R-36). */
+  allowance: number | null;
+  paymentMethod: string;
+  scheduled: ScheduledChange | null;
+  /** The start or renewal that is not paid yet. */
+  unpaid: Unpaid | null;
+  /** Purchases and upgrades whose payment is pending (R-42). */
+  waiting: Waiting[];
+  /** Grants that are not used up, expired or taken. */
+  grants: Grant[];
+  endedAt: Instant | null;
+}
+
+/** One change to be booked. All effects between two answers from billing are booked in one statement. */
+export type Effect =
+  | {
+      type: 'grant';
+      id: string;
+      kind: GrantKind;
+      credits: number;
+      effectiveAt: Instant;
+      expiresAt: Instant;
+      /** What it was granted for: the permanent unique key of I4. */
+      cause: string;
+      chargeId: string | null;
+      reason: string | null;
+    }
+  | { type: 'expire'; grantId: string; at: Instant }
+  | { type: 'forfeit'; at: Instant }
+  | { type: 'revoke'; grantId: string; at: Instant; reason: string }
+  | { type: 'settle_charge'; chargeId: string; status: 'paid' | 'declined' | 'given_up'; at: Instant }
+  | { type: 'refund'; chargeId: string; at: Instant }
+  | { type: 'note'; at: Instant; kind: 'renewal_skipped' | 'ended'; rule: string; detail: string }
+  /** R-43: a declined first payment starts nothing; its rows go. */
+  | { type: 'discard' };
+
+/** What was decided: the state as it will be and what to book. With a charge, billing is asked last and `answered` goes on. */
+export interface Decision {
+  state: State;
+  effects: Effect[];
+  charge: Charge | null;
+}
+
+/** A state being worked on: the copy is the worker's own. */
+export interface Draft extends Decision {
+  catalog: Catalog;
+  /** When this is booked: later than the instant being worked if it is worked late. */
+  booked: Instant;
+}
+
+export function draft(state: State, booked: Instant, catalog: Catalog): Draft {
+  const copy = { ...state, grants: [...state.grants], waiting: [...state.waiting] };
+  return { state: copy, effects: [], charge: null, catalog, booked };
+}
+
+export const isLive = (state: State): boolean => state.status === 'active' || state.status === 'past_due';
+
+/** The instant of boundary k in the current series; null before there is an anchor. */
+export function boundaryOf(state: State, k: number): Instant | null {
+  return state.anchorAt === null ? null : boundary(state.anchorAt, state.timeZone, k);
+}
+
+/** R-10: the next renewal boundary, for a subscription that has an anchor. */
+export function nextRenewalAt(state: State): Instant | null {
+  return boundaryOf(state, renewalAfter(state.cycle, state.interval));
+}
+
+/** Credits of one cycle under the plan in force: the plan's, or the operator's where the plan names none. */
+export function allowanceOf(
+  state: State,
+  catalog: Catalog,
+  plan = state.plan,
+  interval = state.interval,
+): number {
+  return findPlan(catalog, plan, interval)?.allowance ?? state.allowance ?? 0;
+}
+
+/** The random part of an id, from which the ids of what belongs to it are made. */
+export const stem = (id: string): string => id.slice(id.indexOf('_') + 1);
+
+/** R-20, R-21: the allowance of cycle k, from its boundary on, whenever it is booked. */
+export function grantAllowance(
+  d: Draft,
+  k: number,
+  at: Instant,
+  credits: number,
+  chargeId: string | null,
+): void {
+  if (credits === 0) return;
+  const term = d.catalog.policies.allowanceTerm;
+  const expiresAt =
+    term === 'until_next_refresh' ? boundaryOf(d.state, k + 1)! : addDays(at, d.state.timeZone, term.days);
+  const key = `a${d.state.series}_${k}`;
+  grant(d, {
+    id: `grt_${stem(d.state.id)}_${key}`,
+    kind: 'allowance',
+    credits,
+    effectiveAt: at,
+    expiresAt,
+    chargeId,
+  });
+}
+
+/** R-31: packs live until 90 days after the next renewal; the date is fixed now. */
+export function packExpiry(state: State, catalog: Catalog, cycle: number): Instant {
+  const renewal = boundaryOf(state, renewalAfter(cycle, state.interval))!;
+  return addDays(renewal, state.timeZone, catalog.policies.packTermDays);
+}
+
+export function grant(
+  d: Draft,
+  made: {
+    id: string;
+    kind: GrantKind;
+    credits: number;
+    effectiveAt: Instant;
+    expiresAt: Instant;
+    chargeId: string | null;
+  },
+  reason: string | null = null,
+): void {
+  d.effects.push({ type: 'grant', ...made, cause: stem(made.id), reason });
+  const { id, kind, credits, effectiveAt, expiresAt } = made;
+  // The ledger's answer brings the true remainder and order; until then this is what the calendar needs.
+  const order = Number.MAX_SAFE_INTEGER;
+  d.state.grants.push({
+    id,
+    kind,
+    amount: credits,
+    remaining: credits,
+    held: 0,
+    effectiveAt,
+    expiresAt,
+    made: order,
+  });
+}
+
+/** R-50: at the end all that is left is forfeited, the add-on goes, nothing more is charged. */
+export function end(d: Draft, at: Instant, rule: string): void {
+  const { unpaid } = d.state;
+  if (unpaid?.pending)
+    d.effects.push({ type: 'settle_charge', chargeId: unpaid.charge.id, status: 'given_up', at });
+  d.effects.push(
+    { type: 'forfeit', at },
+    { type: 'note', at, kind: 'ended', rule, detail: 'The subscription ended.' },
+  );
+  Object.assign(d.state, {
+    status: 'ended',
+    endedAt: at,
+    now: Math.max(d.state.now, at),
+    packs: 0,
+    scheduled: null,
+    unpaid: null,
+    grants: [],
+  } satisfies Partial<State>);
+}

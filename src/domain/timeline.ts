@@ -1,0 +1,180 @@
+import { type Book, book, bookCharge, bookOf, emptyBook, openGrants } from './book.ts';
+import type { Grant } from './burndown.ts';
+import { type Instant, iso } from './calendar.ts';
+import type { Catalog } from './catalog.ts';
+import { answered, type Charge, type Outcome } from './charges.ts';
+import { begin, type Command, decide, type Start } from './commands.ts';
+import { nextDue, workAt } from './due.ts';
+import type { Decision, State } from './subscription.ts';
+
+/** What billing would answer: the simulator's stand-in for the gateway. */
+export type Payer = (charge: Charge) => Outcome;
+
+/** The sandbox's answers, by payment method (API.md): every path can be walked without a provider. */
+export function sandboxPayer(charge: Charge): Outcome {
+  if (charge.paymentMethod === 'sandbox_declined') return 'declined';
+  return charge.paymentMethod === 'sandbox_pending' ? 'pending' : 'paid';
+}
+
+/** A whole subscription without services: its state, its book, and who pays. Changed by the functions below. */
+export interface Life {
+  state: State;
+  book: Book;
+  catalog: Catalog;
+  payer: Payer;
+}
+
+/** Books a decision and, if it asks for money, billing's answer. Answers that outcome. */
+function carryOut(life: Life, decision: Decision): Outcome | null {
+  book(life.book, decision.effects);
+  life.state = decision.state;
+  const { charge } = decision;
+  let outcome: Outcome | null = null;
+  if (charge) {
+    outcome = life.payer(charge);
+    bookCharge(life.book, charge, outcome);
+    const answer = answered(life.state, charge, outcome, charge.attemptAt, life.catalog);
+    book(life.book, answer.effects);
+    life.state = answer.state;
+  }
+  life.state = { ...life.state, grants: openGrants(life.book) };
+  return outcome;
+}
+
+/** Starts a life at an instant, the way the workflow starts a subscription. */
+export function startLife(start: Start, at: Instant, catalog: Catalog, payer: Payer = sandboxPayer): Life {
+  const decision = begin(start, at, catalog);
+  const life: Life = { state: decision.state, book: emptyBook(), catalog, payer };
+  carryOut(life, decision);
+  return life;
+}
+
+/** Works through everything due up to and including an instant, in order; the clock stands there after (R-90). */
+export function advanceLife(life: Life, to: Instant): void {
+  for (let due = nextDue(life.state); due !== null && due.at <= to; due = nextDue(life.state))
+    carryOut(life, workAt(life.state, due.at, due.at, life.catalog));
+  if (to > life.state.now) life.state = { ...life.state, now: to };
+}
+
+/** Carries out a command at the life's now. Throws its `Refusal`; answers billing's outcome where it charged. */
+export function command(life: Life, wanted: Command): Outcome | null {
+  return carryOut(life, decide(life.state, wanted, life.state.now, life.catalog));
+}
+
+export interface Happening {
+  at: Instant;
+  kind: 'refresh' | 'renewal' | 'expiry' | 'end';
+  rule: string;
+  credits?: number;
+  charge?: { amount_minor: number; currency: string };
+}
+
+/**
+ * What will happen from a state on if nobody asks for anything and every charge is paid: at most `limit`
+ * happenings, none after `until`. `grants` are the ledger's open grants. The life as it will be then comes too.
+ */
+export function forecast(
+  state: State,
+  grants: readonly Grant[],
+  catalog: Catalog,
+  bounds: { until?: Instant; limit?: number },
+): { happenings: Happening[]; life: Life } {
+  const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = bounds;
+  const life: Life = {
+    state: { ...state, grants: [...grants] },
+    book: bookOf(grants),
+    catalog,
+    payer: () => 'paid',
+  };
+  const happenings: Happening[] = [];
+  for (
+    let due = nextDue(life.state);
+    due !== null && due.at <= until && happenings.length < limit;
+    due = nextDue(life.state)
+  )
+    happenings.push(...happen(life, due.at));
+  return { happenings: happenings.slice(0, Math.min(limit, happenings.length)), life };
+}
+
+function happen(life: Life, at: Instant): Happening[] {
+  const before = life.book.entries.length;
+  const decision = workAt(life.state, at, at, life.catalog);
+  carryOut(life, decision);
+  const made = life.book.entries.slice(before);
+  const sum = (kind: string, of: 'allowance' | 'pack' | null) =>
+    made.reduce((n, e) => n + (e.kind === kind && (of === null || e.grantKind === of) ? e.credits : 0), 0);
+  const happenings: Happening[] = made
+    .filter((entry) => entry.kind === 'expiry')
+    .map((entry) => ({
+      at,
+      kind: 'expiry',
+      credits: entry.credits,
+      rule: entry.grantKind === 'allowance' ? 'R-21' : 'R-31',
+    }));
+  if (life.state.status === 'ended')
+    happenings.push({ at, kind: 'end', credits: sum('forfeiture', null), rule: 'R-50' });
+  if (decision.charge) {
+    const { amountMinor, currency } = decision.charge;
+    const packs = sum('grant', 'pack');
+    const charge = { amount_minor: amountMinor, currency };
+    happenings.push({ at, kind: 'renewal', rule: 'R-32', charge, ...(packs > 0 ? { credits: packs } : {}) });
+  }
+  const refreshed = sum('grant', 'allowance');
+  if (refreshed > 0) happenings.push({ at, kind: 'refresh', credits: refreshed, rule: 'R-20' });
+  return happenings;
+}
+
+/** One line a booked fact, the same from a simulated life and from a real one: grants, expiries, charges in order. */
+export interface Fact {
+  at: Instant;
+  what: string;
+  amount: string;
+  note: string;
+}
+
+/** The facts of a life: its charges and its entries, by instant, money before the credits it brought. */
+export function facts(target: Book): Fact[] {
+  const charges = [...target.charges.values()].map((charge) => chargeFact(charge));
+  const entries = target.entries.map((entry) => {
+    const expiresAt = entry.kind === 'grant' ? target.grants.get(entry.grantId)!.expiresAt : null;
+    return entryFact(entry, expiresAt);
+  });
+  return sortFacts(charges, entries);
+}
+
+export function chargeFact(charge: {
+  kind: string;
+  at: Instant;
+  status: string;
+  amountMinor: number;
+  currency: string;
+}): Fact {
+  const amount = `${charge.currency} ${(charge.amountMinor / 100).toFixed(2)}`;
+  return { at: charge.at, what: `charge ${charge.kind}`, amount, note: charge.status };
+}
+
+export function entryFact(
+  entry: { kind: string; grantKind: string; credits: number; effectiveAt: Instant },
+  expiresAt: Instant | null,
+): Fact {
+  const amount = `${entry.credits > 0 ? '+' : ''}${entry.credits}`;
+  const note = expiresAt === null ? '' : `until ${iso(expiresAt)}`;
+  return { at: entry.effectiveAt, what: `${entry.kind} ${entry.grantKind}`, amount, note };
+}
+
+const FACT_ORDER = ['expiry', 'revocation', 'forfeiture', 'charge', 'grant', 'debit'];
+const rank = (fact: Fact): number => FACT_ORDER.indexOf(fact.what.split(' ')[0] ?? '');
+
+export function sortFacts(charges: Fact[], entries: Fact[]): Fact[] {
+  return [...charges, ...entries].sort(
+    (a, b) =>
+      a.at - b.at ||
+      rank(a) - rank(b) ||
+      (a.what < b.what ? -1 : a.what > b.what ? 1 : 0) ||
+      (a.note < b.note ? -1 : 1),
+  );
+}
+
+export function factLine(fact: Fact): string {
+  return `${iso(fact.at)}  ${fact.what.padEnd(20)} ${fact.amount.padStart(12)}  ${fact.note}`.trimEnd();
+}
