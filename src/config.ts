@@ -1,0 +1,221 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+// The only file that reads the environment. `.env.example` lists the same names (a test holds the two equal).
+
+const address = /^[^\s/]+:\d{1,5}$/;
+const port = z.coerce.number().int().min(1).max(65_535);
+const onOff = z.enum(['on', 'off']);
+
+interface Variable<S extends z.ZodType> {
+  schema: S;
+  /** What it does, for people. */
+  says: string;
+  /** What a value looks like, for the sentence that refuses one. */
+  expects: string;
+}
+
+function variable<S extends z.ZodType>(schema: S, says: string, expects: string): Variable<S> {
+  return { schema, says, expects };
+}
+
+export const variables = {
+  DATABASE_URL: variable(
+    z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    'PostgreSQL that holds the ledger; `npm start` brings its own when it is not set.',
+    'a URL like postgres://user:password@host:5432/drawdown',
+  ),
+  TEMPORAL_ADDRESS: variable(
+    z.string().regex(address).optional(),
+    'Temporal that runs the workflows; `npm start` brings its own when it is not set.',
+    'host:port, like 127.0.0.1:7233',
+  ),
+  TEMPORAL_NAMESPACE: variable(z.string().default('default'), 'Namespace of the workflows.', 'a name'),
+  TEMPORAL_API_KEY: variable(
+    z.string().optional(),
+    'API key for Temporal Cloud; it turns TEMPORAL_TLS on.',
+    'the key as Temporal Cloud shows it',
+  ),
+  TEMPORAL_TLS: variable(
+    onOff.optional(),
+    'TLS to Temporal; on by itself when TEMPORAL_API_KEY is set.',
+    'on or off',
+  ),
+  TEMPORAL_TASK_QUEUE: variable(
+    z.string().default('subscriptions'),
+    'Task queue that the API starts workflows on and the workers poll.',
+    'a name',
+  ),
+  TEMPORAL_UI_URL: variable(
+    z.url().optional(),
+    'Address of the Temporal UI, for links in answers and pages.',
+    'a URL like http://127.0.0.1:8233',
+  ),
+  PORT: variable(
+    port.default(8787),
+    'Port of the API; `npm start` takes a free one when this default is taken.',
+    'a port from 1 to 65535',
+  ),
+  HOST: variable(
+    z.string().default('127.0.0.1'),
+    'Address the API listens on; 0.0.0.0 for everywhere.',
+    'an address of this machine',
+  ),
+  PUBLIC_URL: variable(
+    z.url().optional(),
+    'Address under which callers reach the API; made from the port when it is not set.',
+    'a URL like https://credits.example.com',
+  ),
+  DRAWDOWN_DATA: variable(
+    z.string().default('.data'),
+    'Folder in which `npm start` keeps its databases, logs and key.',
+    'a folder',
+  ),
+  DRAWDOWN_CACHE: variable(
+    z.string().optional(),
+    'Folder for what `npm start` and `npm test` download; ~/.cache/drawdown when it is not set.',
+    'a folder',
+  ),
+  DRAWDOWN_CATALOG: variable(
+    z.string().optional(),
+    'File that replaces the built-in catalog of plans, packs and rates.',
+    'a JSON file',
+  ),
+  DRAWDOWN_API_KEY_FILE: variable(
+    z.string().optional(),
+    'File in which the API keeps the first key it makes (mode 600), so that every start uses the same.',
+    'a file',
+  ),
+  BILLING: variable(
+    z.enum(['sandbox']).default('sandbox'),
+    'Who charges: sandbox settles by the name of the payment method and moves no money.',
+    'sandbox',
+  ),
+  TEST_MODE: variable(
+    onOff.optional(),
+    'Whether subscriptions may carry a test clock (R-90); on by itself with sandbox billing.',
+    'on or off',
+  ),
+  LOG_LEVEL: variable(
+    z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    'How much the API and the worker log.',
+    'debug, info, warn or error',
+  ),
+};
+
+type Variables = typeof variables;
+type Values = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> };
+
+export interface Config {
+  databaseUrl: string | undefined;
+  temporalAddress: string | undefined;
+  temporalNamespace: string;
+  temporalApiKey: string | undefined;
+  temporalTls: boolean;
+  temporalTaskQueue: string;
+  temporalUiUrl: string | undefined;
+  port: number;
+  /** A port that was asked for by name is never exchanged for a free one. */
+  portIsExplicit: boolean;
+  host: string;
+  publicUrl: string;
+  dataFolder: string;
+  cacheFolder: string;
+  catalogFile: string | undefined;
+  apiKeyFile: string | undefined;
+  billing: 'sandbox';
+  testMode: boolean;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** What `api` and `worker` need: both servers named. */
+export type ConnectedConfig = Config & { databaseUrl: string; temporalAddress: string };
+
+/** Its message is all a person needs; no stack belongs beside it. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const values = readVariables(env);
+  return {
+    databaseUrl: values.DATABASE_URL,
+    temporalAddress: values.TEMPORAL_ADDRESS,
+    temporalNamespace: values.TEMPORAL_NAMESPACE,
+    temporalApiKey: values.TEMPORAL_API_KEY,
+    temporalTls: isOn(values.TEMPORAL_TLS, values.TEMPORAL_API_KEY !== undefined),
+    temporalTaskQueue: values.TEMPORAL_TASK_QUEUE,
+    temporalUiUrl: values.TEMPORAL_UI_URL,
+    port: values.PORT,
+    portIsExplicit: isGiven('PORT', env),
+    host: values.HOST,
+    publicUrl: values.PUBLIC_URL ?? localUrl(values.HOST, values.PORT),
+    dataFolder: resolve(values.DRAWDOWN_DATA),
+    cacheFolder: resolve(values.DRAWDOWN_CACHE ?? join(homedir(), '.cache', 'drawdown')),
+    catalogFile: values.DRAWDOWN_CATALOG,
+    apiKeyFile: values.DRAWDOWN_API_KEY_FILE,
+    billing: values.BILLING,
+    testMode: isOn(values.TEST_MODE, values.BILLING === 'sandbox'),
+    logLevel: values.LOG_LEVEL,
+  };
+}
+
+export function loadConnectedConfig(env: NodeJS.ProcessEnv = process.env): ConnectedConfig {
+  const config = loadConfig(env);
+  const { databaseUrl, temporalAddress } = config;
+  if (databaseUrl === undefined) throw missing('DATABASE_URL');
+  if (temporalAddress === undefined) throw missing('TEMPORAL_ADDRESS');
+  return { ...config, databaseUrl, temporalAddress };
+}
+
+/** The address a browser on this machine uses for a server that listens on `host`. */
+export function localUrl(host: string, port: number): string {
+  const everywhere = host === '0.0.0.0' || host === '::';
+  const name = everywhere ? '127.0.0.1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+/** The environment of a child process: ours, with some variables set. */
+export function childEnvironment(set: Record<string, string | undefined>): NodeJS.ProcessEnv {
+  return { ...process.env, ...set };
+}
+
+/** npm does not pass SIGKILL on: a start that npm runs must notice by itself that npm is gone. */
+export function isRunByNpm(env: NodeJS.ProcessEnv = process.env): boolean {
+  return isGiven('npm_lifecycle_event', env);
+}
+
+function readVariables(env: NodeJS.ProcessEnv): Values {
+  const names = Object.keys(variables) as (keyof Variables)[];
+  const problems: string[] = [];
+  const values = names.map((name) => {
+    // Compose and CI pass variables on as empty strings: empty means not set.
+    const parsed = variables[name].schema.safeParse(isGiven(name, env) ? env[name] : undefined);
+    if (!parsed.success) problems.push(refusal(name));
+    return [name, parsed.data];
+  });
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return Object.fromEntries(values) as Values;
+}
+
+// The value itself is not repeated: it may be a password in the wrong variable.
+function refusal(name: keyof Variables): string {
+  const { says, expects } = variables[name];
+  return `${name} has a value that cannot be used. ${says} Set it to ${expects}, or leave it out for the default.`;
+}
+
+function missing(name: keyof Variables): ConfigError {
+  const { expects } = variables[name];
+  return new ConfigError(
+    `${name} is not set. Set it to ${expects}, or use \`npm start\`, which brings its own.`,
+  );
+}
+
+function isGiven(name: string, env: NodeJS.ProcessEnv): boolean {
+  return env[name] !== undefined && env[name] !== '';
+}
+
+function isOn(value: 'on' | 'off' | undefined, byDefault: boolean): boolean {
+  return value === undefined ? byDefault : value === 'on';
+}

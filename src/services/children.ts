@@ -1,0 +1,193 @@
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Identity, identityOf, isAlive, readIdentity } from './identity.ts';
+
+// Child processes that never outlive us: not after Ctrl-C, not after SIGKILL, and should one, the next start
+// finds it by the record it left in `<data>/run`.
+
+export type Log = (line: string) => void;
+
+export interface Launch {
+  name: string;
+  command: string;
+  args: string[];
+  dataDir: string;
+  env: NodeJS.ProcessEnv;
+  /** What tells this program to end in good order. */
+  stopSignal: 'SIGINT' | 'SIGTERM';
+  /** What it gets when we are gone without having stopped it. */
+  orphanSignal: 'SIGINT' | 'SIGTERM' | 'SIGKILL';
+  /** Run as this user and group (we are root). */
+  user?: number;
+  /** Output goes to `<data>/logs/<name>.log` unless it is to come through. */
+  output?: 'log' | 'stderr';
+  ipc?: boolean;
+}
+
+export interface Child {
+  name: string;
+  pid: number;
+  process: ChildProcess;
+  logFile: string;
+  /** Says how it ended, whoever ended it; never rejects. */
+  exited: Promise<string>;
+  hasExited(): boolean;
+  stop(): Promise<void>;
+}
+
+const patienceMs = 20_000;
+
+export async function launch(options: Launch): Promise<Child> {
+  const logFile = join(options.dataDir, 'logs', `${options.name}.log`);
+  const { command, args, spawnOptions } = withDeathSignal(options);
+  const output = options.output === 'stderr' ? 2 : openLog(logFile, options.dataDir);
+  const started = spawn(command, args, {
+    ...spawnOptions,
+    env: options.env,
+    stdio: options.ipc ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
+    // Its own session: Ctrl-C reaches us alone, and we stop the children in order.
+    detached: true,
+  });
+  if (output !== 2) closeSync(output);
+  await spawned(started, options);
+  return supervise(started, options, logFile);
+}
+
+/** Ends children of an earlier start that are still alive, whatever ended that start. */
+export async function stopOrphans(dataDir: string, log: Log): Promise<void> {
+  for (const file of records(dataDir)) {
+    const identity = readIdentity(file);
+    if (identity && isAlive(identity)) {
+      log(`stopping ${recordName(file)} (process ${identity.pid}), left by an earlier start`);
+      await end(identity, 'SIGINT', 5_000);
+    }
+    rmSync(file, { force: true });
+  }
+}
+
+/** The last lines a child wrote: what a person needs when it did not come up. */
+export function lastLines(logFile: string, count = 12): string {
+  try {
+    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+function supervise(started: ChildProcess, options: Launch, logFile: string): Child {
+  const identity = identityOf(started.pid!) ?? { pid: started.pid!, born: '' };
+  const record = writeRecord(options, identity);
+  const guard = diesWithUs() ? undefined : startGuard(identity.pid, options.orphanSignal);
+  let ended = false;
+  const exited = new Promise<string>((resolve) => {
+    started.once('exit', (code, signal) => {
+      ended = true;
+      guard?.kill('SIGKILL');
+      rmSync(record, { force: true });
+      resolve(signal ? `ended by ${signal}` : `ended with code ${code}`);
+    });
+  });
+  return {
+    name: options.name,
+    pid: identity.pid,
+    process: started,
+    logFile,
+    exited,
+    hasExited: () => ended,
+    async stop() {
+      if (ended) return;
+      started.kill(options.stopSignal);
+      const inTime = await Promise.race([exited, sleep(patienceMs, 'late' as const, { ref: false })]);
+      if (inTime === 'late') started.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+function withDeathSignal(options: Launch): { command: string; args: string[]; spawnOptions: SpawnOptions } {
+  const { command, args, user } = options;
+  if (!diesWithUs()) {
+    return { command, args, spawnOptions: user === undefined ? {} : { uid: user, gid: user } };
+  }
+  const prefix = ['--pdeathsig', options.orphanSignal.slice(3)];
+  // Reading on as this user where only root may (a clone in root's home) needs the capability.
+  if (user !== undefined) {
+    prefix.push('--reuid', String(user), '--regid', String(user), '--clear-groups');
+    prefix.push('--inh-caps', '+dac_override', '--ambient-caps', '+dac_override');
+  }
+  return { command: 'setpriv', args: [...prefix, '--', command, ...args], spawnOptions: {} };
+}
+
+let deathSignalWorks: boolean | undefined;
+
+/** Linux tells a process that its parent died, if asked; elsewhere a guard process does. */
+export function diesWithUs(): boolean {
+  deathSignalWorks ??=
+    process.platform === 'linux' && spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
+  return deathSignalWorks;
+}
+
+// The pipe from us to the guard closes when we are gone, however that happened.
+const guardSource = `
+const [pid, signal] = [Number(process.argv[1]), process.argv[2]];
+const kill = (name) => { try { process.kill(pid, name); } catch { process.exit(); } };
+process.stdin.resume().on('end', () => {
+  kill(signal);
+  setTimeout(() => { kill('SIGKILL'); process.exit(); }, 5000);
+});`;
+
+function startGuard(pid: number, signal: string): ChildProcess {
+  const guard = spawn(process.execPath, ['-e', guardSource, String(pid), signal], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guard.on('error', () => {});
+  guard.unref();
+  return guard;
+}
+
+async function end(identity: Identity, signal: NodeJS.Signals, withinMs: number): Promise<void> {
+  process.kill(identity.pid, signal);
+  for (let waited = 0; waited < withinMs; waited += 50) {
+    await sleep(50);
+    if (!isAlive(identity)) return;
+  }
+  process.kill(identity.pid, 'SIGKILL');
+  while (isAlive(identity)) await sleep(20);
+}
+
+function spawned(started: ChildProcess, options: Launch): Promise<void> {
+  return new Promise((resolve, reject) => {
+    started.once('spawn', resolve);
+    started.once('error', (error) =>
+      reject(new Error(`${options.name} cannot be started: ${options.command}: ${error.message}`)),
+    );
+  });
+}
+
+function openLog(logFile: string, dataDir: string): number {
+  mkdirSync(join(dataDir, 'logs'), { recursive: true });
+  return openSync(logFile, 'w', 0o600);
+}
+
+function writeRecord(options: Launch, identity: Identity): string {
+  const file = join(options.dataDir, 'run', `${options.name}.json`);
+  mkdirSync(join(options.dataDir, 'run'), { recursive: true });
+  writeFileSync(file, JSON.stringify(identity));
+  return file;
+}
+
+function records(dataDir: string): string[] {
+  try {
+    const folder = join(dataDir, 'run');
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+function recordName(file: string): string {
+  return file.replace(/^.*[/\\]/, '').replace(/\.json$/, '');
+}

@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { childEnvironment } from '../config.ts';
+import { type Child, type Log, lastLines, launch } from './children.ts';
+import { freePort } from './ports.ts';
+import { findTemporalCli } from './temporal-binary.ts';
+
+export interface TemporalOptions {
+  dataDir: string;
+  cacheDir: string;
+  /** Taken when free; otherwise others. */
+  port?: number;
+  uiPort?: number;
+  log: Log;
+}
+
+export interface TemporalService extends Pick<Child, 'pid' | 'exited' | 'stop'> {
+  address: string;
+  port: number;
+  uiUrl: string;
+  uiPort: number;
+  /** The program itself: for a command to paste that talks to this server. */
+  cli: string;
+}
+
+/** What the Temporal UI can filter subscriptions by. Compose and Cloud have to be told the same. */
+export const searchAttributes = ['DrawdownPlan', 'DrawdownStatus', 'DrawdownCustomer'] as const;
+
+const readyWithinMs = 60_000;
+
+/** A Temporal dev server on loopback, its state in `<dataDir>/temporal.db`, with its UI. */
+export async function startTemporal(options: TemporalOptions): Promise<TemporalService> {
+  const { dataDir, cacheDir, log } = options;
+  mkdirSync(dataDir, { recursive: true });
+  const cli = await findTemporalCli({ cacheDir, log });
+  const port = await freePort(options.port);
+  const uiPort = await freePort(options.uiPort);
+  const child = await launch({
+    name: 'temporal',
+    command: cli,
+    args: serverArguments(dataDir, port, uiPort),
+    dataDir,
+    env: childEnvironment({}),
+    stopSignal: 'SIGINT',
+    orphanSignal: 'SIGINT',
+  });
+  const address = `127.0.0.1:${port}`;
+  try {
+    await untilItAnswers(address, child);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  const { pid, exited } = child;
+  return {
+    address,
+    port,
+    uiUrl: `http://127.0.0.1:${uiPort}`,
+    uiPort,
+    cli,
+    pid,
+    exited,
+    stop: () => child.stop(),
+  };
+}
+
+function serverArguments(dataDir: string, port: number, uiPort: number): string[] {
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
+    ...['--log-level', 'error', '--db-filename', join(dataDir, 'temporal.db')],
+    // Four to ten times as fast as the default pragmas, and as safe against the death of the process.
+    ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
+    ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+  ];
+}
+
+async function untilItAnswers(address: string, child: Child): Promise<void> {
+  const deadline = Date.now() + readyWithinMs;
+  for (;;) {
+    try {
+      await askForNamespace(address);
+      return;
+    } catch (error) {
+      if (child.hasExited() || Date.now() > deadline) {
+        throw new Error(`Temporal did not come up:\n${lastLines(child.logFile) || String(error)}`);
+      }
+    }
+    await sleep(50);
+  }
+}
+
+async function askForNamespace(address: string): Promise<void> {
+  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+  try {
+    const ask = () => connection.workflowService.describeNamespace({ namespace: 'default' });
+    await connection.withDeadline(Date.now() + 2_000, ask);
+  } finally {
+    await connection.close();
+  }
+}

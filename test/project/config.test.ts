@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig, loadConnectedConfig, variables } from '../../src/config.ts';
+
+const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
+
+describe('the configuration', () => {
+  it('is listed in .env.example: every variable, in order, under its sentence', () => {
+    const listed = [...example.matchAll(/^# (.+)\n#?([A-Z_]+)=/gm)].map(
+      ([, says, name]) => `${name}: ${says}`,
+    );
+    const known = Object.entries(variables).map(([name, { says }]) => `${name}: ${says}`);
+    expect(listed).toEqual(known);
+  });
+
+  it('can be used as .env.example gives it', () => {
+    const lines = [...example.matchAll(/^#?([A-Z_]+)=(.*)$/gm)];
+    expect(loadConfig(Object.fromEntries(lines.map(([, name, value]) => [name, value])))).toBeDefined();
+  });
+
+  it('needs nothing to be set', () => {
+    const config = loadConfig({});
+    expect(config).toMatchObject({
+      databaseUrl: undefined,
+      temporalNamespace: 'default',
+      temporalTaskQueue: 'subscriptions',
+      port: 8787,
+      portIsExplicit: false,
+      publicUrl: 'http://127.0.0.1:8787',
+      billing: 'sandbox',
+      testMode: true,
+      temporalTls: false,
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(loadConfig({ PORT: '', DATABASE_URL: '' })).toEqual(loadConfig({}));
+  });
+
+  it('turns TLS on with an API key, and off again when told so', () => {
+    expect(loadConfig({ TEMPORAL_API_KEY: 'key' }).temporalTls).toBe(true);
+    expect(loadConfig({ TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'off' }).temporalTls).toBe(false);
+  });
+
+  it('names every variable that is wrong, and never repeats its value', () => {
+    const load = () => loadConfig({ PORT: 'http', DATABASE_URL: 'hunter2', TEST_MODE: 'maybe' });
+    expect(load).toThrow(ConfigError);
+    expect(load).toThrow(/DATABASE_URL has a value.*\nPORT has a value.*\nTEST_MODE has a value/);
+    expect(load).not.toThrow(/hunter2/);
+  });
+
+  it('tells api and worker which server is missing', () => {
+    expect(() => loadConnectedConfig({})).toThrow(/^DATABASE_URL is not set/);
+    const some = { DATABASE_URL: 'postgres://a:b@127.0.0.1:5432/c' };
+    expect(() => loadConnectedConfig(some)).toThrow(/^TEMPORAL_ADDRESS is not set/);
+    const both = loadConnectedConfig({ ...some, TEMPORAL_ADDRESS: '127.0.0.1:7233' });
+    expect(both.temporalAddress).toBe('127.0.0.1:7233');
+  });
+});
