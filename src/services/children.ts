@@ -169,7 +169,7 @@ function spawned(started: ChildProcess, options: Launch): Promise<void> {
 
 function openLog(logFile: string, dataDir: string): number {
   mkdirSync(join(dataDir, 'logs'), { recursive: true });
-  return openSync(logFile, 'w', 0o600);
+  return openSync(logFile, 'a', 0o600);
 }
 
 function writeRecord(options: Launch, identity: Identity): string {

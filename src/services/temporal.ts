@@ -10,6 +10,8 @@ import { findTemporalCli } from './temporal-binary.ts';
 export interface TemporalOptions {
   dataDir: string;
   cacheDir: string;
+  /** Made if it is missing; `default` unless said. */
+  namespace?: string;
   /** Taken when free; otherwise others. */
   port?: number;
   uiPort?: number;
@@ -32,7 +34,7 @@ const readyWithinMs = 60_000;
 
 /** A Temporal dev server on loopback, its state in `<dataDir>/temporal.db`, with its UI. */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalService> {
-  const { dataDir, cacheDir, log } = options;
+  const { dataDir, cacheDir, log, namespace = 'default' } = options;
   mkdirSync(dataDir, { recursive: true });
   const cli = await findTemporalCli({ cacheDir, log });
   const port = await freePort(options.port);
@@ -40,7 +42,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   const child = await launch({
     name: 'temporal',
     command: cli,
-    args: serverArguments(dataDir, port, uiPort),
+    args: serverArguments(dataDir, namespace, port, uiPort),
     dataDir,
     env: childEnvironment({}),
     stopSignal: 'SIGINT',
@@ -48,7 +50,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   });
   const address = `127.0.0.1:${port}`;
   try {
-    await untilItAnswers(address, child);
+    await untilItAnswers(address, namespace, child);
   } catch (error) {
     await child.stop();
     throw error;
@@ -66,21 +68,21 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   };
 }
 
-function serverArguments(dataDir: string, port: number, uiPort: number): string[] {
+function serverArguments(dataDir: string, namespace: string, port: number, uiPort: number): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
-    ...['--log-level', 'error', '--db-filename', join(dataDir, 'temporal.db')],
+    ...['--namespace', namespace, '--log-level', 'error', '--db-filename', join(dataDir, 'temporal.db')],
     // Four to ten times as fast as the default pragmas, and as safe against the death of the process.
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];
 }
 
-async function untilItAnswers(address: string, child: Child): Promise<void> {
+async function untilItAnswers(address: string, namespace: string, child: Child): Promise<void> {
   const deadline = Date.now() + readyWithinMs;
   for (;;) {
     try {
-      await askForNamespace(address);
+      await askForNamespace(address, namespace);
       return;
     } catch (error) {
       if (child.hasExited() || Date.now() > deadline) {
@@ -91,10 +93,10 @@ async function untilItAnswers(address: string, child: Child): Promise<void> {
   }
 }
 
-async function askForNamespace(address: string): Promise<void> {
+async function askForNamespace(address: string, namespace: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: 2_000 });
   try {
-    const ask = () => connection.workflowService.describeNamespace({ namespace: 'default' });
+    const ask = () => connection.workflowService.describeNamespace({ namespace });
     await connection.withDeadline(Date.now() + 2_000, ask);
   } finally {
     await connection.close();

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../../src/config.ts';
+import { migrate } from '../../src/db/migrate.ts';
 import { stopOrphans } from '../../src/services/children.ts';
 import { type PostgresService, startPostgres } from '../../src/services/postgres.ts';
 import { startTemporal } from '../../src/services/temporal.ts';
@@ -50,15 +51,8 @@ async function withTemplate(service: PostgresService): Promise<PostgresService> 
   await sql.unsafe(`drop database if exists ${templateDatabase}`);
   await sql.unsafe(`create database ${templateDatabase}`);
   await sql.end();
-  await migrateIfWritten(service.url.replace(/[^/]*$/, templateDatabase));
+  await migrate(service.url.replace(/[^/]*$/, templateDatabase));
   return service;
-}
-
-async function migrateIfWritten(url: string): Promise<void> {
-  const file = new URL('../../src/db/migrate.ts', import.meta.url);
-  if (!existsSync(file)) return;
-  const { migrate } = (await import(file.href)) as { migrate(databaseUrl: string): Promise<void> };
-  await migrate(url);
 }
 
 async function bundleWorkflows(dataDir: string): Promise<string> {

@@ -1,0 +1,100 @@
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { identityOf, isAlive, readIdentity } from './identity.ts';
+
+/** Something a person can put right; its message says how, and no stack belongs beside it. */
+export class StartRefused extends Error {
+  override name = 'StartRefused';
+}
+
+// Written into every data folder, and looked for before anything is dropped.
+const marker = 'drawdown-data.json';
+const lock = 'lock.json';
+
+/** Makes the folder ours alone until `release`; refuses one that another start holds. */
+export function claimDataFolder(folder: string): { release(): void } {
+  refuseForeign(folder);
+  mkdirSync(folder, { recursive: true });
+  // Others may pass through (PostgreSQL, when root starts it, runs as another user) but see nothing.
+  chmodSync(folder, 0o711);
+  takeLock(folder);
+  writeFileSync(join(folder, marker), `${JSON.stringify({ made_by: 'drawdown', format: 1 })}\n`);
+  return { release: () => rmSync(join(folder, lock), { force: true }) };
+}
+
+/** Drops everything in a folder we hold, all but our hold on it. */
+export function emptyDataFolder(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (name !== lock && name !== marker) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** The logs of the start before are kept beside the new ones: they may say why it ended. */
+export function turnLogs(folder: string): void {
+  const logs = join(folder, 'logs');
+  if (!existsSync(logs)) return;
+  rmSync(`${logs}.previous`, { recursive: true, force: true });
+  renameSync(logs, `${logs}.previous`);
+}
+
+function refuseForeign(folder: string): void {
+  if (!existsSync(folder) || existsSync(join(folder, marker))) return;
+  const strangers = readdirSync(folder).filter((name) => !name.startsWith(lock));
+  if (strangers.length > 0) {
+    throw new StartRefused(
+      `${folder} holds files that Drawdown did not make. Set DRAWDOWN_DATA to an empty or a new folder.`,
+    );
+  }
+}
+
+function takeLock(folder: string): void {
+  const file = join(folder, lock);
+  const ours = `${file}.${process.pid}`;
+  writeFileSync(ours, JSON.stringify(identityOf(process.pid) ?? { pid: process.pid, born: '' }));
+  try {
+    // The link appears with its content or not at all, so nobody reads half a lock.
+    while (!linked(ours, file)) removeStale(file);
+  } finally {
+    rmSync(ours, { force: true });
+  }
+}
+
+function removeStale(file: string): void {
+  const holder = readIdentity(file);
+  if (holder && isAlive(holder)) {
+    throw new StartRefused(
+      `Another start (process ${holder.pid}) already runs on ${dirname(file)}. ` +
+        'Stop it first, or set DRAWDOWN_DATA to another folder.',
+    );
+  }
+  // Renamed before it is dropped: of two starts that found it stale only one moves what it looked at.
+  const aside = `${file}.${process.pid}.stale`;
+  try {
+    renameSync(file, aside);
+  } catch {
+    return;
+  }
+  const moved = readFileSync(aside, 'utf8');
+  if (moved !== JSON.stringify(holder)) linked(aside, file);
+  rmSync(aside, { force: true });
+}
+
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { childEnvironment } from '../config.ts';
+import { type Child, lastLines, launch } from './children.ts';
+
+// Our own programs (`api`, `worker`) as child processes. Their part of the contract: they send
+// `{ ready: true, … }` over the IPC channel when they can serve, and end in good order on SIGTERM.
+
+export interface ProgramOptions {
+  name: 'api' | 'worker';
+  entry: URL;
+  dataDir: string;
+  env: Record<string, string | undefined>;
+}
+
+const ready = z.looseObject({
+  ready: z.literal(true),
+  url: z.string().optional(),
+  key: z.string().nullish(),
+  wallet: z.string().nullish(),
+  console: z.string().nullish(),
+});
+
+export type ReadyMessage = z.output<typeof ready>;
+
+export interface Program extends Pick<Child, 'pid' | 'exited' | 'stop'> {
+  info: ReadyMessage;
+}
+
+const readyWithinMs = 60_000;
+
+export async function startProgram(options: ProgramOptions): Promise<Program> {
+  const child = await launch({
+    name: options.name,
+    command: process.execPath,
+    args: nodeArguments(options.entry),
+    dataDir: options.dataDir,
+    env: childEnvironment(options.env),
+    stopSignal: 'SIGTERM',
+    // With us its servers go too: there is nothing it could still finish.
+    orphanSignal: 'SIGKILL',
+    ipc: true,
+  });
+  try {
+    const info = await untilReady(child);
+    return { info, pid: child.pid, exited: child.exited, stop: () => child.stop() };
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
+/** From the sources tsx translates as it loads, in the same process; what `npm run build` made runs as it is. */
+function nodeArguments(entry: URL): string[] {
+  const loader = entry.pathname.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+  return [...loader, '--enable-source-maps', entry.pathname];
+}
+
+async function untilReady(child: Child): Promise<ReadyMessage> {
+  let timer: NodeJS.Timeout | undefined;
+  const message = new Promise<ReadyMessage>((resolve) => {
+    child.process.on('message', (said) => {
+      const parsed = ready.safeParse(said);
+      if (parsed.success) resolve(parsed.data);
+    });
+  });
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, readyWithinMs, `was not ready after ${readyWithinMs / 1_000} s`);
+  });
+  const first = await Promise.race([message, child.exited, late]);
+  clearTimeout(timer);
+  if (typeof first === 'string') throw new Error(`${child.name} ${first}:\n${lastLines(child.logFile)}`);
+  return first;
+}

@@ -1,0 +1,177 @@
+import { join } from 'node:path';
+import { type Config, localUrl } from '../config.ts';
+import { migrate } from '../db/migrate.ts';
+import { type Log, stopOrphans } from './children.ts';
+import { claimDataFolder, emptyDataFolder, StartRefused, turnLogs } from './data-folder.ts';
+import { keepAlive } from './keep.ts';
+import { freePort, isFree } from './ports.ts';
+import { type PostgresService, startPostgres } from './postgres.ts';
+import { type ProgramOptions, startProgram } from './program.ts';
+import type { Shutdown } from './shutdown.ts';
+import { startTemporal, type TemporalService } from './temporal.ts';
+import type { Ready } from './welcome.ts';
+
+// `npm start`, without its command line: PostgreSQL, Temporal, API and worker, in the order they need.
+
+export interface StartOptions {
+  config: Config;
+  /** Drop the data folder first. */
+  reset?: boolean;
+  say: Log;
+  /** The programs to run; tests put others in their place. */
+  entries?: { api: URL; worker: URL };
+}
+
+const usualPostgresPort = 54_329;
+const usualTemporalPort = 7233;
+const usualUiPort = 8233;
+
+export async function startAll(options: StartOptions, shutdown: Shutdown): Promise<Ready> {
+  const { config, say } = options;
+  const hold = claimDataFolder(config.dataFolder);
+  shutdown.add(2, async () => hold.release());
+  await stopOrphans(config.dataFolder, say);
+  if (options.reset) reset(config, say);
+  turnLogs(config.dataFolder);
+  const port = await choosePort(config);
+  const [databaseUrl, temporal] = await Promise.all([
+    bringUpDatabase(options, shutdown),
+    bringUpTemporal(options, shutdown),
+  ]);
+  const env = programEnvironment(config, port, databaseUrl, temporal);
+  const info = await bringUpPrograms(options, shutdown, env);
+  return {
+    api: info.url ?? env.PUBLIC_URL,
+    key: info.key ?? null,
+    wallet: info.wallet ?? null,
+    console: info.console ?? null,
+    temporal_ui: temporal.uiUrl ?? null,
+    temporal_address: temporal.address,
+    database_url: databaseUrl,
+  };
+}
+
+function reset(config: Config, say: Log): void {
+  emptyDataFolder(config.dataFolder);
+  say(`Dropped everything in ${config.dataFolder}`);
+  if (config.databaseUrl) say('The database that DATABASE_URL names is left as it is');
+}
+
+/** A port somebody asked for is taken or refused; the default gives way. */
+async function choosePort(config: Config): Promise<number> {
+  if (await isFree(config.port, config.host)) return config.port;
+  if (!config.portIsExplicit) return freePort();
+  throw new StartRefused(
+    `Port ${config.port} on ${config.host} is taken. Stop what listens there, or set PORT to another ` +
+      'port; without PORT a free one is found.',
+  );
+}
+
+async function bringUpDatabase({ config, say }: StartOptions, shutdown: Shutdown): Promise<string> {
+  const url = config.databaseUrl ?? (await embeddedPostgres(config, shutdown, say));
+  await step('Migrations', say, async () => {
+    await migrate(url).catch((error: unknown) => {
+      throw config.databaseUrl === undefined ? error : unusable(url, error);
+    });
+    return ['up to date', undefined];
+  });
+  return url;
+}
+
+function embeddedPostgres(config: Config, shutdown: Shutdown, say: Log): Promise<string> {
+  const { dataFolder: dataDir, cacheFolder: cacheDir } = config;
+  return step('PostgreSQL', say, async () => {
+    const start = (port: number) => startPostgres({ dataDir, cacheDir, port, log: indented(say) });
+    const kept = await keepAlive<PostgresService>(
+      'PostgreSQL',
+      (before) => start(before?.port ?? usualPostgresPort),
+      say,
+    );
+    shutdown.add(1, () => kept.stop());
+    return [`127.0.0.1:${kept.first.port}`, kept.first.url];
+  });
+}
+
+interface TemporalPlace {
+  address: string;
+  uiUrl: string | undefined;
+  isOurs: boolean;
+}
+
+async function bringUpTemporal({ config, say }: StartOptions, shutdown: Shutdown): Promise<TemporalPlace> {
+  const { temporalAddress, temporalUiUrl, temporalNamespace: namespace } = config;
+  if (temporalAddress) return { address: temporalAddress, uiUrl: temporalUiUrl, isOurs: false };
+  const { dataFolder: dataDir, cacheFolder: cacheDir } = config;
+  return step('Temporal', say, async () => {
+    const start = (port: number, uiPort: number) =>
+      startTemporal({ dataDir, cacheDir, namespace, port, uiPort, log: indented(say) });
+    const kept = await keepAlive<TemporalService>(
+      'Temporal',
+      (before) => start(before?.port ?? usualTemporalPort, before?.uiPort ?? usualUiPort),
+      say,
+    );
+    shutdown.add(1, () => kept.stop());
+    const { address, uiUrl } = kept.first;
+    return [`${address}, UI ${uiUrl}`, { address, uiUrl, isOurs: true }];
+  });
+}
+
+function programEnvironment(config: Config, port: number, databaseUrl: string, temporal: TemporalPlace) {
+  const publicUrlIsMade = config.publicUrl === localUrl(config.host, config.port);
+  return {
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_UI_URL: temporal.uiUrl,
+    // The server we bring has neither, whatever stands in the environment for another one.
+    ...(temporal.isOurs ? { TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: 'off' } : {}),
+    PORT: String(port),
+    PUBLIC_URL: publicUrlIsMade ? localUrl(config.host, port) : config.publicUrl,
+    DRAWDOWN_API_KEY_FILE: config.apiKeyFile ?? join(config.dataFolder, 'api-key'),
+  };
+}
+
+async function bringUpPrograms(options: StartOptions, shutdown: Shutdown, env: ProgramOptions['env']) {
+  const { config, say } = options;
+  const entries = options.entries ?? { api: ownFile('api'), worker: ownFile('worker') };
+  const bringUp = (name: 'api' | 'worker', label: string) =>
+    step(label, say, async () => {
+      const start = () => startProgram({ name, entry: entries[name], dataDir: config.dataFolder, env });
+      const kept = await keepAlive(label, start, say);
+      shutdown.add(0, () => kept.stop());
+      return [kept.first.info.url ?? 'ready', kept.first.info];
+    });
+  const [info] = await Promise.all([bringUp('api', 'API'), bringUp('worker', 'Worker')]);
+  return info;
+}
+
+/** In the folder above: TypeScript in the sources, JavaScript in what `npm run build` made. */
+function ownFile(name: string): URL {
+  return new URL(`../${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+}
+
+/** Prints one line when the work is done: what came of it, and how long it took. */
+async function step<T>(
+  name: string,
+  say: Log,
+  work: () => Promise<[outcome: string, result: T]>,
+): Promise<T> {
+  const startedAt = performance.now();
+  const [outcome, result] = await work();
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  say(`${name.padEnd(12)} ${outcome.padEnd(52)} ${seconds.padStart(5)} s`);
+  return result;
+}
+
+function indented(say: Log): Log {
+  return (line) => say(`  ${line}`);
+}
+
+// The URL holds a password: only its host and the reason are told.
+function unusable(url: string, error: unknown): StartRefused {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const reason = (cause as { code?: string }).code ?? (cause as Error).message;
+  return new StartRefused(
+    `The database on ${new URL(url).host} (DATABASE_URL) could not be migrated: ${reason}. ` +
+      'Check that it runs and that the user may create tables, or leave DATABASE_URL out.',
+  );
+}

@@ -1,0 +1,88 @@
+import { Command } from 'commander';
+import { ConfigError, isRunByNpm, loadConfig } from './config.ts';
+import type { Log } from './services/children.ts';
+import { StartRefused } from './services/data-folder.ts';
+import { Shutdown } from './services/shutdown.ts';
+import { startAll } from './services/start-all.ts';
+import { readyLine, welcome } from './services/welcome.ts';
+
+interface Flags {
+  json?: boolean;
+  reset?: boolean;
+}
+
+const examples = `
+Examples:
+  npm start                              everything, with data in .data
+  PORT=9000 npm start                    the API on port 9000
+  DRAWDOWN_DATA=/tmp/try npm start       data somewhere else
+  npm start -- --reset                   forget all data first
+  npm start --silent -- --json           for programs: one line of JSON when ready
+  DATABASE_URL=… TEMPORAL_ADDRESS=… npm start
+                                         with servers of your own
+
+.env.example lists every variable.`;
+
+const command = new Command('npm start --')
+  .description('Starts PostgreSQL, Temporal, the worker and the API, and stops them all when it ends.')
+  .option('--json', 'print one line of JSON on stdout when ready; steps go to stderr')
+  .option('--reset', 'drop the data folder first, without asking')
+  .allowExcessArguments(false)
+  .addHelpText('after', examples);
+
+const flags = command.parse().opts<Flags>();
+const say: Log = (line) => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
+const shutdown = new Shutdown();
+
+stopOnSignals();
+await start().catch(async (error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`);
+  await shutdown.run();
+  process.exit(1);
+});
+
+async function start(): Promise<void> {
+  // What our servers and programs write is for our eyes.
+  process.umask(0o077);
+  const startedAt = performance.now();
+  const config = loadConfig();
+  const ready = await startAll({ config, reset: flags.reset === true, say }, shutdown);
+  say(`Ready in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  if (flags.json) process.stdout.write(`${readyLine(ready)}\n`);
+  else say(welcome(ready, config.dataFolder, `demo-${Date.now().toString(36)}`));
+}
+
+function stopOnSignals(): void {
+  let stoppingSince: number | undefined;
+  const stop = async (why: string) => {
+    if (stoppingSince !== undefined) {
+      // The terminal and npm each deliver the same Ctrl-C; only a later one means it.
+      if (performance.now() - stoppingSince > 1_500) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
+    say(`${why}: stopping`);
+    await shutdown.run();
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
+  // Whoever read our output may be gone before us.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  if (isRunByNpm()) onParentGone(() => void stop('npm is gone'));
+}
+
+function onParentGone(then: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    then();
+  }, 500);
+  watch.unref();
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof StartRefused) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'Error' ? error.message : (error.stack ?? error.message);
+}
