@@ -120,3 +120,23 @@ function skipRenewal(d: Draft, following: number, followingAt: Instant, due: Ins
     detail: 'Found when the following renewal was already due: not charged, nothing granted.',
   });
 }
+
+/** A statement's worth of effects: what is due beyond it goes into the next. */
+const EFFECTS_A_STEP = 200;
+
+/**
+ * R-90: works instant after instant up to a test clock's target, until billing must be asked or the step is full.
+ * `reached` says that nothing more is due and the clock stands at the target.
+ */
+export function workThrough(state: State, to: Instant, catalog: Catalog): Decision & { reached: boolean } {
+  const effects: Decision['effects'] = [];
+  let next = state;
+  for (let due = nextDue(next); due !== null && due.at <= to; due = nextDue(next)) {
+    if (effects.length >= EFFECTS_A_STEP) return { state: next, effects, charge: null, reached: false };
+    const decision = workAt(next, due.at, due.at, catalog);
+    effects.push(...decision.effects);
+    next = decision.state;
+    if (decision.charge) return { state: next, effects, charge: decision.charge, reached: false };
+  }
+  return { state: { ...next, now: Math.max(next.now, to) }, effects, charge: null, reached: true };
+}

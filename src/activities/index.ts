@@ -1,0 +1,77 @@
+import type { Gateway } from '../billing/gateway.ts';
+import type { Database } from '../db/client.ts';
+import {
+  type After,
+  type Booking,
+  prepare,
+  type RefusalRecord,
+  type Settled,
+  type StepHead,
+  settle,
+} from '../db/ledger.ts';
+import type { Charge, Outcome } from '../domain/charges.ts';
+import type { Effect } from '../domain/subscription.ts';
+
+export interface SettleRequest extends StepHead {
+  subscriptionId: string;
+  effects: Effect[];
+  after: After;
+  finish: boolean;
+}
+
+/** What is booked for each answer billing may give. */
+export interface Branch {
+  effects: Effect[];
+  after: After;
+  refusal: RefusalRecord | null;
+  discard: boolean;
+}
+
+export interface BillRequest extends StepHead {
+  subscriptionId: string;
+  /** What was due before the charge: booked with it. */
+  effects: Effect[];
+  charge: Charge;
+  branches: Record<Outcome, Branch>;
+  finish: boolean;
+}
+
+export interface Activities {
+  settle(request: SettleRequest): Promise<Settled>;
+  bill(request: BillRequest): Promise<Settled>;
+}
+
+/** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
+export function createActivities(deps: { db: Database; gateway: Gateway }): Activities {
+  const { db, gateway } = deps;
+
+  async function refund(effects: Effect[]): Promise<void> {
+    for (const effect of effects) if (effect.type === 'refund') await gateway.refund(effect.chargeId);
+  }
+
+  async function settleStep(request: SettleRequest): Promise<Settled> {
+    const { subscriptionId, ...rest } = request;
+    await refund(request.effects);
+    const booking: Booking = { ...rest, charge: null, outcome: null, refusal: null, discard: false };
+    return settle(db, subscriptionId, booking);
+  }
+
+  /** On record, then money, then booked: a crash in between repeats with the same charge and attempt. */
+  async function bill(request: BillRequest): Promise<Settled> {
+    const { subscriptionId, branches, effects, finish, ...head } = request;
+    const prepared = await prepare(db, subscriptionId, head);
+    if (prepared.kind !== 'prepared') return prepared;
+    const outcome = await gateway.charge(request.charge);
+    const branch = branches[outcome];
+    return settle(db, subscriptionId, {
+      ...head,
+      ...branch,
+      effects: [...effects, ...branch.effects],
+      outcome,
+      finish,
+      begin: null,
+    });
+  }
+
+  return { settle: settleStep, bill };
+}

@@ -1,0 +1,77 @@
+import { desc, eq, sql } from 'drizzle-orm';
+import type { Catalog } from '../domain/catalog.ts';
+import type { Database } from './client.ts';
+import { catalogs } from './schema.ts';
+
+/** A catalogue that must not come into force; the message says why. */
+export class CatalogRefused extends Error {
+  override readonly name = 'CatalogRefused';
+}
+
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, member) =>
+    member && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+
+/**
+ * R-08: puts a catalogue in force from its first start on. Refused: other content under a known version (R-07), and a
+ * catalogue that lacks a plan with live subscriptions. A version that was in force before changes nothing.
+ */
+export async function publishCatalog(db: Database, catalog: Catalog): Promise<void> {
+  const [known] = await db.select().from(catalogs).where(eq(catalogs.version, catalog.version));
+  if (known) {
+    if (canonical(known.content) === canonical(catalog)) return;
+    throw new CatalogRefused(
+      `The catalogue version ${catalog.version} was in force with other content: give the edited catalogue a new version.`,
+    );
+  }
+  const lacking = await plansInUseBut(db, catalog);
+  if (lacking.length > 0)
+    throw new CatalogRefused(
+      `Live subscriptions have plans this catalogue lacks: ${lacking.join(', ')} (R-08).`,
+    );
+  await db
+    .insert(catalogs)
+    .values({
+      version: catalog.version,
+      content: catalog,
+      inForceFrom: sql`instant(ms(clock_timestamp()))` as never,
+    })
+    .onConflictDoNothing();
+}
+
+async function plansInUseBut(db: Database, catalog: Catalog): Promise<string[]> {
+  const inUse = await db.execute<{ plan: string; interval: string }>(
+    sql`select distinct plan, interval from subscriptions where status <> 'ended'`,
+  );
+  return inUse
+    .filter((used) => !catalog.plans.some((plan) => plan.id === used.plan && plan.interval === used.interval))
+    .map(({ plan, interval }) => `${plan}/${interval}`);
+}
+
+export async function newestCatalog(db: Database): Promise<Catalog> {
+  const [row] = await db.select().from(catalogs).orderBy(desc(catalogs.inForceFrom)).limit(1);
+  if (!row) throw new Error('no catalogue is in force: start the API or the worker, which publish it');
+  return row.content;
+}
+
+/** The newest catalogue, read again when it is older than a second or a spend found it stale. */
+export function createCatalogCache(db: Database): { current(): Promise<Catalog>; forget(): void } {
+  let cached: { catalog: Promise<Catalog>; until: number } | null = null;
+  return {
+    current() {
+      if (cached === null || cached.until < Date.now()) {
+        cached = { catalog: newestCatalog(db), until: Date.now() + 1_000 };
+        cached.catalog.catch(() => {
+          cached = null;
+        });
+      }
+      return cached.catalog;
+    },
+    forget() {
+      cached = null;
+    },
+  };
+}

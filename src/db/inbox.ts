@@ -1,0 +1,68 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Database } from './client.ts';
+import { inbox, ledgers } from './schema.ts';
+
+export interface InboxMessage {
+  provider: string;
+  /** The provider's own id of the event: a second delivery is not stored. */
+  eventId: string;
+  subscriptionId: string;
+  kind: string;
+  payload: Record<string, unknown>;
+}
+
+/** Stores a message from billing; false when it was here before. */
+export async function receive(db: Database, message: InboxMessage): Promise<boolean> {
+  const rows = await db.insert(inbox).values(message).onConflictDoNothing().returning({ id: inbox.id });
+  return rows.length > 0;
+}
+
+export interface Claimed {
+  id: number;
+  subscription_id: string;
+  kind: string;
+  payload: Record<string, unknown>;
+}
+
+/** Claims messages to relay, oldest first, for 30 s: a relay that dies leaves them to the next. */
+export async function claimMessages(db: Database, limit: number): Promise<Claimed[]> {
+  const rows = await db.execute<Claimed & Record<string, unknown>>(sql`
+    update inbox set claimed_until = clock_timestamp() + interval '30 seconds'
+    where id in (
+      select id from inbox
+      where relayed_at is null and (claimed_until is null or claimed_until < clock_timestamp())
+      order by id limit ${limit} for update skip locked)
+    returning id::int, subscription_id, kind, payload`);
+  return [...rows].sort((a, b) => a.id - b.id);
+}
+
+/** Marks a message relayed: only after the call to Temporal returned, so nothing is lost in between. */
+export async function markRelayed(db: Database, id: number, outcome: string): Promise<void> {
+  await db.update(inbox).set({ relayedAt: sql`clock_timestamp()`, outcome }).where(eq(inbox.id, id));
+}
+
+/** Lets a message go back to the queue after a failed call. */
+export async function unclaim(db: Database, id: number): Promise<void> {
+  await db.update(inbox).set({ claimedUntil: null }).where(eq(inbox.id, id));
+}
+
+/**
+ * Subscriptions whose workflow is behind its ledger: quiet for a second, or busy for thirty since it was last told.
+ * They are marked told as of now; a spend in between marks them again.
+ */
+export async function claimUntold(db: Database, limit: number): Promise<string[]> {
+  const rows = await db.execute<{ subscription_id: string }>(sql`
+    update ledgers set untold = false, told_at = clock_timestamp()
+    where subscription_id in (
+      select subscription_id from ledgers
+      where untold and (touched_at < clock_timestamp() - interval '1 second'
+                        or coalesce(told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
+      order by touched_at limit ${limit} for update skip locked)
+    returning subscription_id`);
+  return rows.map((row) => row.subscription_id);
+}
+
+/** Marks a ledger untold again: the nudge did not arrive. */
+export async function markUntold(db: Database, id: string): Promise<void> {
+  await db.update(ledgers).set({ untold: true }).where(eq(ledgers.subscriptionId, id));
+}

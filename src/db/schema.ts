@@ -1,0 +1,277 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  check,
+  foreignKey,
+  index,
+  integer,
+  json,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
+import type { Catalog } from '../domain/catalog.ts';
+import type { State } from '../domain/subscription.ts';
+
+// Every table of the ledger begins its primary key and its unique indexes with `subscription_id`, so that all
+// of a subscription's rows can live on one shard. Statements that write them are the functions of
+// migrations/0001_functions.sql and nothing else.
+
+const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+const whole = (name: string) => bigint(name, { mode: 'number' });
+
+/** R-07, R-08: every catalogue that was ever in force, and since when. */
+export const catalogs = pgTable('catalogs', {
+  version: text('version').primaryKey(),
+  content: jsonb('content').$type<Catalog>().notNull(),
+  inForceFrom: at('in_force_from').notNull(),
+});
+
+/** What a subscription is: written by the workflow's statements, with the whole state of its calendar. */
+export const subscriptions = pgTable(
+  'subscriptions',
+  {
+    id: text('id').primaryKey(),
+    customerId: text('customer_id').notNull(),
+    plan: text('plan').notNull(),
+    interval: text('interval').notNull(),
+    status: text('status').notNull(),
+    state: jsonb('state').$type<State>().notNull(),
+    metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [
+    // One subscription that is not ended a customer.
+    uniqueIndex('subscriptions_one_per_customer').on(t.customerId).where(sql`status <> 'ended'`),
+    index('subscriptions_by_customer').on(t.customerId, t.id),
+    index('subscriptions_by_status').on(t.status, t.id),
+  ],
+);
+
+/** The one fixed row that every ledger write of a subscription locks, and what a spend must know of it. */
+export const ledgers = pgTable('ledgers', {
+  subscriptionId: text('subscription_id').primaryKey(),
+  /** The newest entry: the ledger's version. */
+  seq: whole('seq').notNull().default(0),
+  /** Running sum of all entries. */
+  balance: whole('balance').notNull().default(0),
+  status: text('status').notNull(),
+  /** R-12: nothing can be spent from here on, booked or not. */
+  endsAt: at('ends_at'),
+  /** R-41: spending is refused while past due. */
+  blocked: boolean('blocked').notNull().default(false),
+  /** R-90: the frozen instant; null on real time. */
+  testClock: at('test_clock'),
+  /** The workflow's newest booked step: a step is booked once (a zombie activity changes nothing). */
+  step: integer('step').notNull().default(0),
+  /** Entries were made that the workflow was not told of. */
+  untold: boolean('untold').notNull().default(false),
+  toldAt: at('told_at'),
+  touchedAt: at('touched_at'),
+});
+
+export const grants = pgTable(
+  'grants',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    id: text('id').notNull(),
+    kind: text('kind').notNull(),
+    amount: whole('amount').notNull(),
+    remaining: whole('remaining').notNull(),
+    held: whole('held').notNull().default(0),
+    effectiveAt: at('effective_at').notNull(),
+    expiresAt: at('expires_at').notNull(),
+    /** Orders grants by their making: the seq of the entry that made it. */
+    made: whole('made').notNull(),
+    cause: text('cause').notNull(),
+    chargeId: text('charge_id'),
+    reason: text('reason'),
+    /** How its last unused credits went: expired, forfeited or revoked. */
+    taken: text('taken'),
+    /** Changes only at exhaustion, so that ordinary spends stay heap-only updates. */
+    open: boolean('open').notNull().default(true),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.id] }),
+    // I4: one grant for one cause, for ever.
+    unique('grants_one_per_cause').on(t.subscriptionId, t.cause),
+    index('grants_open').on(t.subscriptionId, t.expiresAt).where(sql`open`),
+    check('grants_kind', sql`kind in ('allowance', 'pack', 'adjustment')`),
+    check('grants_amount', sql`amount > 0 and amount <= 9007199254740991`),
+    // I2.
+    check('grants_remaining', sql`remaining >= 0 and held >= 0 and remaining + held <= amount`),
+    check('grants_open_while_unused', sql`open = (remaining + held > 0)`),
+    check('grants_term', sql`effective_at < expires_at`),
+  ],
+);
+
+/** What happened to credits: append-only, gap-free per subscription. */
+export const entries = pgTable(
+  'entries',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    seq: whole('seq').notNull(),
+    kind: text('kind').notNull(),
+    credits: whole('credits').notNull(),
+    grantId: text('grant_id').notNull(),
+    balanceAfter: whole('balance_after').notNull(),
+    effectiveAt: at('effective_at').notNull(),
+    recordedAt: at('recorded_at').notNull().default(sql`clock_timestamp()`),
+    usageId: text('usage_id'),
+    holdId: text('hold_id'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.seq] }),
+    foreignKey({
+      columns: [t.subscriptionId, t.grantId],
+      foreignColumns: [grants.subscriptionId, grants.id],
+    }),
+    check('entries_credits', sql`credits <> 0`),
+    check('entries_balance', sql`balance_after >= 0 and balance_after <= 9007199254740991`),
+    check(
+      'entries_kind',
+      sql`kind in ('grant', 'debit', 'hold', 'capture', 'release', 'expiry', 'forfeiture', 'reversal', 'revocation')`,
+    ),
+  ],
+);
+
+/** Usage and, with it, the permanent answer to its idempotency key (R-65). */
+export const usages = pgTable(
+  'usages',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    id: text('id').notNull(),
+    credits: whole('credits').notNull(),
+    lines: jsonb('lines').$type<{ feature: string; quantity: number; credits: number }[]>().notNull(),
+    via: text('via'),
+    reference: text('reference'),
+    metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
+    catalogVersion: text('catalog_version').notNull(),
+    at: at('at').notNull(),
+    key: text('key').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    answer: json('answer').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.id] }),
+    unique('usages_one_per_key').on(t.subscriptionId, t.key),
+    check('usages_credits', sql`credits >= 0`),
+  ],
+);
+
+export interface ChargeAttempt {
+  attempt: number;
+  at: number;
+  payment_method: string;
+  outcome: string;
+}
+
+/** Money asked for: one row a charge, its attempts within. A purchase is a charge with packs. */
+export const charges = pgTable(
+  'charges',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    id: text('id').notNull(),
+    kind: text('kind').notNull(),
+    at: at('at').notNull(),
+    status: text('status').notNull(),
+    amountMinor: whole('amount_minor').notNull(),
+    refundedMinor: whole('refunded_minor').notNull().default(0),
+    currency: text('currency').notNull(),
+    lines: jsonb('lines').$type<{ description: string; quantity: number; amountMinor: number }[]>().notNull(),
+    attempts: jsonb('attempts').$type<ChargeAttempt[]>().notNull(),
+    catalogVersion: text('catalog_version').notNull(),
+    /** The workflow's step that first asked: orders charges of one instant. */
+    step: integer('step').notNull(),
+    purchaseId: text('purchase_id'),
+    packs: integer('packs').notNull(),
+    credits: whole('credits').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.id] }),
+    index('charges_by_time').on(t.subscriptionId, t.at, t.step),
+    check('charges_status', sql`status in ('paid', 'pending', 'declined', 'given_up')`),
+    check('charges_refunded', sql`refunded_minor >= 0 and refunded_minor <= amount_minor`),
+  ],
+);
+
+/** The permanent idempotency record of what goes through the workflow, and the guard against late effects. */
+export const commands = pgTable(
+  'commands',
+  {
+    /** The subscription, or `start`: a start's key belongs to the operation (R-65). */
+    scope: text('scope').notNull(),
+    operation: text('operation').notNull(),
+    key: text('key').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    status: text('status').notNull(),
+    attempt: integer('attempt').notNull(),
+    subscriptionId: text('subscription_id').notNull(),
+    /** The id of what the command will make. */
+    objectId: text('object_id').notNull(),
+    /** The workflow's step that took it. */
+    step: integer('step'),
+    /** Ledger version and clock when it was taken: what an advance fired is counted from here. */
+    fromSeq: whole('from_seq'),
+    fromAt: at('from_at'),
+    refusal: jsonb('refusal').$type<{ code: string; detail: string; data: Record<string, unknown> }>(),
+    answer: text('answer'),
+    httpStatus: integer('http_status'),
+    createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [
+    primaryKey({ columns: [t.scope, t.operation, t.key] }),
+    check('commands_status', sql`status in ('pending', 'taken', 'done', 'refused', 'abandoned')`),
+  ],
+);
+
+/** What the calendar recorded besides credits and money: a skipped renewal, the end and its rule. */
+export const notes = pgTable(
+  'notes',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    step: integer('step').notNull(),
+    line: integer('line').notNull(),
+    at: at('at').notNull(),
+    kind: text('kind').notNull(),
+    rule: text('rule').notNull(),
+    detail: text('detail').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.subscriptionId, t.step, t.line] })],
+);
+
+/** Billing's messages, stored before they are answered, relayed to the workflow after. */
+export const inbox = pgTable(
+  'inbox',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    provider: text('provider').notNull(),
+    eventId: text('event_id').notNull(),
+    subscriptionId: text('subscription_id').notNull(),
+    kind: text('kind').notNull(),
+    payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
+    receivedAt: at('received_at').notNull().default(sql`clock_timestamp()`),
+    claimedUntil: at('claimed_until'),
+    relayedAt: at('relayed_at'),
+    /** What became of it: signalled, or why not. */
+    outcome: text('outcome'),
+  },
+  (t) => [
+    unique('inbox_once').on(t.provider, t.eventId),
+    index('inbox_waiting').on(t.id).where(sql`relayed_at is null`),
+  ],
+);
+
+export const apiKeys = pgTable('api_keys', {
+  id: text('id').primaryKey(),
+  /** SHA-256 of the secret, hex: the secret itself is shown once. */
+  secretHash: text('secret_hash').notNull(),
+  scopes: text('scopes').array().notNull(),
+  createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+  revokedAt: at('revoked_at'),
+});

@@ -1,0 +1,87 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Database } from './db/client.ts';
+import { type Claimed, claimMessages, claimUntold, markRelayed, markUntold, unclaim } from './db/inbox.ts';
+import { snapshot } from './db/ledger.ts';
+import type { Caller } from './temporal.ts';
+import { SIGNAL, workflowId } from './workflows/messages.ts';
+
+const TICK_MS = 100;
+/** 50 nudges a second and process: more overloads a small server. */
+const NUDGES_A_TICK = 5;
+const MESSAGES_A_TICK = 20;
+
+export interface RelayDeps {
+  db: Database;
+  temporal: Caller;
+  log: (line: string) => void;
+}
+
+/**
+ * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge. A
+ * row is marked after its call returned, so nothing is lost; everything may arrive twice and changes nothing then.
+ */
+export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
+  let stopping = false;
+  const running = run();
+  return {
+    stop: async () => {
+      stopping = true;
+      await running;
+    },
+  };
+
+  async function run(): Promise<void> {
+    let lastComplaint = '';
+    while (!stopping) {
+      try {
+        await tick(deps);
+        lastComplaint = '';
+      } catch (error) {
+        // PostgreSQL or Temporal is away: said once, tried again until it is back.
+        const complaint = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+        if (complaint !== lastComplaint) deps.log(`relay: ${complaint}`);
+        lastComplaint = complaint;
+        await pause(1_000);
+      }
+      await pause(TICK_MS);
+    }
+  }
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function tick(deps: RelayDeps): Promise<void> {
+  for (const message of await claimMessages(deps.db, MESSAGES_A_TICK)) await relay(deps, message);
+  const untold = await claimUntold(deps.db, NUDGES_A_TICK);
+  await Promise.all(untold.map((id) => nudge(deps, id)));
+}
+
+async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<void> {
+  try {
+    await temporal.call((client) =>
+      client.workflow.getHandle(workflowId(message.subscription_id)).signal(message.kind, message.payload),
+    );
+  } catch (error) {
+    // R-52: a late message for an ended subscription changes nothing; it stays on record.
+    if (error instanceof WorkflowNotFoundError) return markRelayed(db, message.id, 'ended');
+    await unclaim(db, message.id);
+    throw error;
+  }
+  await markRelayed(db, message.id, 'signalled');
+}
+
+/** Tells a workflow what its ledger holds now. */
+export async function nudge({ db, temporal }: Omit<RelayDeps, 'log'>, id: string): Promise<void> {
+  const news = await snapshot(db, id);
+  if (news === null) return;
+  const { version, now, grants } = news;
+  try {
+    await temporal.call((client) =>
+      client.workflow.getHandle(workflowId(id)).signal(SIGNAL.ledgerAdvanced, { version, now, grants }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return;
+    await markUntold(db, id);
+    throw error;
+  }
+}

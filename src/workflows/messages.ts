@@ -1,0 +1,111 @@
+import type { CommandRef, RefusalRecord } from '../db/ledger.ts';
+import type { Grant } from '../domain/burndown.ts';
+import type { Instant, Interval } from '../domain/calendar.ts';
+import type { Catalog, PlanId } from '../domain/catalog.ts';
+import type { Command, Start } from '../domain/commands.ts';
+import type { DueKind } from '../domain/due.ts';
+import type { State } from '../domain/subscription.ts';
+import type { Happening } from '../domain/timeline.ts';
+
+/** Names and payloads of all that is said to a subscription's workflow: what API, relay and other systems need. */
+
+export const WORKFLOW_TYPE = 'subscription';
+export const workflowId = (subscriptionId: string): string => `subscription/${subscriptionId}`;
+
+/** Updates that carry one command each; the name says which to whoever reads the Temporal UI. */
+export const UPDATE_OF = {
+  buy_packs: 'buyPacks',
+  set_add_on: 'setAddOn',
+  change_plan: 'changePlan',
+  cancel: 'cancel',
+  resume: 'resume',
+  set_payment_method: 'setPaymentMethod',
+  issue_grant: 'issueGrant',
+  revoke_grant: 'revokeGrant',
+  set_allowance: 'setAllowance',
+} as const satisfies Record<Exclude<Command['type'], 'payment_settled'>, string>;
+
+/** An update's argument: the command, and the row that must be taken before it takes effect. */
+export interface Request {
+  command: Command;
+  ref: CommandRef;
+}
+
+export const STARTED = 'started';
+export const ADVANCE_CLOCK = 'advanceClock';
+
+export interface AdvanceRequest {
+  to: Instant;
+  ref: CommandRef;
+}
+
+/** `done` is false when the workflow had to continue as new on the way: ask again. */
+export interface AdvanceAnswer {
+  now: Instant;
+  done: boolean;
+}
+
+/** The failure type of an update whose command row had been abandoned or taken by another step: the row knows. */
+export const ABANDONED = 'abandoned';
+
+export const SIGNAL = {
+  paymentSettled: 'paymentSettled',
+  cancelled: 'cancelled',
+  planChanged: 'planChanged',
+  ledgerAdvanced: 'ledgerAdvanced',
+} as const;
+
+export interface PaymentSettled {
+  chargeId: string;
+  outcome: 'paid' | 'declined';
+  at: Instant;
+}
+
+/** From a system that owns billing. */
+export interface Cancelled {
+  at: 'renewal' | 'now';
+}
+
+export interface PlanChanged {
+  plan: PlanId;
+  interval: Interval;
+  chargeId: string;
+}
+
+export interface LedgerAdvanced {
+  version: number;
+  now: Instant;
+  grants: Grant[];
+}
+
+export const QUERY = { balance: 'balance', subscription: 'subscription', schedule: 'schedule' } as const;
+
+export interface BalanceAnswer {
+  available: number;
+  held: number;
+  by_kind: Record<Grant['kind'], number>;
+  by_grant: { grant_id: string; kind: Grant['kind']; remaining: number; expires_at: string }[];
+  ledger_version: number;
+  as_of: string;
+}
+
+export interface SubscriptionAnswer {
+  state: State;
+  next_due: { at: string; kind: DueKind } | null;
+}
+
+export type ScheduleAnswer = (Omit<Happening, 'at'> & { at: string })[];
+
+/** The workflow's input: a start, or what a run hands to the next. */
+export interface SubscriptionInput {
+  catalog: Catalog;
+  begin: {
+    start: Start;
+    /** The test clock's first instant; null on real time. */
+    at: Instant | null;
+    metadata: Record<string, string>;
+    ref: CommandRef;
+    conflict: RefusalRecord;
+  } | null;
+  carried: { state: State; step: number; version: number; advance: AdvanceRequest | null } | null;
+}

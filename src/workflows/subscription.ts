@@ -1,0 +1,361 @@
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities, Branch } from '../activities/index.ts';
+import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
+import type { Instant } from '../domain/calendar.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import { answered, type Outcome } from '../domain/charges.ts';
+import { begin, type Command, decide } from '../domain/commands.ts';
+import { nextDue, workAt, workThrough } from '../domain/due.ts';
+import { Refusal } from '../domain/errors.ts';
+import type { Decision, State } from '../domain/subscription.ts';
+import {
+  ABANDONED,
+  ADVANCE_CLOCK,
+  type AdvanceAnswer,
+  type AdvanceRequest,
+  type BalanceAnswer,
+  type Cancelled,
+  type LedgerAdvanced,
+  type PaymentSettled,
+  type PlanChanged,
+  QUERY,
+  type Request,
+  type ScheduleAnswer,
+  SIGNAL,
+  STARTED,
+  type SubscriptionAnswer,
+  type SubscriptionInput,
+  UPDATE_OF,
+} from './messages.ts';
+import {
+  afterOf,
+  balanceOf,
+  describe,
+  scheduleOf,
+  searchAttributesOf,
+  subscriptionOf,
+  summaryOf,
+} from './views.ts';
+
+// One subscription, from its first payment to its end: it sleeps until something is due or somebody asks, decides
+// with the pure core, has the decision booked, and sleeps again. Everything it may forget is in the ledger.
+
+/** A run hands over after a year of boundaries or a few thousand events, so that replay stays short. */
+const BOUNDARIES_A_RUN = 12;
+const EVENTS_A_RUN = 3_000;
+
+const activities = proxyActivities<Activities>({
+  startToCloseTimeout: '5s',
+  retry: { initialInterval: '200ms', maximumInterval: '10s' },
+});
+
+/** A command that waits for the loop. `failure` tells its caller why nothing was done. */
+interface Queued {
+  command: Command;
+  ref: CommandRef | null;
+  done: boolean;
+  failure: ApplicationFailure | null;
+}
+
+interface Step {
+  ref?: CommandRef;
+  /** The command ends with this step. */
+  finish?: boolean;
+  begin?: NonNullable<SubscriptionInput['begin']>;
+  /** What a declined charge tells the caller; null where a decline is no refusal. */
+  declined?: RefusalRecord | null;
+}
+
+/** `reached`: a command of several steps ends with this one. */
+type Decided = Decision & { reached?: boolean };
+type Carried =
+  | { kind: 'booked'; outcome: Outcome | null; finished: boolean }
+  | { kind: 'abandoned' | 'refused' };
+
+const failureOf = (refusal: RefusalRecord): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: refusal.code,
+    message: refusal.detail,
+    details: [refusal.data],
+    nonRetryable: true,
+  });
+const abandoned = (): ApplicationFailure =>
+  ApplicationFailure.create({ type: ABANDONED, message: 'The command row decides.', nonRetryable: true });
+const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
+const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
+const sameCommand = (a: CommandRef, b: CommandRef): boolean =>
+  a.operation === b.operation && a.key === b.key && a.attempt === b.attempt;
+
+export async function subscription(input: SubscriptionInput): Promise<void> {
+  let catalog: Catalog = input.catalog;
+  let state: State | null = input.carried?.state ?? null;
+  let step = input.carried?.step ?? 0;
+  let known: Pick<Snapshot, 'version' | 'grants'> = {
+    version: input.carried?.version ?? 0,
+    grants: state?.grants ?? [],
+  };
+  let advance: AdvanceRequest | null = input.carried?.advance ?? null;
+  let advanced: CommandRef | null = null;
+  let startFailure: ApplicationFailure | null = null;
+  let boundaries = 0;
+  const queue: Queued[] = [];
+
+  // --- messages: every handler is one line; the loop does the work ---
+
+  setHandler(defineUpdate<void>(STARTED), awaitStart);
+  for (const name of Object.values(UPDATE_OF)) setHandler(defineUpdate<void, [Request]>(name), request);
+  setHandler(defineUpdate<AdvanceAnswer, [AdvanceRequest]>(ADVANCE_CLOCK), advanceClock);
+  setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) => {
+    enqueue({ type: 'payment_settled', ...settlement });
+  });
+  setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), ({ at }) => {
+    enqueue({ type: 'cancel', at });
+  });
+  setHandler(defineSignal<[PlanChanged]>(SIGNAL.planChanged), (change) => {
+    enqueue({ type: 'change_plan', ...change });
+  });
+  setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), learn);
+  setHandler(
+    defineQuery<BalanceAnswer | null>(QUERY.balance),
+    () => state && balanceOf(state, known.version),
+  );
+  setHandler(
+    defineQuery<SubscriptionAnswer | null>(QUERY.subscription),
+    () => state && subscriptionOf(state),
+  );
+  setHandler(defineQuery<ScheduleAnswer, [number?]>(QUERY.schedule), (limit) =>
+    state ? scheduleOf(state, catalog, limit) : [],
+  );
+
+  if (input.begin) state = await start(input.begin);
+  if (state !== null) await live();
+  else await condition(allHandlersFinished);
+
+  // --- the story ---
+
+  async function start(wanted: NonNullable<SubscriptionInput['begin']>): Promise<State | null> {
+    const at = wanted.at ?? Date.now();
+    const result = await carryOut((inForce) => begin(wanted.start, at, inForce), at, {
+      ref: wanted.ref,
+      finish: true,
+      begin: wanted,
+      declined: DECLINED,
+    });
+    if (result.kind === 'booked' && result.outcome !== 'declined') return state;
+    startFailure =
+      result.kind === 'booked'
+        ? failureOf(DECLINED)
+        : result.kind === 'refused'
+          ? failureOf(wanted.conflict)
+          : abandoned();
+    return null;
+  }
+
+  async function live(): Promise<void> {
+    while (!isOver()) {
+      setCurrentDetails(describe(current(), known.version));
+      const due = nextDue(current());
+      if (mustContinue() && queue.length === 0) await handOver();
+      else if (advance) await advanceTo(advance);
+      else if (settledBefore(due)) await runQueued(settledBefore(due)!);
+      else if (due && due.at <= present()) await work(due.at);
+      else if (queue[0]) await runQueued(queue[0]);
+      else await rest(due);
+    }
+  }
+
+  /** R-42: a settlement counts from the provider's instant, so it comes before what was due later. */
+  function settledBefore(due: { at: Instant } | null): Queued | undefined {
+    return queue.find(
+      ({ command }) => command.type === 'payment_settled' && due !== null && command.at < due.at,
+    );
+  }
+
+  /** Nothing is due any more and nobody waits for an answer. */
+  function isOver(): boolean {
+    const { status, waiting } = current();
+    const idle = queue.length === 0 && advance === null && allHandlersFinished();
+    return status === 'ended' && waiting.length === 0 && idle;
+  }
+
+  /** Sleeps until the next due instant or a message. A test clock moves only when it is advanced. */
+  async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
+    const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver();
+    if (due === null || current().testClock) await condition(woken);
+    else
+      await condition(woken, due.at - present(), {
+        summary: `${due.kind} ${new Date(due.at).toISOString()}`,
+      });
+  }
+
+  async function work(at: Instant): Promise<void> {
+    await carryOut((inForce) => workAt(current(), at, present(), inForce), at, {});
+  }
+
+  async function runQueued(queued: Queued): Promise<void> {
+    queue.splice(queue.indexOf(queued), 1);
+    const { command, ref } = queued;
+    const at = present();
+    const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
+    try {
+      const options: Step = ref ? { ref, finish: true, declined } : {};
+      const result = await carryOut((inForce) => decide(current(), command, at, inForce), at, options);
+      if (result.kind !== 'booked') queued.failure = abandoned();
+      else if (declined && result.outcome === 'declined') queued.failure = failureOf(declined);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      queued.failure = failureOf(recordOf(error));
+      if (!ref) log.warn('a signal was refused', { command: command.type, code: error.code });
+    }
+    queued.done = true;
+  }
+
+  /** R-90: everything due up to the target, in order, in as few statements as billing's answers allow. */
+  async function advanceTo(target: AdvanceRequest): Promise<void> {
+    const result = await carryOut((inForce) => workThrough(current(), target.to, inForce), current().now, {
+      ref: target.ref,
+    });
+    if (result.kind === 'booked' && !result.finished) return;
+    advanced = target.ref;
+    advance = null;
+  }
+
+  /** Hands over to the next run once nobody waits for an answer from this one; returns when there is work after all. */
+  async function handOver(): Promise<void> {
+    await condition(() => allHandlersFinished() || queue.length > 0);
+    if (queue.length > 0) return;
+    const carried = { state: current(), step, version: known.version, advance };
+    await continueAsNew<typeof subscription>({ catalog, begin: null, carried });
+  }
+
+  // --- handlers ---
+
+  function enqueue(command: Command, ref: CommandRef | null = null): Queued {
+    const queued: Queued = { command, ref, done: false, failure: null };
+    queue.push(queued);
+    return queued;
+  }
+
+  async function request({ command, ref }: Request): Promise<void> {
+    const queued = enqueue(command, ref);
+    await condition(() => queued.done);
+    if (queued.failure) throw queued.failure;
+  }
+
+  async function awaitStart(): Promise<void> {
+    await condition(() => state !== null || startFailure !== null);
+    if (startFailure) throw startFailure;
+  }
+
+  /** Never waits for what comes after a continue-as-new: it answers `done: false`, and is asked again. */
+  async function advanceClock(target: AdvanceRequest): Promise<AdvanceAnswer> {
+    const mine = () => advance !== null && sameCommand(advance.ref, target.ref);
+    await condition(() => (state !== null && advance === null) || mine() || mustContinue());
+    if (advance === null && !mustContinue()) advance = target;
+    await condition(() => !mine() || mustContinue());
+    return { now: current().now, done: advanced !== null && sameCommand(advanced, target.ref) };
+  }
+
+  /** The ledger moved on without us. The higher version wins; nothing is woken. */
+  function learn(news: LedgerAdvanced): void {
+    if (state === null || news.version <= known.version) return;
+    known = { version: news.version, grants: news.grants };
+    state = { ...state, grants: news.grants };
+  }
+
+  // --- from a decision to the ledger ---
+
+  function current(): State {
+    if (state === null) throw new Error('the subscription has not started');
+    return state;
+  }
+
+  function present(): Instant {
+    return current().testClock ? current().now : Math.max(Date.now(), current().now);
+  }
+
+  function mustContinue(): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    return continueAsNewSuggested || historyLength > EVENTS_A_RUN || boundaries >= BOUNDARIES_A_RUN;
+  }
+
+  /**
+   * Has a decision booked, once, and takes over its state. The ledger may answer that another catalogue is in
+   * force at the instant (R-08): then it is decided again with that one.
+   */
+  async function carryOut(
+    decideWith: (inForce: Catalog) => Decided,
+    at: Instant,
+    options: Step,
+  ): Promise<Carried> {
+    for (;;) {
+      const decision = decideWith(catalog);
+      const answer = await book(decision, at, options);
+      if (answer.kind === 'stale') catalog = answer.catalog;
+      else if (answer.kind === 'abandoned' || answer.kind === 'refused') return { kind: answer.kind };
+      else if (answer.kind === 'booked' || answer.kind === 'replayed') {
+        adopt(decision, answer);
+        return { kind: 'booked', outcome: answer.outcome, finished: decision.reached ?? false };
+      }
+    }
+  }
+
+  function book(decision: Decided, at: Instant, options: Step): Promise<Settled> {
+    const head = {
+      subscriptionId: decision.state.id,
+      step: step + 1,
+      catalogVersion: catalog.version,
+      catalogAt: decision.state.testClock ? null : at,
+      command: options.ref ?? null,
+      begin: options.begin ? { state: decision.state, metadata: options.begin.metadata } : null,
+      conflict: options.begin?.conflict ?? null,
+      effects: decision.effects,
+      finish: options.finish ?? decision.reached ?? false,
+    };
+    const { charge } = decision;
+    const summary = summaryOf(decision);
+    if (charge === null)
+      return activities.settle.executeWithOptions({ summary }, [
+        { ...head, after: afterOf(decision.state, catalog) },
+      ]);
+    const branch = (outcome: Outcome): Branch => {
+      const { state: next, effects } = afterCharge(decision, outcome);
+      const discard = effects.some((effect) => effect.type === 'discard');
+      const refusal = outcome === 'declined' ? (options.declined ?? null) : null;
+      return { effects, after: afterOf(next, catalog), refusal, discard };
+    };
+    const branches = { paid: branch('paid'), declined: branch('declined'), pending: branch('pending') };
+    return activities.bill.executeWithOptions({ summary }, [{ ...head, charge, branches }]);
+  }
+
+  function afterCharge(decision: Decision, outcome: Outcome): Decision {
+    const charge = decision.charge!;
+    return answered(decision.state, charge, outcome, charge.attemptAt, catalog);
+  }
+
+  function adopt(decision: Decision, answer: { outcome: Outcome | null } & Snapshot): void {
+    const before = state;
+    const next =
+      decision.charge && answer.outcome ? afterCharge(decision, answer.outcome).state : decision.state;
+    if (answer.version >= known.version) known = { version: answer.version, grants: answer.grants };
+    state = { ...next, grants: known.grants };
+    step += 1;
+    boundaries += before && before.series === next.series ? next.cycle - before.cycle : 1;
+    const attributes = searchAttributesOf(state, before);
+    if (attributes.length > 0) upsertSearchAttributes(attributes);
+  }
+}

@@ -1,0 +1,98 @@
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  type SearchAttributeUpdatePair,
+} from '@temporalio/common';
+import type { After } from '../db/ledger.ts';
+import { available, isUsable } from '../domain/burndown.ts';
+import { type Instant, iso } from '../domain/calendar.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import { nextDue } from '../domain/due.ts';
+import type { Decision, State } from '../domain/subscription.ts';
+import { forecast } from '../domain/timeline.ts';
+import type { BalanceAnswer, ScheduleAnswer, SubscriptionAnswer } from './messages.ts';
+
+// What the workflow says of itself: to queries, to the Temporal UI, and to the ledger's row.
+
+const PLAN = defineSearchAttributeKey('DrawdownPlan', SearchAttributeType.KEYWORD);
+const STATUS = defineSearchAttributeKey('DrawdownStatus', SearchAttributeType.KEYWORD);
+const CUSTOMER = defineSearchAttributeKey('DrawdownCustomer', SearchAttributeType.KEYWORD);
+
+/** Only what changed: an upsert is an event and an action. */
+export function searchAttributesOf(state: State, before: State | null): SearchAttributeUpdatePair[] {
+  const plan = (of: State) => `${of.plan}/${of.interval}`;
+  const pairs: SearchAttributeUpdatePair[] = [];
+  if (before === null || plan(before) !== plan(state)) pairs.push({ key: PLAN, value: plan(state) });
+  if (before === null || before.status !== state.status) pairs.push({ key: STATUS, value: state.status });
+  if (before === null) pairs.push({ key: CUSTOMER, value: state.customerId });
+  return pairs;
+}
+
+/** Grants as of the ledger's answer; what has expired since is not counted (R-12). */
+export function balanceOf(state: State, version: number): BalanceAnswer {
+  const at = asOf(state);
+  const usable = state.grants.filter((grant) => isUsable(grant, at));
+  const sum = (kind: string) =>
+    available(
+      usable.filter((grant) => grant.kind === kind),
+      at,
+    );
+  return {
+    available: available(usable, at),
+    held: usable.reduce((held, grant) => held + grant.held, 0),
+    by_kind: { allowance: sum('allowance'), pack: sum('pack'), adjustment: sum('adjustment') },
+    by_grant: usable.map((grant) => ({
+      grant_id: grant.id,
+      kind: grant.kind,
+      remaining: grant.remaining,
+      expires_at: iso(grant.expiresAt),
+    })),
+    ledger_version: version,
+    as_of: iso(at),
+  };
+}
+
+const asOf = (state: State): Instant => (state.testClock ? state.now : Math.max(Date.now(), state.now));
+
+const dueOf = (state: State) => {
+  const due = nextDue(state);
+  return due && { at: iso(due.at), kind: due.kind };
+};
+
+export function subscriptionOf(state: State): SubscriptionAnswer {
+  return { state, next_due: dueOf(state) };
+}
+
+export function scheduleOf(state: State, catalog: Catalog, limit = 24): ScheduleAnswer {
+  const { happenings } = forecast(state, state.grants, catalog, { limit });
+  return happenings.map((happening) => ({ ...happening, at: iso(happening.at) }));
+}
+
+/** Shown beside the history in the Temporal UI. */
+export function describe(state: State, version: number): string {
+  const due = dueOf(state);
+  const { by_kind, available: credits } = balanceOf(state, version);
+  return [
+    `**${state.plan}/${state.interval}**, ${state.status}, ${state.packs} packs renewing`,
+    `next: ${due ? `${due.kind} at ${due.at}` : 'nothing'}`,
+    `available: ${credits} (allowance ${by_kind.allowance}, packs ${by_kind.pack}, adjustments ${by_kind.adjustment}) at version ${version}`,
+  ].join('\n\n');
+}
+
+/** One line on an activity: what is booked, and what is charged. */
+export function summaryOf({ effects, charge }: Decision): string {
+  const booked = effects.slice(0, 4).map((effect) => effect.type);
+  const more = effects.length > 4 ? [`${effects.length - 4} more`] : [];
+  const asked = charge ? [`${charge.kind} ${charge.currency} ${(charge.amountMinor / 100).toFixed(2)}`] : [];
+  return [...booked, ...more, ...asked].join(', ') || 'state';
+}
+
+/** The ledger's row after a decision: what a spend must know of it. */
+export function afterOf(state: State, catalog: Catalog): After {
+  const scheduledEnd = state.scheduled?.kind === 'cancel' ? state.scheduled.at : null;
+  return {
+    state,
+    endsAt: state.endedAt ?? scheduledEnd,
+    blocked: state.status === 'past_due' && catalog.policies.pastDueSpending === 'block',
+  };
+}
