@@ -135,6 +135,7 @@ const [pid, signal] = [Number(process.argv[1]), process.argv[2]];
 const kill = (name) => { try { process.kill(pid, name); } catch { process.exit(); } };
 process.stdin.resume().on('end', () => {
   kill(signal);
+  setInterval(kill, 100, 0);
   setTimeout(() => { kill('SIGKILL'); process.exit(); }, 5000);
 });`;
 

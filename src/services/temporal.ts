@@ -46,7 +46,8 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     dataDir,
     env: childEnvironment({}),
     stopSignal: 'SIGINT',
-    orphanSignal: 'SIGINT',
+    // Its database survives that, and nothing can delay it.
+    orphanSignal: 'SIGKILL',
   });
   const address = `127.0.0.1:${port}`;
   try {
