@@ -21,7 +21,7 @@ const lacking = Object.entries(wanted).filter(
 if (lacking.length > 0) {
   console.error(`Installing ${lacking.length} packages with npm …`);
   const npm = process.env.npm_execpath;
-  const args = [installed ? 'install' : 'ci', '--no-audit', '--no-fund'];
+  const args = ['install', '--no-audit', '--no-fund'];
   // npm speaks on stderr here: stdout belongs to the program that follows.
   const options = { stdio: ['ignore', 2, 2], cwd: new URL('.', import.meta.url) };
   const run = npm ? spawnSync(process.execPath, [npm, ...args], options) : spawnSync('npm', args, options);
