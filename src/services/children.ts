@@ -112,10 +112,12 @@ function withDeathSignal(options: Launch): { command: string; args: string[]; sp
     return { command, args, spawnOptions: user === undefined ? {} : { uid: user, gid: user } };
   }
   const prefix = ['--pdeathsig', options.orphanSignal.slice(3)];
-  // Reading on as this user where only root may (a clone in root's home) needs the capability.
+  // Reading on as this user where only root may (a clone in root's home) needs the capability, and the bit
+  // keeps access(2) from forgetting it: initdb asks that way whether it finds its server.
   if (user !== undefined) {
     prefix.push('--reuid', String(user), '--regid', String(user), '--clear-groups');
     prefix.push('--inh-caps', '+dac_override', '--ambient-caps', '+dac_override');
+    prefix.push('--securebits', '+no_setuid_fixup');
   }
   return { command: 'setpriv', args: [...prefix, '--', command, ...args], spawnOptions: {} };
 }
