@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve } from 'node:path';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
 
 export interface PostgresBinaries {
   initdb: string;
@@ -44,10 +44,11 @@ function linkLibraries(root: string, cacheDir: string): Record<string, string> {
     return {};
   } catch {
     const folder = join(cacheDir, `postgres-libraries-${version(root)}`);
+    const libraries = join(root, 'native', 'lib');
     mkdirSync(folder, { recursive: true });
-    for (const { from, to } of links) link(to, join(folder, relative(join(root, 'native', 'lib'), from)));
+    for (const { from, to } of links) link(to, join(folder, relative(libraries, from)));
     const variable = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH';
-    return { [variable]: folder };
+    return { [variable]: `${folder}${delimiter}${libraries}` };
   }
 }
 
