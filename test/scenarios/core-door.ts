@@ -1,0 +1,347 @@
+import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
+import type { Instant } from '../../src/domain/calendar.ts';
+import { type Catalog, findPack } from '../../src/domain/catalog.ts';
+import { answered, nextRenewal } from '../../src/domain/charges.ts';
+import { decide } from '../../src/domain/commands.ts';
+import { nextDue, workAt } from '../../src/domain/due.ts';
+import { buyingRefusal, isUpgrade } from '../../src/domain/eligibility.ts';
+import { Refusal } from '../../src/domain/errors.ts';
+import { price } from '../../src/domain/rates.ts';
+import { allowanceOf, boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
+import {
+  advanceLife,
+  command,
+  forecast,
+  type Life,
+  sandboxPayer,
+  startLife,
+} from '../../src/domain/timeline.ts';
+import type { Answer, Door, View } from './door.ts';
+import { moment, showMoment } from './moment.ts';
+import type { Step } from './steps.ts';
+
+type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
+type Data = Record<string, string | number>;
+
+const said = (outcome: string, data: Data = {}): Answer => ({
+  outcome,
+  data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(value)])),
+});
+
+/** The pure core behind the door: one customer, whose newest life is the one looked at. */
+export class CoreDoor implements Door {
+  /** Every subscription the customer had, the newest last. */
+  readonly lives: Life[] = [];
+  private catalog: Catalog;
+  private made = 0;
+  private settledLast: string | null = null;
+
+  constructor(catalog: Catalog) {
+    this.catalog = catalog;
+  }
+
+  get life(): Life {
+    const life = this.lives.at(-1);
+    if (!life) throw new Error('there is no subscription yet');
+    return life;
+  }
+
+  advance(to: Instant): Promise<void> {
+    advanceLife(this.life, to);
+    return Promise.resolve();
+  }
+
+  do(step: Step, at: string): Promise<Answer> {
+    try {
+      return Promise.resolve(this.carryOut(step, at));
+    } catch (error) {
+      if (error instanceof Refusal) return Promise.resolve(said(error.code, refusalData(error)));
+      throw error;
+    }
+  }
+
+  look(): Promise<View | null> {
+    const life = this.lives.at(-1);
+    return Promise.resolve(life ? viewOf(life) : null);
+  }
+
+  private carryOut(step: Step, at: string): Answer {
+    switch (step.verb) {
+      case 'subscribe':
+        return this.subscribe(step, at);
+      case 'buy':
+        return this.buy(step);
+      case 'add_on':
+        return this.command({ type: 'set_add_on', packs: step.packs });
+      case 'use':
+      case 'quote':
+        return this.spend(step);
+      case 'cancel':
+        return this.cancel(step);
+      case 'resume':
+        return this.command({ type: 'resume' });
+      case 'change':
+      case 'preview':
+        return this.change(step);
+      case 'method':
+        return this.command({ type: 'set_payment_method', paymentMethod: step.method });
+      case 'settle':
+        return this.settle(step);
+      case 'grant':
+        return this.command({
+          type: 'issue_grant',
+          grantId: this.id('grt'),
+          credits: step.credits,
+          expiresAt: moment(step.until),
+          reason: 'scenario',
+        });
+      case 'revoke':
+        return this.revoke();
+      case 'allowance':
+        return this.command({ type: 'set_allowance', credits: step.credits });
+      case 'look':
+        return said('ok');
+      case 'foresee':
+        return this.foresee(step);
+      case 'advance':
+        advanceLife(this.life, moment(step.to));
+        return said('ok');
+      case 'outage':
+        return this.outage(moment(at));
+      case 'catalogue':
+        this.catalog = edited(this.catalog, step);
+        for (const life of this.lives) life.catalog = this.catalog;
+        return said('ok');
+      case 'again':
+      case 'send':
+        throw new Error(`${step.verb} is for the stack: mark the row`);
+    }
+  }
+
+  private id(prefix: string): string {
+    this.made += 1;
+    return `${prefix}_x${this.made}`;
+  }
+
+  private command(wanted: Parameters<typeof command>[1], data: Data = {}): Answer {
+    const outcome = command(this.life, wanted);
+    return said(outcome === 'pending' ? 'pending' : 'ok', data);
+  }
+
+  private subscribe(step: Of<'subscribe'>, at: string): Answer {
+    const former = this.lives.at(-1);
+    if (former && former.state.status !== 'ended') return said('customer_already_subscribed');
+    const start = {
+      id: `sub_s${this.lives.length}`,
+      customerId: 'customer',
+      plan: step.plan,
+      interval: step.interval,
+      timeZone: step.zone ?? 'UTC',
+      paymentMethod: step.method ?? 'sandbox_ok',
+      allowance: step.allowance ?? null,
+      anchorAt: step.anchor === undefined ? null : moment(step.anchor),
+      testClock: true,
+    };
+    const life = startLife(start, moment(at), this.catalog);
+    // R-43: a declined start leaves nothing behind.
+    if (life.state.status === 'ended') return said('payment_declined');
+    this.lives.push(life);
+    return said(life.state.status === 'incomplete' ? 'pending' : 'ok');
+  }
+
+  private buy(step: Of<'buy'>): Answer {
+    const outcome = command(this.life, {
+      type: 'buy_packs',
+      purchaseId: this.id('pur'),
+      packs: step.packs,
+      interval: step.interval ?? null,
+      paymentMethod: step.method ?? null,
+    });
+    return said(outcome === 'declined' ? 'payment_declined' : outcome === 'pending' ? 'pending' : 'ok');
+  }
+
+  private change(step: Of<'change' | 'preview'>): Answer {
+    const { plan, interval } = step;
+    const { state, catalog } = this.life;
+    const wanted = { type: 'change_plan' as const, chargeId: this.id('chg'), plan, interval };
+    const { charge } = decide(state, wanted, state.now, catalog);
+    const effective = isUpgrade(state, catalog, plan, interval) ? 'now' : 'renewal';
+    const data = {
+      effective,
+      price: charge?.amountMinor ?? 0,
+      brings: effective === 'now' ? allowanceOf(state, catalog, plan, interval) : 0,
+    };
+    if (step.verb === 'preview') return said('ok', data);
+    const outcome = command(this.life, wanted);
+    return said(outcome === 'declined' ? 'payment_declined' : (outcome ?? 'ok').replace('paid', 'ok'), data);
+  }
+
+  private cancel(step: Of<'cancel'>): Answer {
+    const answer = this.command({ type: 'cancel', at: step.at });
+    const { state, book, catalog } = this.life;
+    const until = state.scheduled?.at;
+    if (until === undefined) return answer;
+    const { happenings } = forecast(state, openGrants(book), catalog, { until });
+    const end = happenings.find(({ kind }) => kind === 'end');
+    return { ...answer, data: { at_risk: String(-(end?.credits ?? 0)) } };
+  }
+
+  private settle({ outcome, which }: Of<'settle'>): Answer {
+    const life = which === 'former' ? this.lives.at(-2) : this.life;
+    const charges = [...(life?.book.charges.values() ?? [])];
+    const pending = charges.filter(({ status }) => status === 'pending');
+    const named = {
+      newest: pending.at(-1)?.id,
+      oldest: pending.at(0)?.id,
+      last: charges.at(-1)?.id,
+      again: this.settledLast,
+      former: charges.at(-1)?.id,
+    }[which];
+    if (!life || !named) throw new Error(`no charge to settle: ${which}`);
+    this.settledLast = named;
+    command(life, { type: 'payment_settled', chargeId: named, outcome, at: life.state.now });
+    return said('ok');
+  }
+
+  private revoke(): Answer {
+    const { book } = this.life;
+    const last = [...book.grants.values()].filter(({ kind }) => kind === 'adjustment').at(-1);
+    if (!last) throw new Error('no adjustment to revoke');
+    const revoked = last.remaining;
+    return this.command({ type: 'revoke_grant', grantId: last.id, reason: 'scenario' }, { revoked });
+  }
+
+  private foresee(step: Of<'foresee'>): Answer {
+    const { state, book, catalog } = this.life;
+    const until = moment(step.at);
+    const { life } = forecast(state, openGrants(book), catalog, { until });
+    const { available, by_kind } = balance(life.book, until);
+    return said('ok', { available, ...prefixed(by_kind) });
+  }
+
+  private spend({ verb, items, via }: Of<'use' | 'quote'>): Answer {
+    const { state, book, catalog } = this.life;
+    if (state.status === 'ended' || state.status === 'incomplete') return said('subscription_not_active');
+    const isBlocked = state.status === 'past_due' && catalog.policies.pastDueSpending === 'block';
+    if (isBlocked && verb === 'use') return said('payment_past_due');
+    const { credits } = price(catalog, items);
+    const has = balance(book, state.now).available;
+    if (verb === 'quote')
+      return said('ok', {
+        credits,
+        available: has,
+        ...(has < credits ? offer(this.life, credits - has) : {}),
+      });
+    const debits = spend(book, credits, state.now);
+    if (debits === null)
+      return said('insufficient_credits', {
+        needed: credits,
+        available: has,
+        shortfall: credits - has,
+        ...nextRefresh(this.life),
+        ...offer(this.life, credits - has),
+      });
+    this.life.state = { ...state, grants: openGrants(book) };
+    const burned = debits.map((debit) => `${debit.kind}:${debit.credits}`).join(',');
+    return said('ok', { credits, burned: burned || 'nothing', ...(via === undefined ? {} : { via }) });
+  }
+
+  /** R-13: what was due while nothing ran, worked now, instant by instant. */
+  private outage(booked: Instant): Answer {
+    const { life } = this;
+    for (let due = nextDue(life.state); due !== null && due.at <= booked; due = nextDue(life.state)) {
+      const decision = workAt(life.state, due.at, booked, life.catalog);
+      book(life.book, decision.effects);
+      life.state = decision.state;
+      if (decision.charge) {
+        const outcome = sandboxPayer(decision.charge);
+        bookCharge(life.book, decision.charge, outcome);
+        const answer = answered(life.state, decision.charge, outcome, booked, life.catalog);
+        book(life.book, answer.effects);
+        life.state = answer.state;
+      }
+      life.state = { ...life.state, grants: openGrants(life.book) };
+    }
+    life.state = { ...life.state, now: booked };
+    return said('ok', { skipped: life.book.notes.filter(({ kind }) => kind === 'renewal_skipped').length });
+  }
+}
+
+const prefixed = (kinds: Record<string, number>): Data =>
+  Object.fromEntries(Object.entries(kinds).map(([kind, credits]) => [kind, credits]));
+
+/** R-61: the packs that would cover a shortfall, or why this subscription can't buy; the oracle's own reading. */
+function offer({ state, catalog }: Life, shortfall: number): Data {
+  const refusal = buyingRefusal(state, state.interval);
+  if (refusal) return { packs: 'none', contact: refusal.code };
+  const pack = findPack(catalog, state.interval);
+  if (!pack) return { packs: 'none' };
+  const packs = Math.ceil(shortfall / pack.credits);
+  if (packs > catalog.policies.packsPerPurchase) return { packs: 'none', contact: 'pack_limit' };
+  return {
+    packs,
+    price: packs * pack.price_minor,
+    offer_until: showMoment(packExpiry(state, catalog, state.cycle)),
+  };
+}
+
+/** R-61: when the next refresh comes and what it brings. */
+function nextRefresh(life: Life): Data {
+  const at = refreshAt(life);
+  return { next: at === null ? 'none' : showMoment(at), brings: at === null ? 'none' : broughtAt(life, at) };
+}
+
+function broughtAt({ state, book, catalog }: Life, at: Instant): number {
+  const { happenings } = forecast(state, openGrants(book), catalog, { until: at });
+  return happenings.find((happening) => happening.kind === 'refresh' && happening.at === at)?.credits ?? 0;
+}
+
+function refreshAt({ state }: Life): Instant | null {
+  const at = state.status === 'active' ? boundaryOf(state, state.cycle + 1) : null;
+  return state.scheduled?.kind === 'cancel' && state.scheduled.at === at ? null : at;
+}
+
+function viewOf(life: Life): View {
+  const { state, book, catalog } = life;
+  const renewal = nextRenewal(state, catalog);
+  const grants = [...book.grants.values()].sort((a, b) => a.effectiveAt - b.effectiveAt || a.made - b.made);
+  return {
+    balances: { ...balance(book, state.now).by_kind, held: 0 },
+    status: state.status,
+    plan: state.plan,
+    interval: state.interval,
+    anchorAt: state.anchorAt,
+    refreshAt: refreshAt(life),
+    renewal: renewal && { at: renewal.at, chargeMinor: renewal.charge?.amountMinor ?? null },
+    packs: state.packs,
+    scheduled: state.scheduled,
+    endedAt: state.endedAt,
+    grants: grants.map(({ kind, amount, effectiveAt, expiresAt }) => ({
+      kind,
+      credits: amount,
+      effectiveAt,
+      expiresAt,
+    })),
+    charges: [...book.charges.values()].sort((a, b) => a.at - b.at),
+  };
+}
+
+function refusalData(refusal: Refusal): Data {
+  const errors = refusal.data['errors'] as { pointer: string }[] | undefined;
+  return errors?.[0] ? { pointer: errors[0].pointer } : {};
+}
+
+/** Another catalogue with one value changed: `creator/month price 3500`, `avatar_iv credits 2`. */
+function edited(catalog: Catalog, { path: [name = '', member = ''], value }: Of<'catalogue'>): Catalog {
+  const copy = structuredClone(catalog);
+  copy.version = `${catalog.version}'`;
+  const [id, interval] = name.split('/');
+  const plan = copy.plans.find((each) => each.id === id && each.interval === interval);
+  const pack = copy.packs.find((each) => id === 'pack' && each.interval === interval);
+  const rate = copy.rates.find((each) => each.feature === name);
+  const target = (plan ?? pack ?? rate) as Record<string, unknown> | undefined;
+  const key = member === 'price' ? 'price_minor' : member;
+  if (!target || !(key in target)) throw new Error(`the catalogue has no ${name} ${member}`);
+  target[key] = value;
+  return copy;
+}

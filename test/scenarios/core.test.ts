@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { CoreDoor } from './core-door.ts';
+import { catalogOf } from './format.ts';
+import { loadTables } from './load.ts';
+import { RULE_IDS } from './rule-ids.ts';
+import { runTable } from './runner.ts';
+
+const tables = await loadTables();
+
+describe('scenario tables on the pure core', () => {
+  for (const table of tables.filter(({ on }) => on !== 'stack'))
+    test(`${table.rules.join(' ')}  ${table.title}`, async () => {
+      const report = await runTable(table, new CoreDoor(catalogOf(table)), 'core');
+      expect(report.ok, report.text).toBe(true);
+    });
+});
+
+describe('the tables cover the rules', () => {
+  test('at least 60 tables, each with its own title', () => {
+    expect(tables.length).toBeGreaterThanOrEqual(60);
+    const titles = tables.map(({ title }) => title);
+    expect(titles.filter((title, i) => titles.indexOf(title) !== i)).toEqual([]);
+  });
+
+  test('every rule of sections A to G and J, and R-82, stands on a table with rows', () => {
+    const shown = new Set(tables.filter(({ rows }) => rows.length > 0).flatMap(({ rules }) => rules));
+    expect(RULE_IDS.filter((rule) => !shown.has(rule))).toEqual([]);
+  });
+
+  test('no table names a rule that docs/rules.md does not have, and no rule there is forgotten here', () => {
+    const file = new URL('../../docs/rules.md', import.meta.url);
+    if (!existsSync(file)) return;
+    const written = new Set(readFileSync(file, 'utf8').match(/R-\d\d/g));
+    const named = [...new Set(tables.flatMap(({ rules }) => rules)), ...RULE_IDS];
+    expect(named.filter((rule) => !written.has(rule))).toEqual([]);
+  });
+});

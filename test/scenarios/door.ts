@@ -1,0 +1,38 @@
+import type { GrantKind } from '../../src/domain/burndown.ts';
+import type { Instant, Interval } from '../../src/domain/calendar.ts';
+import type { PlanId } from '../../src/domain/catalog.ts';
+import type { Step } from './steps.ts';
+
+/** What came of a command: `ok`, `pending` or a problem's code, and what it said besides, as the tables write it. */
+export interface Answer {
+  outcome: string;
+  data: Record<string, string>;
+}
+
+/** What can be read of the table's subscription; null where there is none (a declined start). */
+export interface View {
+  balances: Record<GrantKind, number> & { held: number };
+  status: string;
+  plan: PlanId;
+  interval: Interval;
+  anchorAt: Instant | null;
+  refreshAt: Instant | null;
+  renewal: { at: Instant; chargeMinor: number | null } | null;
+  packs: number;
+  scheduled:
+    | { kind: 'cancel'; at: Instant }
+    | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval }
+    | null;
+  endedAt: Instant | null;
+  /** By instant, then by making. */
+  grants: { kind: GrantKind; credits: number; effectiveAt: Instant; expiresAt: Instant }[];
+  charges: { kind: string; status: string; amountMinor: number; refundedMinor: number }[];
+}
+
+/** One subscription of one customer, seen from outside: the core itself, or the real stack over HTTP. */
+export interface Door {
+  /** Moves the test clock on; only called when there is a subscription. */
+  advance(to: Instant): Promise<void>;
+  do(step: Step, at: string): Promise<Answer>;
+  look(): Promise<View | null>;
+}

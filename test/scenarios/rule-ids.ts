@@ -1,0 +1,15 @@
+const range = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => `R-${String(from + i).padStart(2, '0')}`);
+
+/** Every rule of docs/rules.md that scenario tables must show: sections A to G and J, and R-82. */
+export const RULE_IDS: readonly string[] = [
+  ...range(1, 8),
+  ...range(10, 15),
+  ...range(20, 22),
+  ...range(30, 38),
+  ...range(40, 45),
+  ...range(50, 56),
+  ...range(60, 65),
+  'R-82',
+  'R-90',
+];

@@ -1,0 +1,134 @@
+import type { Interval } from '../../src/domain/calendar.ts';
+import { PLAN_IDS, type PlanId } from '../../src/domain/catalog.ts';
+import type { Item } from '../../src/domain/rates.ts';
+
+/** Which charge a settlement names: the newest or oldest pending one, the newest of any status, the one settled before, or the former subscription's newest. */
+export type Which = 'newest' | 'oldest' | 'last' | 'again' | 'former';
+
+export type Step =
+  | {
+      verb: 'subscribe';
+      plan: PlanId;
+      interval: Interval;
+      zone?: string;
+      method?: string;
+      allowance?: number;
+      anchor?: string;
+      /** `real`: no test clock (stack only). */
+      clock?: string;
+    }
+  | { verb: 'buy'; packs: number; interval?: Interval; method?: string }
+  | { verb: 'add_on'; packs: number }
+  | { verb: 'use' | 'quote'; items: Item[]; via?: string }
+  | { verb: 'cancel'; at: 'renewal' | 'now' }
+  | { verb: 'resume' }
+  | { verb: 'change' | 'preview'; plan: PlanId; interval: Interval }
+  | { verb: 'method'; method: string }
+  | { verb: 'settle'; outcome: 'paid' | 'declined'; which: Which }
+  | { verb: 'grant'; credits: number; until: string }
+  | { verb: 'revoke' }
+  | { verb: 'allowance'; credits: number }
+  /** Do nothing. */
+  | { verb: 'look' }
+  /** The forecast of the balance at an instant. */
+  | { verb: 'foresee'; at: string }
+  /** Ask for an advance, to the row's own instant or another. */
+  | { verb: 'advance'; to: string }
+  /** The last request once more with its key; or another body under the last key of that operation. */
+  | { verb: 'again'; step: Step | null }
+  /** One raw request below the subscription: what the schema refuses. */
+  | { verb: 'send'; method: string; path: string; body: unknown; key: boolean }
+  /** Core only: nothing ran since the row before; all that was missed is worked now (R-13). */
+  | { verb: 'outage' }
+  /** Core only: from now on another catalogue is in force (R-07, R-08). */
+  | { verb: 'catalogue'; path: string[]; value: number };
+
+const number = (text: string | undefined): number => {
+  if (text === undefined || text === '' || !Number.isFinite(Number(text)))
+    throw new Error(`not a number: ${text}`);
+  return Number(text);
+};
+
+const plan = (text: string | undefined): PlanId => {
+  const found = PLAN_IDS.find((id) => id === text);
+  if (!found) throw new Error(`not a plan: ${text}`);
+  return found;
+};
+
+const interval = (text: string | undefined): Interval => {
+  if (text !== 'month' && text !== 'year') throw new Error(`not an interval: ${text}`);
+  return text;
+};
+
+/** `zone Europe/Berlin method sandbox_ok`: names with one value each. */
+function options<Name extends string>(
+  words: string[],
+  names: readonly Name[],
+): Partial<Record<Name, string>> {
+  const found: Partial<Record<Name, string>> = {};
+  for (let i = 0; i < words.length; i += 2) {
+    const name = names.find((known) => known === words[i]);
+    const value = words[i + 1];
+    if (!name || value === undefined) throw new Error(`not understood: ${words.slice(i).join(' ')}`);
+    found[name] = value;
+  }
+  return found;
+}
+
+function items(text: string): { items: Item[]; via?: string } {
+  const [, list = text, via] = /^(.*?) via (\S+)$/.exec(text) ?? [];
+  const parsed = list.split(',').map((part) => {
+    const [feature = '', quantity, word, credits] = part.trim().split(/\s+/);
+    if (word !== undefined && word !== 'credits') throw new Error(`not understood: ${word}`);
+    const item = { feature, quantity: number(quantity) };
+    return word === undefined ? item : { ...item, credits: number(credits) };
+  });
+  return via === undefined ? { items: parsed } : { items: parsed, via };
+}
+
+const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
+  subscribe: ([id, per, ...rest]) => {
+    const { allowance, ...more } = options(rest, ['zone', 'method', 'allowance', 'anchor', 'clock']);
+    const start = { verb: 'subscribe' as const, plan: plan(id), interval: interval(per), ...more };
+    return allowance === undefined ? start : { ...start, allowance: number(allowance) };
+  },
+  buy: ([packs, ...rest]) => {
+    const { interval: per, ...more } = options(rest, ['interval', 'method']);
+    const step = { verb: 'buy' as const, packs: number(packs), ...more };
+    return per === undefined ? step : { ...step, interval: interval(per) };
+  },
+  add_on: ([packs]) => ({ verb: 'add_on', packs: number(packs) }),
+  use: (_, text) => ({ verb: 'use', ...items(text) }),
+  quote: (_, text) => ({ verb: 'quote', ...items(text) }),
+  cancel: ([at]) => ({ verb: 'cancel', at: at === 'now' ? 'now' : 'renewal' }),
+  resume: () => ({ verb: 'resume' }),
+  change: ([id, per]) => ({ verb: 'change', plan: plan(id), interval: interval(per) }),
+  preview: ([id, per]) => ({ verb: 'preview', plan: plan(id), interval: interval(per) }),
+  method: ([method = '']) => ({ verb: 'method', method }),
+  settle: ([outcome, which = 'newest']) => {
+    if (outcome !== 'paid' && outcome !== 'declined') throw new Error(`not an outcome: ${outcome}`);
+    return { verb: 'settle', outcome, which: which as Which };
+  },
+  grant: ([credits, , until = '']) => ({ verb: 'grant', credits: number(credits), until }),
+  revoke: () => ({ verb: 'revoke' }),
+  allowance: ([credits]) => ({ verb: 'allowance', credits: number(credits) }),
+  look: () => ({ verb: 'look' }),
+  foresee: ([at = '']) => ({ verb: 'foresee', at }),
+  advance: ([to = '']) => ({ verb: 'advance', to }),
+  again: (_, text) => ({ verb: 'again', step: text === '' ? null : parseStep(text) }),
+  send: ([method = '', path = '', ...rest]) => {
+    const key = rest.at(-1) !== 'keyless';
+    const body = rest.slice(0, key ? undefined : -1).join(' ');
+    return { verb: 'send', method, path, key, body: body === '' ? undefined : JSON.parse(body) };
+  },
+  outage: () => ({ verb: 'outage' }),
+  catalogue: (words) => ({ verb: 'catalogue', path: words.slice(0, -1), value: number(words.at(-1)) }),
+};
+
+/** The command of a row. Throws with a sentence when it is not understood. */
+export function parseStep(text: string): Step {
+  const [verb = '', ...words] = text.split(/\s+/);
+  const parse = (PARSERS as Record<string, (typeof PARSERS)['look'] | undefined>)[verb];
+  if (!parse) throw new Error(`unknown verb ${verb}`);
+  return parse(words, text.slice(verb.length).trim());
+}
