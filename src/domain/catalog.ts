@@ -111,6 +111,9 @@ const isWhole = (value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): va
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && /^[\x21-\x7e]{1,64}$/.test(value);
 
+/** RFC 6901: a member's name inside a pointer. */
+const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
 /** Checks members one by one and remembers where each fault lies. */
 class Checker {
   readonly faults: Fault[] = [];
@@ -125,7 +128,7 @@ class Checker {
       return {};
     }
     for (const name of Object.keys(value))
-      this.that(names.includes(name), `${pointer}/${name}`, 'is not a member of a catalogue');
+      this.that(names.includes(name), `${pointer}/${escaped(name)}`, 'is not a member of a catalogue');
     return value;
   }
 

@@ -50,6 +50,11 @@ export interface Start {
 
 /** The start of a subscription: charged at once, or moved in (R-44), or paid by contract (R-36). */
 export function begin(start: Start, at: Instant, catalog: Catalog): Decision {
+  if (!findPlan(catalog, start.plan, start.interval))
+    throw new Refusal(
+      'plan_not_eligible',
+      `The catalogue has no ${start.plan} plan paid by the ${start.interval}.`,
+    );
   const d = draft(fresh(start, at), at, catalog);
   if (start.anchorAt !== null) moveIn(d, start.anchorAt, at);
   else if (findPlan(catalog, start.plan, start.interval)?.price_minor === null) {
@@ -148,6 +153,10 @@ function buyPacks(d: Draft, command: Of<'buy_packs'>, at: Instant): void {
       `The catalogue has no pack for plans paid by the ${d.state.interval}.`,
     );
   const { purchaseId, packs } = command;
+  const { packsPerPurchase } = d.catalog.policies;
+  // R-03.
+  if (!Number.isInteger(packs) || packs < 1 || packs > packsPerPurchase)
+    throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${packsPerPurchase}` });
   const paymentMethod = command.paymentMethod ?? d.state.paymentMethod;
   d.charge = purchaseCharge(d.state, d.catalog, at, { purchaseId, packs, paymentMethod });
 }
@@ -156,6 +165,8 @@ function buyPacks(d: Draft, command: Of<'buy_packs'>, at: Instant): void {
 function setAddOn(d: Draft, packs: number): void {
   const refusal = inactiveRefusal(d.state);
   if (refusal) throw refusal;
+  if (!Number.isInteger(packs) || packs < 0)
+    throw invalid({ pointer: '/packs', detail: 'must be a whole number, at least 0' });
   if (packs > d.state.packs)
     throw invalid({
       pointer: '/packs',
