@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
-import type { CommandRef } from './ledger.ts';
+import type { CommandRef, RefusalRecord } from './ledger.ts';
 import { commands } from './schema.ts';
 
 export type CommandRow = typeof commands.$inferSelect;
@@ -65,11 +65,11 @@ export async function abandonCommand(db: Database, ref: CommandRef): Promise<boo
   return rows.length > 0;
 }
 
-/** After a refusal the same key may run again. */
-export async function refuseCommand(db: Database, ref: CommandRef): Promise<void> {
+/** After a refusal the same key may run again; copies that wait for this attempt get the same refusal. */
+export async function refuseCommand(db: Database, ref: CommandRef, refusal: RefusalRecord): Promise<void> {
   await db
     .update(commands)
-    .set({ status: 'refused' })
+    .set({ status: 'refused', refusal })
     .where(and(sameAttempt(ref), inArray(commands.status, ['pending', 'taken'])));
 }
 
@@ -85,4 +85,15 @@ export async function answerCommand(
     .where(and(sameAttempt(ref), isNull(commands.answer)));
   const row = await readCommand(db, ref);
   return row?.answer && row.httpStatus ? { text: row.answer, httpStatus: row.httpStatus } : answer;
+}
+
+/** whether another advance of the subscription was taken and is not done. */
+export async function isAdvancing(db: Database, row: CommandRow): Promise<boolean> {
+  const rows = await db
+    .select({ key: commands.key })
+    .from(commands)
+    .where(
+      and(eq(commands.scope, row.scope), eq(commands.operation, row.operation), eq(commands.status, 'taken')),
+    );
+  return rows.some(({ key }) => key !== row.key);
 }

@@ -107,16 +107,20 @@ export interface SpendRequest {
 export type Spent =
   /** `answer` is the JSON that was stored, the same for ever (R-65). */
   | { kind: 'ok' | 'replay'; answer: string }
-  | { kind: 'reused' | 'stale' | 'not_found' }
+  | { kind: 'reused' | 'not_found' }
+  /** Another catalogue is in force: price again with that one. */
+  | { kind: 'stale' }
   | { kind: 'refused'; code: 'subscription_not_active' | 'payment_past_due'; at: Instant }
-  | {
-      kind: 'refused';
-      code: 'insufficient_credits';
-      at: Instant;
-      needed: number;
-      available: number;
-      held: number;
-    };
+  | ({ kind: 'refused' } & Short);
+
+/** R-61: what was needed and what was there. */
+export interface Short {
+  code: 'insufficient_credits';
+  at: Instant;
+  needed: number;
+  available: number;
+  held: number;
+}
 
 /** R-60, R-61: spends all lines of a request or nothing. */
 export function spend(db: Database, id: string, request: SpendRequest): Promise<Spent> {

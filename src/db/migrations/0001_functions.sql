@@ -143,7 +143,7 @@ $$;
 -- steps can find it taken.
 create function take_command(p_sub text, c jsonb, p_step int) returns boolean language plpgsql as $$
 begin
-  update commands set status = 'taken', step = p_step,
+  update commands set status = 'taken', step = coalesce(step, p_step),
     from_seq = coalesce(from_seq, (select seq from ledgers where subscription_id = p_sub), 0),
     from_at = coalesce(from_at, (select ledger_now(test_clock) from ledgers where subscription_id = p_sub))
   where scope = c->>'scope' and operation = c->>'operation' and key = c->>'key' and attempt = (c->>'attempt')::int

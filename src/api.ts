@@ -1,0 +1,66 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { serve } from '@hono/node-server';
+import { createApp } from './api/app.ts';
+import { createKey, hasKey } from './api/auth.ts';
+import { type ConnectedConfig, loadConnectedConfig } from './config.ts';
+import { createCatalogCache } from './db/catalogs.ts';
+import type { Database } from './db/client.ts';
+import { openLedger } from './startup.ts';
+import { connectTemporal, createCaller } from './temporal.ts';
+
+// The API process: stateless, any number may run. It starts, and spends, without Temporal.
+
+const log = (line: string) => process.stderr.write(`api: ${line}\n`);
+
+async function main(): Promise<void> {
+  const config = loadConnectedConfig();
+  const db = await openLedger(config, 20);
+  const key = await firstKey(db, config);
+  const { client, connection } = connectTemporal(config);
+  const app = createApp({
+    db,
+    temporal: createCaller(client),
+    catalogs: createCatalogCache(db),
+    taskQueue: config.temporalTaskQueue,
+    testMode: config.testMode,
+    billing: config.billing,
+    temporalUiUrl: config.temporalUiUrl,
+    temporalNamespace: config.temporalNamespace,
+    log,
+  });
+  const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host }, () => {
+    process.send?.({ ready: true, url: config.publicUrl, key });
+    log(`listening on ${config.publicUrl}`);
+  });
+  server.on('error', (error) => stop(1, error.message));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => server.close(() => void close()));
+
+  async function close(): Promise<void> {
+    await connection.close();
+    await db.$client.end({ timeout: 2 });
+    process.exit(0);
+  }
+}
+
+function stop(code: number, message: string): never {
+  log(message);
+  process.exit(code);
+}
+
+/** The operator key: made at the first start and printed once, or kept in a file that every start reads. */
+async function firstKey(db: Database, config: ConnectedConfig): Promise<string | null> {
+  const mode = config.testMode ? 'test' : 'live';
+  const file = config.apiKeyFile;
+  if (file !== undefined && existsSync(file)) return createKey(db, mode, readFileSync(file, 'utf8').trim());
+  if (file === undefined && (await hasKey(db))) return null;
+  const key = await createKey(db, mode);
+  if (file === undefined) log(`first start: the operator key is ${key} (shown once)`);
+  else {
+    writeFileSync(file, `${key}\n`, { mode: 0o600 });
+    chmodSync(file, 0o600);
+  }
+  return key;
+}
+
+main().catch((error: unknown) => stop(1, error instanceof Error ? error.message : String(error)));

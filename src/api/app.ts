@@ -1,0 +1,64 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { sql } from 'drizzle-orm';
+import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
+import { newId } from '../ids.ts';
+import { authenticate } from './auth.ts';
+import { billingRoutes } from './billing.ts';
+import { catalogRoutes } from './catalog.ts';
+import type { Deps } from './context.ts';
+import { creditRoutes } from './credits.ts';
+import { notFound, problem, refusalOf } from './problems.ts';
+import { purchaseRoutes } from './purchases.ts';
+import type { App, Env } from './route.ts';
+import { subscriptionRoutes } from './subscriptions.ts';
+import { usageRoutes } from './usage.ts';
+
+/** The HTTP API over what it is given. Every refusal is a problem document; a 500 says nothing but its request id. */
+export function createApp(deps: Deps): App {
+  const app: App = new OpenAPIHono<Env>();
+
+  app.use(async (c, next) => {
+    c.set('requestId', newId('req'));
+    c.header('Request-Id', c.get('requestId'));
+    await next();
+  });
+  app.use('/v1/*', authenticate(deps.db));
+  app.notFound((c) => problem(c, notFound()));
+  app.onError((error, c) => {
+    const refusal = refusalOf(error);
+    if (refusal.code === 'internal_error')
+      deps.log(`${c.get('requestId')} ${c.req.method} ${c.req.path}: ${error.stack}`);
+    return problem(c, refusal);
+  });
+
+  healthRoutes(app, deps);
+  problemPages(app);
+  catalogRoutes(app, deps);
+  subscriptionRoutes(app, deps);
+  purchaseRoutes(app, deps);
+  creditRoutes(app, deps);
+  usageRoutes(app, deps);
+  billingRoutes(app, deps);
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });
+  return app;
+}
+
+function healthRoutes(app: App, deps: Deps): void {
+  app.get('/healthz', (c) => c.json({ ok: true }));
+  app.get('/readyz', async (c) => {
+    await deps.db.execute(sql`select 1`);
+    return c.json({ ok: true });
+  });
+}
+
+/** The page a problem's `type` leads to. */
+function problemPages(app: App): void {
+  app.get('/problems/:code', (c) => {
+    const code = c.req.param('code');
+    if (!Object.hasOwn(PROBLEMS, code)) return problem(c, notFound());
+    const { status, title } = PROBLEMS[code as ProblemCode];
+    return c.json({ code, status, title, documentation: `docs/errors.md#${code}` });
+  });
+}

@@ -1,0 +1,72 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { and, eq, isNull } from 'drizzle-orm';
+import { createMiddleware } from 'hono/factory';
+import type { Database } from '../db/client.ts';
+import { apiKeys } from '../db/schema.ts';
+import { Refusal } from '../domain/errors.ts';
+import { newId } from '../ids.ts';
+
+export const SCOPES = ['read', 'spend', 'billing', 'operator'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** How long a key is believed without asking again: a revoked one is refused within this time. */
+const BELIEVE_MS = 1_000;
+
+const hash = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+
+/** Makes a key with all scopes and answers it; only its hash is kept. */
+export async function createKey(db: Database, mode: 'live' | 'test', given?: string): Promise<string> {
+  const parts = given ? /^dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]{32,})$/.exec(given) : null;
+  const id = parts?.[1] ? `key_${parts[1]}` : newId('key');
+  const secret = parts?.[2] ?? randomBytes(24).toString('base64url');
+  await db
+    .insert(apiKeys)
+    .values({ id, secretHash: hash(secret), scopes: [...SCOPES] })
+    .onConflictDoNothing();
+  return `dd_${mode}_${id.slice('key_'.length)}_${secret}`;
+}
+
+/** True when there is a key that is not revoked: then the first start is behind. */
+export async function hasKey(db: Database): Promise<boolean> {
+  const rows = await db.select({ id: apiKeys.id }).from(apiKeys).where(isNull(apiKeys.revokedAt)).limit(1);
+  return rows.length > 0;
+}
+
+const unauthenticated = () =>
+  new Refusal('unauthenticated', 'Send a valid key as Authorization: Bearer dd_….');
+
+/** Checks the bearer key of every request; `requireScope` then checks what it may do. */
+export function authenticate(db: Database) {
+  const believed = new Map<string, { scopes: Scope[]; until: number }>();
+  return createMiddleware<{ Variables: { scopes: Scope[] } }>(async (c, next) => {
+    const [, id, secret] =
+      /^Bearer dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]+)$/.exec(c.req.header('Authorization') ?? '') ??
+      [];
+    if (id === undefined || secret === undefined) throw unauthenticated();
+    const proof = `${id}/${hash(secret)}`;
+    let known = believed.get(proof);
+    if (!known || known.until < Date.now()) {
+      known = { scopes: await scopesOf(db, `key_${id}`, hash(secret)), until: Date.now() + BELIEVE_MS };
+      if (believed.size > 10_000) believed.clear();
+      believed.set(proof, known);
+    }
+    c.set('scopes', known.scopes);
+    await next();
+  });
+}
+
+async function scopesOf(db: Database, id: string, secretHash: string): Promise<Scope[]> {
+  const [row] = await db
+    .select()
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)));
+  // Compared even when there is no such key, so that both take the same time.
+  const same = timingSafeEqual(Buffer.from(row?.secretHash ?? hash('')), Buffer.from(secretHash));
+  if (!row || !same) throw unauthenticated();
+  return row.scopes as Scope[];
+}
+
+export function requireScope(scopes: readonly Scope[] | undefined, scope: Scope): void {
+  if (!scopes?.includes(scope))
+    throw new Refusal('forbidden_scope', `The key lacks the scope "${scope}".`, { scope });
+}

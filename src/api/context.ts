@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Database } from '../db/client.ts';
+import type { CommandRow } from '../db/commands.ts';
+import { type Page, readSubscription, type SubscriptionRow } from '../db/reads.ts';
+import type { Instant } from '../domain/calendar.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import type { Command } from '../domain/commands.ts';
+import { NOT_ACTIVE } from '../domain/eligibility.ts';
+import { invalid } from '../domain/errors.ts';
+import { newId } from '../ids.ts';
+import type { Caller } from '../temporal.ts';
+import { UPDATE_OF, workflowId } from '../workflows/messages.ts';
+import { type Answer, type Reply, runCommand } from './commands.ts';
+import { notFound } from './problems.ts';
+import type { Env, Input } from './route.ts';
+
+/** What the routes are made with; only the roots build it. */
+export interface Deps {
+  db: Database;
+  temporal: Caller;
+  catalogs: { current(): Promise<Catalog>; forget(): void };
+  taskQueue: string;
+  testMode: boolean;
+  billing: 'sandbox';
+  temporalUiUrl: string | undefined;
+  temporalNamespace: string;
+  log: (line: string) => void;
+}
+
+/** The subscription, or the 404 that foreign and missing ones share. */
+export async function subscriptionOr404(deps: Deps, id: string): Promise<SubscriptionRow> {
+  const row = await readSubscription(deps.db, id);
+  if (!row) throw notFound();
+  return row;
+}
+
+export function reply(c: Context<Env>, { text, status, replayed }: Reply): Response {
+  if (replayed) c.header('Idempotent-Replayed', 'true');
+  c.header('Content-Type', 'application/json');
+  return c.body(text, status as 200);
+}
+
+/** An answer with an ETag over all but `as_of`; 304 when the caller has it. */
+export function tagged(c: Context<Env>, body: Record<string, unknown>): Response {
+  const { as_of: _, ...rest } = body;
+  const tag = `"${createHash('sha256').update(JSON.stringify(rest)).digest('base64url').slice(0, 22)}"`;
+  c.header('ETag', tag);
+  const known = (c.req.header('If-None-Match') ?? '')
+    .split(',')
+    .map((value) => value.trim().replace(/^W\//, ''));
+  return known.includes(tag) || known.includes('*') ? c.body(null, 304) : c.json(body);
+}
+
+interface Operation {
+  /** With the subscription and the key it names the command for ever. */
+  operation: string;
+  id: string;
+  /** The prefix of the id of what it makes. */
+  makes?: string;
+  command(row: CommandRow): Command;
+  answer(row: CommandRow, subscription: SubscriptionRow): Promise<Answer>;
+}
+
+/** Runs one command through the subscription's workflow, once for its key. */
+export async function command(
+  deps: Deps,
+  c: Context<Env>,
+  input: Pick<Input<unknown, unknown, unknown>, 'key' | 'bodyHash'>,
+  wanted: Operation,
+): Promise<Response> {
+  const { id, operation } = wanted;
+  await subscriptionOr404(deps, id);
+  const answer = await runCommand(deps.db, {
+    scope: id,
+    operation,
+    key: input.key,
+    bodyHash: input.bodyHash,
+    subscriptionId: id,
+    objectId: newId(wanted.makes ?? 'cmd'),
+    send: (row) => update(deps, row, wanted.command(row)),
+    answer: async (row) => wanted.answer(row, await subscriptionOr404(deps, id)),
+  });
+  return reply(c, answer);
+}
+
+export const updateId = ({ operation, key, attempt }: CommandRow, again = 0): string =>
+  `${operation}/${key}#${attempt}${again > 0 ? `.${again}` : ''}`;
+
+async function update(deps: Deps, row: CommandRow, wanted: Command): Promise<void> {
+  // R-52: nothing runs for an ended subscription any more; the row is the truth for callers.
+  const { state } = await subscriptionOr404(deps, row.subscriptionId);
+  if (state.status === 'ended') throw NOT_ACTIVE();
+  if (wanted.type === 'payment_settled') throw new Error('settlements go through the inbox');
+  const { scope, operation, key, attempt } = row;
+  const args: [unknown] = [{ command: wanted, ref: { scope, operation, key, attempt } }];
+  await deps.temporal.call((client) =>
+    client.workflow
+      .getHandle(workflowId(row.subscriptionId))
+      .executeUpdate<void, [unknown]>(UPDATE_OF[wanted.type], { args, updateId: updateId(row) }),
+  );
+}
+
+interface Paging {
+  limit: number;
+  cursor?: string | undefined;
+  order: 'asc' | 'desc';
+}
+
+/** Reads an opaque cursor. A forged one is a fault of the request. */
+export function pageOf({ limit, cursor, order }: Paging, tie: 'text' | 'number'): Page {
+  if (cursor === undefined) return { limit, order, after: null };
+  try {
+    const [at, after] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
+    const fits =
+      tie === 'text'
+        ? typeof after === 'string' && /^[a-z0-9_]{1,64}$/.test(after)
+        : Number.isSafeInteger(after);
+    if (Number.isSafeInteger(at) && Math.abs(at as number) < 8e15 && fits)
+      return { limit, order, after: { at: at as Instant, tie: after as string | number } };
+  } catch {
+    // falls through to the refusal
+  }
+  throw invalid({ pointer: '?cursor', detail: 'is not a cursor of this list' });
+}
+
+/** A page of rows as the contract lists them: one row more than asked tells of more. */
+export function listBody<Row, View>(
+  rows: Row[],
+  { limit }: Page,
+  at: (row: Row) => [Date, string | number],
+  view: (row: Row) => View,
+): { data: View[]; has_more: boolean; next_cursor: string | null } {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  const hasMore = rows.length > limit;
+  const [instant, tie] = last ? at(last) : [new Date(0), 0];
+  const cursor = Buffer.from(JSON.stringify([instant.getTime(), tie])).toString('base64url');
+  return { data: page.map(view), has_more: hasMore, next_cursor: hasMore ? cursor : null };
+}

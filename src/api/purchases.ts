@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { type ChargeRow, listCharges, readCharge, readGrant, type SubscriptionRow } from '../db/reads.ts';
+import { stem } from '../domain/subscription.ts';
+import { command, type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { notFound } from './problems.ts';
+import { type App, route } from './route.ts';
+import * as s from './schemas.ts';
+import { checkMethod } from './subscriptions.ts';
+import { chargeView, endsAt, grantView, nowOf, purchaseView } from './views.ts';
+
+export function purchaseRoutes(app: App, deps: Deps): void {
+  buyRoute(app, deps);
+  const page = { query: z.strictObject(s.paging), params: s.byId, scope: 'read', method: 'get' } as const;
+  const at = (row: ChargeRow): [Date, number] => [row.at, row.step];
+
+  route(
+    app,
+    {
+      ...page,
+      path: '/v1/subscriptions/{id}/purchases',
+      summary: 'List purchases, declined ones too',
+      answers: { 200: { description: 'A page', schema: s.list(s.purchase) } },
+    },
+    async (c, { params, query }) => {
+      const subscription = await subscriptionOr404(deps, params.id);
+      const wanted = pageOf(query, 'number');
+      const rows = await listCharges(deps.db, params.id, wanted, 'purchase');
+      const body = listBody(rows, wanted, at, (row) => withGrant(deps, subscription, row));
+      return c.json({ ...body, data: await Promise.all(body.data) });
+    },
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/purchases/{sub_id}',
+      summary: 'Read a purchase',
+      scope: 'read',
+      params: s.bySubId,
+      answers: { 200: { description: 'The purchase', schema: s.purchase } },
+    },
+    async (c, { params }) => {
+      const subscription = await subscriptionOr404(deps, params.id);
+      const row = await readCharge(deps.db, params.id, { purchaseId: params.sub_id });
+      if (!row) throw notFound();
+      return c.json(await withGrant(deps, subscription, row));
+    },
+  );
+  route(
+    app,
+    {
+      ...page,
+      path: '/v1/subscriptions/{id}/charges',
+      summary: 'List charges',
+      answers: { 200: { description: 'A page', schema: s.list(s.charge) } },
+    },
+    async (c, { params, query }) => {
+      await subscriptionOr404(deps, params.id);
+      const wanted = pageOf(query, 'number');
+      return c.json(listBody(await listCharges(deps.db, params.id, wanted), wanted, at, chargeView));
+    },
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/charges/{sub_id}',
+      summary: 'Read a charge',
+      scope: 'read',
+      params: s.bySubId,
+      answers: { 200: { description: 'The charge', schema: s.charge } },
+    },
+    async (c, { params }) => {
+      const row = await readCharge(deps.db, params.id, { chargeId: params.sub_id });
+      if (!row) throw notFound();
+      return c.json(chargeView(row));
+    },
+  );
+}
+
+/** A purchase with the grant it brought; null while it is not paid. */
+async function withGrant(deps: Deps, subscription: SubscriptionRow, row: ChargeRow) {
+  const grant = await readGrant(deps.db, row.subscriptionId, `grt_${stem(row.purchaseId!)}`);
+  return purchaseView(row, grant ? grantView(grant, nowOf(subscription), endsAt(subscription)) : null);
+}
+
+function buyRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'post',
+      path: '/v1/subscriptions/{id}/purchases',
+      summary: 'Buy packs: charged at once, credited once paid, renewed with the plan',
+      scope: 'billing',
+      params: s.byId,
+      body: z
+        .strictObject({
+          packs: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+          interval: s.interval.optional(),
+          payment_method: s.paymentMethod.optional(),
+        })
+        .meta({ id: 'PurchaseRequest' }),
+      idempotent: true,
+      answers: {
+        201: { description: 'Paid and credited', schema: s.purchase },
+        202: { description: 'The payment is pending', schema: s.purchase },
+      },
+    },
+    async (c, input) => {
+      const { packs, interval, payment_method } = input.body;
+      const most = (await deps.catalogs.current()).policies.packsPerPurchase;
+      if (packs > most) throw s.fault('/packs', `must be at most ${most} (R-03)`);
+      checkMethod(deps, payment_method);
+      return command(deps, c, input, {
+        operation: 'buy_packs',
+        id: input.params.id,
+        makes: 'pur',
+        command: (row) => ({
+          type: 'buy_packs',
+          purchaseId: row.objectId,
+          packs,
+          interval: interval ?? null,
+          paymentMethod: payment_method ?? null,
+        }),
+        answer: async (row, subscription) => {
+          const charge = await readCharge(deps.db, input.params.id, { purchaseId: row.objectId });
+          if (!charge) throw notFound();
+          return {
+            status: charge.status === 'paid' ? 201 : 202,
+            body: await withGrant(deps, subscription, charge),
+          };
+        },
+      });
+    },
+  );
+}

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { type Fault, invalid, Refusal } from '../domain/errors.ts';
+import { requireScope, type Scope } from './auth.ts';
+import { bodyTooLarge, pointer } from './problems.ts';
+
+export interface Env {
+  Variables: { requestId: string; scopes: Scope[] };
+}
+export type App = OpenAPIHono<Env>;
+
+interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
+  method: 'get' | 'post' | 'put';
+  /** As in OpenAPI: `/v1/subscriptions/{id}`. */
+  path: string;
+  summary: string;
+  scope: Scope | null;
+  params?: Params;
+  query?: Query;
+  body?: Body;
+  /** The answers by status; problems are added. */
+  answers: Record<number, { description: string; schema?: z.ZodType }>;
+  idempotent?: boolean;
+}
+
+export interface Input<Params, Query, Body> {
+  params: Params;
+  query: Query;
+  body: Body;
+  /** Given on routes marked **I**. */
+  key: string;
+  /** A fingerprint of what was asked: path and body as parsed JSON. */
+  bodyHash: string;
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+const none = z.strictObject({});
+
+/**
+ * One route: registered in the OpenAPI document and served from the same schemas. Every wrong member is named by a
+ * pointer before the handler runs (400), in the body as `/items/0/quantity`, in the query as `?limit`.
+ */
+export function route<
+  Params extends z.ZodType = typeof none,
+  Query extends z.ZodType = typeof none,
+  Body extends z.ZodType = typeof none,
+>(
+  app: App,
+  definition: Definition<Params, Query, Body>,
+  handler: (
+    c: Context<Env>,
+    input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ) => Promise<Response>,
+): void {
+  app.openAPIRegistry.registerPath(documented(definition));
+  const path = definition.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  app.on(definition.method.toUpperCase(), path, async (c) => {
+    if (definition.scope) requireScope(c.get('scopes'), definition.scope);
+    const params = check(definition.params ?? none, c.req.param(), (at) => `:${String(at[0])}`);
+    const query = check(definition.query ?? none, c.req.query(), (at) => `?${String(at[0])}`);
+    const json = definition.method === 'get' ? {} : await readJson(c);
+    const key = definition.idempotent ? idempotencyKey(c) : '';
+    const body = check(definition.body ?? none, json, pointer);
+    const bodyHash = fingerprint([definition.method, c.req.path, json]);
+    return handler(c, {
+      params: params as z.output<Params>,
+      query: query as z.output<Query>,
+      body: body as z.output<Body>,
+      key,
+      bodyHash,
+    });
+  });
+}
+
+function documented(definition: Definition<z.ZodType, z.ZodType, z.ZodType>): RouteConfig {
+  const { method, path, summary, params, query, body, answers, idempotent, scope } = definition;
+  const headers = idempotent ? { headers: z.object({ 'Idempotency-Key': z.string().min(1).max(255) }) } : {};
+  const content = (schema: z.ZodType | undefined) =>
+    schema ? { content: { 'application/json': { schema } } } : {};
+  const responses = Object.fromEntries(
+    Object.entries(answers).map(([status, { description, schema }]) => [
+      status,
+      { description, ...content(schema) },
+    ]),
+  );
+  return {
+    method,
+    path,
+    summary,
+    ...(scope ? { security: [{ key: [scope] }] } : {}),
+    request: {
+      ...(params ? { params: params as never } : {}),
+      ...(query ? { query: query as never } : {}),
+      ...(body ? { body: { required: true, ...content(body), content: content(body).content! } } : {}),
+      ...headers,
+    },
+    responses: { ...responses, default: { description: 'A problem (RFC 9457)', content: PROBLEM_CONTENT } },
+  };
+}
+
+const PROBLEM_CONTENT = {
+  'application/problem+json': {
+    schema: z
+      .looseObject({
+        type: z.string(),
+        title: z.string(),
+        status: z.int(),
+        detail: z.string(),
+        code: z.string(),
+        request_id: z.string(),
+        errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+      })
+      .meta({ id: 'Problem' }),
+  },
+};
+
+async function readJson(c: Context): Promise<unknown> {
+  if (Number(c.req.header('Content-Length') ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge();
+  const bytes = await c.req.arrayBuffer();
+  if (bytes.byteLength > MAX_BODY_BYTES) throw bodyTooLarge();
+  if (bytes.byteLength === 0) return {};
+  const type = (c.req.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase();
+  if (type !== 'application/json')
+    throw new Refusal('unsupported_media_type', 'Send Content-Type: application/json.');
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new Refusal('malformed_json', 'The body is not JSON in UTF-8.');
+  }
+}
+
+function check(schema: z.ZodType, value: unknown, name: (path: PropertyKey[]) => string): unknown {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.flatMap((issue): Fault[] =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ pointer: name([...issue.path, key]), detail: 'is not a member here' }))
+      : [{ pointer: name(issue.path), detail: issue.message }],
+  );
+  throw invalid(...(faults as [Fault, ...Fault[]]));
+}
+
+/** 1 to 255 visible ASCII characters, bare or as a quoted string of the structured-fields kind. */
+function idempotencyKey(c: Context): string {
+  const header = c.req.header('Idempotency-Key');
+  if (header === undefined)
+    throw new Refusal(
+      'idempotency_key_required',
+      'Send an Idempotency-Key: the same for every repeat of one request.',
+    );
+  const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key))
+    throw invalid({
+      pointer: '/headers/idempotency-key',
+      detail: 'must be 1 to 255 visible ASCII characters',
+    });
+  return key;
+}
+
+/** Equal for equal JSON, whatever the order of its members. */
+function fingerprint(value: unknown): string {
+  const text = JSON.stringify(value, (_, member: unknown) =>
+    member && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+  return createHash('sha256').update(text).digest('base64url');
+}

@@ -1,0 +1,226 @@
+import { z } from 'zod';
+import { isTimeZone } from '../domain/calendar.ts';
+import { PLAN_IDS } from '../domain/catalog.ts';
+import { invalid } from '../domain/errors.ts';
+import { CHANNELS } from '../domain/rates.ts';
+
+// The shapes of the contract (docs/api.md): requests are checked with them, the OpenAPI document is made from them.
+
+export const instant = z.iso
+  .datetime({ offset: true, message: 'must be an RFC 3339 instant such as 2026-01-31T00:00:00Z' })
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'must be an instant that exists')
+  .refine(
+    (text) => Date.parse(text) >= 0 && Date.parse(text) < 32_503_680_000_000,
+    'must lie in 1970 to 2999',
+  );
+
+/** whole milliseconds, cut down. */
+export const toInstant = (text: string): number => Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
+
+export const credits = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const whole = z.int();
+export const money = z.object({ amount_minor: whole, currency: z.string() }).meta({ id: 'Money' });
+export const interval = z.enum(['month', 'year']);
+export const plan = z.enum(PLAN_IDS);
+/** What PostgreSQL can keep as text: no NUL. */
+const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => !value.includes('\u0000'), 'must not hold a NUL');
+export const reason = text(500);
+const metadata = z
+  .record(
+    text(40),
+    z
+      .string()
+      .max(500)
+      .refine((value) => !value.includes('\u0000'), 'must not hold a NUL'),
+  )
+  .refine((value) => Object.keys(value).length <= 50, 'must have at most 50 members');
+export const paymentMethod = text(255);
+
+export const byId = z.strictObject({ id: text(64) });
+export const bySubId = z.strictObject({ id: text(64), sub_id: text(64) });
+
+export const paging = {
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().max(200).optional(),
+  order: z.enum(['asc', 'desc']).default('desc'),
+};
+
+export const startRequest = z
+  .strictObject({
+    customer_id: text(255),
+    plan,
+    interval,
+    time_zone: z
+      .string()
+      .max(64)
+      .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
+      .default('UTC'),
+    payment_method: paymentMethod.default('sandbox_ok'),
+    allowance: credits.optional(),
+    anchor_at: instant.optional(),
+    test_clock: z.strictObject({ now: instant }).optional(),
+    metadata: metadata.default({}),
+  })
+  .meta({ id: 'StartRequest' });
+
+export const item = z
+  .strictObject({ feature: text(64), quantity: z.number(), credits: credits.optional() })
+  .meta({ id: 'Item' });
+export const items = z.array(item).min(1).max(100);
+export const usageRequest = z
+  .strictObject({
+    items,
+    via: z.enum(CHANNELS).optional(),
+    reference: text(255).optional(),
+    metadata: metadata.default({}),
+  })
+  .meta({ id: 'UsageRequest' });
+
+const change = z.object({
+  kind: z.enum(['cancel', 'plan']),
+  at: z.string(),
+  plan: plan.optional(),
+  interval: interval.optional(),
+});
+
+export const subscription = z
+  .object({
+    id: z.string(),
+    customer_id: z.string(),
+    plan,
+    interval,
+    status: z.enum(['incomplete', 'active', 'past_due', 'ended']),
+    time_zone: z.string(),
+    anchor_at: z.string().nullable(),
+    current_period: z.object({ start: z.string(), end: z.string() }).nullable(),
+    next_refresh_at: z.string().nullable(),
+    next_renewal: z.object({ at: z.string(), charge: money.nullable() }).nullable(),
+    add_on: z.object({ packs: whole }),
+    scheduled_change: change.nullable(),
+    ended_at: z.string().nullable(),
+    test_clock: z.object({ now: z.string() }).nullable(),
+    ledger_version: whole,
+    metadata: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Subscription' });
+export type SubscriptionView = z.infer<typeof subscription>;
+
+const kinds = z.object({ allowance: whole, pack: whole, adjustment: whole });
+export const balance = z
+  .object({
+    available: whole,
+    held: whole,
+    by_kind: kinds,
+    expiring: z.array(z.object({ at: z.string(), credits: whole, grant_id: z.string() })),
+    next_refresh: z.object({ at: z.string(), credits: whole }).nullable(),
+    as_of: z.string(),
+    ledger_version: whole,
+    forecast: z.literal(true).optional(),
+  })
+  .meta({ id: 'Balance' });
+
+export const grant = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['allowance', 'pack', 'adjustment']),
+    amount: whole,
+    remaining: whole,
+    held: whole,
+    effective_at: z.string(),
+    expires_at: z.string(),
+    status: z.enum(['open', 'spent', 'expired', 'forfeited', 'revoked']),
+    cause: z.string(),
+  })
+  .meta({ id: 'Grant' });
+export type GrantView = z.infer<typeof grant>;
+
+export const charge = z
+  .object({
+    id: z.string(),
+    at: z.string(),
+    kind: z.enum(['start', 'renewal', 'purchase', 'upgrade']),
+    status: z.enum(['paid', 'pending', 'declined', 'given_up']),
+    amount: money,
+    refunded: money,
+    lines: z.array(z.object({ description: z.string(), quantity: whole, amount: money })),
+    attempts: z.array(z.object({ at: z.string(), payment_method: z.string(), outcome: z.string() })),
+    catalog_version: z.string(),
+  })
+  .meta({ id: 'Charge' });
+export type ChargeView = z.infer<typeof charge>;
+
+export const purchase = z
+  .object({
+    id: z.string(),
+    status: z.enum(['paid', 'pending', 'declined', 'given_up']),
+    packs: whole,
+    credits: whole,
+    charge,
+    grant: grant.nullable(),
+  })
+  .meta({ id: 'Purchase' });
+
+export const entry = z
+  .object({
+    id: z.string(),
+    seq: whole,
+    kind: z.string(),
+    credits: whole,
+    grant_id: z.string(),
+    balance_after: whole,
+    effective_at: z.string(),
+    recorded_at: z.string(),
+    usage_id: z.string().nullable(),
+    hold_id: z.string().nullable(),
+    feature: z.string().nullable(),
+  })
+  .meta({ id: 'Entry' });
+export type EntryView = z.infer<typeof entry>;
+
+const line = z.object({ feature: z.string(), quantity: z.number(), credits: whole });
+export const usage = z
+  .object({
+    id: z.string(),
+    credits: whole,
+    lines: z.array(line),
+    debits: z.array(z.object({ grant_id: z.string(), kind: z.string(), credits: whole })),
+    balance: z.object({ available: whole, held: whole }),
+    catalog_version: z.string(),
+    at: z.string(),
+  })
+  .meta({ id: 'Usage' });
+
+const offer = z.object({ packs: whole, credits: whole, price: money, expires_at: z.string() });
+export const quote = z
+  .object({
+    credits: whole,
+    lines: z.array(line),
+    available: whole,
+    sufficient: z.boolean(),
+    shortfall: whole,
+    offer: offer.nullable(),
+    contact: z.string().optional(),
+    catalog_version: z.string(),
+  })
+  .meta({ id: 'Quote' });
+
+export const happening = z
+  .object({
+    at: z.string(),
+    kind: z.enum(['refresh', 'renewal', 'expiry', 'end']),
+    credits: whole.optional(),
+    charge: money.optional(),
+    rule: z.string(),
+  })
+  .meta({ id: 'Happening' });
+
+export const list = (element: z.ZodType) =>
+  z.object({ data: z.array(element), has_more: z.boolean(), next_cursor: z.string().nullable() });
+
+/** The refusal of one member for a reason no schema can know. */
+export const fault = (pointer: string, detail: string) => invalid({ pointer, detail });

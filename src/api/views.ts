@@ -1,0 +1,138 @@
+import type { ChargeRow, EntryWithFeature, GrantRow, SubscriptionRow } from '../db/reads.ts';
+import { boundary, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import { nextRenewal } from '../domain/charges.ts';
+import { nextRefresh } from '../domain/offers.ts';
+import { stem } from '../domain/subscription.ts';
+import type { ChargeView, EntryView, GrantView, SubscriptionView } from './schemas.ts';
+
+// Rows and states as the contract shows them.
+
+export const nowOf = (row: SubscriptionRow): Instant => row.testClock ?? Date.now();
+
+/** The instant from which nothing can be spent: the end, or the cancel that is scheduled. */
+export function endsAt({ state }: SubscriptionRow): Instant | null {
+  return state.endedAt ?? (state.scheduled?.kind === 'cancel' ? state.scheduled.at : null);
+}
+
+export function subscriptionView(row: SubscriptionRow, catalog: Catalog): SubscriptionView {
+  const { state } = row;
+  const refresh = nextRefresh(state, catalog);
+  return {
+    id: state.id,
+    customer_id: state.customerId,
+    plan: state.plan,
+    interval: state.interval,
+    status: state.status,
+    time_zone: state.timeZone,
+    anchor_at: state.anchorAt === null ? null : iso(state.anchorAt),
+    current_period: periodOf(row),
+    next_refresh_at: refresh && iso(refresh.at),
+    next_renewal: renewalView(row, catalog),
+    add_on: { packs: state.packs },
+    scheduled_change: changeView(row),
+    ended_at: state.endedAt === null ? null : iso(state.endedAt),
+    test_clock: row.testClock === null ? null : { now: iso(row.testClock) },
+    ledger_version: row.version,
+    metadata: row.metadata,
+  };
+}
+
+/** Renewal to renewal; null before the first payment and after the end. */
+function periodOf({ state }: SubscriptionRow): SubscriptionView['current_period'] {
+  const { anchorAt, timeZone, cycle, interval, status } = state;
+  if (anchorAt === null || status === 'ended') return null;
+  const at = (k: number) => iso(boundary(anchorAt, timeZone, k));
+  return { start: at(renewalOf(cycle, interval)), end: at(renewalAfter(cycle, interval)) };
+}
+
+function renewalView({ state }: SubscriptionRow, catalog: Catalog): SubscriptionView['next_renewal'] {
+  const renewal = nextRenewal(state, catalog);
+  if (renewal === null) return null;
+  const { charge } = renewal;
+  return {
+    at: iso(renewal.at),
+    charge: charge && { amount_minor: charge.amountMinor, currency: charge.currency },
+  };
+}
+
+function changeView({ state: { scheduled } }: SubscriptionRow): SubscriptionView['scheduled_change'] {
+  if (scheduled === null) return null;
+  if (scheduled.kind === 'cancel') return { kind: 'cancel', at: iso(scheduled.at) };
+  return { kind: 'plan', at: iso(scheduled.at), plan: scheduled.plan, interval: scheduled.interval };
+}
+
+export function grantView(row: GrantRow, now: Instant, ends: Instant | null): GrantView {
+  const expired = row.expiresAt.getTime() <= now;
+  const over = expired || (ends !== null && ends <= now);
+  return {
+    id: row.id,
+    kind: row.kind as GrantView['kind'],
+    amount: row.amount,
+    // R-12: nothing of it can be spent from that instant on, posted or not.
+    remaining: over ? 0 : row.remaining,
+    held: row.held,
+    effective_at: row.effectiveAt.toISOString(),
+    expires_at: row.expiresAt.toISOString(),
+    status: grantStatus(row, expired, over),
+    cause: row.reason ?? row.chargeId ?? row.cause,
+  };
+}
+
+function grantStatus(row: GrantRow, expired: boolean, over: boolean): GrantView['status'] {
+  if (row.taken !== null) return row.taken as GrantView['status'];
+  if (!row.open) return 'spent';
+  if (expired) return 'expired';
+  return over ? 'forfeited' : 'open';
+}
+
+export function chargeView(row: ChargeRow): ChargeView {
+  const money = (amount_minor: number) => ({ amount_minor, currency: row.currency });
+  return {
+    id: row.id,
+    at: row.at.toISOString(),
+    kind: row.kind as ChargeView['kind'],
+    status: row.status as ChargeView['status'],
+    amount: money(row.amountMinor),
+    refunded: money(row.refundedMinor),
+    lines: row.lines.map(({ description, quantity, amountMinor }) => ({
+      description,
+      quantity,
+      amount: money(amountMinor),
+    })),
+    attempts: row.attempts.map(({ at, payment_method, outcome }) => ({
+      at: iso(at),
+      payment_method,
+      outcome,
+    })),
+    catalog_version: row.catalogVersion,
+  };
+}
+
+export function purchaseView(row: ChargeRow, grant: GrantView | null) {
+  const charge = chargeView(row);
+  return {
+    id: row.purchaseId!,
+    status: charge.status,
+    packs: row.packs,
+    credits: row.credits,
+    charge,
+    grant,
+  };
+}
+
+export function entryView(row: EntryWithFeature): EntryView {
+  return {
+    id: `ent_${stem(row.subscriptionId)}_${row.seq}`,
+    seq: row.seq,
+    kind: row.kind,
+    credits: row.credits,
+    grant_id: row.grantId,
+    balance_after: row.balanceAfter,
+    effective_at: row.effectiveAt.toISOString(),
+    recorded_at: row.recordedAt.toISOString(),
+    usage_id: row.usageId,
+    hold_id: row.holdId,
+    feature: row.feature,
+  };
+}

@@ -1,0 +1,255 @@
+import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { type Instant, iso } from '../domain/calendar.ts';
+import type { State, Status } from '../domain/subscription.ts';
+import type { Database } from './client.ts';
+import { charges, entries, grants, ledgers, subscriptions, usages } from './schema.ts';
+
+// What the API reads: each a single statement on one subscription, but for the list of subscriptions.
+
+export interface SubscriptionRow {
+  state: State;
+  metadata: Record<string, string>;
+  version: number;
+  /** null on real time. */
+  testClock: Instant | null;
+}
+
+const ms = (date: Date): Instant => date.getTime();
+
+/** The subscription with what its ledger's row says; undefined when there is none. */
+export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {
+  const [row] = await db
+    .select({
+      state: subscriptions.state,
+      metadata: subscriptions.metadata,
+      version: ledgers.seq,
+      testClock: ledgers.testClock,
+    })
+    .from(subscriptions)
+    .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptions.id))
+    .where(eq(subscriptions.id, id));
+  return row && { ...row, testClock: row.testClock && ms(row.testClock) };
+}
+
+export interface Page {
+  limit: number;
+  order: 'asc' | 'desc';
+  after: { at: Instant; tie: string | number } | null;
+}
+
+/** Newest first by instant, then by order of creation, or the exact reverse; one row more than asked tells of more. */
+function paged(
+  at: AnyPgColumn,
+  tie: AnyPgColumn,
+  page: Page,
+): { after: SQL | undefined; order: [SQL, SQL]; limit: number } {
+  const by = page.order === 'asc' ? asc : desc;
+  const beyond = page.order === 'asc' ? sql`>` : sql`<`;
+  const after = page.after
+    ? sql`(${at}, ${tie}) ${beyond} (${iso(page.after.at)}::timestamptz, ${page.after.tie})`
+    : undefined;
+  return { after, order: [by(at), by(tie)], limit: page.limit + 1 };
+}
+
+async function listOf<T extends PgTable>(
+  db: Database,
+  table: T,
+  where: (SQL | undefined)[],
+  columns: { at: AnyPgColumn; tie: AnyPgColumn },
+  page: Page,
+): Promise<T['$inferSelect'][]> {
+  const { after, order, limit } = paged(columns.at, columns.tie, page);
+  const rows = await db
+    .select()
+    .from(table as PgTable)
+    .where(and(...where, after))
+    .orderBy(...order)
+    .limit(limit);
+  return rows as T['$inferSelect'][];
+}
+
+export async function listSubscriptions(
+  db: Database,
+  filter: { customerId: string | undefined; status: Status | undefined },
+  page: Page,
+): Promise<(SubscriptionRow & { createdAt: Date })[]> {
+  const { after, order, limit } = paged(subscriptions.createdAt, subscriptions.id, page);
+  const rows = await db
+    .select({
+      state: subscriptions.state,
+      metadata: subscriptions.metadata,
+      createdAt: subscriptions.createdAt,
+      version: ledgers.seq,
+      testClock: ledgers.testClock,
+    })
+    .from(subscriptions)
+    .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptions.id))
+    .where(
+      and(
+        filter.customerId === undefined ? undefined : eq(subscriptions.customerId, filter.customerId),
+        filter.status === undefined ? undefined : eq(subscriptions.status, filter.status),
+        after,
+      ),
+    )
+    .orderBy(...order)
+    .limit(limit);
+  return rows.map((row) => ({ ...row, testClock: row.testClock && ms(row.testClock) }));
+}
+
+export type GrantRow = typeof grants.$inferSelect;
+export type ChargeRow = typeof charges.$inferSelect;
+export type UsageRow = typeof usages.$inferSelect;
+export type EntryRow = typeof entries.$inferSelect;
+
+/** R-12: whether a grant can still be spent at an instant, booked or not. */
+const usableAt = (now: Instant, endsAt: Instant | null): SQL =>
+  endsAt !== null && endsAt <= now
+    ? sql`false`
+    : sql`${grants.open} and ${grants.expiresAt} > ${iso(now)}::timestamptz`;
+
+export function listGrants(
+  db: Database,
+  id: string,
+  filter: { open: boolean | undefined; now: Instant; endsAt: Instant | null },
+  page: Page,
+): Promise<GrantRow[]> {
+  const usable = usableAt(filter.now, filter.endsAt);
+  const open = filter.open === undefined ? undefined : filter.open ? usable : sql`not (${usable})`;
+  return listOf(
+    db,
+    grants,
+    [eq(grants.subscriptionId, id), open],
+    { at: grants.effectiveAt, tie: grants.made },
+    page,
+  );
+}
+
+export async function readGrant(db: Database, id: string, grantId: string): Promise<GrantRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(grants)
+    .where(and(eq(grants.subscriptionId, id), eq(grants.id, grantId)));
+  return row;
+}
+
+export function listCharges(db: Database, id: string, page: Page, only?: 'purchase'): Promise<ChargeRow[]> {
+  const kind = only ? eq(charges.kind, only) : undefined;
+  return listOf(
+    db,
+    charges,
+    [eq(charges.subscriptionId, id), kind],
+    { at: charges.at, tie: charges.step },
+    page,
+  );
+}
+
+export async function readCharge(
+  db: Database,
+  id: string,
+  wanted: { chargeId: string } | { purchaseId: string },
+): Promise<ChargeRow | undefined> {
+  const which =
+    'chargeId' in wanted ? eq(charges.id, wanted.chargeId) : eq(charges.purchaseId, wanted.purchaseId);
+  const [row] = await db
+    .select()
+    .from(charges)
+    .where(and(eq(charges.subscriptionId, id), which));
+  return row;
+}
+
+/** A charge by its id alone: for billing, which knows no subscription. */
+export async function findCharge(db: Database, chargeId: string): Promise<ChargeRow | undefined> {
+  const [row] = await db.select().from(charges).where(eq(charges.id, chargeId));
+  return row;
+}
+
+export function listUsages(db: Database, id: string, page: Page): Promise<UsageRow[]> {
+  return listOf(db, usages, [eq(usages.subscriptionId, id)], { at: usages.at, tie: usages.id }, page);
+}
+
+export async function readUsage(
+  db: Database,
+  id: string,
+  wanted: { id: string } | { key: string },
+): Promise<UsageRow | undefined> {
+  const which = 'id' in wanted ? eq(usages.id, wanted.id) : eq(usages.key, wanted.key);
+  const [row] = await db
+    .select()
+    .from(usages)
+    .where(and(eq(usages.subscriptionId, id), which));
+  return row;
+}
+
+export type EntryWithFeature = EntryRow & { feature: string | null };
+
+/** Entries with the feature of their usage, where it has only one. */
+export async function listEntries(db: Database, id: string, page: Page): Promise<EntryWithFeature[]> {
+  const { after, order, limit } = paged(entries.effectiveAt, entries.seq, page);
+  const feature = sql<string | null>`(
+    select case when count(distinct l->>'feature') = 1 then min(l->>'feature') end
+    from ${usages} u, jsonb_array_elements(u.lines) l
+    where u.subscription_id = ${entries.subscriptionId} and u.id = ${entries.usageId})`;
+  const rows = await db
+    .select({ entry: entries, feature })
+    .from(entries)
+    .where(and(eq(entries.subscriptionId, id), after))
+    .orderBy(...order)
+    .limit(limit);
+  return rows.map((row) => ({ ...row.entry, feature: row.feature }));
+}
+
+export interface Fired {
+  at: Instant;
+  kind: 'refresh' | 'renewal' | 'expiry' | 'end';
+  credits: number | null;
+}
+
+/** R-90: what happened by itself since a version and an instant, in the order in which it was booked. */
+export async function firedSince(
+  db: Database,
+  id: string,
+  fromSeq: number,
+  fromStep: number,
+): Promise<Fired[]> {
+  const rows = await db.execute<{ at: string; kind: Fired['kind']; credits: number | null }>(sql`
+    select ms(at)::float8 as at, kind, credits::float8 as credits from (
+      select e.effective_at as at, 3 as rank, 'refresh' as kind, e.credits, e.seq from entries e
+      join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+      where e.subscription_id = ${id} and e.seq > ${fromSeq} and e.kind = 'grant' and g.kind = 'allowance'
+      union all
+      select effective_at, 0, 'expiry', credits, seq from entries
+      where subscription_id = ${id} and seq > ${fromSeq} and kind = 'expiry'
+      union all
+      select at, 1, 'end', (select sum(credits) from entries e where e.subscription_id = ${id} and e.kind = 'forfeiture'), 0
+      from notes where subscription_id = ${id} and step >= ${fromStep} and kind = 'ended'
+      union all
+      select c.at, 2, 'renewal', (select sum(g.amount) from grants g
+        where g.subscription_id = ${id} and g.charge_id = c.id and g.kind = 'pack'), c.step from charges c
+      where c.subscription_id = ${id} and c.step >= ${fromStep} and c.kind = 'renewal'
+    ) happened order by at, rank, seq`);
+  return rows.map((row) => ({ at: Number(row.at), kind: row.kind, credits: row.credits }));
+}
+
+/** Credits revoked of a grant since a version. */
+export async function revokedSince(
+  db: Database,
+  id: string,
+  grantId: string,
+  fromSeq: number,
+): Promise<number> {
+  const rows = await db
+    .select({ credits: entries.credits })
+    .from(entries)
+    .where(
+      and(
+        eq(entries.subscriptionId, id),
+        eq(entries.grantId, grantId),
+        eq(entries.kind, 'revocation'),
+        gt(entries.seq, fromSeq),
+      ),
+    )
+    .orderBy(asc(entries.seq))
+    .limit(1);
+  return -(rows[0]?.credits ?? 0);
+}

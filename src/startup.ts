@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import type { Connection } from '@temporalio/client';
+import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { createActivities } from './activities/index.ts';
+import { createSandbox } from './billing/sandbox.ts';
+import type { ConnectedConfig } from './config.ts';
+import { publishCatalog } from './db/catalogs.ts';
+import { connect, type Database } from './db/client.ts';
+import { migrate } from './db/migrate.ts';
+import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
+
+/** A start that can't go on; its message is all a person needs. */
+export class StartRefused extends Error {
+  override readonly name = 'StartRefused';
+}
+
+/** The catalogue of the configuration: a file, checked member by member, or the page's values. */
+export function loadCatalog(file: string | undefined): Catalog {
+  if (file === undefined) return DEFAULT_CATALOG;
+  const read = readCatalog(parse(file));
+  if ('catalog' in read) return read.catalog;
+  const faults = read.faults.map(({ pointer, detail }) => `  ${pointer || '/'} ${detail}`);
+  throw new StartRefused(`The catalogue ${file} is not valid:\n${faults.join('\n')}`);
+}
+
+function parse(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new StartRefused(`The catalogue ${file} can't be read: ${(error as Error).message}`);
+  }
+}
+
+/** Brings the ledger's database up to date and the catalogue into force, and answers a pool of connections. */
+export async function openLedger(config: ConnectedConfig, pool: number): Promise<Database> {
+  const catalog = loadCatalog(config.catalogFile);
+  await migrate(config.databaseUrl);
+  const db = connect(config.databaseUrl, { max: pool });
+  await publishCatalog(db, catalog);
+  return db;
+}
+
+const KEYWORD = 2;
+const SEARCH_ATTRIBUTES = ['DrawdownPlan', 'DrawdownStatus', 'DrawdownCustomer'];
+
+/** The workflows upsert these; a namespace without them would stop every workflow, so they are made first. */
+export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const missing = SEARCH_ATTRIBUTES.filter((name) => !(name in customAttributes));
+  if (missing.length === 0) return;
+  const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+}
+
+export interface EngineOptions {
+  db: Database;
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  /** The bundle made at build time; without it the sources are bundled now. */
+  bundle?: WorkflowBundleOption;
+}
+
+const SOURCES = new URL(
+  `./workflows/index${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
+  import.meta.url,
+);
+
+/** The Temporal worker of the subscriptions. */
+export function createEngine({
+  db,
+  connection,
+  namespace,
+  taskQueue,
+  bundle,
+}: EngineOptions): Promise<Worker> {
+  const workflows = bundle ? { workflowBundle: bundle } : { workflowsPath: SOURCES.pathname };
+  return Worker.create({
+    ...workflows,
+    connection,
+    namespace,
+    taskQueue,
+    activities: { ...createActivities({ db, gateway: createSandbox() }) },
+    maxCachedWorkflows: 2_000,
+    // A worker that died keeps its cached workflows silent for this long.
+    stickyQueueScheduleToStartTimeout: '1s',
+    shutdownGraceTime: '5s',
+  });
+}

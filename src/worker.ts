@@ -1,0 +1,43 @@
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { loadConnectedConfig } from './config.ts';
+import { startRelay } from './relay.ts';
+import { createEngine, ensureSearchAttributes, openLedger } from './startup.ts';
+import { connectTemporal, createCaller } from './temporal.ts';
+
+// The worker process: Temporal worker and relay. Any number may run.
+
+const log = (line: string) => process.stderr.write(`worker: ${line}\n`);
+
+async function main(): Promise<void> {
+  const config = loadConnectedConfig();
+  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+  const db = await openLedger(config, 10);
+  const { client, connection } = connectTemporal(config);
+  await connection.ensureConnected();
+  await ensureSearchAttributes(connection, config.temporalNamespace);
+  const native = await NativeConnection.connect({
+    address: config.temporalAddress,
+    ...(config.temporalTls ? { tls: true } : {}),
+    ...(config.temporalApiKey ? { apiKey: config.temporalApiKey } : {}),
+  });
+  const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
+  const worker = await createEngine({ db, connection: native, namespace, taskQueue });
+  const relay = startRelay({ db, temporal: createCaller(client), log });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => worker.shutdown());
+  const running = worker.run();
+  process.send?.({ ready: true });
+  log('ready');
+  await running;
+  await relay.stop();
+  await native.close();
+  await connection.close();
+  await db.$client.end({ timeout: 2 });
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    log(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  },
+);
