@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import postgres from 'postgres';
+import { inject } from 'vitest';
+import { createApp } from '../../src/api/app.ts';
+import { createKey } from '../../src/api/auth.ts';
+import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
+import { connect, type Database } from '../../src/db/client.ts';
+import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { startRelay } from '../../src/relay.ts';
+import { createEngine } from '../../src/startup.ts';
+import { createCaller } from '../../src/temporal.ts';
+import { templateDatabase } from './services.ts';
+
+// The whole of Drawdown in one process on the real servers of the global set-up: a database and a task queue of its
+// own, the worker, the relay, and the API asked through its own door.
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: unknown;
+  text: string;
+}
+
+export interface RequestInit {
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface Stack {
+  /** One request with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
+  request(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  db: Database;
+  databaseUrl: string;
+  client: Client;
+  taskQueue: string;
+  key: string;
+  stop(): Promise<void>;
+}
+
+export interface StackOptions {
+  catalog?: Catalog;
+  testMode?: boolean;
+  /** Without a worker the API is there, and nothing that needs a workflow. */
+  withWorker?: boolean;
+}
+
+let hasRuntime = false;
+
+/** A fresh database, cloned from the migrated template. */
+export async function createDatabase(): Promise<string> {
+  const server = inject('databaseUrl');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const sql = postgres(server, { max: 1, onnotice: () => {} });
+  await sql.unsafe(`create database ${name} template ${templateDatabase}`);
+  await sql.end();
+  return server.replace(/[^/]*$/, name);
+}
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  if (!hasRuntime) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  hasRuntime = true;
+  const databaseUrl = await createDatabase();
+  const taskQueue = `test-${randomBytes(6).toString('hex')}`;
+  const db = connect(databaseUrl, { max: 10 });
+  await publishCatalog(db, options.catalog ?? DEFAULT_CATALOG);
+  const key = await createKey(db, 'test');
+  const address = inject('temporalAddress');
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection });
+  const temporal = createCaller(client);
+  const engine = options.withWorker === false ? null : await startEngine(db, taskQueue, address);
+  const relay = engine && startRelay({ db, temporal, log: () => {} });
+  const app = createApp({
+    db,
+    temporal,
+    catalogs: createCatalogCache(db),
+    taskQueue,
+    testMode: options.testMode ?? true,
+    billing: 'sandbox',
+    temporalUiUrl: undefined,
+    temporalNamespace: 'default',
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+
+  return {
+    db,
+    databaseUrl,
+    client,
+    taskQueue,
+    key,
+    async request(method, path, init = {}) {
+      const response = await app.request(path, {
+        method,
+        headers: {
+          Authorization: `Bearer ${key}`,
+          ...(method === 'GET' ? {} : { 'Idempotency-Key': randomBytes(12).toString('hex') }),
+          ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...init.headers,
+        },
+        ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+      });
+      const text = await response.text();
+      const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson ? JSON.parse(text) : null,
+      };
+    },
+    async stop() {
+      await relay?.stop();
+      await engine?.stop();
+      await connection.close();
+      await db.$client.end({ timeout: 2 });
+    },
+  };
+}
+
+async function startEngine(
+  db: Database,
+  taskQueue: string,
+  address: string,
+): Promise<{ stop(): Promise<void> }> {
+  const connection = await NativeConnection.connect({ address });
+  const bundle = { codePath: inject('workflowBundle') };
+  const worker: Worker = await createEngine({ db, connection, namespace: 'default', taskQueue, bundle });
+  const running = worker.run();
+  return {
+    async stop() {
+      worker.shutdown();
+      await running;
+      await connection.close();
+    },
+  };
+}
