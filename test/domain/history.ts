@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { addDays, type Instant, type Interval } from '../../src/domain/calendar.ts';
+import type { PlanId } from '../../src/domain/catalog.ts';
+
+/** Where a spend or an advance stands: counted from an edge, and one beside it. */
+export type Beside = -1 | 0 | 1;
+
+export type Op =
+  /** To the nth instant from here at which something is due, give or take a millisecond. */
+  | { do: 'to_due'; n: number; ms: Beside }
+  | { do: 'days'; n: number }
+  | { do: 'hours'; n: number }
+  /** Nothing ran for so many days; then all is worked late (R-13). */
+  | { do: 'outage'; days: number }
+  /** All that is available, give or take one credit. */
+  | { do: 'spend_all'; credits: Beside }
+  | { do: 'spend'; credits: number }
+  | { do: 'buy'; packs: number; method: Method | null; interval: Interval | null }
+  | { do: 'add_on'; packs: number }
+  | { do: 'change'; plan: PlanId; interval: Interval }
+  | { do: 'cancel'; at: 'renewal' | 'now' }
+  | { do: 'resume' }
+  | { do: 'method'; method: Method }
+  | { do: 'grant'; credits: number; days: number; ms: Beside }
+  /** The nth grant ever made, whatever its kind. */
+  | { do: 'revoke'; n: number }
+  | { do: 'allowance'; credits: number }
+  /** The nth charge ever made, settled before or not. */
+  | { do: 'settle'; n: number; outcome: 'paid' | 'declined' };
+
+export type Method = 'sandbox_ok' | 'sandbox_declined' | 'sandbox_pending';
+
+/** A life as plain JSON: what a regression file holds. */
+export interface History {
+  plan: PlanId;
+  interval: Interval;
+  timeZone: string;
+  at: Instant;
+  method: Method;
+  /** R-44: moved in with an anchor so many months ago; null for an ordinary start. */
+  movedInMonths: number | null;
+  allowanceTerm: number | 'until_next_refresh';
+  ops: Op[];
+}
+
+const beside = fc.constantFrom<Beside>(-1, 0, 0, 1);
+const interval = fc.constantFrom<Interval>('month', 'year');
+const plan = fc.constantFrom<PlanId>(
+  'creator',
+  'creator',
+  'creator',
+  'business',
+  'business',
+  'pro',
+  'pro',
+  'enterprise',
+);
+const method = fc.constantFrom<Method>(
+  'sandbox_ok',
+  'sandbox_ok',
+  'sandbox_declined',
+  'sandbox_pending',
+  'sandbox_pending',
+);
+
+/** null so many times for one value. */
+const seldom = <T>(value: fc.Arbitrary<T>, nulls: number): fc.Arbitrary<T | null> =>
+  fc.oneof({ weight: nulls, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: value });
+
+/** Days on which calendars go wrong: ends of months, 29 February, the Sundays the clocks change. */
+const edgeDays = [
+  ...['2024-02-29', '2026-01-28', '2026-01-29', '2026-01-30', '2026-01-31', '2026-02-28', '2026-03-31'],
+  ...['2026-04-30', '2026-08-31', '2026-12-31', '2027-11-30', '2028-01-31', '2028-02-29'],
+  ...['2026-03-08', '2026-11-01', '2026-02-08', '2026-10-01', '2026-03-29', '2026-10-25', '2026-09-25'],
+  ...['2026-04-05', '2026-10-04', '2026-01-17', '2026-06-15'],
+];
+const edgeTimes = [
+  '00:00:00.000',
+  '00:30:00.000',
+  '01:30:00.000',
+  '06:30:00.000',
+  '07:30:00.000',
+  '23:59:59.999',
+];
+const zones = ['UTC', 'UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Pacific/Auckland'];
+
+const start = fc
+  .tuple(fc.constantFrom(...edgeDays), fc.constantFrom(...edgeTimes))
+  .map(([day, time]) => Date.parse(`${day}T${time}Z`));
+
+const op: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: fc.constant('to_due' as const),
+      n: fc.integer({ min: 1, max: 9 }),
+      ms: beside,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('days' as const), n: fc.integer({ min: 0, max: 70 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('outage' as const), days: fc.integer({ min: 1, max: 100 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('spend_all' as const), credits: beside }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('spend' as const), credits: fc.integer({ min: 0, max: 500 }) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('buy' as const),
+      packs: fc.integer({ min: 1, max: 3 }),
+      method: seldom(method, 1),
+      interval: seldom(interval, 9),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('add_on' as const), packs: fc.nat({ max: 3 }) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('change' as const), plan, interval }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('cancel' as const),
+      at: fc.constantFrom('renewal' as const, 'renewal' as const, 'now' as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant({ do: 'resume' as const }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('method' as const), method }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('grant' as const),
+      credits: fc.integer({ min: 1, max: 400 }),
+      days: fc.integer({ min: 0, max: 120 }),
+      ms: beside,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('revoke' as const), n: fc.nat({ max: 6 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('allowance' as const), credits: fc.nat({ max: 900 }) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      n: fc.oneof(fc.constant(0), fc.nat({ max: 5 })),
+      outcome: fc.constantFrom('paid' as const, 'paid' as const, 'declined' as const),
+    }),
+  },
+);
+
+export const histories: fc.Arbitrary<History> = fc.record({
+  plan,
+  interval,
+  timeZone: fc.constantFrom(...zones),
+  at: start,
+  method: fc.oneof(
+    { weight: 9, arbitrary: fc.constant<Method>('sandbox_ok') },
+    { weight: 1, arbitrary: method },
+  ),
+  movedInMonths: seldom(fc.integer({ min: 1, max: 30 }), 6),
+  allowanceTerm: fc.constantFrom<number | 'until_next_refresh'>(30, 30, 'until_next_refresh', 1, 45),
+  ops: fc.array(op, { minLength: 1, maxLength: 18, size: 'max' }),
+});
+
+export const expiryOf = (now: Instant, zone: string, { days, ms }: { days: number; ms: Beside }): Instant =>
+  addDays(now, zone, days) + ms;

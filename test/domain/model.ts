@@ -1,0 +1,421 @@
+import { deepStrictEqual, ok } from 'node:assert';
+import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
+import type { Debit, Grant } from '../../src/domain/burndown.ts';
+import { boundary, type Instant, iso } from '../../src/domain/calendar.ts';
+import { type Catalog, DEFAULT_CATALOG, findPack, findPlan } from '../../src/domain/catalog.ts';
+import { answered, type Charge, type Outcome } from '../../src/domain/charges.ts';
+import type { Command } from '../../src/domain/commands.ts';
+import { nextDue, workAt } from '../../src/domain/due.ts';
+import { Refusal } from '../../src/domain/errors.ts';
+import { isLive } from '../../src/domain/subscription.ts';
+import {
+  advanceLife,
+  command,
+  forecast,
+  type Life,
+  sandboxPayer,
+  startLife,
+} from '../../src/domain/timeline.ts';
+import { expiryOf, type History, type Op } from './history.ts';
+
+/** What a paid charge for a plan entitles to: allowances at these boundaries, as far as they are reached. */
+interface Term {
+  anchor: Instant;
+  from: number;
+  months: number;
+  credits: number;
+}
+
+/**
+ * A second reading of the rules, kept beside a life: it knows what was paid, and so which credits may be there.
+ * It throws at the first step whose book breaks a promise (I1 to I4, I6, I7) or a rule (R-56, R-90).
+ */
+export class Model {
+  readonly life: Life;
+  private readonly history: History;
+  private readonly asked: Charge[] = [];
+  private readonly terms: Term[] = [];
+  private packsPaid: { credits: number; at: Instant }[] = [];
+  private seen = 0;
+  private made = 0;
+
+  constructor(history: History) {
+    this.history = history;
+    const { movedInMonths } = history;
+    const catalog = catalogFor(history);
+    this.life = startLife(
+      {
+        id: 'sub_model',
+        customerId: 'customer',
+        plan: history.plan,
+        interval: history.interval,
+        timeZone: history.timeZone,
+        paymentMethod: history.method,
+        allowance: history.plan === 'enterprise' ? 500 : null,
+        anchorAt: movedInMonths === null ? null : boundary(history.at, history.timeZone, -movedInMonths) - 1,
+        testClock: true,
+      },
+      history.at,
+      catalog,
+      (charge) => this.pay(charge),
+    );
+    this.noteMoveIn();
+    this.check();
+  }
+
+  run(): void {
+    if (this.life.book.charges.size === 0 && this.life.state.status === 'ended') return;
+    for (const [i, op] of this.history.ops.entries()) {
+      try {
+        this.step(op);
+        this.check();
+      } catch (error) {
+        throw new Error(`step ${i} ${JSON.stringify(op)} at ${iso(this.life.state.now)}: ${String(error)}`);
+      }
+    }
+  }
+
+  private pay(charge: Charge): Outcome {
+    const outcome = sandboxPayer(charge);
+    this.asked.push(charge);
+    this.checkAmount(charge);
+    if (outcome === 'paid') this.paid(charge, charge.attemptAt);
+    return outcome;
+  }
+
+  /** R-30, R-32, R-53: what each kind of charge may ask. */
+  private checkAmount({ kind, buys, amountMinor }: Charge): void {
+    const planPrice = findPlan(this.life?.catalog ?? DEFAULT_CATALOG, buys.plan, buys.interval)!.price_minor!;
+    const packPrice = findPack(DEFAULT_CATALOG, buys.interval)!.price_minor * buys.packs;
+    const expected = {
+      start: planPrice,
+      upgrade: planPrice,
+      purchase: packPrice,
+      renewal: planPrice + packPrice,
+    };
+    deepStrictEqual(amountMinor, expected[kind], `${kind} costs`);
+  }
+
+  /** What was paid entitles to credits, and to nothing else. */
+  private paid(charge: Charge, at: Instant): void {
+    const { kind, buys } = charge;
+    const { allowance, price_minor } = findPlan(DEFAULT_CATALOG, buys.plan, buys.interval)!;
+    ok(price_minor !== null && allowance !== null, 'enterprise is never charged (R-36)');
+    const packCredits = findPack(DEFAULT_CATALOG, buys.interval)!.credits * buys.packs;
+    const months = buys.interval === 'year' ? 12 : 1;
+    if (kind === 'start' || kind === 'upgrade')
+      this.terms.push({ anchor: at, from: 0, months, credits: allowance });
+    if (kind === 'renewal')
+      this.terms.push({ anchor: this.life.state.anchorAt!, from: charge.cycle!, months, credits: allowance });
+    if (kind === 'purchase') this.packsPaid.push({ credits: packCredits, at });
+    if (kind === 'renewal' && buys.packs > 0) this.packsPaid.push({ credits: packCredits, at: charge.at });
+  }
+
+  /** R-44: the term under way when it moved in counts as paid, from the next boundary on. */
+  private noteMoveIn(): void {
+    const { anchorAt, cycle, interval, plan } = this.life.state;
+    if (this.history.movedInMonths === null || anchorAt === null) return;
+    const months = interval === 'year' ? 11 - (cycle % 12) : 0;
+    const credits = findPlan(DEFAULT_CATALOG, plan, interval)!.allowance;
+    if (credits !== null) this.terms.push({ anchor: anchorAt, from: cycle + 1, months, credits });
+  }
+
+  private step(op: Op): void {
+    const { life } = this;
+    switch (op.do) {
+      case 'to_due':
+        return this.advance(Math.max(life.state.now, this.nthDue(op.n) + op.ms));
+      case 'days':
+        return this.advance(life.state.now + op.n * 86_400_000);
+      case 'hours':
+        return this.advance(life.state.now + op.n * 3_600_000);
+      case 'outage':
+        return this.outage(life.state.now + op.days * 86_400_000);
+      case 'spend_all':
+        return this.spend(Math.max(0, balance(life.book, life.state.now).available + op.credits));
+      case 'spend':
+        return this.spend(op.credits);
+      case 'settle':
+        return this.settle(op);
+      default:
+        return this.order(this.commandOf(op));
+    }
+  }
+
+  private commandOf(
+    op: Exclude<Op, { do: 'to_due' | 'days' | 'hours' | 'outage' | 'spend_all' | 'spend' | 'settle' }>,
+  ): Command {
+    const { state, book } = this.life;
+    this.made += 1;
+    switch (op.do) {
+      case 'buy':
+        return {
+          type: 'buy_packs',
+          purchaseId: `pur_${this.made}`,
+          packs: op.packs,
+          interval: op.interval,
+          paymentMethod: op.method,
+        };
+      case 'add_on':
+        return { type: 'set_add_on', packs: op.packs };
+      case 'change':
+        return { type: 'change_plan', chargeId: `chg_${this.made}`, plan: op.plan, interval: op.interval };
+      case 'cancel':
+        return { type: 'cancel', at: op.at };
+      case 'resume':
+        return { type: 'resume' };
+      case 'method':
+        return { type: 'set_payment_method', paymentMethod: op.method };
+      case 'grant':
+        return {
+          type: 'issue_grant',
+          grantId: `grt_${this.made}`,
+          credits: op.credits,
+          expiresAt: expiryOf(state.now, state.timeZone, op),
+          reason: 'model',
+        };
+      case 'revoke':
+        return {
+          type: 'revoke_grant',
+          grantId: [...book.grants.keys()][op.n] ?? 'grt_none',
+          reason: 'model',
+        };
+      case 'allowance':
+        return { type: 'set_allowance', credits: op.credits };
+    }
+  }
+
+  /** I7: a refused command changes nothing. */
+  private order(wanted: Command): void {
+    const before = picture(this.life);
+    const isEnded = this.life.state.status === 'ended';
+    try {
+      command(this.life, wanted);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      deepStrictEqual(picture(this.life), before, 'I7: a refusal changed something');
+      return;
+    }
+    ok(!isEnded, 'R-52: an ended subscription took a command');
+  }
+
+  private settle({ n, outcome }: Extract<Op, { do: 'settle' }>): void {
+    const { life } = this;
+    const charge = [...life.book.charges.values()].at(-1 - n);
+    if (!charge) return;
+    const wasPending = charge.status === 'pending';
+    const before = picture(life);
+    const signal = { type: 'payment_settled', chargeId: charge.id, outcome, at: life.state.now } as const;
+    const asked = this.asked.findLast(({ id }) => id === charge.id)!;
+    const { status } = life.state;
+    command(life, signal);
+    const record = life.book.charges.get(charge.id)!;
+    if (!wasPending)
+      return deepStrictEqual(picture(life), before, 'R-42: a late settlement changed something');
+    deepStrictEqual(record.status, outcome, 'a settled charge');
+    if (status === 'ended') deepStrictEqual(life.state.status, 'ended', 'R-52');
+    if (outcome === 'paid' && record.refundedMinor === 0) this.paid(asked, life.state.now);
+  }
+
+  /** R-90: two advances equal one; and where all is paid, R-61's forecast is what happens. */
+  private advance(to: Instant): void {
+    const { life } = this;
+    const from = life.state.now;
+    const twice: Life = { ...life, book: structuredClone(life.book), payer: sandboxPayer };
+    const foreseen = life.state.paymentMethod === 'sandbox_ok' ? this.foresee(to) : null;
+    advanceLife(life, to);
+    advanceLife(twice, from + Math.floor((to - from) / 2));
+    advanceLife(twice, to);
+    deepStrictEqual(picture(life), picture(twice), 'R-90: two advances differ from one');
+    if (foreseen) deepStrictEqual(foreseen, outlook(life), 'the forecast differs from what happened');
+    this.checkSettled();
+  }
+
+  private foresee(to: Instant): unknown {
+    const { state, book, catalog } = this.life;
+    const { life } = forecast(state, openGrants(book), catalog, { until: to });
+    return outlook({ ...life, state: { ...life.state, now: to } });
+  }
+
+  private nthDue(n: number): Instant {
+    const { life } = this;
+    const ahead: Life = { ...life, book: structuredClone(life.book), payer: sandboxPayer };
+    let at = life.state.now;
+    for (let i = 0; i < n; i += 1) {
+      const due = nextDue(ahead.state);
+      if (due === null) return at;
+      at = Math.max(at, due.at);
+      advanceLife(ahead, at);
+    }
+    return at;
+  }
+
+  /** What the workflow does when it wakes late: each due instant in turn, all booked now. */
+  private outage(booked: Instant): void {
+    const { life } = this;
+    for (let due = nextDue(life.state); due !== null && due.at <= booked; due = nextDue(life.state)) {
+      const decision = workAt(life.state, due.at, booked, life.catalog);
+      book(life.book, decision.effects);
+      life.state = decision.state;
+      if (decision.charge) {
+        const outcome = life.payer(decision.charge);
+        bookCharge(life.book, decision.charge, outcome);
+        const answer = answered(life.state, decision.charge, outcome, booked, life.catalog);
+        book(life.book, answer.effects);
+        life.state = answer.state;
+      }
+      life.state = { ...life.state, grants: openGrants(life.book) };
+    }
+    life.state = { ...life.state, now: booked };
+    this.checkSettled();
+  }
+
+  /** I3, I6, I7. */
+  private spend(credits: number): void {
+    const { life } = this;
+    if (!isLive(life.state)) return;
+    const { now } = life.state;
+    const before = structuredClone([...life.book.grants.values()]);
+    const picturedBefore = picture(life);
+    const has = balance(life.book, now).available;
+    const debits = spend(life.book, credits, now);
+    if (debits === null) {
+      ok(has < credits, 'R-61: refused though it suffices');
+      deepStrictEqual(picture(life), picturedBefore, 'I7: a refused spend changed something');
+      return;
+    }
+    ok(has >= credits, 'R-61: more spent than there was');
+    checkPrefix(before, debits, credits, now);
+    life.state = { ...life.state, grants: openGrants(life.book) };
+  }
+
+  /** After work is done nothing that is not usable is left (R-21, R-31, R-50). */
+  private checkSettled(): void {
+    const { book, state } = this.life;
+    const left = [...book.grants.values()].reduce((sum, grant) => sum + grant.remaining, 0);
+    deepStrictEqual(left, balance(book, state.now).available, 'credits left that no one can spend');
+    if (state.status === 'ended') deepStrictEqual(left, 0, 'R-50: credits outlived the subscription');
+  }
+
+  private check(): void {
+    this.checkEntries();
+    this.checkGrants();
+    this.checkEntitlement();
+    this.seen = this.life.book.entries.length;
+  }
+
+  /** I1, I3: the entries add up, and no spend lies outside its grant's term. */
+  private checkEntries(): void {
+    const { entries, grants } = this.life.book;
+    const { endedAt } = this.life.state;
+    entries.slice(this.seen).forEach((entry, i) => {
+      const last = entries[this.seen + i - 1];
+      deepStrictEqual(entry.seq, (last?.seq ?? 0) + 1, 'seq');
+      deepStrictEqual(entry.balanceAfter, (last?.balanceAfter ?? 0) + entry.credits, 'balance after');
+      ok(Number.isSafeInteger(entry.credits) && entry.credits !== 0, 'I2: whole credits');
+      ok(entry.balanceAfter >= 0, 'R-63: never negative');
+      ok((entry.kind === 'grant') === entry.credits > 0, 'the sign of an entry');
+      const grant = grants.get(entry.grantId)!;
+      if (entry.kind !== 'debit') return;
+      ok(
+        grant.effectiveAt <= entry.effectiveAt && entry.effectiveAt < grant.expiresAt,
+        'I3: outside its term',
+      );
+      ok(endedAt === null || entry.effectiveAt <= endedAt, 'I3: after the end');
+    });
+  }
+
+  /** I1, I2: for every grant, granted = spent + expired + forfeited + revoked + what remains. */
+  private checkGrants(): void {
+    const { entries, grants } = this.life.book;
+    const sums = new Map<string, number>();
+    const made = new Map<string, number>();
+    for (const { grantId, credits, kind } of entries) {
+      sums.set(grantId, (sums.get(grantId) ?? 0) + credits);
+      if (kind === 'grant') made.set(grantId, (made.get(grantId) ?? 0) + 1);
+    }
+    for (const grant of grants.values()) {
+      deepStrictEqual(grant.remaining, sums.get(grant.id), 'I1: remaining');
+      deepStrictEqual(made.get(grant.id), 1, 'I4: granted once');
+      ok(Number.isSafeInteger(grant.remaining) && grant.remaining >= 0, 'I2: remaining');
+      ok(grant.remaining <= grant.amount, 'I2: more than granted');
+    }
+  }
+
+  /** I4, R-56: every allowance and pack belongs to something paid, once; and what was paid has come. */
+  private checkEntitlement(): void {
+    const grants = [...this.life.book.grants.values()];
+    const { state } = this.life;
+    const due = this.terms.flatMap((term, i) => {
+      const next = this.terms.slice(i + 1).find(({ from }) => from === 0);
+      const until = Math.min(next?.anchor ?? Number.POSITIVE_INFINITY, state.endedAt ?? state.now);
+      return Array.from({ length: term.months }, (_, n) => ({
+        at: boundary(term.anchor, state.timeZone, term.from + n),
+        credits: term.credits,
+        until,
+      }));
+    });
+    const packs = [...this.packsPaid];
+    for (const grant of grants) {
+      if (grant.kind === 'pack') takeOut(packs, grant, 'a pack nobody paid for');
+      if (grant.kind !== 'allowance' || this.history.plan === 'enterprise') continue;
+      takeOut(due, grant, 'an allowance nobody paid for');
+    }
+    deepStrictEqual(packs, [], 'packs paid and not delivered');
+    // At the instant of an upgrade or end the boundary may have come first or not at all.
+    const owed = due.filter(
+      ({ at, until }) => at < until || (at === state.now && state.endedAt === null && at <= until),
+    );
+    deepStrictEqual(owed, [], 'allowances paid and not delivered');
+  }
+}
+
+function takeOut(
+  from: { at: Instant; credits: number }[],
+  { effectiveAt, amount }: Grant,
+  message: string,
+): void {
+  const i = from.findIndex(({ at, credits }) => at === effectiveAt && credits === amount);
+  ok(i >= 0, `I4, R-56: ${message}: ${amount} at ${iso(effectiveAt)}`);
+  from.splice(i, 1);
+}
+
+/** I6: the debits are the prefix of the open grants, read here a second time from R-60. */
+function checkPrefix(before: Grant[], debits: Debit[], credits: number, now: Instant): void {
+  const usable = before.filter((g) => g.remaining > 0 && g.effectiveAt <= now && now < g.expiresAt);
+  usable.sort(
+    (a, b) =>
+      Number(a.kind !== 'allowance') - Number(b.kind !== 'allowance') ||
+      a.expiresAt - b.expiresAt ||
+      a.effectiveAt - b.effectiveAt ||
+      a.made - b.made,
+  );
+  let left = credits;
+  const expected: [string, number][] = [];
+  for (const grant of usable) {
+    if (left === 0) break;
+    const taken = Math.min(left, grant.remaining);
+    expected.push([grant.id, taken]);
+    left -= taken;
+  }
+  deepStrictEqual(
+    debits.map((debit) => [debit.grant_id, debit.credits]),
+    expected,
+    'I6: not the prefix',
+  );
+}
+
+function catalogFor({ allowanceTerm }: History): Catalog {
+  const term = allowanceTerm === 'until_next_refresh' ? allowanceTerm : { days: allowanceTerm };
+  return { ...DEFAULT_CATALOG, policies: { ...DEFAULT_CATALOG.policies, allowanceTerm: term } };
+}
+
+/** All that a life is, comparable. */
+const picture = ({ state, book }: Life) =>
+  JSON.stringify([state, book.entries, [...book.grants.values()], [...book.charges.values()], book.notes]);
+
+/** What a forecast promises: what can be spent, the state it will be in, and what the next renewal depends on. */
+function outlook({ state, book }: Life): unknown {
+  const { status, plan, interval, packs, cycle, endedAt, anchorAt } = state;
+  return { ...balance(book, state.now), status, plan, interval, packs, cycle, endedAt, anchorAt };
+}
