@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
+import { bodyLimit } from 'hono/body-limit';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 import { authenticate } from './auth.ts';
@@ -7,11 +8,13 @@ import { billingRoutes } from './billing.ts';
 import { catalogRoutes } from './catalog.ts';
 import type { Deps } from './context.ts';
 import { creditRoutes } from './credits.ts';
-import { notFound, problem, refusalOf } from './problems.ts';
+import { bodyTooLarge, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
 import type { App, Env } from './route.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { usageRoutes } from './usage.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
 
 /** The HTTP API over what it is given. Every refusal is a problem document; a 500 says nothing but its request id. */
 export function createApp(deps: Deps): App {
@@ -22,6 +25,7 @@ export function createApp(deps: Deps): App {
     c.header('Request-Id', c.get('requestId'));
     await next();
   });
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, bodyTooLarge()) }));
   app.use('/v1/*', authenticate(deps.db));
   app.notFound((c) => problem(c, notFound()));
   app.onError((error, c) => {

@@ -62,7 +62,7 @@ async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | nul
   if (!found) throw notFound();
   const by_kind: Kinds = { allowance: 0, pack: 0, adjustment: 0 };
   for (const grant of found.grants) by_kind[grant.kind] += grant.remaining;
-  const refresh = nextRefresh(row.state, await deps.catalogs.current());
+  const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
   return {
     available: by_kind.allowance + by_kind.pack + by_kind.adjustment,
     held: found.grants.reduce((sum, grant) => sum + grant.held, 0),

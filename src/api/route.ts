@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { type Fault, invalid, Refusal } from '../domain/errors.ts';
 import { requireScope, type Scope } from './auth.ts';
-import { bodyTooLarge, pointer } from './problems.ts';
+import { pointer } from './problems.ts';
 
 export interface Env {
   Variables: { requestId: string; scopes: Scope[] };
@@ -35,7 +35,6 @@ export interface Input<Params, Query, Body> {
   bodyHash: string;
 }
 
-const MAX_BODY_BYTES = 64 * 1024;
 const none = z.strictObject({});
 
 /**
@@ -117,9 +116,7 @@ const PROBLEM_CONTENT = {
 };
 
 async function readJson(c: Context): Promise<unknown> {
-  if (Number(c.req.header('Content-Length') ?? 0) > MAX_BODY_BYTES) throw bodyTooLarge();
   const bytes = await c.req.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY_BYTES) throw bodyTooLarge();
   if (bytes.byteLength === 0) return {};
   const type = (c.req.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json')

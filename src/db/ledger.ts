@@ -135,12 +135,17 @@ export interface BalanceRow {
   expiresAt: Instant;
 }
 
+export interface LedgerBalance {
+  now: Instant;
+  at: Instant;
+  version: number;
+  grants: BalanceRow[];
+  /** At a past instant: the allowance that came next after it, if one did. */
+  refreshed: { at: Instant; credits: number } | null;
+}
+
 /** I13: what can be spent at an instant (null: now), grant by grant, soonest expiry first; null when there is no such ledger. */
-export function balanceAt(
-  db: Database,
-  id: string,
-  at: Instant | null,
-): Promise<{ now: Instant; at: Instant; version: number; grants: BalanceRow[] } | null> {
+export function balanceAt(db: Database, id: string, at: Instant | null): Promise<LedgerBalance | null> {
   return call(db, sql`select balance_at(${id}, instant(${at}::bigint)) as answer`);
 }
 

@@ -54,26 +54,31 @@ export const subscriptions = pgTable(
 );
 
 /** The one fixed row that every ledger write of a subscription locks, and what a spend must know of it. */
-export const ledgers = pgTable('ledgers', {
-  subscriptionId: text('subscription_id').primaryKey(),
-  /** The newest entry: the ledger's version. */
-  seq: whole('seq').notNull().default(0),
-  /** Running sum of all entries. */
-  balance: whole('balance').notNull().default(0),
-  status: text('status').notNull(),
-  /** R-12: nothing can be spent from here on, booked or not. */
-  endsAt: at('ends_at'),
-  /** R-41: spending is refused while past due. */
-  blocked: boolean('blocked').notNull().default(false),
-  /** R-90: the frozen instant; null on real time. */
-  testClock: at('test_clock'),
-  /** The workflow's newest booked step: a step is booked once (a zombie activity changes nothing). */
-  step: integer('step').notNull().default(0),
-  /** Entries were made that the workflow was not told of. */
-  untold: boolean('untold').notNull().default(false),
-  toldAt: at('told_at'),
-  touchedAt: at('touched_at'),
-});
+export const ledgers = pgTable(
+  'ledgers',
+  {
+    subscriptionId: text('subscription_id').primaryKey(),
+    /** The newest entry: the ledger's version. */
+    seq: whole('seq').notNull().default(0),
+    /** Running sum of all entries. */
+    balance: whole('balance').notNull().default(0),
+    status: text('status').notNull(),
+    /** R-12: nothing can be spent from here on, booked or not. */
+    endsAt: at('ends_at'),
+    /** R-41: spending is refused while past due. */
+    blocked: boolean('blocked').notNull().default(false),
+    /** R-90: the frozen instant; null on real time. */
+    testClock: at('test_clock'),
+    /** The workflow's newest booked step: a step is booked once (a zombie activity changes nothing). */
+    step: integer('step').notNull().default(0),
+    /** Entries were made that the workflow was not told of. */
+    untold: boolean('untold').notNull().default(false),
+    toldAt: at('told_at'),
+    touchedAt: at('touched_at'),
+  },
+  // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
+  (t) => [index('ledgers_untold').on(t.subscriptionId).where(sql`untold`)],
+);
 
 export const grants = pgTable(
   'grants',

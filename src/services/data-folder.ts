@@ -70,6 +70,7 @@ function takeLock(folder: string): void {
 }
 
 function removeStale(file: string): void {
+  const seen = readText(file);
   const holder = readIdentity(file);
   if (holder && isAlive(holder)) {
     throw new StartRefused(
@@ -84,9 +85,16 @@ function removeStale(file: string): void {
   } catch {
     return;
   }
-  const moved = readFileSync(aside, 'utf8');
-  if (moved !== JSON.stringify(holder)) linked(aside, file);
+  if (readText(aside) !== seen) linked(aside, file);
   rmSync(aside, { force: true });
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function linked(from: string, to: string): boolean {

@@ -90,7 +90,22 @@ export interface BalanceAnswer {
 }
 
 export interface SubscriptionAnswer {
-  state: State;
+  state: {
+    id: string;
+    customer_id: string;
+    plan: PlanId;
+    interval: Interval;
+    status: State['status'];
+    series: number;
+    anchor_at: string | null;
+    cycle: number;
+    packs: number;
+    scheduled_change: { kind: 'cancel' | 'plan'; at: string } | null;
+    unpaid: { charge_id: string; pending: boolean; retries: number } | null;
+    waiting: string[];
+    ended_at: string | null;
+    now: string;
+  };
   next_due: { at: string; kind: DueKind } | null;
 }
 

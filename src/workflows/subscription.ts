@@ -84,7 +84,8 @@ interface Step {
 type Decided = Decision & { reached?: boolean };
 type Carried =
   | { kind: 'booked'; outcome: Outcome | null; finished: boolean }
-  | { kind: 'abandoned' | 'refused' };
+  | { kind: 'abandoned' }
+  | { kind: 'refused' };
 
 const failureOf = (refusal: RefusalRecord): ApplicationFailure =>
   ApplicationFailure.create({
@@ -110,6 +111,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   };
   let advance: AdvanceRequest | null = input.carried?.advance ?? null;
   let advanced: CommandRef | null = null;
+  let started = input.carried !== null;
   let startFailure: ApplicationFailure | null = null;
   let boundaries = 0;
   const queue: Queued[] = [];
@@ -141,28 +143,25 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     state ? scheduleOf(state, catalog, limit) : [],
   );
 
-  if (input.begin) state = await start(input.begin);
-  if (state !== null) await live();
+  if (input.begin) await start(input.begin);
+  if (startFailure === null) await live();
   else await condition(allHandlersFinished);
 
   // --- the story ---
 
-  async function start(wanted: NonNullable<SubscriptionInput['begin']>): Promise<State | null> {
+  async function start(wanted: NonNullable<SubscriptionInput['begin']>): Promise<void> {
     const at = wanted.at ?? Date.now();
-    const result = await carryOut((inForce) => begin(wanted.start, at, inForce), at, {
-      ref: wanted.ref,
-      finish: true,
-      begin: wanted,
-      declined: DECLINED,
-    });
-    if (result.kind === 'booked' && result.outcome !== 'declined') return state;
-    startFailure =
-      result.kind === 'booked'
-        ? failureOf(DECLINED)
-        : result.kind === 'refused'
-          ? failureOf(wanted.conflict)
-          : abandoned();
-    return null;
+    const options: Step = { ref: wanted.ref, finish: true, begin: wanted, declined: DECLINED };
+    try {
+      const result = await carryOut((inForce) => begin(wanted.start, at, inForce), at, options);
+      if (result.kind === 'refused') startFailure = failureOf(wanted.conflict);
+      else if (result.kind === 'abandoned') startFailure = abandoned();
+      else if (result.outcome === 'declined') startFailure = failureOf(DECLINED);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      startFailure = failureOf(recordOf(error));
+    }
+    started = true;
   }
 
   async function live(): Promise<void> {
@@ -257,14 +256,14 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   }
 
   async function awaitStart(): Promise<void> {
-    await condition(() => state !== null || startFailure !== null);
+    await condition(() => started);
     if (startFailure) throw startFailure;
   }
 
   /** Never waits for what comes after a continue-as-new: it answers `done: false`, and is asked again. */
   async function advanceClock(target: AdvanceRequest): Promise<AdvanceAnswer> {
     const mine = () => advance !== null && sameCommand(advance.ref, target.ref);
-    await condition(() => (state !== null && advance === null) || mine() || mustContinue());
+    await condition(() => (started && advance === null) || mine() || mustContinue());
     if (advance === null && !mustContinue()) advance = target;
     await condition(() => !mine() || mustContinue());
     return { now: current().now, done: advanced !== null && sameCommand(advanced, target.ref) };
@@ -306,7 +305,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       const decision = decideWith(catalog);
       const answer = await book(decision, at, options);
       if (answer.kind === 'stale') catalog = answer.catalog;
-      else if (answer.kind === 'abandoned' || answer.kind === 'refused') return { kind: answer.kind };
+      else if (answer.kind === 'abandoned' || answer.kind === 'refused') return answer;
       else if (answer.kind === 'booked' || answer.kind === 'replayed') {
         adopt(decision, answer);
         return { kind: 'booked', outcome: answer.outcome, finished: decision.reached ?? false };

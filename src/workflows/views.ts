@@ -60,8 +60,29 @@ const dueOf = (state: State) => {
 };
 
 export function subscriptionOf(state: State): SubscriptionAnswer {
-  return { state, next_due: dueOf(state) };
+  const { unpaid, scheduled } = state;
+  return {
+    state: {
+      id: state.id,
+      customer_id: state.customerId,
+      plan: state.plan,
+      interval: state.interval,
+      status: state.status,
+      series: state.series,
+      anchor_at: isoOf(state.anchorAt),
+      cycle: state.cycle,
+      packs: state.packs,
+      scheduled_change: scheduled && { ...scheduled, at: iso(scheduled.at) },
+      unpaid: unpaid && { charge_id: unpaid.charge.id, pending: unpaid.pending, retries: unpaid.retries },
+      waiting: state.waiting.map(({ charge }) => charge.id),
+      ended_at: isoOf(state.endedAt),
+      now: iso(asOf(state)),
+    },
+    next_due: dueOf(state),
+  };
 }
+
+const isoOf = (at: Instant | null): string | null => (at === null ? null : iso(at));
 
 export function scheduleOf(state: State, catalog: Catalog, limit = 24): ScheduleAnswer {
   const { happenings } = forecast(state, state.grants, catalog, { limit });

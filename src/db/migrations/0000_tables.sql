@@ -166,6 +166,7 @@ ALTER TABLE "entries" ADD CONSTRAINT "entries_subscription_id_grant_id_grants_su
 CREATE INDEX "charges_by_time" ON "charges" USING btree ("subscription_id","at","step");--> statement-breakpoint
 CREATE INDEX "grants_open" ON "grants" USING btree ("subscription_id","expires_at") WHERE open;--> statement-breakpoint
 CREATE INDEX "inbox_waiting" ON "inbox" USING btree ("id") WHERE relayed_at is null;--> statement-breakpoint
+CREATE INDEX "ledgers_untold" ON "ledgers" USING btree ("subscription_id") WHERE untold;--> statement-breakpoint
 CREATE UNIQUE INDEX "subscriptions_one_per_customer" ON "subscriptions" USING btree ("customer_id") WHERE status <> 'ended';--> statement-breakpoint
 CREATE INDEX "subscriptions_by_customer" ON "subscriptions" USING btree ("customer_id","id");--> statement-breakpoint
 CREATE INDEX "subscriptions_by_status" ON "subscriptions" USING btree ("status","id");

@@ -328,7 +328,8 @@ begin
 end $$;
 --> statement-breakpoint
 -- I13: what each grant could give at an instant (null: now). Past remainders are summed from the entries in force by
--- then; R-12 is applied as a predicate, so nothing needs to have been booked.
+-- then; R-12 is applied as a predicate, so nothing needs to have been booked. `refreshed` is the allowance that came
+-- next after a past instant.
 create function balance_at(p_sub text, p_at timestamptz) returns jsonb language plpgsql stable as $$
 declare
   l ledgers;
@@ -353,5 +354,8 @@ begin
   ) x
   where g.subscription_id = p_sub and g.effective_at <= v_at and v_at < g.expires_at and x.remaining + x.held > 0
     and (l.ends_at is null or v_at < l.ends_at);
-  return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', rows);
+  return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', rows, 'refreshed', (
+    select jsonb_build_object('at', ms(g.effective_at), 'credits', g.amount) from grants g
+    where v_at < v_now and g.subscription_id = p_sub and g.kind = 'allowance' and g.effective_at > v_at
+    order by g.effective_at limit 1));
 end $$;
