@@ -1,0 +1,75 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claimDataFolder, emptyDataFolder, turnLogs } from '../../src/services/data-folder.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drawdown-folder-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the data folder', () => {
+  it('is made where there is none', () => {
+    const fresh = join(folder, 'deep', 'data');
+    claimDataFolder(fresh).release();
+    expect(readdirSync(fresh)).toEqual(['drawdown-data.json']);
+  });
+
+  it('belongs to one start at a time, and the refusal names the process', () => {
+    const hold = claimDataFolder(folder);
+    expect(() => claimDataFolder(folder)).toThrow(`Another start (process ${process.pid}) already runs on`);
+    hold.release();
+    claimDataFolder(folder).release();
+    expect(readdirSync(folder)).toEqual(['drawdown-data.json']);
+  });
+
+  it.each([
+    ['of a process that is gone', '{"pid":999999999,"born":"then"}'],
+    ['whose process id somebody else has by now', `{"pid":${process.pid},"born":"long ago"}`],
+    ['torn by a crash', '{"pid":'],
+  ])('is taken over from a lock %s', (_, content) => {
+    claimDataFolder(folder).release();
+    writeFileSync(join(folder, 'lock.json'), content);
+    const hold = claimDataFolder(folder);
+    expect(JSON.parse(readFileSync(join(folder, 'lock.json'), 'utf8'))).toMatchObject({ pid: process.pid });
+    expect(readdirSync(folder).sort()).toEqual(['drawdown-data.json', 'lock.json']);
+    hold.release();
+  });
+
+  it('is never one that holds files of others', () => {
+    writeFileSync(join(folder, 'thesis.txt'), 'years of work');
+    expect(() => claimDataFolder(folder)).toThrow(/holds files that Drawdown did not make/);
+    expect(readdirSync(folder)).toEqual(['thesis.txt']);
+  });
+
+  it('is emptied, all but the hold on it', () => {
+    const hold = claimDataFolder(folder);
+    mkdirSync(join(folder, 'postgres'));
+    writeFileSync(join(folder, 'api-key'), 'secret');
+    emptyDataFolder(folder);
+    expect(readdirSync(folder).sort()).toEqual(['drawdown-data.json', 'lock.json']);
+    hold.release();
+  });
+
+  it('keeps the logs of the start before, once', () => {
+    for (const text of ['first', 'second']) {
+      mkdirSync(join(folder, 'logs'));
+      writeFileSync(join(folder, 'logs', 'api.log'), text);
+      turnLogs(folder);
+    }
+    expect(existsSync(join(folder, 'logs'))).toBe(false);
+    expect(readFileSync(join(folder, 'logs.previous', 'api.log'), 'utf8')).toBe('second');
+  });
+});

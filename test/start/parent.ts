@@ -1,0 +1,14 @@
+import { childEnvironment } from '../../src/config.ts';
+import { launch } from '../../src/services/children.ts';
+
+// Run by children.test.ts, which kills it: starts one child in the folder it is told and stays.
+const child = await launch({
+  name: 'sleeper',
+  command: process.execPath,
+  args: ['-e', 'setInterval(() => {}, 1000)'],
+  dataDir: process.argv[2]!,
+  env: childEnvironment({}),
+  stopSignal: 'SIGTERM',
+  orphanSignal: 'SIGTERM',
+});
+process.stdout.write(`${child.pid}\n`);
