@@ -142,7 +142,7 @@ function check(schema: z.ZodType, value: unknown, name: (path: PropertyKey[]) =>
 /** 1 to 255 visible ASCII characters, bare or as a quoted string of the structured-fields kind. */
 function idempotencyKey(c: Context): string {
   const header = c.req.header('Idempotency-Key');
-  if (header === undefined)
+  if (!header)
     throw new Refusal(
       'idempotency_key_required',
       'Send an Idempotency-Key: the same for every repeat of one request.',

@@ -23,20 +23,21 @@ const sameAttempt = (ref: CommandRef) => and(sameRow(ref), eq(commands.attempt, 
  * stands, so that copies in flight share one attempt.
  */
 export async function openCommand(db: Database, wanted: NewCommand): Promise<CommandRow> {
+  const { scope, operation, key, bodyHash, subscriptionId, objectId } = wanted;
   const fresh = sql`commands.status in ('refused', 'abandoned')`;
   const renewed = <T>(column: string, value: T) =>
     sql`case when ${fresh} then ${value} else ${sql.raw(`commands.${column}`)} end`;
   const [row] = await db
     .insert(commands)
-    .values({ ...wanted, status: 'pending', attempt: 1 })
+    .values({ scope, operation, key, bodyHash, subscriptionId, objectId, status: 'pending', attempt: 1 })
     .onConflictDoUpdate({
       target: [commands.scope, commands.operation, commands.key],
       set: {
         status: sql`case when ${fresh} then 'pending' else commands.status end`,
         attempt: sql`case when ${fresh} then commands.attempt + 1 else commands.attempt end`,
-        bodyHash: renewed('body_hash', wanted.bodyHash),
-        subscriptionId: renewed('subscription_id', wanted.subscriptionId),
-        objectId: renewed('object_id', wanted.objectId),
+        bodyHash: renewed('body_hash', bodyHash),
+        subscriptionId: renewed('subscription_id', subscriptionId),
+        objectId: renewed('object_id', objectId),
         step: sql`case when ${fresh} then null else commands.step end`,
         fromSeq: sql`case when ${fresh} then null else commands.from_seq end`,
         fromAt: sql`case when ${fresh} then null else commands.from_at end`,
