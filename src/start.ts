@@ -46,10 +46,13 @@ async function start(): Promise<void> {
   process.umask(0o077);
   const startedAt = performance.now();
   const config = loadConfig();
-  const ready = await startAll({ config, reset: flags.reset === true, say }, shutdown);
+  const { ready, temporalCli } = await startAll({ config, reset: flags.reset === true, say }, shutdown);
   say(`Ready in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   if (flags.json) process.stdout.write(`${readyLine(ready)}\n`);
-  else say(welcome(ready, config.dataFolder, `demo-${Date.now().toString(36)}`));
+  else {
+    const label = `demo-${Date.now().toString(36)}`;
+    say(welcome(ready, { dataFolder: config.dataFolder, label, temporalCli }));
+  }
 }
 
 function stopOnSignals(): void {

@@ -26,7 +26,12 @@ const usualPostgresPort = 54_329;
 const usualTemporalPort = 7233;
 const usualUiPort = 8233;
 
-export async function startAll(options: StartOptions, shutdown: Shutdown): Promise<Ready> {
+export interface Started {
+  ready: Ready;
+  temporalCli: string | undefined;
+}
+
+export async function startAll(options: StartOptions, shutdown: Shutdown): Promise<Started> {
   const { config, say } = options;
   const hold = claimDataFolder(config.dataFolder);
   shutdown.add(2, async () => hold.release());
@@ -40,7 +45,7 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
   ]);
   const env = programEnvironment(config, port, databaseUrl, temporal);
   const info = await bringUpPrograms(options, shutdown, env);
-  return {
+  const ready = {
     api: info.url ?? env.PUBLIC_URL,
     key: info.key ?? null,
     wallet: info.wallet ?? null,
@@ -49,6 +54,7 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
     temporal_address: temporal.address,
     database_url: databaseUrl,
   };
+  return { ready, temporalCli: temporal.cli };
 }
 
 function reset(config: Config, say: Log): void {
@@ -95,12 +101,13 @@ function embeddedPostgres(config: Config, shutdown: Shutdown, say: Log): Promise
 interface TemporalPlace {
   address: string;
   uiUrl: string | undefined;
-  isOurs: boolean;
+  /** The program, when the server is ours. */
+  cli: string | undefined;
 }
 
 async function bringUpTemporal({ config, say }: StartOptions, shutdown: Shutdown): Promise<TemporalPlace> {
   const { temporalAddress, temporalUiUrl, temporalNamespace: namespace } = config;
-  if (temporalAddress) return { address: temporalAddress, uiUrl: temporalUiUrl, isOurs: false };
+  if (temporalAddress) return { address: temporalAddress, uiUrl: temporalUiUrl, cli: undefined };
   const { dataFolder: dataDir, cacheFolder: cacheDir } = config;
   return step('Temporal', say, async () => {
     const start = (port: number, uiPort: number) =>
@@ -111,8 +118,8 @@ async function bringUpTemporal({ config, say }: StartOptions, shutdown: Shutdown
       say,
     );
     shutdown.add(1, () => kept.stop());
-    const { address, uiUrl } = kept.first;
-    return [`${address}, UI ${uiUrl}`, { address, uiUrl, isOurs: true }];
+    const { address, uiUrl, cli } = kept.first;
+    return [`${address}, UI ${uiUrl}`, { address, uiUrl, cli }];
   });
 }
 
@@ -123,7 +130,7 @@ function programEnvironment(config: Config, port: number, databaseUrl: string, t
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_UI_URL: temporal.uiUrl,
     // The server we bring has neither, whatever stands in the environment for another one.
-    ...(temporal.isOurs ? { TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: 'off' } : {}),
+    ...(temporal.cli ? { TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: 'off' } : {}),
     PORT: String(port),
     PUBLIC_URL: publicUrlIsMade ? localUrl(config.host, port) : config.publicUrl,
     DRAWDOWN_API_KEY_FILE: config.apiKeyFile ?? join(config.dataFolder, 'api-key'),

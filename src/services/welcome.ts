@@ -11,13 +11,20 @@ export interface Ready {
   database_url: string;
 }
 
+export interface Details {
+  dataFolder: string;
+  /** Makes the examples new at every start: a customer has one subscription, a key one request. */
+  label: string;
+  /** The Temporal program we run, for a command that asks the workflow itself. */
+  temporalCli: string | undefined;
+}
+
 export function readyLine(ready: Ready): string {
   const { api, key, wallet, console, temporal_ui, temporal_address, database_url } = ready;
   return JSON.stringify({ api, key, wallet, console, temporal_ui, temporal_address, database_url });
 }
 
-/** `label` makes the examples new at every start: a customer has one subscription, a key one request. */
-export function welcome(ready: Ready, dataFolder: string, label: string): string {
+export function welcome(ready: Ready, { dataFolder, label, temporalCli }: Details): string {
   return [
     '',
     ...table([
@@ -34,6 +41,7 @@ export function welcome(ready: Ready, dataFolder: string, label: string): string
     'Three commands to paste: start a subscription, spend on a video, look at the balance.',
     '',
     ...commands(ready, label),
+    ...askWorkflow(ready, temporalCli),
     '',
     'Ctrl-C stops everything; the next start goes on where this one stopped.',
     '',
@@ -42,6 +50,12 @@ export function welcome(ready: Ready, dataFolder: string, label: string): string
 
 function table(rows: [string, string | null][]): string[] {
   return rows.filter(([, value]) => value !== null).map(([name, value]) => `  ${name.padEnd(12)} ${value}`);
+}
+
+function askWorkflow({ temporal_address }: Ready, cli: string | undefined): string[] {
+  if (cli === undefined) return [];
+  const query = `workflow query --address ${temporal_address} --workflow-id subscription/$SUB --type balance`;
+  return ['', 'And the same from the workflow itself:', '', `${cli} ${query}`];
 }
 
 /** Pasted twice, each answers the same again: the idempotency keys are printed with them. */

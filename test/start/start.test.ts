@@ -1,0 +1,246 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { childEnvironment } from '../../src/config.ts';
+import { type Identity, isAlive, readIdentity } from '../../src/services/identity.ts';
+import type { Ready } from '../../src/services/welcome.ts';
+
+// The real `npm start`, all four processes, on data folders of its own. One test leads to the next: the
+// folder is the same, as it is for a person.
+
+const home = fileURLToPath(new URL('../../', import.meta.url));
+const running = new Set<Start>();
+let dataDir: string;
+
+beforeAll(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'drawdown-start-'));
+});
+
+afterAll(async () => {
+  await Promise.all([...running].map((start) => start.stop()));
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+describe('npm start', () => {
+  let first: Start;
+  let ready: Ready;
+
+  it('prints one line of JSON on stdout when ready, and nothing else', async () => {
+    first = start(['--json']);
+    ready = await first.ready();
+    expect(Object.keys(ready)).toEqual([
+      ...['api', 'key', 'wallet', 'console', 'temporal_ui', 'temporal_address', 'database_url'],
+    ]);
+    expect(first.stdout).toBe(`${JSON.stringify(ready)}\n`);
+    expect(first.stderr).toMatch(/^PostgreSQL +127\.0\.0\.1:\d+ +\d+\.\d s$/m);
+    expect(first.stderr).toMatch(/^Ready in \d+\.\d s$/m);
+  });
+
+  it('serves: the key it printed starts a subscription and reads its balance', async () => {
+    const subscription = await call<{ id: string }>(ready, 'POST', '/v1/subscriptions', {
+      customer_id: 'first-customer',
+      plan: 'creator',
+      interval: 'month',
+    });
+    const balance = await call<{ available: number }>(
+      ready,
+      'GET',
+      `/v1/subscriptions/${subscription.id}/balance`,
+    );
+    expect(balance.available).toBe(200);
+  });
+
+  it('keeps passwords and keys from other users', () => {
+    for (const secret of ['api-key', 'postgres-password', 'temporal.db']) {
+      expect(statSync(join(dataDir, secret)).mode & 0o077).toBe(0);
+    }
+    expect(statSync(join(dataDir, 'postgres')).mode & 0o077).toBe(0);
+  });
+
+  it('refuses a second start on the folder with a sentence that names the first', async () => {
+    const second = start(['--json']);
+    expect(await second.exitCode()).toBe(1);
+    expect(second.stdout).toBe('');
+    expect(second.stderr).toContain(`Another start (process ${holder().pid}) already runs on ${dataDir}.`);
+  });
+
+  it('refuses a port that was asked for and is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    const other = mkdtempSync(join(tmpdir(), 'drawdown-start-'));
+    const refused = start(['--json'], { PORT: String(port), DRAWDOWN_DATA: other });
+    expect(await refused.exitCode()).toBe(1);
+    expect(refused.stderr).toContain(`Port ${port} on 127.0.0.1 is taken.`);
+    taken.close();
+    rmSync(other, { recursive: true, force: true });
+  });
+
+  it('starts a worker again that was killed', async () => {
+    const worker = recorded('worker');
+    process.kill(worker.pid, 'SIGKILL');
+    await vi.waitFor(() => expect(first.stderr).toContain('Worker is back'), {
+      timeout: 40_000,
+      interval: 100,
+    });
+    expect(recorded('worker').pid).not.toBe(worker.pid);
+  });
+
+  it('leaves no child after SIGTERM, and ends well', async () => {
+    const children = allRecorded();
+    expect(children).toHaveLength(4);
+    first.process.kill('SIGTERM');
+    expect(await first.exitCode()).toBe(0);
+    expect(children.filter(isAlive)).toEqual([]);
+    expect(readdirSync(join(dataDir, 'run'))).toEqual([]);
+    expect(existsSync(join(dataDir, 'lock.json'))).toBe(false);
+  });
+
+  it('goes on where it stopped: same key, same data; and prints commands that work as pasted', async () => {
+    const again = start([]);
+    const api = await again.printed(/^ {2}API +(http\S+)\/v1$/m);
+    const [key] = await Promise.all([
+      again.printed(/^ {2}API key +(\S+)$/m),
+      again.printed(/(Ctrl-C stops everything)/),
+    ]);
+    expect(key).toBe(ready.key);
+    const list = await call<{ data: { customer_id: string }[] }>(
+      { ...ready, api },
+      'GET',
+      '/v1/subscriptions',
+    );
+    expect(list.data.map(({ customer_id }) => customer_id)).toEqual(['first-customer']);
+    const said = await paste(again.stdout);
+    expect(said).toMatch(/^sub_\w+\n\{"id":"use_/);
+    expect(said).toContain('"available":170');
+    again.process.kill('SIGINT');
+    expect(await again.exitCode()).toBe(0);
+  });
+
+  it.each([
+    ['npm', (start: Start) => start.process.pid!],
+    ['the start itself', () => holder().pid],
+  ])('leaves no child when %s is killed with SIGKILL', async (_, victim) => {
+    const killed = start(['--json']);
+    await killed.ready();
+    const children = [...allRecorded(), holder()];
+    process.kill(victim(killed), 'SIGKILL');
+    await vi.waitFor(() => expect(children.filter(isAlive)).toEqual([]), { timeout: 10_000, interval: 100 });
+  });
+
+  it('forgets everything with --reset, after a start that was killed too', async () => {
+    const fresh = start(['--json', '--reset']);
+    const { key, ...rest } = await fresh.ready();
+    expect(key).not.toBe(ready.key);
+    const list = await call<{ data: unknown[] }>({ key, ...rest }, 'GET', '/v1/subscriptions');
+    expect(list.data).toEqual([]);
+    await fresh.stop();
+  });
+
+  it('drops nothing it did not make', async () => {
+    const foreign = mkdtempSync(join(tmpdir(), 'drawdown-foreign-'));
+    writeFileSync(join(foreign, 'thesis.txt'), 'years of work');
+    const refused = start(['--reset'], { DRAWDOWN_DATA: foreign });
+    expect(await refused.exitCode()).toBe(1);
+    expect(refused.stderr).toContain(`${foreign} holds files that Drawdown did not make.`);
+    expect(readdirSync(foreign)).toEqual(['thesis.txt']);
+    rmSync(foreign, { recursive: true, force: true });
+  });
+});
+
+interface Start {
+  process: ChildProcess;
+  readonly stdout: string;
+  readonly stderr: string;
+  ready(): Promise<Ready>;
+  /** What the first group of `pattern` holds once stdout has it. */
+  printed(pattern: RegExp): Promise<string>;
+  exitCode(): Promise<number | null>;
+  stop(): Promise<void>;
+}
+
+function start(flags: string[], env: Record<string, string> = {}): Start {
+  const own = { DRAWDOWN_DATA: dataDir, PORT: '', DATABASE_URL: '', TEMPORAL_ADDRESS: '' };
+  // npm prints two lines of its own on stdout unless it is told not to.
+  const child = spawn('npm', ['start', '--silent', '--', ...flags], {
+    cwd: home,
+    env: childEnvironment({ ...own, ...env }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (chunk: Buffer) => {
+      output[name] += chunk.toString();
+    });
+  }
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  const printed = async (pattern: RegExp) => {
+    await vi.waitUntil(() => pattern.test(output.stdout) || child.exitCode !== null, {
+      timeout: 90_000,
+      interval: 50,
+    });
+    const found = pattern.exec(output.stdout)?.[1];
+    if (found === undefined) throw new Error(`npm start printed:\n${output.stdout}${output.stderr}`);
+    return found;
+  };
+  const self: Start = {
+    process: child,
+    get stdout() {
+      return output.stdout;
+    },
+    get stderr() {
+      return output.stderr;
+    },
+    printed,
+    ready: async () => JSON.parse(await printed(/^(\{.*\})\n/)) as Ready,
+    exitCode: () => exited,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+  running.add(self);
+  void exited.then(() => running.delete(self));
+  return self;
+}
+
+async function call<T>(ready: Ready, method: string, path: string, body?: object): Promise<T> {
+  const headers = {
+    Authorization: `Bearer ${ready.key}`,
+    'Content-Type': 'application/json',
+    'Idempotency-Key': `test-${path}`,
+  };
+  const answer = await fetch(ready.api + path, {
+    method,
+    headers,
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  expect(answer.ok, `${method} ${path} answered ${answer.status}`).toBe(true);
+  return (await answer.json()) as T;
+}
+
+/** Runs the printed commands the way a person does: the lines as they are, in one shell. */
+async function paste(printed: string): Promise<string> {
+  const commands = printed.split('\n').filter((line) => /^(SUB=|curl )/.test(line));
+  expect(commands).toHaveLength(3);
+  const { stdout } = await promisify(execFile)('sh', ['-c', commands.join('\n')]);
+  return stdout;
+}
+
+function holder(): Identity {
+  return readIdentity(join(dataDir, 'lock.json'))!;
+}
+
+function recorded(name: string): Identity {
+  return readIdentity(join(dataDir, 'run', `${name}.json`))!;
+}
+
+function allRecorded(): Identity[] {
+  return readdirSync(join(dataDir, 'run')).map((file) => recorded(file.replace(/\.json$/, '')));
+}
