@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { connect, type Database } from '../../src/db/client.ts';
+import { freePort } from '../../src/services/ports.ts';
+import { type Program, startProgram } from '../../src/services/program.ts';
+import { type Answer, createDatabase, type RequestInit } from './stack.ts';
+
+// Drawdown as it runs: `src/api.ts` and `src/worker.ts` as processes of their own, so that a test can kill one with
+// signal 9 and start it again. The servers are the global set-up's unless the test brings its own.
+
+export interface Servers {
+  databaseUrl: string;
+  temporalAddress: string;
+}
+
+export interface Killable {
+  program: Program;
+  /** Signal 9, and waits until it is gone. */
+  kill(): Promise<void>;
+}
+
+export interface Processes {
+  db: Database;
+  databaseUrl: string;
+  taskQueue: string;
+  url: string;
+  /** One request over HTTP with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
+  request(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  startApi(): Promise<Killable>;
+  startWorker(): Promise<Killable>;
+  /** Ends every process started here. */
+  stop(): Promise<void>;
+}
+
+/** Nothing runs yet: the test starts what it needs. `servers` defaults to the global set-up's, in a fresh database. */
+export async function createProcesses(servers?: Servers): Promise<Processes> {
+  const databaseUrl = servers?.databaseUrl ?? (await createDatabase());
+  const temporalAddress = servers?.temporalAddress ?? inject('temporalAddress');
+  const taskQueue = `processes-${randomBytes(6).toString('hex')}`;
+  const folder = mkdtempSync(join(tmpdir(), 'drawdown-processes-'));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const keyFile = join(folder, 'key');
+  let key = '';
+  const db = connect(databaseUrl, { max: 4 });
+  const started: Program[] = [];
+
+  async function start(name: 'api' | 'worker'): Promise<Killable> {
+    const program = await startProgram({
+      name,
+      entry: new URL(`../../src/${name}.ts`, import.meta.url),
+      dataDir: join(folder, `${name}-${started.length}`),
+      env: {
+        DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: temporalAddress,
+        TEMPORAL_TASK_QUEUE: taskQueue,
+        PORT: String(port),
+        TEST_MODE: 'on',
+        DRAWDOWN_API_KEY_FILE: keyFile,
+      },
+    });
+    started.push(program);
+    if (program.info.key) key = program.info.key;
+    return {
+      program,
+      async kill() {
+        process.kill(program.pid, 'SIGKILL');
+        await program.exited;
+      },
+    };
+  }
+
+  return {
+    db,
+    databaseUrl,
+    taskQueue,
+    url,
+    request: (method, path, init) => ask(`${url}${path}`, key, method, init),
+    startApi: () => start('api'),
+    startWorker: () => start('worker'),
+    async stop() {
+      await Promise.all(started.map((program) => program.stop()));
+      await db.$client.end({ timeout: 1 });
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ask(url: string, key: string, method: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      Authorization: `Bearer ${key}`,
+      ...(method === 'GET' ? {} : { 'Idempotency-Key': randomBytes(12).toString('hex') }),
+      ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...init.headers,
+    },
+    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+  });
+  const text = await response.text();
+  const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson ? JSON.parse(text) : null,
+  };
+}
