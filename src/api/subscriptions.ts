@@ -296,7 +296,7 @@ function lifeRoutes(app: App, deps: Deps): void {
         id: input.params.id,
         command: () => ({ type: 'set_payment_method', paymentMethod: input.body.payment_method }),
         answer: async (_, row) => ({
-          status: isPendingWith(row, input.body.payment_method) ? 202 : 200,
+          status: row.state.unpaid?.pending ? 202 : 200,
           body: await view(deps, row),
         }),
       });
@@ -320,11 +320,6 @@ function lifeRoutes(app: App, deps: Deps): void {
         answer: answerView,
       }),
   );
-}
-
-/** the open charge was tried with this method and is pending now. */
-function isPendingWith({ state: { unpaid } }: SubscriptionRow, method: string): boolean {
-  return unpaid !== null && unpaid.pending && unpaid.charge.paymentMethod === method;
 }
 
 /** what would be forfeited at the end if nothing more were spent; after it, what was. */
