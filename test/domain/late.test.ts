@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest';
+import { book, bookCharge, emptyBook } from '../../src/domain/book.ts';
+import { type Instant, iso } from '../../src/domain/calendar.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { answered, type Outcome } from '../../src/domain/charges.ts';
+import { begin, decide } from '../../src/domain/commands.ts';
+import { nextDue, workAt } from '../../src/domain/due.ts';
+import type { Decision, State } from '../../src/domain/subscription.ts';
+import { facts } from '../../src/domain/timeline.ts';
+
+// R-13 on a live clock: nothing ran for a while, and then everything missed is worked through at one present.
+// The scenario tables can't show this: an advancing test clock is never late.
+
+const at = (day: string): Instant => Date.parse(day.length === 10 ? `${day}T00:00:00Z` : day);
+
+function live(plan: 'creator', interval: 'month' | 'year', from: string) {
+  const book0 = emptyBook();
+  let state: State;
+  let outcome: Outcome = 'paid';
+
+  function carryOut(decision: Decision, booked: Instant): void {
+    book(book0, decision.effects);
+    state = decision.state;
+    if (!decision.charge) return;
+    bookCharge(book0, decision.charge, outcome);
+    const answer = answered(state, decision.charge, outcome, booked, DEFAULT_CATALOG);
+    book(book0, answer.effects);
+    state = answer.state;
+  }
+
+  const start = {
+    id: 'sub_1',
+    customerId: 'c',
+    plan,
+    interval,
+    timeZone: 'UTC',
+    paymentMethod: 'sandbox_ok',
+  };
+  carryOut(
+    begin({ ...start, allowance: null, anchorAt: null, testClock: false }, at(from), DEFAULT_CATALOG),
+    at(from),
+  );
+  return {
+    /** Everything wakes at this instant and works through what was missed. */
+    wake(now: string) {
+      for (let due = nextDue(state); due && due.at <= at(now); due = nextDue(state))
+        carryOut(workAt(state, due.at, at(now), DEFAULT_CATALOG), at(now));
+    },
+    cancel(now: string) {
+      carryOut(decide(state, { type: 'cancel', at: 'renewal' }, at(now), DEFAULT_CATALOG), at(now));
+    },
+    pays(next: Outcome) {
+      outcome = next;
+    },
+    get state() {
+      return state;
+    },
+    get told() {
+      return facts(book0).map(({ at: when, what, amount }) => `${iso(when).slice(0, 10)} ${what} ${amount}`);
+    },
+    notes: book0.notes,
+    charges: book0.charges,
+  };
+}
+
+test('R-13: a boundary found a day late is charged and granted at the boundary', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.wake('2026-02-18');
+  expect(life.told).toEqual([
+    '2026-01-17 charge start USD 29.00',
+    '2026-01-17 grant allowance +200',
+    '2026-02-16 expiry allowance -200',
+    '2026-02-17 charge renewal USD 29.00',
+    '2026-02-17 grant allowance +200',
+  ]);
+});
+
+test('R-13: ninety days of outage: renewals found when the next was due are skipped and recorded', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.wake('2026-04-20');
+  expect(life.told).toEqual([
+    '2026-01-17 charge start USD 29.00',
+    '2026-01-17 grant allowance +200',
+    '2026-02-16 expiry allowance -200',
+    '2026-04-17 charge renewal USD 29.00',
+    '2026-04-17 grant allowance +200',
+  ]);
+  expect(life.notes.map((note) => [iso(note.at).slice(0, 10), note.kind])).toEqual([
+    ['2026-02-17', 'renewal_skipped'],
+    ['2026-03-17', 'renewal_skipped'],
+  ]);
+});
+
+test('R-13 R-20: missed refreshes of a paid year come one by one, each with its own expiry', () => {
+  const life = live('creator', 'year', '2026-01-17');
+  life.wake('2026-04-20');
+  expect(life.told).toEqual([
+    '2026-01-17 charge start USD 288.00',
+    '2026-01-17 grant allowance +200',
+    '2026-02-16 expiry allowance -200',
+    '2026-02-17 grant allowance +200',
+    '2026-03-17 grant allowance +200',
+    '2026-03-19 expiry allowance -200',
+    '2026-04-16 expiry allowance -200',
+    '2026-04-17 grant allowance +200',
+  ]);
+});
+
+test('R-13 R-20: a skipped year brings no allowances', () => {
+  const life = live('creator', 'year', '2026-01-17');
+  life.wake('2028-01-20');
+  const renewals = [...life.charges.values()].filter(({ kind }) => kind === 'renewal');
+  expect(renewals.map((charge) => iso(charge.at).slice(0, 10))).toEqual(['2028-01-17']);
+  expect(life.told.filter((line) => line.startsWith('2027-') && line.includes('grant'))).toEqual([]);
+});
+
+test('R-13 R-41: retries missed while nothing ran count as one, and the end waits for a retry really made', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.pays('declined');
+  life.wake('2026-02-17T01:00:00Z');
+  expect(life.state.status).toBe('past_due');
+
+  const paid = live('creator', 'month', '2026-01-17');
+  paid.pays('declined');
+  paid.wake('2026-02-17T01:00:00Z');
+  paid.pays('paid');
+  paid.wake('2026-03-01');
+  expect(paid.state.status).toBe('active');
+
+  life.wake('2026-03-01');
+  expect([life.state.status, iso(life.state.endedAt!)]).toEqual(['ended', '2026-03-01T00:00:00.000Z']);
+});
+
+test('R-13: missed retries leave those still ahead', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.pays('declined');
+  life.wake('2026-02-17T01:00:00Z');
+  life.wake('2026-02-21');
+  expect([life.state.status, life.state.unpaid?.retries]).toEqual(['past_due', 2]);
+  expect(nextDue(life.state)).toEqual({ at: at('2026-02-22'), kind: 'retry' });
+});
+
+test('R-13 R-51: a scheduled end found late is dated at its boundary', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.cancel('2026-01-20');
+  life.wake('2026-03-30');
+  expect([life.state.status, iso(life.state.endedAt!)]).toEqual(['ended', '2026-02-17T00:00:00.000Z']);
+  expect(life.charges.size).toBe(1);
+});
