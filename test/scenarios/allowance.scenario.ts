@@ -57,8 +57,8 @@ at          do                                        allowance  outcome
 2026-04-17  subscribe enterprise year allowance 5000       5000  ok
 2026-04-20  allowance 8000                                 5000  ok
 2026-05-17  look                                           8000  ok allowance_amount 8000
-2026-05-20  allowance 0                                    8000  ok
-2026-06-17  look                                              0  ok grants 2
+2026-05-20  allowance 100                                  8000  ok
+2026-06-17  look                                            100  ok grants 3
 
 R-36   only enterprise has an allowance of its own
 at          do                       allowance  outcome

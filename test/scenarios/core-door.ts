@@ -84,7 +84,7 @@ export class CoreDoor implements Door {
       case 'preview':
         return this.change(step);
       case 'method':
-        return this.command({ type: 'set_payment_method', paymentMethod: step.method });
+        return this.method(step);
       case 'settle':
         return this.settle(step);
       case 'grant':
@@ -147,6 +147,12 @@ export class CoreDoor implements Door {
     if (life.state.status === 'ended') return said('payment_declined');
     this.lives.push(life);
     return said(life.state.status === 'incomplete' ? 'pending' : 'ok');
+  }
+
+  /** taken either way; 202 while the open charge is pending. */
+  private method(step: Of<'method'>): Answer {
+    const answer = this.command({ type: 'set_payment_method', paymentMethod: step.method });
+    return this.life.state.unpaid?.pending ? { ...answer, outcome: 'pending' } : answer;
   }
 
   private buy(step: Of<'buy'>): Answer {

@@ -23,7 +23,7 @@ interface Sent {
   method: string;
   path: string;
   body: unknown;
-  key: string | null;
+  key: string;
   reply: Reply;
 }
 
@@ -137,9 +137,9 @@ export class HttpDoor implements Door {
     method: string,
     path: string,
     body: unknown,
-    key: string | null = randomUUID(),
+    key: string = randomUUID(),
   ): Promise<Reply> {
-    const headers: Record<string, string> = key === null ? {} : { 'Idempotency-Key': key };
+    const headers = { 'Idempotency-Key': key };
     const init = body === undefined ? { headers } : { headers, body };
     const reply = await this.stack.request(method, path, init);
     if (operation !== 'advance') this.sent.push({ operation, method, path, body, key, reply });
@@ -203,7 +203,7 @@ export class HttpDoor implements Door {
         return answerOf(await post('advance', { to: wireMoment(step.to) }));
       case 'send': {
         const path = step.path.startsWith('/') ? step.path : this.path(step.path);
-        return answerOf(await this.send(step.path, step.method, path, step.body, step.key ? key : null));
+        return answerOf(await this.send(step.path, step.method, path, step.body, key));
       }
       case 'look':
       case 'again':
@@ -236,7 +236,7 @@ export class HttpDoor implements Door {
 
   private async again({ step }: Of<'again'>, at: string): Promise<Answer> {
     const last = this.sent.findLast(({ operation }) => step === null || operation === step.verb);
-    if (!last?.key) throw new Error('no request to repeat');
+    if (!last) throw new Error('no request to repeat');
     if (step !== null) return this.perform(step, at, last.key);
     const reply = await this.send(last.operation, last.method, last.path, last.body, last.key);
     const isSame = reply.status === last.reply.status && reply.text === last.reply.text;

@@ -159,7 +159,7 @@ at                        do                       allowance  charged  status   
 2026-01-17                subscribe creator month        200     2900  active    ok
 2026-02-10                method sandbox_pending         200        0  active    ok
 2026-02-17                look                             0        0  past_due  ok charge pending
-2026-02-18                method sandbox_ok                0        0  past_due  ok charge pending
+2026-02-18                method sandbox_ok                0        0  past_due  pending charge pending
 2026-02-19                settle declined                  0        0  past_due  ok charge declined
 2026-02-19T23:59:59.999Z  look                             0        0  past_due  ok
 2026-02-20                look                           200     2900  active    ok allowance_from 2026-02-17 charge paid

@@ -125,11 +125,9 @@ at          do                         allowance  charged  outcome
 2026-04-17  again                            200        0  ok replayed yes same yes
 2026-04-17  again subscribe pro month        200        0  idempotency_key_reused
 
-R-65   a key is required, and keys are scoped to the operation  stack
+R-65   wrong members are named, and change nothing  stack
 at          do                                                                              allowance  outcome
 2026-04-17  subscribe creator month                                                               200  ok
-2026-04-17  send POST usage {"items":[{"feature":"generate_look","quantity":1}]} keyless          200  idempotency_key_required
-2026-04-17  send POST purchases {"packs":1} keyless                                               200  idempotency_key_required
 2026-04-17  send POST usage {"items":[]}                                                          200  invalid_request pointer /items
 2026-04-17  send POST usage {"items":[{"feature":"generate_look","quantity":"1"}]}                200  invalid_request pointer /items/0/quantity
 2026-04-17  send POST usage {"items":[{"feature":"generate_look","quantity":1}],"extra":1}        200  invalid_request pointer /extra

@@ -37,7 +37,7 @@ export type Step =
   /** The last request once more with its key; or another body under the last key of that operation. */
   | { verb: 'again'; step: Step | null }
   /** One raw request below the subscription: what the schema refuses. */
-  | { verb: 'send'; method: string; path: string; body: unknown; key: boolean }
+  | { verb: 'send'; method: string; path: string; body: unknown }
   /** Core only: nothing ran since the row before; all that was missed is worked now. */
   | { verb: 'outage' }
   /** Core only: from now on another catalogue is in force. */
@@ -117,9 +117,8 @@ const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
   advance: ([to = '']) => ({ verb: 'advance', to }),
   again: (_, text) => ({ verb: 'again', step: text === '' ? null : parseStep(text) }),
   send: ([method = '', path = '', ...rest]) => {
-    const key = rest.at(-1) !== 'keyless';
-    const body = rest.slice(0, key ? undefined : -1).join(' ');
-    return { verb: 'send', method, path, key, body: body === '' ? undefined : JSON.parse(body) };
+    const body = rest.join(' ');
+    return { verb: 'send', method, path, body: body === '' ? undefined : JSON.parse(body) };
   },
   outage: () => ({ verb: 'outage' }),
   catalogue: (words) => ({ verb: 'catalogue', path: words.slice(0, -1), value: number(words.at(-1)) }),

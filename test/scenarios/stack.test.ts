@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Stack, startStack } from '../support/stack.ts';
+import { catalogOf, type Table } from './format.ts';
+import { HttpDoor } from './http-door.ts';
+import { loadTables } from './load.ts';
+import { runTable } from './runner.ts';
+
+// One stack a catalogue: most tables run on the default one, all at once.
+const groups = new Map<string, Table[]>();
+for (const table of (await loadTables()).filter(({ on }) => on !== 'core')) {
+  const { version } = catalogOf(table);
+  groups.set(version, [...(groups.get(version) ?? []), table]);
+}
+
+for (const [version, tables] of groups)
+  describe(`scenario tables on the real stack, catalogue ${version}`, () => {
+    let stack: Stack;
+    beforeAll(async () => {
+      stack = await startStack({ catalog: catalogOf(tables[0]!) });
+    });
+    afterAll(() => stack?.stop());
+
+    describe.concurrent('over HTTP under a test clock', () => {
+      for (const table of tables)
+        test(`${table.rules.join(' ')}  ${table.title}`, async () => {
+          const report = await runTable(table, new HttpDoor(stack), 'stack');
+          expect(report.ok, report.text).toBe(true);
+        });
+    });
+  });
