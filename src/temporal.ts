@@ -31,14 +31,19 @@ export interface Caller {
 
 export function createCaller(client: Client): Caller {
   let brokenUntil = 0;
+  let answeredAt = 0;
   return {
     async call(work) {
       if (Date.now() < brokenUntil) throw new TemporalUnavailable('Temporal did not answer a moment ago.');
-      const answer = work(client);
+      const askedAt = Date.now();
       try {
-        return await within(CALL_TIMEOUT_MS, answer);
+        const answer = await within(CALL_TIMEOUT_MS, work(client));
+        answeredAt = Date.now();
+        return answer;
       } catch (error) {
-        if (error instanceof TemporalUnavailable) brokenUntil = Date.now() + BREAK_MS;
+        if (!(error instanceof TemporalUnavailable)) answeredAt = Date.now();
+        // One busy workflow is not a missing server: others were answered meanwhile.
+        else if (answeredAt < askedAt) brokenUntil = Date.now() + BREAK_MS;
         throw error;
       }
     },
