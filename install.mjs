@@ -21,7 +21,8 @@ const lacking = Object.entries(wanted).filter(
 if (lacking.length > 0) {
   console.error(`Installing ${lacking.length} packages with npm …`);
   const npm = process.env.npm_execpath;
-  const args = ['install', '--no-audit', '--no-fund'];
+  // Said again, because `npm start --silent` hands its silence on.
+  const args = ['install', '--no-audit', '--no-fund', '--loglevel=notice'];
   // npm speaks on stderr here: stdout belongs to the program that follows.
   const options = { stdio: ['ignore', 2, 2], cwd: new URL('.', import.meta.url) };
   const run = npm ? spawnSync(process.execPath, [npm, ...args], options) : spawnSync('npm', args, options);
