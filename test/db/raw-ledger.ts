@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { publishCatalog } from '../../src/db/catalogs.ts';
+import { connect, type Database } from '../../src/db/client.ts';
+import { type Booking, type SpendRequest, type Spent, settle, spend } from '../../src/db/ledger.ts';
+import type { GrantKind } from '../../src/domain/burndown.ts';
+import type { Instant } from '../../src/domain/calendar.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import type { Charge } from '../../src/domain/charges.ts';
+import { begin } from '../../src/domain/commands.ts';
+import { type Effect, type State, stem } from '../../src/domain/subscription.ts';
+import { newId } from '../../src/ids.ts';
+import { createDatabase } from '../support/stack.ts';
+
+// A ledger without a workflow: the verbs of src/db/ledger.ts called by hand, one step after the other.
+
+export const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
+/** Where test clocks of these tests start. */
+export const T0: Instant = Date.parse('2026-01-31T00:00:00Z');
+
+/** A database of its own with the page's catalogue in force. */
+export async function openDatabase(): Promise<Database> {
+  const db = connect(await createDatabase(), { max: 10 });
+  await publishCatalog(db, DEFAULT_CATALOG);
+  return db;
+}
+
+export interface GrantSpec {
+  kind?: GrantKind;
+  credits: number;
+  from?: Instant;
+  to: Instant;
+  id?: string;
+  cause?: string;
+}
+
+/** What a settle says beyond the step's number. */
+export type Wanted = Partial<Booking> & { state?: Partial<State> };
+
+/** One subscription, moved in a year ago (R-44), so that it has a past, no charge, and no grant but what a test gives it. */
+export class RawLedger {
+  readonly id = newId('sub');
+  step = 0;
+  private cycles = 0;
+  private state: State;
+  private readonly db: Database;
+
+  private constructor(db: Database, at: Instant, testClock: boolean) {
+    this.db = db;
+    this.state = begin(
+      {
+        id: this.id,
+        customerId: `raw-${randomUUID()}`,
+        plan: 'creator',
+        interval: 'month',
+        timeZone: 'UTC',
+        paymentMethod: 'sandbox_ok',
+        allowance: null,
+        anchorAt: at - 366 * DAY,
+        testClock,
+      },
+      at,
+      DEFAULT_CATALOG,
+    ).state;
+  }
+
+  /** On a test clock standing at T0. */
+  static async open(db: Database): Promise<RawLedger> {
+    return RawLedger.begun(new RawLedger(db, T0, true));
+  }
+
+  /** On the database's own clock. */
+  static async live(db: Database): Promise<RawLedger> {
+    return RawLedger.begun(new RawLedger(db, Date.now(), false));
+  }
+
+  private static async begun(ledger: RawLedger): Promise<RawLedger> {
+    await ledger.book({ begin: { state: ledger.state, metadata: {} } });
+    return ledger;
+  }
+
+  get now(): Instant {
+    return this.state.now;
+  }
+
+  booking(wanted: Wanted = {}, step = this.step + 1): Booking {
+    const { state, ...rest } = wanted;
+    const next = { ...this.state, ...state };
+    const scheduledEnd = next.scheduled?.kind === 'cancel' ? next.scheduled.at : null;
+    return {
+      step,
+      catalogVersion: DEFAULT_CATALOG.version,
+      catalogAt: null,
+      command: null,
+      begin: null,
+      conflict: null,
+      effects: [],
+      after: { state: next, endsAt: next.endedAt ?? scheduledEnd, blocked: false },
+      charge: null,
+      outcome: null,
+      finish: false,
+      refusal: null,
+      discard: false,
+      ...rest,
+    };
+  }
+
+  /** The next step; throws when it was not booked. */
+  async book(wanted: Wanted = {}) {
+    const booking = this.booking(wanted);
+    const settled = await settle(this.db, this.id, booking);
+    if (settled.kind !== 'booked') throw new Error(`the step was ${settled.kind}`);
+    this.step = booking.step;
+    this.state = booking.after.state;
+    return settled;
+  }
+
+  async grant({ kind = 'adjustment', credits, from = this.now, to, id, cause }: GrantSpec): Promise<string> {
+    this.cycles += 1;
+    const grantId = id ?? (kind === 'allowance' ? `grt_${stem(this.id)}_a${this.cycles}_0` : newId('grt'));
+    const charge = kind === 'pack' ? this.purchase(credits, from) : null;
+    const effect: Effect = {
+      type: 'grant',
+      id: grantId,
+      kind,
+      credits,
+      effectiveAt: from,
+      expiresAt: to,
+      cause: cause ?? stem(grantId),
+      chargeId: charge?.id ?? null,
+      reason: null,
+    };
+    await this.book({ effects: [effect], ...(charge ? { charge, outcome: 'paid' } : {}) });
+    return grantId;
+  }
+
+  /** Moves the test clock; books nothing that was due on the way. */
+  async stand(at: Instant): Promise<void> {
+    await this.book({ state: { now: at } });
+  }
+
+  async end(at = this.now): Promise<void> {
+    await this.book({ effects: [{ type: 'forfeit', at }], state: { status: 'ended', endedAt: at, now: at } });
+  }
+
+  request(credits: number, wanted: Partial<SpendRequest> = {}): SpendRequest {
+    return {
+      id: newId('use'),
+      key: randomUUID(),
+      bodyHash: 'hash',
+      credits,
+      lines: [{ feature: 'generate_look', quantity: credits, credits }],
+      via: null,
+      reference: null,
+      metadata: {},
+      catalogVersion: DEFAULT_CATALOG.version,
+      ...wanted,
+    };
+  }
+
+  spend(credits: number, wanted: Partial<SpendRequest> = {}): Promise<Spent> {
+    return spend(this.db, this.id, this.request(credits, wanted));
+  }
+
+  private purchase(credits: number, at: Instant): Charge {
+    const purchaseId = newId('pur');
+    return {
+      id: `chg_${stem(purchaseId)}`,
+      kind: 'purchase',
+      at,
+      attempt: 1,
+      attemptAt: at,
+      amountMinor: 1_500,
+      currency: 'USD',
+      lines: [],
+      paymentMethod: 'sandbox_ok',
+      catalogVersion: DEFAULT_CATALOG.version,
+      buys: { plan: 'creator', interval: 'month', allowance: 200, packs: 1, packCredits: credits },
+      cycle: null,
+      purchaseId,
+    };
+  }
+}
+
+export interface Spending {
+  id: string;
+  credits: number;
+  debits: { grant_id: string; kind: GrantKind; credits: number }[];
+  balance: { available: number; held: number };
+  at: string;
+}
+
+/** The stored answer of a spend that succeeded. */
+export function answerOf(spent: Spent): Spending {
+  if (!('answer' in spent)) throw new Error(`not spent: ${JSON.stringify(spent)}`);
+  return JSON.parse(spent.answer) as Spending;
+}
+
+/** What became of a spend in one word or code. */
+export const outcomeOf = (spent: Spent): string => (spent.kind === 'refused' ? spent.code : spent.kind);
