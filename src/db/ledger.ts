@@ -124,7 +124,7 @@ export interface Short {
 
 /** R-60, R-61: spends all lines of a request or nothing. */
 export function spend(db: Database, id: string, request: SpendRequest): Promise<Spent> {
-  return call(db, sql`select spend(${id}, ${jsonb(request)}) as answer`);
+  return call(db, sql`select spend(${id}, ${JSON.stringify(request)}::json) as answer`);
 }
 
 export interface BalanceRow {

@@ -79,7 +79,7 @@ end $$;
 create function book_forfeit(p_sub text, p_at timestamptz) returns void language plpgsql as $$
 declare g grants;
 begin
-  for g in select * from grants where subscription_id = p_sub and open order by expires_at, made loop
+  for g in select * from grants where subscription_id = p_sub and open order by expires_at > p_at, made loop -- R-14
     if g.expires_at <= p_at then
       perform take_unused(p_sub, g.id, 'expiry', 'expired', g.expires_at);
     else
@@ -262,10 +262,11 @@ create function can_spend(l ledgers, p_at timestamptz) returns boolean language 
   select l.status in ('active', 'past_due') and (l.ends_at is null or p_at < l.ends_at)
 $$;
 --> statement-breakpoint
--- R-60 to R-65: one request spends all its lines or nothing. Answers one of
+-- R-60 to R-65: one request spends all its lines or nothing; as json, which keeps the order of members in its answer.
+-- Answers one of
 --   ok, replay {answer} · reused · stale {catalog_version} · not_found ·
 --   refused {code, at, needed, available, held}
-create function spend(p_sub text, p jsonb) returns jsonb language plpgsql set plan_cache_mode = force_generic_plan as $$
+create function spend(p_sub text, p json) returns jsonb language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
   l ledgers;
   u usages;
@@ -276,7 +277,7 @@ declare
   v_available bigint;
   v_held bigint;
   v_taken bigint;
-  debits jsonb := '[]';
+  debits json[] := '{}';
   answer json;
 begin
   select * into l from ledgers where subscription_id = p_sub for no key update;
@@ -313,13 +314,13 @@ begin
     update grants set remaining = remaining - v_taken, open = (remaining - v_taken + held > 0)
     where subscription_id = p_sub and id = g.id;
     perform enter(p_sub, g.id, 'debit', -v_taken, v_now, p->>'id');
-    debits := debits || jsonb_build_object('grant_id', g.id, 'kind', g.kind, 'credits', v_taken);
+    debits := debits || json_build_object('grant_id', g.id, 'kind', g.kind, 'credits', v_taken);
   end loop;
-  answer := json_build_object('id', p->>'id', 'credits', needed, 'lines', p->'lines', 'debits', debits,
+  answer := json_build_object('id', p->>'id', 'credits', needed, 'lines', p->'lines', 'debits', array_to_json(debits),
     'balance', json_build_object('available', v_available - needed, 'held', v_held),
     'catalog_version', p->>'catalogVersion', 'at', iso(v_now));
   insert into usages (subscription_id, id, credits, lines, via, reference, metadata, catalog_version, at, key, body_hash, answer)
-  values (p_sub, p->>'id', needed, p->'lines', p->>'via', p->>'reference', p->'metadata', p->>'catalogVersion', v_now,
+  values (p_sub, p->>'id', needed, (p->'lines')::jsonb, p->>'via', p->>'reference', (p->'metadata')::jsonb, p->>'catalogVersion', v_now,
           p->>'key', p->>'bodyHash', answer);
   if needed > 0 then
     update ledgers set untold = true, touched_at = clock_timestamp() where subscription_id = p_sub;
