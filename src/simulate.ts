@@ -1,0 +1,193 @@
+import { existsSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { balance } from './domain/book.ts';
+import { boundary, type Instant, type Interval, iso, isTimeZone } from './domain/calendar.ts';
+import { DEFAULT_CATALOG, PLAN_IDS, type PlanId } from './domain/catalog.ts';
+import { Refusal } from './domain/errors.ts';
+import { advanceLife, command, type Fact, factLine, facts, type Life, startLife } from './domain/timeline.ts';
+
+// `npm run simulate`: a whole life on the pure core, in milliseconds, as the facts the ledger would book.
+
+interface Options {
+  from: Instant;
+  zone: string;
+  allowance?: number;
+  json?: true;
+}
+
+/** One simulated subscription: what it is called, and what happened. */
+interface Told {
+  title: string;
+  life: Life;
+}
+
+const EXAMPLES = `
+Examples:
+  npm run simulate -- creator month 26 1 --from 2026-01-31
+                                          a monthly creator with one pack, for 26 months
+  npm run simulate -- creator year 26 1 --from 2026-01-17 --zone Europe/Berlin
+  npm run simulate -- enterprise month 3 --allowance 5000
+  npm run simulate -- "worked example 2"  the scenario tables with these words in their title
+  npm run simulate -- calendar            the tables of test/scenarios/calendar.scenario.ts
+
+Every charge is paid at once, and nobody spends, unless the scenario says otherwise. The last boundary is included.`;
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function instant(text: string): Instant {
+  const at = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(at)) return at;
+  throw new InvalidArgumentError('It must be a date (00:00Z) or an RFC 3339 instant.');
+}
+
+function zone(text: string): string {
+  if (isTimeZone(text)) return text;
+  throw new InvalidArgumentError('It must be an IANA time zone, such as Europe/Berlin.');
+}
+
+/** A subscription started at an instant, its packs bought at once, and so many months worked through. */
+function simulate(plan: PlanId, interval: Interval, months: number, packs: number, options: Options): Life {
+  const start = {
+    id: 'sub_simulated',
+    customerId: 'simulated',
+    plan,
+    interval,
+    timeZone: options.zone,
+    paymentMethod: 'sandbox_ok',
+    allowance: options.allowance ?? null,
+    anchorAt: null,
+    testClock: true,
+  };
+  const life = startLife(start, options.from, DEFAULT_CATALOG);
+  if (packs > 0)
+    command(life, {
+      type: 'buy_packs',
+      purchaseId: 'pur_simulated',
+      packs,
+      interval: null,
+      paymentMethod: null,
+    });
+  advanceLife(life, boundary(options.from, options.zone, months));
+  return life;
+}
+
+/** The scenario tables are part of the repository, not of the build. */
+async function scenarios(wanted: string): Promise<Told[]> {
+  const url = new URL('../test/scenarios/lives.ts', import.meta.url);
+  if (!existsSync(url)) throw new Refusal('not_found', 'There are no scenario tables here, only in a clone.');
+  const tables: { livesOf(wanted: string): Promise<{ title: string; rules: string[]; lives: Life[] }[]> } =
+    await import(url.href);
+  const found = await tables.livesOf(wanted);
+  if (found.length === 0)
+    throw new Refusal('not_found', `No plan, and no scenario table or file, is called "${wanted}".`);
+  return found.flatMap(({ title, rules, lives }) =>
+    lives.map((life, i) => ({
+      title: `${rules.join(' ')}  ${title}${lives.length > 1 ? ` (subscription ${i + 1})` : ''}`,
+      life,
+    })),
+  );
+}
+
+function summary({ state, book, catalog }: Life): Record<string, string | number> {
+  const paid = [...book.charges.values()].filter(({ status }) => status === 'paid');
+  const refunded = paid.reduce((sum, charge) => sum + charge.refundedMinor, 0);
+  const charged = paid.reduce((sum, charge) => sum + charge.amountMinor, 0);
+  const { available, by_kind } = balance(book, state.now);
+  return {
+    at: iso(state.now),
+    status: state.status,
+    plan: `${state.plan} ${state.interval}`,
+    grants: book.grants.size,
+    charges_paid: paid.length,
+    charged_minor: charged,
+    refunded_minor: refunded,
+    currency: catalog.currency,
+    available,
+    ...by_kind,
+  };
+}
+
+const count = (n: number | string | undefined, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
+function summaryLine(life: Life): string {
+  const {
+    at,
+    status,
+    plan,
+    grants,
+    charges_paid,
+    charged_minor,
+    refunded_minor,
+    currency,
+    available,
+    ...kinds
+  } = summary(life);
+  const money = (minor: string | number | undefined) => `${currency} ${(Number(minor) / 100).toFixed(2)}`;
+  const back = Number(refunded_minor) > 0 ? `, ${money(refunded_minor)} of it refunded` : '';
+  const byKind = Object.entries(kinds)
+    .map(([kind, credits]) => `${kind} ${credits}`)
+    .join(', ');
+  return `= ${at}  ${plan}, ${status}: ${count(grants, 'grant')}; ${count(charges_paid, 'charge')} paid, ${money(charged_minor)}${back}; ${available} credits available (${byKind})`;
+}
+
+function print(told: Told[], isJson: boolean): void {
+  if (isJson) {
+    const shown = told.map(({ title, life }) => ({
+      title,
+      facts: facts(life.book).map(jsonFact),
+      summary: summary(life),
+    }));
+    console.log(JSON.stringify(shown.length === 1 ? shown[0] : shown, null, 2));
+    return;
+  }
+  told.forEach(({ title, life }, i) => {
+    if (told.length > 1) console.log(`${i > 0 ? '\n' : ''}${title}`);
+    for (const fact of facts(life.book)) console.log(factLine(fact));
+    console.log(summaryLine(life));
+  });
+}
+
+const jsonFact = (fact: Fact) => ({ ...fact, at: iso(fact.at) });
+
+type Words = [what: string, interval: string, months: number, packs: number, options: Options];
+
+async function tell(...[what, interval, months, packs, options]: Words): Promise<Told[]> {
+  const plan = PLAN_IDS.find((id) => id === what);
+  if (!plan) return scenarios(what);
+  if (interval !== 'month' && interval !== 'year')
+    throw new Refusal('invalid_request', 'The interval must be month or year.');
+  const title = `${plan} ${interval}, ${count(months, 'month')}, ${count(packs, 'pack')}`;
+  return [{ title, life: simulate(plan, interval, months, packs, options) }];
+}
+
+await new Command('simulate')
+  .description('Tells a subscription’s whole life: every charge, grant and expiry, in order.')
+  .argument('<plan or scenario>', `${PLAN_IDS.join(', ')}; or words of a scenario table’s title, or its file`)
+  .argument('[interval]', 'month or year', 'month')
+  .argument('[months]', 'how many months to live', whole(0, 1_200), 12)
+  .argument('[packs]', 'packs bought at the start', whole(0, DEFAULT_CATALOG.policies.packsPerPurchase), 0)
+  .option('--from <instant>', 'the first instant (default: today, 00:00Z)', instant)
+  .option('--zone <IANA zone>', 'the subscription’s time zone', zone, 'UTC')
+  .option('--allowance <credits>', 'credits a cycle, for enterprise', whole(1, Number.MAX_SAFE_INTEGER))
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', EXAMPLES)
+  .action(
+    async (what: string, interval: string, months: number, packs: number, options: Partial<Options>) => {
+      const from = options.from ?? instant(iso(Date.now()).slice(0, 10));
+      try {
+        const told = await tell(what, interval, months, packs, { zone: 'UTC', ...options, from });
+        print(told, options.json === true);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        console.error(error.message);
+        process.exitCode = 1;
+      }
+    },
+  )
+  .parseAsync();
