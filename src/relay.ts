@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from './db/client.ts';
-import { type Claimed, claimMessages, claimUntold, markRelayed, markUntold, unclaim } from './db/inbox.ts';
+import { type Claimed, claimMessages, claimUntold, markRelayed, markTold, unclaim } from './db/inbox.ts';
 import { snapshot } from './db/ledger.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
@@ -70,7 +70,7 @@ async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<voi
   await markRelayed(db, message.id, 'signalled');
 }
 
-/** Tells a workflow what its ledger holds now. */
+/** Tells a workflow what its ledger holds now. A nudge that does not arrive is sent again when its claim is over. */
 export async function nudge({ db, temporal }: Omit<RelayDeps, 'log'>, id: string): Promise<void> {
   const news = await snapshot(db, id);
   if (news === null) return;
@@ -80,8 +80,8 @@ export async function nudge({ db, temporal }: Omit<RelayDeps, 'log'>, id: string
       client.workflow.getHandle(workflowId(id)).signal(SIGNAL.ledgerAdvanced, { version, now, grants }),
     );
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return;
-    await markUntold(db, id);
-    throw error;
+    // A workflow that has ended learns nothing any more.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
+  await markTold(db, id, version);
 }

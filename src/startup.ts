@@ -3,16 +3,12 @@ import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { createSandbox } from './billing/sandbox.ts';
-import type { ConnectedConfig } from './config.ts';
+import { ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
-
-/** A start that can't go on; its message is all a person needs. */
-export class StartRefused extends Error {
-  override readonly name = 'StartRefused';
-}
+import { SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 /** The catalogue of the configuration: a file, checked member by member, or the page's values. */
 export function loadCatalog(file: string | undefined): Catalog {
@@ -20,14 +16,14 @@ export function loadCatalog(file: string | undefined): Catalog {
   const read = readCatalog(parse(file));
   if ('catalog' in read) return read.catalog;
   const faults = read.faults.map(({ pointer, detail }) => `  ${pointer || '/'} ${detail}`);
-  throw new StartRefused(`The catalogue ${file} is not valid:\n${faults.join('\n')}`);
+  throw new ConfigError(`The catalogue ${file} is not valid:\n${faults.join('\n')}`);
 }
 
 function parse(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new StartRefused(`The catalogue ${file} can't be read: ${(error as Error).message}`);
+    throw new ConfigError(`The catalogue ${file} can't be read: ${(error as Error).message}`);
   }
 }
 
@@ -41,12 +37,11 @@ export async function openLedger(config: ConnectedConfig, pool: number): Promise
 }
 
 const KEYWORD = 2;
-const SEARCH_ATTRIBUTES = ['DrawdownPlan', 'DrawdownStatus', 'DrawdownCustomer'];
 
 /** The workflows upsert these; a namespace without them would stop every workflow, so they are made first. */
 export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  const missing = SEARCH_ATTRIBUTES.filter((name) => !(name in customAttributes));
+  const missing = Object.values(SEARCH_ATTRIBUTE).filter((name) => !(name in customAttributes));
   if (missing.length === 0) return;
   const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, lte, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
 import { inbox, ledgers } from './schema.ts';
 
@@ -48,21 +48,25 @@ export async function unclaim(db: Database, id: number): Promise<void> {
 
 /**
  * Subscriptions whose workflow is behind its ledger: quiet for a second, or busy for thirty since it was last told.
- * They are marked told as of now; a spend in between marks them again.
+ * They stay untold until `markTold`, and are claimed for 5 s: a relay that dies leaves them to the next.
  */
 export async function claimUntold(db: Database, limit: number): Promise<string[]> {
   const rows = await db.execute<{ subscription_id: string }>(sql`
-    update ledgers set untold = false, told_at = clock_timestamp()
+    update ledgers set told_at = clock_timestamp()
     where subscription_id in (
       select subscription_id from ledgers
       where untold and (touched_at < clock_timestamp() - interval '1 second'
+                          and coalesce(told_at, '-infinity') < greatest(touched_at, clock_timestamp() - interval '5 seconds')
                         or coalesce(told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
       order by touched_at limit ${limit} for update skip locked)
     returning subscription_id`);
   return rows.map((row) => row.subscription_id);
 }
 
-/** Marks a ledger untold again: the nudge did not arrive. */
-export async function markUntold(db: Database, id: string): Promise<void> {
-  await db.update(ledgers).set({ untold: true }).where(eq(ledgers.subscriptionId, id));
+/** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it untold. */
+export async function markTold(db: Database, id: string, version: number): Promise<void> {
+  await db
+    .update(ledgers)
+    .set({ untold: false })
+    .where(and(eq(ledgers.subscriptionId, id), lte(ledgers.seq, version)));
 }

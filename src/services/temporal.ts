@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { childEnvironment } from '../config.ts';
+import { SEARCH_ATTRIBUTE } from '../workflows/messages.ts';
 import { type Child, type Log, lastLines, launch } from './children.ts';
 import { freePort } from './ports.ts';
 import { findTemporalCli } from './temporal-binary.ts';
@@ -26,9 +27,6 @@ export interface TemporalService extends Pick<Child, 'pid' | 'exited' | 'stop'> 
   /** The program itself: for a command to paste that talks to this server. */
   cli: string;
 }
-
-/** What the Temporal UI can filter subscriptions by. Compose and Cloud have to be told the same. */
-export const searchAttributes = ['DrawdownPlan', 'DrawdownStatus', 'DrawdownCustomer'] as const;
 
 const readyWithinMs = 60_000;
 
@@ -75,7 +73,7 @@ function serverArguments(dataDir: string, namespace: string, port: number, uiPor
     ...['--namespace', namespace, '--log-level', 'error', '--db-filename', join(dataDir, 'temporal.db')],
     // Four to ten times as fast as the default pragmas, and as safe against the death of the process.
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
-    ...searchAttributes.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+    ...Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];
 }
 

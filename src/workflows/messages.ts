@@ -12,6 +12,13 @@ import type { Happening } from '../domain/timeline.ts';
 export const WORKFLOW_TYPE = 'subscription';
 export const workflowId = (subscriptionId: string): string => `subscription/${subscriptionId}`;
 
+/** What the Temporal UI can filter subscriptions by, all keywords. A namespace must know them before a worker runs. */
+export const SEARCH_ATTRIBUTE = {
+  plan: 'DrawdownPlan',
+  status: 'DrawdownStatus',
+  customer: 'DrawdownCustomer',
+} as const;
+
 /** Updates that carry one command each; the name says which to whoever reads the Temporal UI. */
 export const UPDATE_OF = {
   buy_packs: 'buyPacks',

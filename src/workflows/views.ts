@@ -10,13 +10,18 @@ import type { Catalog } from '../domain/catalog.ts';
 import { nextDue } from '../domain/due.ts';
 import type { Decision, State } from '../domain/subscription.ts';
 import { forecast } from '../domain/timeline.ts';
-import type { BalanceAnswer, ScheduleAnswer, SubscriptionAnswer } from './messages.ts';
+import {
+  type BalanceAnswer,
+  type ScheduleAnswer,
+  SEARCH_ATTRIBUTE,
+  type SubscriptionAnswer,
+} from './messages.ts';
 
 // What the workflow says of itself: to queries, to the Temporal UI, and to the ledger's row.
 
-const PLAN = defineSearchAttributeKey('DrawdownPlan', SearchAttributeType.KEYWORD);
-const STATUS = defineSearchAttributeKey('DrawdownStatus', SearchAttributeType.KEYWORD);
-const CUSTOMER = defineSearchAttributeKey('DrawdownCustomer', SearchAttributeType.KEYWORD);
+const PLAN = defineSearchAttributeKey(SEARCH_ATTRIBUTE.plan, SearchAttributeType.KEYWORD);
+const STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, SearchAttributeType.KEYWORD);
+const CUSTOMER = defineSearchAttributeKey(SEARCH_ATTRIBUTE.customer, SearchAttributeType.KEYWORD);
 
 /** Only what changed: an upsert is an event and an action. */
 export function searchAttributesOf(state: State, before: State | null): SearchAttributeUpdatePair[] {
