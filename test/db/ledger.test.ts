@@ -198,7 +198,7 @@ describe('I4: one grant for a cause', () => {
 
   test('not even after the first was spent, expired or revoked', async () => {
     const ledger = await RawLedger.open(db);
-    const id = await ledger.grant({ credits: 100, to: T0 + DAY, cause: 'a' });
+    const { id } = await ledger.grant({ credits: 100, to: T0 + DAY, cause: 'a' });
     await ledger.spend(40);
     await ledger.book({ effects: [{ type: 'revoke', grantId: id, at: T0, reason: 'r' }] });
     await ledger.grant({ credits: 100, to: T0 + DAY, cause: 'a' });
@@ -305,8 +305,8 @@ describe('R-50: the end', () => {
 
   test('R-82: only an adjustment can be revoked, and only once', async () => {
     const ledger = await RawLedger.open(db);
-    const pack = await ledger.grant({ kind: 'pack', credits: 20, to: T0 + DAY });
-    const gift = await ledger.grant({ credits: 30, to: T0 + DAY });
+    const { id: pack } = await ledger.grant({ kind: 'pack', credits: 20, to: T0 + DAY });
+    const { id: gift } = await ledger.grant({ credits: 30, to: T0 + DAY });
     for (const grantId of [pack, gift, gift])
       await ledger.book({ effects: [{ type: 'revoke', grantId, at: T0, reason: 'r' }] });
     expect(await available(ledger)).toBe(20);

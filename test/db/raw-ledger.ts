@@ -115,11 +115,19 @@ export class RawLedger {
     return settled;
   }
 
-  async grant({ kind = 'adjustment', credits, from = this.now, to, id, cause }: GrantSpec): Promise<string> {
+  /** Grants and answers the effect that did it. */
+  async grant({
+    kind = 'adjustment',
+    credits,
+    from = this.now,
+    to,
+    id,
+    cause,
+  }: GrantSpec): Promise<Extract<Effect, { type: 'grant' }>> {
     this.cycles += 1;
     const grantId = id ?? (kind === 'allowance' ? `grt_${stem(this.id)}_a${this.cycles}_0` : newId('grt'));
     const charge = kind === 'pack' ? this.purchase(credits, from) : null;
-    const effect: Effect = {
+    const effect: Extract<Effect, { type: 'grant' }> = {
       type: 'grant',
       id: grantId,
       kind,
@@ -131,7 +139,7 @@ export class RawLedger {
       reason: null,
     };
     await this.book({ effects: [effect], ...(charge ? { charge, outcome: 'paid' } : {}) });
-    return grantId;
+    return effect;
   }
 
   /** Moves the test clock; books nothing that was due on the way. */
