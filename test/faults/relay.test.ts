@@ -1,0 +1,58 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect, type Database } from '../../src/db/client.ts';
+import { claimMessages, claimUntold, markRelayed, markTold, receive } from '../../src/db/inbox.ts';
+import { createDatabase } from '../support/stack.ts';
+
+// A relay that dies between its claim and the end of its call to Temporal loses nothing: the next relay takes over.
+
+let db: Database;
+beforeAll(async () => {
+  db = connect(await createDatabase());
+});
+afterAll(() => db.$client.end({ timeout: 2 }));
+
+test('a nudge that did not arrive is sent again; one that did is not', async () => {
+  await db.execute(sql`
+    insert into ledgers (subscription_id, status, seq, untold, touched_at)
+    values ('sub_a', 'active', 7, true, clock_timestamp() - interval '2 seconds')`);
+  const later = (seconds: number) =>
+    db.execute(sql`
+      update ledgers set told_at = told_at - ${seconds} * interval '1 second',
+        touched_at = touched_at - ${seconds} * interval '1 second'`);
+  expect(await claimUntold(db, 5)).toEqual(['sub_a']);
+  expect(await claimUntold(db, 5)).toEqual([]);
+  // The relay died here: its claim ends.
+  await later(6);
+  expect(await claimUntold(db, 5)).toEqual(['sub_a']);
+  // A spend came after the snapshot that was told: the ledger stays untold, and is claimed when quiet.
+  await db.execute(sql`update ledgers set seq = 8, touched_at = clock_timestamp()`);
+  await markTold(db, 'sub_a', 7);
+  expect(await claimUntold(db, 5)).toEqual([]);
+  await db.execute(sql`
+    update ledgers set told_at = told_at - interval '2 seconds', touched_at = touched_at - interval '1.5 seconds'`);
+  expect(await claimUntold(db, 5)).toEqual(['sub_a']);
+  await markTold(db, 'sub_a', 8);
+  await later(60);
+  expect(await claimUntold(db, 5)).toEqual([]);
+});
+
+test('a message of a relay that died is relayed by the next; a second delivery is not stored', async () => {
+  const message = {
+    provider: 'sandbox',
+    eventId: 'evt_1',
+    subscriptionId: 'sub_a',
+    kind: 'paymentSettled',
+    payload: { chargeId: 'chg_1' },
+  };
+  expect(await receive(db, message)).toBe(true);
+  expect(await receive(db, message)).toBe(false);
+  const [claimed] = await claimMessages(db, 5);
+  expect(claimed).toMatchObject({ subscription_id: 'sub_a', kind: 'paymentSettled' });
+  expect(await claimMessages(db, 5)).toEqual([]);
+  await db.execute(sql`update inbox set claimed_until = claimed_until - interval '31 seconds'`);
+  expect(await claimMessages(db, 5)).toHaveLength(1);
+  await markRelayed(db, claimed!.id, 'signalled');
+  await db.execute(sql`update inbox set claimed_until = claimed_until - interval '31 seconds'`);
+  expect(await claimMessages(db, 5)).toEqual([]);
+});
