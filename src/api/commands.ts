@@ -71,11 +71,11 @@ export async function runCommand(db: Database, wanted: Wanted): Promise<Reply> {
 
 async function answerFor(db: Database, row: CommandRow, wanted: Wanted): Promise<Reply> {
   const { status, body } = await wanted.answer(row);
-  const { text, httpStatus } = await answerCommand(db, refOf(row), {
+  const { text, httpStatus, replayed } = await answerCommand(db, refOf(row), {
     text: JSON.stringify(body),
     httpStatus: status,
   });
-  return { text, status: httpStatus, replayed: false };
+  return { text, status: httpStatus, replayed };
 }
 
 async function execute(db: Database, row: CommandRow, wanted: Wanted): Promise<void> {

@@ -74,18 +74,21 @@ export async function refuseCommand(db: Database, ref: CommandRef, refusal: Refu
     .where(and(sameAttempt(ref), inArray(commands.status, ['pending', 'taken'])));
 }
 
-/** Stores the answer of a command, once: the first copy's is every copy's. Answers what is stored. */
+/** Stores the answer of a command, once: the first copy's is every copy's. Answers what is stored, and whether a copy had. */
 export async function answerCommand(
   db: Database,
   ref: CommandRef,
   answer: { text: string; httpStatus: number },
-): Promise<{ text: string; httpStatus: number }> {
-  await db
+): Promise<{ text: string; httpStatus: number; replayed: boolean }> {
+  const stored = await db
     .update(commands)
     .set({ answer: answer.text, httpStatus: answer.httpStatus, status: 'done' })
-    .where(and(sameAttempt(ref), isNull(commands.answer)));
+    .where(and(sameAttempt(ref), isNull(commands.answer)))
+    .returning({ key: commands.key });
+  if (stored.length > 0) return { ...answer, replayed: false };
   const row = await readCommand(db, ref);
-  return row?.answer && row.httpStatus ? { text: row.answer, httpStatus: row.httpStatus } : answer;
+  if (!row?.answer || !row.httpStatus) return { ...answer, replayed: false };
+  return { text: row.answer, httpStatus: row.httpStatus, replayed: true };
 }
 
 /** whether another advance of the subscription was taken and is not done. */

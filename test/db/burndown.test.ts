@@ -6,7 +6,7 @@ import { balanceAt } from '../../src/db/ledger.ts';
 import { type Book, balance, book, emptyBook, spend } from '../../src/domain/book.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import type { Effect } from '../../src/domain/subscription.ts';
+import type { Effect } from '../../src/domain/state.ts';
 import { expectPromises } from '../support/promises.ts';
 import { answerOf, openDatabase, outcomeOf, RawLedger, T0 } from './raw-ledger.ts';
 

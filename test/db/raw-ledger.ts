@@ -5,9 +5,9 @@ import { type Booking, type SpendRequest, type Spent, settle, spend } from '../.
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import type { Charge } from '../../src/domain/charges.ts';
 import { begin } from '../../src/domain/commands.ts';
-import { type Effect, type State, stem } from '../../src/domain/subscription.ts';
+import type { Charge, Effect, State } from '../../src/domain/state.ts';
+import { stem } from '../../src/domain/subscription.ts';
 import { newId } from '../../src/ids.ts';
 import { createDatabase } from '../support/stack.ts';
 

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { all, bodyOf, codeOf, Door, start, T0 } from '../api/door.ts';
+import { expectPromises } from '../support/promises.ts';
+import { type Answer, type Stack, startStack } from '../support/stack.ts';
+
+// Many at once, over HTTP: what succeeds is counted exactly, and nothing is ever a 5xx.
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(() => stack.stop());
+
+const times = <T>(n: number, work: (i: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: n }, (_, i) => work(i)));
+
+/** How often each status was answered. */
+function tally(answers: Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const answer of answers) {
+    const key = `${answer.status} ${codeOf(answer)}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** One effect and the same bytes for all: the first answer, and repeats of it that say so. */
+function expectOneEffect(answers: Answer[]): void {
+  expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+  const replayed = answers.filter(({ headers }) => headers.get('Idempotent-Replayed') === 'true');
+  expect(replayed).toHaveLength(answers.length - 1);
+}
+
+/** A creator on a test clock with 200 of allowance and 300 more. */
+async function with500(): Promise<Door> {
+  const door = await Door.open(stack);
+  await door.buy(1);
+  expect(await door.available()).toBe(500);
+  return door;
+}
+
+async function rows(door: Door, below: string): Promise<number> {
+  return (await all(stack, door.path(below), 100)).length;
+}
+
+test('100 spends of 20 on 500 credits: 25 succeed, 75 are short', async () => {
+  const door = await with500();
+  const answers = await times(100, () => door.spend(20));
+  expect(tally(answers)).toEqual({ '201 ok': 25, '402 insufficient_credits': 75 });
+  expect(await door.available()).toBe(0);
+  expect(await rows(door, 'usage')).toBe(25);
+});
+
+test('100 spends of 7 on 500 credits: 71 succeed and 3 remain', async () => {
+  const door = await with500();
+  const answers = await times(100, () => door.spend(7));
+  expect(tally(answers)).toEqual({ '201 ok': 71, '402 insufficient_credits': 29 });
+  expect(await door.available()).toBe(3);
+});
+
+test('50 copies of one usage: one effect, one answer', async () => {
+  const door = await with500();
+  const key = randomUUID();
+  const answers = await times(50, () => door.spend(20, { 'Idempotency-Key': key }));
+  expect(tally(answers)).toEqual({ '201 ok': 50 });
+  expectOneEffect(answers);
+  expect(await door.available()).toBe(480);
+});
+
+test('50 copies of one usage that is short: nothing, fifty times', async () => {
+  const door = await with500();
+  const key = randomUUID();
+  const answers = await times(50, () => door.spend(501, { 'Idempotency-Key': key }));
+  expect(tally(answers)).toEqual({ '402 insufficient_credits': 50 });
+  expect(await door.available()).toBe(500);
+});
+
+test('one key with two bodies, 20 copies each: one of the two, once', async () => {
+  const door = await with500();
+  const key = randomUUID();
+  const answers = await times(40, (i) => door.spend(i % 2 === 0 ? 10 : 20, { 'Idempotency-Key': key }));
+  expect(tally(answers)).toEqual({ '201 ok': 20, '422 idempotency_key_reused': 20 });
+  expectOneEffect(answers.filter(({ status }) => status === 201));
+  expect(await rows(door, 'usage')).toBe(1);
+});
+
+test('50 copies of one purchase: one charge, one grant, one answer', async () => {
+  const door = await Door.open(stack);
+  const key = randomUUID();
+  const answers = await times(50, () => door.post('purchases', { packs: 2 }, { 'Idempotency-Key': key }));
+  expect(tally(answers)).toEqual({ '201 ok': 50 });
+  expectOneEffect(answers);
+  expect([await rows(door, 'purchases'), await rows(door, 'charges'), await rows(door, 'grants')]).toEqual([
+    1, 2, 2,
+  ]);
+  expect(await door.available()).toBe(800);
+  expect((await door.subscription()).add_on).toEqual({ packs: 2 });
+});
+
+test('20 purchases under 20 keys: 20 charges and 20 grants', async () => {
+  const door = await Door.open(stack);
+  const answers = await times(20, () => door.post('purchases', { packs: 1 }));
+  expect(tally(answers)).toEqual({ '201 ok': 20 });
+  expect(await door.available()).toBe(200 + 20 * 300);
+  expect((await door.subscription()).add_on).toEqual({ packs: 20 });
+});
+
+test('spends beside an advance over an expiry: each is dated while its grants lived, or refused', async () => {
+  const door = await Door.open(stack);
+  await door.buy(1);
+  const spends = times(60, async () => {
+    const answer = await door.spend(10);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return [answer, await door.spend(10)];
+  });
+  // 02-28 brings 200 and a pack, 03-02 takes what is left of the first 200.
+  const advanced = door.post('advance', { to: '2026-03-03T00:00:00Z' });
+  const answers = (await spends).flat();
+  bodyOf(await advanced);
+  for (const status of Object.keys(tally(answers)))
+    expect(['201 ok', '402 insufficient_credits']).toContain(status);
+  const spent = answers.filter(({ status }) => status === 201).length * 10;
+  const [sum] = await stack.db.execute<{ expired: number }>(sql`
+    select coalesce(-sum(credits), 0)::int as expired from entries where subscription_id = ${door.id} and kind = 'expiry'`);
+  expect(await door.available()).toBe(200 + 300 + 200 + 300 - spent - sum!.expired);
+});
+
+test('spends beside a cancel at once: nothing is spent after the end', async () => {
+  const door = await with500();
+  const spends = times(60, async () => [await door.spend(3), await door.spend(3)]);
+  const cancelled = door.post('cancel', { at: 'now' });
+  const answers = (await spends).flat();
+  expect(bodyOf(await cancelled)['status']).toBe('ended');
+  for (const status of Object.keys(tally(answers)))
+    expect(['201 ok', '409 subscription_not_active']).toContain(status);
+  expect(await door.available()).toBe(0);
+  expect(codeOf(await door.spend(1))).toBe('subscription_not_active');
+});
+
+test('two starts for one customer: one begins, one is told', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const customer_id = `c-${randomUUID()}`;
+    const answers = await times(2, () => start(stack, { customer_id }));
+    expect(tally(answers)).toEqual({ '201 ok': 1, '409 customer_already_subscribed': 1 });
+    expect(await all(stack, `/v1/subscriptions?customer_id=${customer_id}`, 100)).toHaveLength(1);
+  }
+});
+
+test('20 copies of one start: one subscription, one charge, one answer', async () => {
+  const customer_id = `c-${randomUUID()}`;
+  const key = randomUUID();
+  const answers = await times(20, () => start(stack, { customer_id }, { 'Idempotency-Key': key }));
+  expect(tally(answers)).toEqual({ '201 ok': 20 });
+  expectOneEffect(answers);
+  const [only, ...others] = await all(stack, `/v1/subscriptions?customer_id=${customer_id}`, 100);
+  expect(others).toEqual([]);
+  expect(await rows(new Door(stack, String(only!['id'])), 'charges')).toBe(1);
+});
+
+test('R-90: two advances of a day each: the clock stands at the later', async () => {
+  const door = await Door.open(stack);
+  const day = (n: number) => new Date(Date.parse(T0) + n * 86_400_000).toISOString();
+  const answers = await times(2, (i) => door.post('advance', { to: day(30 + i * 30) }));
+  for (const status of Object.keys(tally(answers)))
+    expect(['200 ok', '400 invalid_request']).toContain(status);
+  expect((await door.subscription()).test_clock).toEqual({ now: day(60) });
+});
