@@ -9,8 +9,7 @@ import {
   type StepHead,
   settle,
 } from '../db/ledger.ts';
-import type { Charge, Outcome } from '../domain/charges.ts';
-import type { Effect } from '../domain/subscription.ts';
+import type { Charge, Effect, Outcome } from '../domain/state.ts';
 
 export interface SettleRequest extends StepHead {
   subscriptionId: string;

@@ -1,4 +1,4 @@
-import type { Charge, Outcome } from '../domain/charges.ts';
+import type { Charge, Outcome } from '../domain/state.ts';
 
 /** The one port to money. Every call may be repeated with the same charge and attempt and then answers the same. */
 export interface Gateway {

@@ -2,9 +2,8 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
-import type { Charge, Outcome } from '../domain/charges.ts';
 import type { Line } from '../domain/rates.ts';
-import type { Effect, State } from '../domain/subscription.ts';
+import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
 import type { Database } from './client.ts';
 
 /** Names one attempt at a command: the row that is taken before anything takes effect. */

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { type Instant, iso } from '../domain/calendar.ts';
-import type { State, Status } from '../domain/subscription.ts';
+import type { State, Status } from '../domain/state.ts';
 import type { Database } from './client.ts';
 import { charges, entries, grants, ledgers, subscriptions, usages } from './schema.ts';
 

@@ -16,7 +16,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { Catalog } from '../domain/catalog.ts';
-import type { State } from '../domain/subscription.ts';
+import type { State } from '../domain/state.ts';
 
 // Every table of the ledger begins its primary key and its unique indexes with `subscription_id`, so that all
 // of a subscription's rows can live on one shard. Statements that write them are the functions of

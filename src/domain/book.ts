@@ -1,7 +1,6 @@
 import { burnDown, type Debit, type Grant, type GrantKind, isUsable } from './burndown.ts';
 import type { Instant } from './calendar.ts';
-import type { Charge, ChargeKind, Outcome } from './charges.ts';
-import type { Effect } from './subscription.ts';
+import type { Charge, ChargeKind, Effect, Outcome } from './state.ts';
 
 export type EntryKind =
   | 'grant'

@@ -1,19 +1,11 @@
+import { settled } from './answers.ts';
 import { cycleAt, type Instant, type Interval, renewalOf } from './calendar.ts';
 import { type Catalog, findPack, findPlan, type PlanId } from './catalog.ts';
-import { nextAttempt, purchaseCharge, settled, startCharge, upgradeCharge } from './charges.ts';
+import { nextAttempt, purchaseCharge, startCharge, upgradeCharge } from './charges.ts';
 import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
 import { invalid, Refusal } from './errors.ts';
-import {
-  allowanceOf,
-  type Decision,
-  type Draft,
-  draft,
-  end,
-  grant,
-  grantAllowance,
-  nextRenewalAt,
-  type State,
-} from './subscription.ts';
+import type { Decision, State } from './state.ts';
+import { allowanceOf, type Draft, draft, end, grant, grantAllowance, nextRenewalAt } from './subscription.ts';
 
 /** What a caller, an operator or billing asks of a subscription. Ids of what will be made come with it. */
 export type Command =

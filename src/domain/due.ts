@@ -1,16 +1,8 @@
 import { type Instant, RENEWAL_EVERY, renewalOf } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
-import { giveUpAt, nextAttempt, renewalCharge, type Unpaid } from './charges.ts';
-import {
-  allowanceOf,
-  boundaryOf,
-  type Decision,
-  type Draft,
-  draft,
-  end,
-  grantAllowance,
-  type State,
-} from './subscription.ts';
+import { giveUpAt, nextAttempt, renewalCharge } from './charges.ts';
+import type { Decision, State, Unpaid } from './state.ts';
+import { allowanceOf, boundaryOf, type Draft, draft, end, grantAllowance } from './subscription.ts';
 
 export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up';
 

@@ -1,7 +1,7 @@
 import type { Interval } from './calendar.ts';
 import { type Catalog, findPlan, type PlanId } from './catalog.ts';
 import { Refusal } from './errors.ts';
-import type { State } from './subscription.ts';
+import type { State } from './state.ts';
 
 /** */
 export const NOT_ACTIVE = () => new Refusal('subscription_not_active', 'The subscription is not active.');

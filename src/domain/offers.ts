@@ -1,7 +1,8 @@
 import { cycleAt, type Instant, iso, RENEWAL_EVERY, renewalAfter, renewalOf } from './calendar.ts';
 import { type Catalog, findPack } from './catalog.ts';
 import { buyingRefusal } from './eligibility.ts';
-import { allowanceOf, boundaryOf, packExpiry, type State } from './subscription.ts';
+import type { State } from './state.ts';
+import { allowanceOf, boundaryOf, packExpiry } from './subscription.ts';
 
 /** The next allowance that will come by itself, and when; null when none comes. */
 export function nextRefresh(state: State, catalog: Catalog): { at: Instant; credits: number } | null {

@@ -1,11 +1,11 @@
+import { answered } from './answers.ts';
 import { type Book, book, bookCharge, bookOf, emptyBook, openGrants } from './book.ts';
 import type { Grant } from './burndown.ts';
 import { type Instant, iso } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
-import { answered, type Charge, type Outcome } from './charges.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
 import { nextDue, workAt } from './due.ts';
-import type { Decision, State } from './subscription.ts';
+import type { Charge, Decision, Outcome, State } from './state.ts';
 
 /** What billing would answer: the simulator's stand-in for the gateway. */
 export type Payer = (charge: Charge) => Outcome;

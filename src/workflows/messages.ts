@@ -4,7 +4,7 @@ import type { Instant, Interval } from '../domain/calendar.ts';
 import type { Catalog, PlanId } from '../domain/catalog.ts';
 import type { Command, Start } from '../domain/commands.ts';
 import type { DueKind } from '../domain/due.ts';
-import type { State } from '../domain/subscription.ts';
+import type { State } from '../domain/state.ts';
 import type { Happening } from '../domain/timeline.ts';
 
 /** Names and payloads of all that is said to a subscription's workflow: what API, relay and other systems need. */

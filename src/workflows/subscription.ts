@@ -15,13 +15,13 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
+import { answered } from '../domain/answers.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
-import { answered, type Outcome } from '../domain/charges.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { Refusal } from '../domain/errors.ts';
-import type { Decision, State } from '../domain/subscription.ts';
+import type { Decision, Outcome, State } from '../domain/state.ts';
 import {
   ABANDONED,
   ADVANCE_CLOCK,

@@ -8,7 +8,7 @@ import { available, isUsable } from '../domain/burndown.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextDue } from '../domain/due.ts';
-import type { Decision, State } from '../domain/subscription.ts';
+import type { Decision, State } from '../domain/state.ts';
 import { forecast } from '../domain/timeline.ts';
 import {
   type BalanceAnswer,

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
+import { answered } from '../../src/domain/answers.ts';
 import { book, bookCharge, emptyBook } from '../../src/domain/book.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { answered, type Outcome } from '../../src/domain/charges.ts';
 import { begin, decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
-import type { Decision, State } from '../../src/domain/subscription.ts';
+import type { Decision, Outcome, State } from '../../src/domain/state.ts';
 import { facts } from '../../src/domain/timeline.ts';
 
 // R-13 on a live clock: nothing ran for a while, and then everything missed is worked through at one present.

@@ -1,12 +1,13 @@
 import { deepStrictEqual, ok } from 'node:assert';
+import { answered } from '../../src/domain/answers.ts';
 import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
 import type { Debit, Grant } from '../../src/domain/burndown.ts';
 import { boundary, type Instant, iso } from '../../src/domain/calendar.ts';
 import { type Catalog, DEFAULT_CATALOG, findPack, findPlan } from '../../src/domain/catalog.ts';
-import { answered, type Charge, type Outcome } from '../../src/domain/charges.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { Refusal } from '../../src/domain/errors.ts';
+import type { Charge, Outcome } from '../../src/domain/state.ts';
 import { isLive } from '../../src/domain/subscription.ts';
 import {
   advanceLife,

@@ -1,7 +1,8 @@
+import { answered } from '../../src/domain/answers.ts';
 import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { type Catalog, findPack } from '../../src/domain/catalog.ts';
-import { answered, nextRenewal } from '../../src/domain/charges.ts';
+import { nextRenewal } from '../../src/domain/charges.ts';
 import { decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { buyingRefusal, isUpgrade } from '../../src/domain/eligibility.ts';

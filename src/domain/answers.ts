@@ -1,0 +1,188 @@
+import { addDays, cycleAt, type Instant } from './calendar.ts';
+import type { Catalog } from './catalog.ts';
+import { buyingRefusal, changingRefusal } from './eligibility.ts';
+import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
+import { type Draft, draft, end, grant, grantAllowance, packExpiry, stem } from './subscription.ts';
+
+/** Billing's answer to the charge it was just asked for: the state goes on from the one that asked. */
+export function answered(
+  state: State,
+  charge: Charge,
+  outcome: Outcome,
+  booked: Instant,
+  catalog: Catalog,
+): Decision {
+  const d = draft(state, booked, catalog);
+  if (outcome === 'paid') paid(d, charge, charge.kind === 'renewal' ? charge.at : charge.attemptAt);
+  else if (outcome === 'declined') declined(d, charge);
+  else pending(d, charge);
+  return d;
+}
+
+function paid(d: Draft, charge: Charge, at: Instant): void {
+  switch (charge.kind) {
+    case 'start':
+      return activate(d, charge, at);
+    case 'renewal':
+      return renew(d, charge);
+    case 'purchase':
+      return deliver(d, charge, at);
+    case 'upgrade':
+      return upgrade(d, charge, at);
+  }
+}
+
+/** R-20, R-43: anchored at the instant it is paid; the first allowance comes with it. */
+function activate(d: Draft, charge: Charge, at: Instant): void {
+  Object.assign(d.state, {
+    status: 'active',
+    anchorAt: at,
+    cycle: 0,
+    paidRenewal: 0,
+    unpaid: null,
+  } satisfies Partial<State>);
+  grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
+}
+
+/** R-40, R-41: the cycle's grants are dated at the boundary, however late it was paid. */
+function renew(d: Draft, charge: Charge): void {
+  const { plan, interval, packs, allowance, packCredits } = charge.buys;
+  const k = charge.cycle!;
+  const changed = d.state.scheduled?.kind === 'plan' ? null : d.state.scheduled;
+  Object.assign(d.state, {
+    plan,
+    interval,
+    packs,
+    status: 'active',
+    unpaid: null,
+    paidRenewal: k,
+    scheduled: changed,
+  } satisfies Partial<State>);
+  grantAllowance(d, k, charge.at, allowance, charge.id);
+  if (packs === 0) return;
+  const id = `grt_${stem(d.state.id)}_p${d.state.series}_${k}`;
+  const expiresAt = packExpiry(d.state, d.catalog, k);
+  grant(d, {
+    id,
+    kind: 'pack',
+    credits: packCredits,
+    effectiveAt: charge.at,
+    expiresAt,
+    chargeId: charge.id,
+  });
+}
+
+/** R-30, R-31: the packs arrive at once and join the add-on. */
+function deliver(d: Draft, charge: Charge, at: Instant): void {
+  d.state.packs += charge.buys.packs;
+  const cycle = cycleAt(d.state.anchorAt!, d.state.timeZone, at);
+  const expiresAt = packExpiry(d.state, d.catalog, Math.max(cycle, 0));
+  const id = `grt_${stem(charge.purchaseId!)}`;
+  grant(d, {
+    id,
+    kind: 'pack',
+    credits: charge.buys.packCredits,
+    effectiveAt: at,
+    expiresAt,
+    chargeId: charge.id,
+  });
+}
+
+/** R-53: a new series of cycles; old grants keep their expiry, a scheduled change is cleared (R-51). */
+function upgrade(d: Draft, charge: Charge, at: Instant): void {
+  const { plan, interval } = charge.buys;
+  // R-34: packs of the other interval can't renew here.
+  const packs = interval === d.state.interval ? d.state.packs : 0;
+  const series = d.state.series + 1;
+  Object.assign(d.state, {
+    plan,
+    interval,
+    packs,
+    series,
+    anchorAt: at,
+    cycle: 0,
+    paidRenewal: 0,
+    scheduled: null,
+  } satisfies Partial<State>);
+  grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
+}
+
+function declined(d: Draft, charge: Charge): void {
+  if (charge.kind === 'renewal') return declinedRenewal(d, charge);
+  // R-43: a first payment declined at once starts nothing. R-35: a declined purchase or upgrade changes nothing.
+  if (charge.kind !== 'start') return;
+  Object.assign(d.state, { status: 'ended', endedAt: charge.attemptAt } satisfies Partial<State>);
+  d.effects.push({ type: 'discard' });
+}
+
+/** R-41: past due until a retry is paid; after the last declined one the subscription ends (R-50). */
+function declinedRenewal(d: Draft, charge: Charge): void {
+  const unpaid = unpaidRenewal(d, charge, false);
+  d.state.status = 'past_due';
+  d.state.unpaid = unpaid;
+  if (unpaid.retries >= unpaid.retryAt.length) end(d, d.booked, 'R-41');
+}
+
+function unpaidRenewal(d: Draft, charge: Charge, isPending: boolean): Unpaid {
+  const retryAt =
+    d.state.unpaid?.retryAt ??
+    d.catalog.policies.dunning.map((days) => addDays(charge.at, d.state.timeZone, days));
+  return { charge, pending: isPending, retries: d.state.unpaid?.retries ?? 0, retryAt };
+}
+
+function pending(d: Draft, charge: Charge): void {
+  switch (charge.kind) {
+    case 'start':
+      d.state.unpaid = { charge, pending: true, retries: 0, retryAt: [] };
+      return;
+    case 'renewal':
+      d.state.status = 'past_due';
+      d.state.unpaid = unpaidRenewal(d, charge, true);
+      return;
+    case 'purchase':
+    case 'upgrade':
+      d.state.waiting.push({ charge });
+  }
+}
+
+/**
+ * R-42: the settlement of a pending charge, at the provider's instant (not before the charge, not after now).
+ * A charge that is not pending here was settled before: nothing changes the second time.
+ */
+export function settled(
+  state: State,
+  settlement: { chargeId: string; outcome: 'paid' | 'declined'; at: Instant },
+  booked: Instant,
+  catalog: Catalog,
+): Decision {
+  const d = draft(state, booked, catalog);
+  d.state.now = Math.max(d.state.now, booked);
+  const { chargeId, outcome } = settlement;
+  const unpaid = state.unpaid?.pending && state.unpaid.charge.id === chargeId ? state.unpaid : null;
+  const charge = unpaid?.charge ?? state.waiting.find((waiting) => waiting.charge.id === chargeId)?.charge;
+  if (!charge) return d;
+  const at = Math.min(Math.max(settlement.at, charge.attemptAt), booked);
+  d.effects.push({ type: 'settle_charge', chargeId, status: outcome, at });
+  d.state.waiting = d.state.waiting.filter((waiting) => waiting.charge.id !== chargeId);
+  if (unpaid) settleUnpaid(d, unpaid, outcome, at);
+  else if (outcome === 'paid' && unfit(d.state, charge))
+    d.effects.push({ type: 'refund', chargeId, at: booked });
+  else if (outcome === 'paid') paid(d, charge, at);
+  return d;
+}
+
+/** R-42: what a purchase or upgrade would be refused for now; its money goes back. */
+function unfit(state: State, charge: Charge): boolean {
+  const { plan, interval } = charge.buys;
+  if (charge.kind === 'purchase') return buyingRefusal(state, interval) !== null;
+  return changingRefusal({ ...state, waiting: [] }, plan, interval) !== null;
+}
+
+function settleUnpaid(d: Draft, unpaid: Unpaid, outcome: 'paid' | 'declined', at: Instant): void {
+  if (outcome === 'paid') return paid(d, unpaid.charge, at);
+  d.state.unpaid = null;
+  if (unpaid.charge.kind === 'start') return end(d, d.booked, 'R-43');
+  const retries = unpaid.retryAt.filter((retryAt) => retryAt <= d.booked).length;
+  d.state.unpaid = { ...unpaid, retries };
+  declinedRenewal(d, unpaid.charge);
+}

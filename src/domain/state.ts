@@ -1,0 +1,120 @@
+import type { Grant, GrantKind } from './burndown.ts';
+import type { Instant, Interval } from './calendar.ts';
+import type { PlanId } from './catalog.ts';
+
+// The values the core decides with: types and nothing else.
+
+export type Status = 'incomplete' | 'active' | 'past_due' | 'ended';
+
+export type ScheduledChange =
+  | { kind: 'cancel'; at: Instant }
+  | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval };
+
+/**
+ * All that the calendar needs to know of a subscription: small plain JSON, carried by the workflow and kept
+ * beside the ledger. Instants are whole milliseconds, credits and money whole numbers.
+ */
+export interface State {
+  rulesVersion: 1;
+  id: string;
+  customerId: string;
+  plan: PlanId;
+  interval: Interval;
+  timeZone: string;
+  status: Status;
+  testClock: boolean;
+  /** The newest instant that was worked; a test clock stands there. */
+  now: Instant;
+  /** Counts the anchors: 0 at the start, one more at each upgrade (R-53). */
+  series: number;
+  /** null until the first payment is settled (R-43). */
+  anchorAt: Instant | null;
+  /** The newest boundary that was worked. */
+  cycle: number;
+  /** The newest renewal boundary that was paid: only cycles of its term bring an allowance (R-20). */
+  paidRenewal: number;
+  /** The add-on: packs that renew with the plan (R-30). */
+  packs: number;
+  /** Credits a cycle where the plan names none: enterprise (R-36). */
+  allowance: number | null;
+  paymentMethod: string;
+  scheduled: ScheduledChange | null;
+  /** The start or renewal that is not paid yet. */
+  unpaid: Unpaid | null;
+  /** Purchases and upgrades whose payment is pending (R-42). */
+  waiting: Waiting[];
+  /** Grants that are not used up, expired or taken. */
+  grants: Grant[];
+  endedAt: Instant | null;
+}
+
+/** One change to be booked. All effects between two answers from billing are booked in one statement. */
+export type Effect =
+  | {
+      type: 'grant';
+      id: string;
+      kind: GrantKind;
+      credits: number;
+      effectiveAt: Instant;
+      expiresAt: Instant;
+      /** What it was granted for: the permanent unique key of I4. */
+      cause: string;
+      chargeId: string | null;
+      reason: string | null;
+    }
+  | { type: 'expire'; grantId: string; at: Instant }
+  | { type: 'forfeit'; at: Instant }
+  | { type: 'revoke'; grantId: string; at: Instant; reason: string }
+  | { type: 'settle_charge'; chargeId: string; status: 'paid' | 'declined' | 'given_up'; at: Instant }
+  | { type: 'refund'; chargeId: string; at: Instant }
+  | { type: 'note'; at: Instant; kind: 'renewal_skipped' | 'ended'; rule: string; detail: string }
+  /** R-43: a declined first payment starts nothing; its rows go. */
+  | { type: 'discard' };
+
+/** What was decided: the state as it will be and what to book. With a charge, billing is asked last and `answered` goes on. */
+export interface Decision {
+  state: State;
+  effects: Effect[];
+  charge: Charge | null;
+}
+
+export type ChargeKind = 'start' | 'renewal' | 'purchase' | 'upgrade';
+export type Outcome = 'paid' | 'declined' | 'pending';
+
+export interface ChargeLine {
+  description: string;
+  quantity: number;
+  amountMinor: number;
+}
+
+/** One demand of money: its id and attempt are billing's idempotency key, for ever. */
+export interface Charge {
+  id: string;
+  kind: ChargeKind;
+  /** When it was owed: the boundary of a renewal. */
+  at: Instant;
+  attempt: number;
+  attemptAt: Instant;
+  amountMinor: number;
+  currency: string;
+  lines: ChargeLine[];
+  paymentMethod: string;
+  catalogVersion: string;
+  /** What it pays for, at the values in force when it was owed (R-07). */
+  buys: { plan: PlanId; interval: Interval; allowance: number; packs: number; packCredits: number };
+  /** The boundary of a renewal. */
+  cycle: number | null;
+  purchaseId: string | null;
+}
+
+/** A start or renewal that is not paid. `retries` of `retryAt` are behind; while pending none is made. */
+export interface Unpaid {
+  charge: Charge;
+  pending: boolean;
+  retries: number;
+  retryAt: Instant[];
+}
+
+export interface Waiting {
+  charge: Charge;
+}
