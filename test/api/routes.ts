@@ -1,0 +1,66 @@
+import type { Scope } from '../../src/api/auth.ts';
+
+// Every route that is served under /v1, as the contract names it: with the scope it asks for, whether it needs an
+// Idempotency-Key (I), and a body it would accept. openapi.test.ts holds the list complete.
+
+export interface Route {
+  method: 'GET' | 'POST' | 'PUT';
+  path: string;
+  scope: Scope;
+  idempotent: boolean;
+  body?: unknown;
+}
+
+const items = [{ feature: 'generate_look', quantity: 1 }];
+const sub = '/v1/subscriptions/{id}';
+const read = (path: string): Route => ({ method: 'GET', path, scope: 'read', idempotent: false });
+const command = (
+  method: 'POST' | 'PUT',
+  path: string,
+  scope: Scope,
+  body: unknown,
+  idempotent = true,
+): Route => ({ method, path, scope, body, idempotent });
+
+export const ROUTES: Route[] = [
+  read('/v1/catalog'),
+  read('/v1/subscriptions'),
+  read(sub),
+  read(`${sub}/balance`),
+  read(`${sub}/workflow`),
+  read(`${sub}/schedule`),
+  read(`${sub}/grants`),
+  read(`${sub}/entries`),
+  read(`${sub}/charges`),
+  read(`${sub}/charges/{sub_id}`),
+  read(`${sub}/purchases`),
+  read(`${sub}/purchases/{sub_id}`),
+  read(`${sub}/usage`),
+  read(`${sub}/usage/{sub_id}`),
+  command('POST', '/v1/subscriptions', 'billing', { customer_id: 'c', plan: 'creator', interval: 'month' }),
+  command('POST', `${sub}/cancel`, 'billing', {}),
+  command('POST', `${sub}/resume`, 'billing', {}),
+  command('POST', `${sub}/change`, 'billing', { plan: 'pro', interval: 'month' }),
+  command('POST', `${sub}/purchases`, 'billing', { packs: 1 }),
+  command('PUT', `${sub}/add_on`, 'billing', { packs: 0 }),
+  command('PUT', `${sub}/payment_method`, 'billing', { payment_method: 'sandbox_ok' }),
+  command('POST', `${sub}/quote`, 'spend', { items }, false),
+  command('POST', `${sub}/usage`, 'spend', { items }),
+  command('POST', `${sub}/grants`, 'operator', {
+    credits: 1,
+    expires_at: '2030-01-01T00:00:00Z',
+    reason: 'r',
+  }),
+  command('POST', `${sub}/grants/{sub_id}/revoke`, 'operator', { reason: 'r' }),
+  command('PUT', `${sub}/allowance`, 'operator', { credits: 1 }),
+  command('POST', `${sub}/advance`, 'operator', { to: '2030-01-01T00:00:00Z' }),
+  command('POST', '/v1/sandbox/charges/{id}/settle', 'billing', { outcome: 'paid' }, false),
+];
+
+export const nameOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string => `${method} ${path}`;
+
+/** The path with its ids filled in. */
+export const filled = (path: string, id: string, subId = 'xyz_0'): string =>
+  path.replace('{id}', id).replace('{sub_id}', subId);
+
+export const ofSubscription = ROUTES.filter(({ path }) => path.startsWith(sub));
