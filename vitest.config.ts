@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two rooms: `core` needs no service and takes seconds; `stack` runs on real PostgreSQL and a real
+// Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs ten thousand histories; `stack` runs on real PostgreSQL and a real
 // Temporal server, which the global set-up starts once for all files.
 export default defineConfig({
   test: {
@@ -9,8 +9,10 @@ export default defineConfig({
         test: {
           name: 'core',
           include: ['test/domain/**/*.test.ts', 'test/project/**/*.test.ts', 'test/scenarios/core.test.ts'],
+          exclude: ['test/domain/properties.test.ts'],
         },
       },
+      { test: { name: 'laws', include: ['test/domain/properties.test.ts'], testTimeout: 300_000 } },
       {
         test: {
           name: 'stack',

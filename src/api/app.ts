@@ -4,15 +4,21 @@ import { bodyLimit } from 'hono/body-limit';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 import { authenticate } from './auth.ts';
+import { balanceRoutes } from './balance.ts';
 import { billingRoutes } from './billing.ts';
 import { catalogRoutes } from './catalog.ts';
+import { changeRoute } from './changes.ts';
+import { advanceRoute } from './clock.ts';
 import type { Deps } from './context.ts';
-import { creditRoutes } from './credits.ts';
+import { entryRoutes } from './entries.ts';
+import { grantRoutes } from './grants.ts';
 import { bodyTooLarge, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
 import type { App, Env } from './route.ts';
+import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { usageRoutes } from './usage.ts';
+import { workflowRoute } from './workflow.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -38,9 +44,15 @@ export function createApp(deps: Deps): App {
   healthRoutes(app, deps);
   problemPages(app);
   catalogRoutes(app, deps);
+  startRoute(app, deps);
   subscriptionRoutes(app, deps);
+  changeRoute(app, deps);
+  advanceRoute(app, deps);
   purchaseRoutes(app, deps);
-  creditRoutes(app, deps);
+  balanceRoutes(app, deps);
+  workflowRoute(app, deps);
+  grantRoutes(app, deps);
+  entryRoutes(app, deps);
   usageRoutes(app, deps);
   billingRoutes(app, deps);
 

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from 'hono';
 import type { Database } from '../db/client.ts';
 import type { CommandRow } from '../db/commands.ts';
@@ -9,11 +11,13 @@ import type { Command } from '../domain/commands.ts';
 import { NOT_ACTIVE } from '../domain/eligibility.ts';
 import { invalid } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
-import type { Caller } from '../temporal.ts';
-import { UPDATE_OF, workflowId } from '../workflows/messages.ts';
+import { CALL_TIMEOUT_MS, type Caller } from '../temporal.ts';
+import { HANDING_OVER, UPDATE_OF, workflowId } from '../workflows/messages.ts';
 import { type Answer, type Reply, runCommand } from './commands.ts';
 import { notFound } from './problems.ts';
 import type { Env, Input } from './route.ts';
+import type { SubscriptionView } from './schemas.ts';
+import { subscriptionView } from './views.ts';
 
 /** What the routes are made with; only the roots build it. */
 export interface Deps {
@@ -33,6 +37,11 @@ export async function subscriptionOr404(deps: Deps, id: string): Promise<Subscri
   const row = await readSubscription(deps.db, id);
   if (!row) throw notFound();
   return row;
+}
+
+/** A subscription as the contract shows it, under the catalogue in force. */
+export async function shown(deps: Deps, row: SubscriptionRow): Promise<SubscriptionView> {
+  return subscriptionView(row, await deps.catalogs.current());
 }
 
 export function reply(c: Context<Env>, { text, status, replayed }: Reply): Response {
@@ -94,11 +103,32 @@ async function update(deps: Deps, row: CommandRow, wanted: Command): Promise<voi
   if (wanted.type === 'payment_settled') throw new Error('settlements go through the inbox');
   const { scope, operation, key, attempt } = row;
   const args: [unknown] = [{ command: wanted, ref: { scope, operation, key, attempt } }];
-  await deps.temporal.call((client) =>
-    client.workflow
-      .getHandle(workflowId(row.subscriptionId))
-      .executeUpdate<void, [unknown]>(UPDATE_OF[wanted.type], { args, updateId: updateId(row) }),
+  await throughHandOvers((again) =>
+    deps.temporal.call((client) =>
+      client.workflow
+        .getHandle(workflowId(row.subscriptionId))
+        .executeUpdate<void, [unknown]>(UPDATE_OF[wanted.type], { args, updateId: updateId(row, again) }),
+    ),
   );
+}
+
+/** An update that meets a hand-over to the next run is sent again: the command row lets it take effect once. */
+async function throughHandOvers(send: (again: number) => Promise<void>): Promise<void> {
+  const until = Date.now() + CALL_TIMEOUT_MS;
+  for (let again = 0; ; again += 1) {
+    try {
+      return await send(again);
+    } catch (error) {
+      if (!metHandOver(error) || Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function metHandOver(error: unknown): boolean {
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+    return false;
+  return [HANDING_OVER, 'AcceptedUpdateCompletedWorkflow'].includes(error.cause.type ?? '');
 }
 
 interface Paging {

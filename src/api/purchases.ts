@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { type ChargeRow, listCharges, readCharge, readGrant, type SubscriptionRow } from '../db/reads.ts';
 import { stem } from '../domain/subscription.ts';
 import { command, type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { checkMethod } from './methods.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
-import { checkMethod } from './subscriptions.ts';
 import { chargeView, endsAt, grantView, nowOf, purchaseView } from './views.ts';
 
 export function purchaseRoutes(app: App, deps: Deps): void {

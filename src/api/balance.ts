@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { balanceAt, snapshot } from '../db/ledger.ts';
+import type { SubscriptionRow } from '../db/reads.ts';
+import { balance as balanceOf, openGrants } from '../domain/book.ts';
+import { isUsable } from '../domain/burndown.ts';
+import { addDays, type Instant, iso } from '../domain/calendar.ts';
+import { nextRefresh } from '../domain/offers.ts';
+import { forecast } from '../domain/timeline.ts';
+import { type Deps, subscriptionOr404, tagged } from './context.ts';
+import { notFound } from './problems.ts';
+import { type App, route } from './route.ts';
+import * as s from './schemas.ts';
+import { nowOf } from './views.ts';
+
+/** A forecast beyond this says more about the catalogue of today than about then. */
+const FORECAST_DAYS = 3_653;
+
+/** What is there, was there, will be there; and what comes next by itself. */
+export function balanceRoutes(app: App, deps: Deps): void {
+  balanceRoute(app, deps);
+  scheduleRoute(app, deps);
+}
+
+function balanceRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/balance',
+      summary: 'What can be spent now, at a past instant, or (a forecast) at a future one',
+      scope: 'read',
+      params: s.byId,
+      query: z.strictObject({ at: s.instant.optional() }),
+      answers: { 200: { description: 'The balance', schema: s.balance } },
+    },
+    async (c, { params, query }) => {
+      const row = await subscriptionOr404(deps, params.id);
+      const now = nowOf(row);
+      const at = query.at === undefined ? null : s.toInstant(query.at);
+      if (at !== null && at > addDays(now, 'UTC', FORECAST_DAYS))
+        throw s.fault('?at', 'must be at most ten years ahead');
+      return tagged(
+        c,
+        at !== null && at > now ? await forecastBalance(deps, row, at) : await ledgerBalance(deps, row, at),
+      );
+    },
+  );
+}
+
+type Kinds = { allowance: number; pack: number; adjustment: number };
+
+async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | null) {
+  const found = await balanceAt(deps.db, row.state.id, at);
+  if (!found) throw notFound();
+  const by_kind: Kinds = { allowance: 0, pack: 0, adjustment: 0 };
+  for (const grant of found.grants) by_kind[grant.kind] += grant.remaining;
+  const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
+  return {
+    available: by_kind.allowance + by_kind.pack + by_kind.adjustment,
+    held: found.grants.reduce((sum, grant) => sum + grant.held, 0),
+    by_kind,
+    expiring: found.grants
+      .filter((grant) => grant.remaining > 0)
+      .map((grant) => ({ at: iso(grant.expiresAt), credits: grant.remaining, grant_id: grant.id })),
+    next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
+    as_of: iso(found.at),
+    ledger_version: found.version,
+  };
+}
+
+async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
+  const now = await snapshot(deps.db, row.state.id);
+  const catalog = await deps.catalogs.current();
+  const { life } = forecast(row.state, now?.grants ?? [], catalog, { until: at });
+  const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
+  const { available, by_kind } = balanceOf(life.book, at);
+  const refresh = nextRefresh(life.state, catalog);
+  return {
+    available,
+    held: usable.reduce((sum, grant) => sum + grant.held, 0),
+    by_kind,
+    expiring: usable
+      .sort((a, b) => a.expiresAt - b.expiresAt)
+      .map((grant) => ({ at: iso(grant.expiresAt), credits: grant.remaining, grant_id: grant.id })),
+    next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
+    as_of: iso(at),
+    ledger_version: row.version,
+    forecast: true,
+  };
+}
+
+function scheduleRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/schedule',
+      summary: 'The next things that will happen by themselves, with the rule of each',
+      scope: 'read',
+      params: s.byId,
+      query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(24) }),
+      answers: { 200: { description: 'What comes', schema: z.object({ data: z.array(s.happening) }) } },
+    },
+    async (c, { params, query: { limit } }) => {
+      const row = await subscriptionOr404(deps, params.id);
+      const now = await snapshot(deps.db, params.id);
+      const { happenings } = forecast(row.state, now?.grants ?? [], await deps.catalogs.current(), { limit });
+      return c.json({ data: happenings.map((happening) => ({ ...happening, at: iso(happening.at) })) });
+    },
+  );
+}
