@@ -317,6 +317,7 @@ export class Model {
       ok(entry.balanceAfter >= 0, 'R-63: never negative');
       ok((entry.kind === 'grant') === entry.credits > 0, 'the sign of an entry');
       const grant = grants.get(entry.grantId)!;
+      ok(entry.kind !== 'revocation' || grant.kind === 'adjustment', 'R-82: only adjustments are revoked');
       if (entry.kind !== 'debit') return;
       ok(
         grant.effectiveAt <= entry.effectiveAt && entry.effectiveAt < grant.expiresAt,

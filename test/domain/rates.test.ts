@@ -64,6 +64,13 @@ describe('R-04, R-05: the cost of a line', () => {
     );
   });
 
+  test('exact where a float is not: 2.007 s at 1,000 credits a second is 2,007', () => {
+    const rates = [{ feature: 'render', unit: 'second' as const, credits: 1_000, per: 1 }];
+    const { credits } = price({ ...DEFAULT_CATALOG, rates }, [use('render', 2.007)]);
+    expect(Math.ceil(2.007 * 1_000)).toBe(2_008);
+    expect(credits).toBe(2_007);
+  });
+
   test('a stated line costs what was stated, whatever its quantity', () => {
     expect(cost(use('video_agent', 5, 40))).toBe(40);
     expect(cost(use('video_agent', 1, Number.MAX_SAFE_INTEGER))).toBe(Number.MAX_SAFE_INTEGER);
