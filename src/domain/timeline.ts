@@ -98,6 +98,7 @@ export function forecast(
 
 function happen(life: Life, at: Instant): Happening[] {
   const before = life.book.entries.length;
+  const wasEnded = life.state.status === 'ended';
   const decision = workAt(life.state, at, at, life.catalog);
   carryOut(life, decision);
   const made = life.book.entries.slice(before);
@@ -111,7 +112,8 @@ function happen(life: Life, at: Instant): Happening[] {
       credits: entry.credits,
       rule: entry.grantKind === 'allowance' ? 'R-21' : 'R-31',
     }));
-  if (life.state.status === 'ended')
+  // A payment given up after the end is no second end.
+  if (life.state.status === 'ended' && !wasEnded)
     happenings.push({ at, kind: 'end', credits: sum('forfeiture', null), rule: 'R-50' });
   if (decision.charge) {
     const { amountMinor, currency } = decision.charge;

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { openGrants } from '../../src/domain/book.ts';
+import { iso } from '../../src/domain/calendar.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
+
+function lifeOf(interval: 'month' | 'year', from: string): Life {
+  const start = {
+    id: 'sub_f',
+    customerId: 'customer',
+    plan: 'creator' as const,
+    interval,
+    timeZone: 'UTC',
+    paymentMethod: 'sandbox_ok',
+    allowance: null,
+    anchorAt: null,
+    testClock: true,
+  };
+  return startLife(start, Date.parse(`${from}T00:00Z`), DEFAULT_CATALOG);
+}
+
+const buy = (paymentMethod: string | null) =>
+  ({ type: 'buy_packs', purchaseId: 'pur_1', packs: 1, interval: null, paymentMethod }) as const;
+
+function told(life: Life, bounds: { until?: number; limit?: number }): string[] {
+  const { happenings } = forecast(life.state, openGrants(life.book), life.catalog, bounds);
+  return happenings.map(({ at, kind, credits, charge, rule }) =>
+    [iso(at).slice(0, 10), kind, credits ?? '', charge?.amount_minor ?? '', rule]
+      .join(' ')
+      .replace(/ +/g, ' '),
+  );
+}
+
+test('a monthly creator with a pack: expiries, then the renewal, then the refresh', () => {
+  const life = lifeOf('month', '2026-01-31');
+  command(life, buy(null));
+  expect(told(life, { until: Date.parse('2026-04-30') })).toEqual([
+    '2026-02-28 renewal 300 4400 R-32',
+    '2026-02-28 refresh 200 R-20',
+    '2026-03-02 expiry -200 R-21',
+    '2026-03-30 expiry -200 R-21',
+    '2026-03-31 renewal 300 4400 R-32',
+    '2026-03-31 refresh 200 R-20',
+    '2026-04-30 expiry -200 R-21',
+    '2026-04-30 renewal 300 4400 R-32',
+    '2026-04-30 refresh 200 R-20',
+  ]);
+});
+
+test('a scheduled end forfeits what is left, and nothing follows', () => {
+  const life = lifeOf('month', '2026-04-17');
+  command(life, buy(null));
+  command(life, { type: 'cancel', at: 'renewal' });
+  expect(told(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end -300 R-50']);
+});
+
+test('at most as many as asked for, and the life itself stays where it is', () => {
+  const life = lifeOf('year', '2026-01-17');
+  const before = JSON.stringify([life.state, life.book.entries]);
+  expect(told(life, { limit: 3 })).toEqual([
+    '2026-02-16 expiry -200 R-21',
+    '2026-02-17 refresh 200 R-20',
+    '2026-03-17 refresh 200 R-20',
+  ]);
+  expect(JSON.stringify([life.state, life.book.entries])).toBe(before);
+});
+
+test('an ended subscription ends once, whatever payment is still pending', () => {
+  const life = lifeOf('month', '2026-04-17');
+  command(life, buy('sandbox_pending'));
+  command(life, { type: 'cancel', at: 'now' });
+  expect(told(life, {})).toEqual([]);
+});
