@@ -78,6 +78,7 @@ async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<vo
         }),
     );
     ({ done } = await handle.result());
+    if (!done) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -145,6 +145,12 @@ function pending(d: Draft, charge: Charge): void {
   }
 }
 
+/** Whether a charge is pending here: only then does a settlement of it change anything. */
+export function isAwaited(state: State, chargeId: string): boolean {
+  const isUnpaid = state.unpaid?.pending === true && state.unpaid.charge.id === chargeId;
+  return isUnpaid || state.waiting.some(({ charge }) => charge.id === chargeId);
+}
+
 /**
  * R-42: the settlement of a pending charge, at the provider's instant (not before the charge, not after now).
  * A charge that is not pending here was settled before: nothing changes the second time.

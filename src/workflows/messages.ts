@@ -55,6 +55,9 @@ export interface AdvanceAnswer {
 /** The failure type of an update whose command row had been abandoned or taken by another step: the row knows. */
 export const ABANDONED = 'abandoned';
 
+/** The failure type of an update that met a hand-over to the next run: nothing was done, send it again. */
+export const HANDING_OVER = 'handing_over';
+
 export const SIGNAL = {
   paymentSettled: 'paymentSettled',
   cancelled: 'cancelled',
@@ -118,6 +121,15 @@ export interface SubscriptionAnswer {
 
 export type ScheduleAnswer = (Omit<Happening, 'at'> & { at: string })[];
 
+interface Carried {
+  state: State;
+  step: number;
+  version: number;
+  advance: AdvanceRequest | null;
+  /** Commands from signals that the run had no time for. */
+  signals: Command[];
+}
+
 /** The workflow's input: a start, or what a run hands to the next. */
 export interface SubscriptionInput {
   catalog: Catalog;
@@ -129,5 +141,5 @@ export interface SubscriptionInput {
     ref: CommandRef;
     conflict: RefusalRecord;
   } | null;
-  carried: { state: State; step: number; version: number; advance: AdvanceRequest | null } | null;
+  carried: Carried | null;
 }

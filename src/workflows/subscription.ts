@@ -15,7 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
-import { answered } from '../domain/answers.ts';
+import { answered, isAwaited } from '../domain/answers.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
@@ -29,6 +29,7 @@ import {
   type AdvanceRequest,
   type BalanceAnswer,
   type Cancelled,
+  HANDING_OVER,
   type LedgerAdvanced,
   type PaymentSettled,
   type PlanChanged,
@@ -96,6 +97,9 @@ const failureOf = (refusal: RefusalRecord): ApplicationFailure =>
   });
 const abandoned = (): ApplicationFailure =>
   ApplicationFailure.create({ type: ABANDONED, message: 'The command row decides.', nonRetryable: true });
+const handingOver = (): ApplicationFailure =>
+  ApplicationFailure.create({ type: HANDING_OVER, message: 'The next run takes it.', nonRetryable: true });
+const unasked = (command: Command): Queued => ({ command, ref: null, done: false, failure: null });
 const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
 const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
 const sameCommand = (a: CommandRef, b: CommandRef): boolean =>
@@ -114,7 +118,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   let started = input.carried !== null;
   let startFailure: ApplicationFailure | null = null;
   let boundaries = 0;
-  const queue: Queued[] = [];
+  const queue: Queued[] = (input.carried?.signals ?? []).map(unasked);
 
   // --- messages: every handler is one line; the loop does the work ---
 
@@ -168,9 +172,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     while (!isOver()) {
       setCurrentDetails(describe(current(), known.version));
       const due = nextDue(current());
-      if (mustContinue() && queue.length === 0) await handOver();
-      else if (advance) await advanceTo(advance);
+      if (mustContinue() && !isAsked()) await handOver();
       else if (settledBefore(due)) await runQueued(settledBefore(due)!);
+      else if (advance && !mustContinue()) await advanceTo(advance);
       else if (due && due.at <= present()) await work(due.at);
       else if (queue[0]) await runQueued(queue[0]);
       else await rest(due);
@@ -182,6 +186,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     return queue.find(
       ({ command }) => command.type === 'payment_settled' && due !== null && command.at < due.at,
     );
+  }
+
+  /** Somebody waits for the answer to a queued command. */
+  function isAsked(): boolean {
+    return queue.some(({ ref }) => ref !== null);
   }
 
   /** Nothing is due any more and nobody waits for an answer. */
@@ -210,6 +219,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const { command, ref } = queued;
     const at = present();
     const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
+    // a settlement of what is settled changes nothing, and costs no step.
+    if (command.type === 'payment_settled' && !isAwaited(current(), command.chargeId)) return;
     try {
       const options: Step = ref ? { ref, finish: true, declined } : {};
       const result = await carryOut((inForce) => decide(current(), command, at, inForce), at, options);
@@ -233,23 +244,25 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     advance = null;
   }
 
-  /** Hands over to the next run once nobody waits for an answer from this one; returns when there is work after all. */
+  /** Hands over to the next run once nobody waits for an answer from this one; what billing said goes along. */
   async function handOver(): Promise<void> {
-    await condition(() => allHandlersFinished() || queue.length > 0);
-    if (queue.length > 0) return;
-    const carried = { state: current(), step, version: known.version, advance };
+    await condition(allHandlersFinished);
+    const signals = queue.map(({ command }) => command);
+    const carried = { state: current(), step, version: known.version, advance, signals };
     await continueAsNew<typeof subscription>({ catalog, begin: null, carried });
   }
 
   // --- handlers ---
 
   function enqueue(command: Command, ref: CommandRef | null = null): Queued {
-    const queued: Queued = { command, ref, done: false, failure: null };
+    const queued: Queued = { ...unasked(command), ref };
     queue.push(queued);
     return queued;
   }
 
+  /** Refused while a hand-over is due, or callers in turn could put it off until the history is full: ask again. */
   async function request({ command, ref }: Request): Promise<void> {
+    if (mustContinue()) throw handingOver();
     const queued = enqueue(command, ref);
     await condition(() => queued.done);
     if (queued.failure) throw queued.failure;
