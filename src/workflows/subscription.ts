@@ -264,7 +264,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   async function request({ command, ref }: Request): Promise<void> {
     if (mustContinue()) throw handingOver();
     const queued = enqueue(command, ref);
-    await condition(() => queued.done);
+    await condition(() => queued.done || startFailure !== null);
+    if (startFailure) throw abandoned();
     if (queued.failure) throw queued.failure;
   }
 
@@ -277,6 +278,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   async function advanceClock(target: AdvanceRequest): Promise<AdvanceAnswer> {
     const mine = () => advance !== null && sameCommand(advance.ref, target.ref);
     await condition(() => (started && advance === null) || mine() || mustContinue());
+    if (startFailure) throw abandoned();
     if (advance === null && !mustContinue()) advance = target;
     await condition(() => !mine() || mustContinue());
     return { now: current().now, done: advanced !== null && sameCommand(advanced, target.ref) };

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { and, count, eq } from 'drizzle-orm';
+import { and, count, desc, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { charges, commands, entries, subscriptions } from '../../src/db/schema.ts';
+import { workflowId } from '../../src/workflows/messages.ts';
 import {
   ask,
   did,
@@ -94,12 +95,28 @@ test('without workers: 503 within 3 s, no effect later, one with the same key; s
   };
   const before = await Promise.all([buying, cancelling, advancing].map((id) => realFacts(stack.db, id)));
 
-  // The same keys twice: a copy is refused like the first.
   const first = await Promise.all(Object.values(asks).map(refusedInTime));
+  const [given] = await stack.db
+    .select()
+    .from(commands)
+    .where(eq(commands.scope, 'start'))
+    .orderBy(desc(commands.createdAt));
   const second = await Promise.all(Object.values(asks).map(refusedInTime));
   console.log(`503 after ${[...first, ...second].map((ms) => (ms / 1_000).toFixed(2)).join(', ')} s`);
 
   await expectTheRestToGoOn(buying);
+  // Somebody guesses the id of the start that was given up, and its workflow: nobody may wait there for ever.
+  const orphan = stack.client.workflow.getHandle(workflowId(given!.subscriptionId));
+  const ref = { scope: given!.subscriptionId, operation: 'buy_packs', key: 'orphan', attempt: 1 };
+  const lost = [
+    orphan.executeUpdate('cancel', { args: [{ command: { type: 'cancel', at: 'now' }, ref }] }),
+    orphan.executeUpdate('advanceClock', { args: [{ to: Date.parse(to), ref }] }),
+  ].map((update) =>
+    update.then(
+      () => 'done',
+      () => 'refused',
+    ),
+  );
 
   worker = await stack.startWorker();
   await Promise.all([buying, cancelling, advancing].map(expectWorkersToAnswer));
@@ -110,6 +127,8 @@ test('without workers: 503 within 3 s, no effect later, one with the same key; s
   expect(cancelled).toEqual(before[1]);
   expect(advanced).toEqual(before[2]);
   expect(await customers(customer_id)).toBe(0);
+  expect(await Promise.all(lost)).toEqual(['refused', 'refused']);
+  await orphan.result();
 
   const again = await Promise.all(Object.values(asks).map((request) => request()));
   expect(again.map(({ status }) => status)).toEqual([201, 200, 200, 201]);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { inject } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
 import { freePort } from '../../src/services/ports.ts';
@@ -24,6 +25,7 @@ export interface Killable {
 
 export interface Processes {
   db: Database;
+  client: Client;
   databaseUrl: string;
   taskQueue: string;
   url: string;
@@ -46,6 +48,8 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
   const keyFile = join(folder, 'key');
   let key = '';
   const db = connect(databaseUrl, { max: 4 });
+  const connection = Connection.lazy({ address: temporalAddress });
+  const client = new Client({ connection });
   const started: Program[] = [];
 
   async function start(name: 'api' | 'worker'): Promise<Killable> {
@@ -75,6 +79,7 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
 
   return {
     db,
+    client,
     databaseUrl,
     taskQueue,
     url,
@@ -83,7 +88,7 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
     startWorker: () => start('worker'),
     async stop() {
       await Promise.all(started.map((program) => program.stop()));
-      await db.$client.end({ timeout: 1 });
+      await Promise.all([db.$client.end({ timeout: 1 }), connection.close()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
