@@ -1,10 +1,11 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import { createApp } from './api/app.ts';
-import { createKey, hasKey } from './api/auth.ts';
-import { type ConnectedConfig, loadConnectedConfig } from './config.ts';
+import { createKey, registerKey } from './api/auth.ts';
+import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config.ts';
 import { createCatalogCache } from './db/catalogs.ts';
 import type { Database } from './db/client.ts';
+import { hasKey } from './db/keys.ts';
 import { openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
@@ -52,7 +53,11 @@ function stop(code: number, message: string): never {
 async function firstKey(db: Database, config: ConnectedConfig): Promise<string | null> {
   const mode = config.testMode ? 'test' : 'live';
   const file = config.apiKeyFile;
-  if (file !== undefined && existsSync(file)) return createKey(db, mode, readFileSync(file, 'utf8').trim());
+  if (file !== undefined && existsSync(file)) {
+    const kept = readFileSync(file, 'utf8').trim();
+    if (await registerKey(db, kept)) return kept;
+    throw new ConfigError(`${file} does not hold an API key: delete it, and a new key is made.`);
+  }
   if (file === undefined && (await hasKey(db))) return null;
   const key = await createKey(db, mode);
   if (file === undefined) log(`first start: the operator key is ${key} (shown once)`);

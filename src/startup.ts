@@ -38,13 +38,27 @@ export async function openLedger(config: ConnectedConfig, pool: number): Promise
 
 const KEYWORD = 2;
 
-/** The workflows upsert these; a namespace without them would stop every workflow, so they are made first. */
-export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
-  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  const missing = Object.values(SEARCH_ATTRIBUTE).filter((name) => !(name in customAttributes));
-  if (missing.length === 0) return;
-  const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
-  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+/**
+ * The workflows upsert these; a namespace without them would stop every workflow, so they are made first. Temporal Cloud
+ * has its own way to make them (docs/operating.md): there this only says so.
+ */
+export async function ensureSearchAttributes(
+  connection: Connection,
+  namespace: string,
+  log: (line: string) => void,
+): Promise<void> {
+  const names = Object.values(SEARCH_ATTRIBUTE);
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const missing = names.filter((name) => !(name in customAttributes));
+    if (missing.length === 0) return;
+    const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+  } catch (error) {
+    log(
+      `search attributes could not be made here, make them yourself: ${names.join(', ')}, all Keyword (${(error as Error).message})`,
+    );
+  }
 }
 
 export interface EngineOptions {

@@ -10,11 +10,12 @@ const log = (line: string) => process.stderr.write(`worker: ${line}\n`);
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
-  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+  const level = config.logLevel.toUpperCase() as Uppercase<typeof config.logLevel>;
+  Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
   const db = await openLedger(config, 10);
   const { client, connection } = connectTemporal(config);
   await connection.ensureConnected();
-  await ensureSearchAttributes(connection, config.temporalNamespace);
+  await ensureSearchAttributes(connection, config.temporalNamespace, log);
   const native = await NativeConnection.connect({
     address: config.temporalAddress,
     ...(config.temporalTls ? { tls: true } : {}),

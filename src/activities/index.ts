@@ -1,3 +1,5 @@
+import { log } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Gateway } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import {
@@ -72,5 +74,34 @@ export function createActivities(deps: { db: Database; gateway: Gateway }): Acti
     });
   }
 
-  return { settle: settleStep, bill };
+  return { settle: quietly(settleStep), bill: quietly(bill) };
+}
+
+/**
+ * I15: a driver's error text holds SQL and parameters, and a failure goes into the Temporal history: only the kind of
+ * error does.
+ */
+function quietly<Request, Answer>(
+  work: (request: Request) => Promise<Answer>,
+): (request: Request) => Promise<Answer> {
+  return async (request) => {
+    try {
+      return await work(request);
+    } catch (error) {
+      const code = codeOf(error);
+      log.error('a step could not be booked', { code });
+      throw ApplicationFailure.create({
+        type: 'not_booked',
+        message: `The step could not be booked (${code}).`,
+      });
+    }
+  };
+}
+
+/** The innermost error code: a SQLSTATE, a system error, or the name of the error's class. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  if (error.cause instanceof Error) return codeOf(error.cause);
+  const { code } = error as Error & { code?: unknown };
+  return typeof code === 'string' ? code : error.name;
 }

@@ -1,6 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { sql } from 'drizzle-orm';
 import { bodyLimit } from 'hono/body-limit';
+import { ping } from '../db/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 import { authenticate } from './auth.ts';
@@ -64,7 +64,7 @@ export function createApp(deps: Deps): App {
 function healthRoutes(app: App, deps: Deps): void {
   app.get('/healthz', (c) => c.json({ ok: true }));
   app.get('/readyz', async (c) => {
-    await deps.db.execute(sql`select 1`);
+    await ping(deps.db);
     return c.json({ ok: true });
   });
 }

@@ -1,8 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { and, eq, isNull } from 'drizzle-orm';
 import { createMiddleware } from 'hono/factory';
 import type { Database } from '../db/client.ts';
-import { apiKeys } from '../db/schema.ts';
+import { readKey, storeKey } from '../db/keys.ts';
 import { Refusal } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 
@@ -14,22 +13,21 @@ const BELIEVE_MS = 1_000;
 
 const hash = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
+const KEY = /^dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]{32,})$/;
+
 /** Makes a key with all scopes and answers it; only its hash is kept. */
-export async function createKey(db: Database, mode: 'live' | 'test', given?: string): Promise<string> {
-  const parts = given ? /^dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]{32,})$/.exec(given) : null;
-  const id = parts?.[1] ? `key_${parts[1]}` : newId('key');
-  const secret = parts?.[2] ?? randomBytes(24).toString('base64url');
-  await db
-    .insert(apiKeys)
-    .values({ id, secretHash: hash(secret), scopes: [...SCOPES] })
-    .onConflictDoNothing();
-  return `dd_${mode}_${id.slice('key_'.length)}_${secret}`;
+export async function createKey(db: Database, mode: 'live' | 'test'): Promise<string> {
+  const key = `dd_${mode}_${newId('key').slice('key_'.length)}_${randomBytes(24).toString('base64url')}`;
+  await registerKey(db, key);
+  return key;
 }
 
-/** True when there is a key that is not revoked: then the first start is behind. */
-export async function hasKey(db: Database): Promise<boolean> {
-  const rows = await db.select({ id: apiKeys.id }).from(apiKeys).where(isNull(apiKeys.revokedAt)).limit(1);
-  return rows.length > 0;
+/** Makes a key that was made elsewhere known here; false when it does not look like one. */
+export async function registerKey(db: Database, key: string): Promise<boolean> {
+  const [, id, secret] = KEY.exec(key) ?? [];
+  if (id === undefined || secret === undefined) return false;
+  await storeKey(db, { id: `key_${id}`, secretHash: hash(secret), scopes: [...SCOPES] });
+  return true;
 }
 
 const unauthenticated = () =>
@@ -56,10 +54,7 @@ export function authenticate(db: Database) {
 }
 
 async function scopesOf(db: Database, id: string, secretHash: string): Promise<Scope[]> {
-  const [row] = await db
-    .select()
-    .from(apiKeys)
-    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)));
+  const row = await readKey(db, id);
   // Compared even when there is no such key, so that both take the same time.
   const same = timingSafeEqual(Buffer.from(row?.secretHash ?? hash('')), Buffer.from(secretHash));
   if (!row || !same) throw unauthenticated();

@@ -77,16 +77,16 @@ function revokeRoute(app: App, deps: Deps, at: string): void {
     app,
     {
       method: 'post',
-      path: `${at}/{sub_id}/revoke`,
+      path: `${at}/{grant_id}/revoke`,
       summary: 'Take back what is unused of an adjustment (R-82)',
       scope: 'operator',
-      params: s.bySubId,
+      params: s.byGrant,
       body: z.strictObject({ reason: s.reason }),
       idempotent: true,
       answers: { 200: { description: 'What was taken', schema: z.object({ revoked: z.int() }) } },
     },
     async (c, input) => {
-      const { id, sub_id: grantId } = input.params;
+      const { id, grant_id: grantId } = input.params;
       const grant = await readGrant(deps.db, id, grantId);
       if (!grant) throw notFound();
       if (grant.kind !== 'adjustment') throw s.fault('', 'only an adjustment can be revoked (R-82)');

@@ -33,15 +33,15 @@ export function purchaseRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: '/v1/subscriptions/{id}/purchases/{sub_id}',
+      path: '/v1/subscriptions/{id}/purchases/{purchase_id}',
       summary: 'Read a purchase',
       scope: 'read',
-      params: s.bySubId,
+      params: s.byPurchase,
       answers: { 200: { description: 'The purchase', schema: s.purchase } },
     },
     async (c, { params }) => {
       const subscription = await subscriptionOr404(deps, params.id);
-      const row = await readCharge(deps.db, params.id, { purchaseId: params.sub_id });
+      const row = await readCharge(deps.db, params.id, { purchaseId: params.purchase_id });
       if (!row) throw notFound();
       return c.json(await withGrant(deps, subscription, row));
     },
@@ -64,14 +64,14 @@ export function purchaseRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: '/v1/subscriptions/{id}/charges/{sub_id}',
+      path: '/v1/subscriptions/{id}/charges/{charge_id}',
       summary: 'Read a charge',
       scope: 'read',
-      params: s.bySubId,
+      params: s.byCharge,
       answers: { 200: { description: 'The charge', schema: s.charge } },
     },
     async (c, { params }) => {
-      const row = await readCharge(deps.db, params.id, { chargeId: params.sub_id });
+      const row = await readCharge(deps.db, params.id, { chargeId: params.charge_id });
       if (!row) throw notFound();
       return c.json(chargeView(row));
     },

@@ -42,7 +42,10 @@ const metadata = z
 export const paymentMethod = text(255);
 
 export const byId = z.strictObject({ id: text(64) });
-export const bySubId = z.strictObject({ id: text(64), sub_id: text(64) });
+export const byPurchase = z.strictObject({ id: text(64), purchase_id: text(64) });
+export const byCharge = z.strictObject({ id: text(64), charge_id: text(64) });
+export const byGrant = z.strictObject({ id: text(64), grant_id: text(64) });
+export const byUsage = z.strictObject({ id: text(64), usage_id: text(64) });
 
 export const paging = {
   limit: z.coerce.number().int().min(1).max(100).default(20),

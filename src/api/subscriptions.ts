@@ -82,7 +82,10 @@ function lifeRoutes(app: App, deps: Deps): void {
       command(deps, c, input, {
         operation: 'cancel',
         id: input.params.id,
-        command: () => ({ type: 'cancel', at: input.body.at }),
+        command: () => {
+          const { at: when, reason } = input.body;
+          return { type: 'cancel', at: when, ...(reason === undefined ? {} : { reason }) };
+        },
         answer: async (_, row) => ({
           status: 200,
           body: { ...(await shown(deps, row)), credits_at_risk: await creditsAtRisk(deps, row) },

@@ -217,14 +217,14 @@ function readRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: '/v1/subscriptions/{id}/usage/{sub_id}',
+      path: '/v1/subscriptions/{id}/usage/{usage_id}',
       summary: 'Read a usage',
       scope: 'read',
-      params: s.bySubId,
+      params: s.byUsage,
       answers: { 200: { description: 'The usage', schema: usageRecord } },
     },
     async (c, { params }) => {
-      const row = await readUsage(deps.db, params.id, { id: params.sub_id });
+      const row = await readUsage(deps.db, params.id, { id: params.usage_id });
       if (!row) throw notFound();
       return c.json(recordView(row));
     },

@@ -75,9 +75,12 @@ export function grantView(row: GrantRow, now: Instant, ends: Instant | null): Gr
     effective_at: row.effectiveAt.toISOString(),
     expires_at: row.expiresAt.toISOString(),
     status: grantStatus(row, expired, over),
-    cause: row.reason ?? row.chargeId ?? row.cause,
+    cause: row.reason ?? row.chargeId ?? cycleOf(row),
   };
 }
+
+/** What a refresh inside a paid year, or under a contract, was granted for: its cycle. */
+const cycleOf = ({ cause }: GrantRow): string => `cycle ${cause.slice(cause.lastIndexOf('_') + 1)}`;
 
 function grantStatus(row: GrantRow, expired: boolean, over: boolean): GrantView['status'] {
   if (row.taken !== null) return row.taken as GrantView['status'];

@@ -27,10 +27,10 @@ export async function publishCatalog(db: Database, catalog: Catalog): Promise<vo
       `The catalogue version ${catalog.version} was in force with other content: give the edited catalogue a new version.`,
     );
   }
-  const lacking = await plansInUseBut(db, catalog);
+  const lacking = await neededBut(db, catalog);
   if (lacking.length > 0)
     throw new CatalogRefused(
-      `Live subscriptions have plans this catalogue lacks: ${lacking.join(', ')} (R-08).`,
+      `Live subscriptions need what this catalogue lacks: ${lacking.join(', ')} (R-08).`,
     );
   await db
     .insert(catalogs)
@@ -42,13 +42,24 @@ export async function publishCatalog(db: Database, catalog: Catalog): Promise<vo
     .onConflictDoNothing();
 }
 
-async function plansInUseBut(db: Database, catalog: Catalog): Promise<string[]> {
-  const inUse = await db.execute<{ plan: string; interval: string }>(
-    sql`select distinct plan, interval from subscriptions where status <> 'ended'`,
-  );
-  return inUse
-    .filter((used) => !catalog.plans.some((plan) => plan.id === used.plan && plan.interval === used.interval))
-    .map(({ plan, interval }) => `${plan}/${interval}`);
+/** Plans that live subscriptions have or will change to, and packs that renew with them, missing from a catalogue. */
+async function neededBut(db: Database, catalog: Catalog): Promise<string[]> {
+  const needed = await db.execute<{ what: string; plan: string; interval: string }>(sql`
+    select distinct 'plan' as what, plan, interval from subscriptions where status <> 'ended'
+    union
+    select 'plan', state->'scheduled'->>'plan', state->'scheduled'->>'interval' from subscriptions
+    where status <> 'ended' and state->'scheduled'->>'kind' = 'plan'
+    union
+    select 'pack', '', interval from subscriptions where status <> 'ended' and (state->>'packs')::int > 0`);
+  const isThere = ({ what, plan, interval }: (typeof needed)[number]) =>
+    what === 'pack'
+      ? catalog.packs.some((pack) => pack.interval === interval)
+      : catalog.plans.some((offered) => offered.id === plan && offered.interval === interval);
+  return needed
+    .filter((one) => !isThere(one))
+    .map(({ what, plan, interval }) =>
+      what === 'pack' ? `the pack of the ${interval}` : `${plan}/${interval}`,
+    );
 }
 
 export async function newestCatalog(db: Database): Promise<Catalog> {

@@ -5,15 +5,20 @@ import { allowanceOf, boundaryOf, stem } from './subscription.ts';
 
 const INTERVAL_WORD: Record<Interval, string> = { month: 'monthly', year: 'annual' };
 
+/** A start refuses a catalogue that lacks what live subscriptions need (R-08); nothing is ever free by omission. */
+const lacks = (what: string) => new Error(`the catalogue in force lacks ${what}: a broken invariant`);
+
 function planLine(catalog: Catalog, plan: PlanId, interval: Interval): ChargeLine {
-  const amountMinor = findPlan(catalog, plan, interval)?.price_minor ?? 0;
+  const amountMinor = findPlan(catalog, plan, interval)?.price_minor;
+  if (!amountMinor) throw lacks(`a price of ${plan}/${interval}`);
   return { description: `${plan} ${INTERVAL_WORD[interval]} plan`, quantity: 1, amountMinor };
 }
 
 function packLine(catalog: Catalog, interval: Interval, packs: number): ChargeLine {
   const pack = findPack(catalog, interval);
-  const description = `pack of ${pack?.credits ?? 0} credits`;
-  return { description, quantity: packs, amountMinor: packs * (pack?.price_minor ?? 0) };
+  if (!pack) throw lacks(`the pack of the ${interval}`);
+  const description = `pack of ${pack.credits} credits`;
+  return { description, quantity: packs, amountMinor: packs * pack.price_minor };
 }
 
 interface Bill {

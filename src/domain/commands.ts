@@ -18,7 +18,7 @@ export type Command =
     }
   | { type: 'set_add_on'; packs: number }
   | { type: 'change_plan'; chargeId: string; plan: PlanId; interval: Interval }
-  | { type: 'cancel'; at: 'renewal' | 'now' }
+  | { type: 'cancel'; at: 'renewal' | 'now'; reason?: string }
   | { type: 'resume' }
   | { type: 'set_payment_method'; paymentMethod: string }
   | { type: 'issue_grant'; grantId: string; credits: number; expiresAt: Instant; reason: string }
@@ -110,7 +110,7 @@ export function decide(state: State, command: Command, at: Instant, catalog: Cat
       changePlan(d, command, at);
       break;
     case 'cancel':
-      cancel(d, command.at, at);
+      cancel(d, command, at);
       break;
     case 'resume':
       resume(d);
@@ -180,7 +180,9 @@ function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
 }
 
 /** while the renewal is unpaid, or the first payment pending, a cancel of either kind ends at once. */
-function cancel(d: Draft, when: 'renewal' | 'now', at: Instant): void {
+function cancel(d: Draft, { at: when, reason }: Of<'cancel'>, at: Instant): void {
+  if (reason !== undefined)
+    d.effects.push({ type: 'note', at, kind: 'cancel_asked', rule: 'R-51', detail: reason });
   if (when === 'now' || d.state.status !== 'active') return end(d, at, 'R-51');
   d.state.scheduled = { kind: 'cancel', at: nextRenewalAt(d.state)! };
 }

@@ -48,6 +48,8 @@ export interface State {
   endedAt: Instant | null;
 }
 
+export type NoteKind = 'renewal_skipped' | 'cancel_asked' | 'ended';
+
 /** One change to be booked. All effects between two answers from billing are booked in one statement. */
 export type Effect =
   | {
@@ -67,7 +69,7 @@ export type Effect =
   | { type: 'revoke'; grantId: string; at: Instant; reason: string }
   | { type: 'settle_charge'; chargeId: string; status: 'paid' | 'declined' | 'given_up'; at: Instant }
   | { type: 'refund'; chargeId: string; at: Instant }
-  | { type: 'note'; at: Instant; kind: 'renewal_skipped' | 'ended'; rule: string; detail: string }
+  | { type: 'note'; at: Instant; kind: NoteKind; rule: string; detail: string }
   /** a declined first payment starts nothing; its rows go. */
   | { type: 'discard' };
 

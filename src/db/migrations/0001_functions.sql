@@ -100,6 +100,8 @@ begin
     when 'revoke' then
       perform take_unused(p_sub, g.id, 'revocation', 'revoked', instant((e->>'at')::bigint))
       from grants g where g.subscription_id = p_sub and g.id = e->>'grantId' and g.kind = 'adjustment'; -- R-82
+      insert into notes (subscription_id, step, line, at, kind, rule, detail)
+      values (p_sub, p_step, p_line, instant((e->>'at')::bigint), 'revoked', 'R-82', e->>'reason');
     when 'settle_charge' then
       update charges set status = e->>'status' where subscription_id = p_sub and id = e->>'chargeId' and status = 'pending';
     when 'refund' then
