@@ -2,7 +2,7 @@ import { deepStrictEqual, ok } from 'node:assert';
 import { answered } from '../../src/domain/answers.ts';
 import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
 import type { Debit, Grant } from '../../src/domain/burndown.ts';
-import { boundary, type Instant, iso } from '../../src/domain/calendar.ts';
+import { addDays, boundary, type Instant, iso } from '../../src/domain/calendar.ts';
 import { type Catalog, DEFAULT_CATALOG, findPack, findPlan } from '../../src/domain/catalog.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
@@ -24,6 +24,8 @@ interface Term {
   anchor: Instant;
   from: number;
   months: number;
+  /** Boundaries from one renewal to the next. */
+  step: number;
   credits: number;
 }
 
@@ -36,7 +38,9 @@ export class Model {
   private readonly history: History;
   private readonly asked: Charge[] = [];
   private readonly terms: Term[] = [];
-  private packsPaid: { credits: number; at: Instant }[] = [];
+  private packsPaid: { credits: number; at: Instant; expiresAt: Instant }[] = [];
+  /** The add-on as the rules have it. */
+  private addOn = 0;
   private seen = 0;
   private made = 0;
 
@@ -84,15 +88,16 @@ export class Model {
     return outcome;
   }
 
-  /** R-30, R-32, R-53: what each kind of charge may ask. */
+  /** R-30, R-32 to R-34, R-53: what each kind of charge may ask. */
   private checkAmount({ kind, buys, amountMinor }: Charge): void {
-    const planPrice = findPlan(this.life?.catalog ?? DEFAULT_CATALOG, buys.plan, buys.interval)!.price_minor!;
-    const packPrice = findPack(DEFAULT_CATALOG, buys.interval)!.price_minor * buys.packs;
+    const planPrice = findPlan(DEFAULT_CATALOG, buys.plan, buys.interval)!.price_minor!;
+    const packPrice = findPack(DEFAULT_CATALOG, buys.interval)!.price_minor;
+    const isSameInterval = kind === 'renewal' && buys.interval === this.life.state.interval;
     const expected = {
       start: planPrice,
       upgrade: planPrice,
-      purchase: packPrice,
-      renewal: planPrice + packPrice,
+      purchase: packPrice * buys.packs,
+      renewal: planPrice + packPrice * (isSameInterval ? this.addOn : 0),
     };
     deepStrictEqual(amountMinor, expected[kind], `${kind} costs`);
   }
@@ -102,14 +107,27 @@ export class Model {
     const { kind, buys } = charge;
     const { allowance, price_minor } = findPlan(DEFAULT_CATALOG, buys.plan, buys.interval)!;
     ok(price_minor !== null && allowance !== null, 'enterprise is never charged (R-36)');
-    const packCredits = findPack(DEFAULT_CATALOG, buys.interval)!.credits * buys.packs;
+    const before = this.terms.at(-1)?.step;
     const months = buys.interval === 'year' ? 12 : 1;
-    if (kind === 'start' || kind === 'upgrade')
-      this.terms.push({ anchor: at, from: 0, months, credits: allowance });
+    const term = { months, step: months, credits: allowance };
+    if (kind === 'start' || kind === 'upgrade') this.terms.push({ anchor: at, from: 0, ...term });
     if (kind === 'renewal')
-      this.terms.push({ anchor: this.life.state.anchorAt!, from: charge.cycle!, months, credits: allowance });
-    if (kind === 'purchase') this.packsPaid.push({ credits: packCredits, at });
-    if (kind === 'renewal' && buys.packs > 0) this.packsPaid.push({ credits: packCredits, at: charge.at });
+      this.terms.push({ anchor: this.life.state.anchorAt!, from: charge.cycle!, ...term });
+    // R-34: an add-on of the other interval goes.
+    if (kind !== 'purchase' && before !== undefined && before !== months) this.addOn = 0;
+    if (kind === 'purchase') this.addOn += buys.packs;
+    const packs = kind === 'purchase' ? buys.packs : kind === 'renewal' ? this.addOn : 0;
+    const from = kind === 'renewal' ? charge.at : at;
+    const credits = findPack(DEFAULT_CATALOG, buys.interval)!.credits * packs;
+    if (packs > 0) this.packsPaid.push({ credits, at: from, expiresAt: this.packExpiry(from) });
+  }
+
+  /** R-31: ninety days after the first renewal that is later. */
+  private packExpiry(at: Instant): Instant {
+    const { anchor, from, months, step } = this.terms.at(-1)!;
+    let k = from + months;
+    while (boundary(anchor, this.history.timeZone, k) <= at) k += step;
+    return addDays(boundary(anchor, this.history.timeZone, k), this.history.timeZone, 90);
   }
 
   /** R-44: the term under way when it moved in counts as paid, from the next boundary on. */
@@ -118,7 +136,8 @@ export class Model {
     if (this.history.movedInMonths === null || anchorAt === null) return;
     const months = interval === 'year' ? 11 - (cycle % 12) : 0;
     const credits = findPlan(DEFAULT_CATALOG, plan, interval)!.allowance;
-    if (credits !== null) this.terms.push({ anchor: anchorAt, from: cycle + 1, months, credits });
+    const step = interval === 'year' ? 12 : 1;
+    if (credits !== null) this.terms.push({ anchor: anchorAt, from: cycle + 1, months, step, credits });
   }
 
   private step(op: Op): void {
@@ -198,6 +217,7 @@ export class Model {
       return;
     }
     ok(!isEnded, 'R-52: an ended subscription took a command');
+    if (wanted.type === 'set_add_on') this.addOn = wanted.packs;
   }
 
   private settle({ n, outcome }: Extract<Op, { do: 'settle' }>): void {
@@ -351,11 +371,14 @@ export class Model {
     const due = this.terms.flatMap((term, i) => {
       const next = this.terms.slice(i + 1).find(({ from }) => from === 0);
       const until = Math.min(next?.anchor ?? Number.POSITIVE_INFINITY, state.endedAt ?? state.now);
-      return Array.from({ length: term.months }, (_, n) => ({
-        at: boundary(term.anchor, state.timeZone, term.from + n),
-        credits: term.credits,
-        until,
-      }));
+      return Array.from({ length: term.months }, (_, n) => {
+        const at = boundary(term.anchor, state.timeZone, term.from + n);
+        const expiresAt =
+          this.history.allowanceTerm === 'until_next_refresh'
+            ? boundary(term.anchor, state.timeZone, term.from + n + 1)
+            : addDays(at, state.timeZone, this.history.allowanceTerm);
+        return { at, expiresAt, credits: term.credits, until };
+      });
     });
     const packs = [...this.packsPaid];
     for (const grant of grants) {
@@ -373,12 +396,14 @@ export class Model {
 }
 
 function takeOut(
-  from: { at: Instant; credits: number }[],
-  { effectiveAt, amount }: Grant,
+  from: { at: Instant; credits: number; expiresAt: Instant }[],
+  { effectiveAt, amount, expiresAt }: Grant,
   message: string,
 ): void {
-  const i = from.findIndex(({ at, credits }) => at === effectiveAt && credits === amount);
-  ok(i >= 0, `I4, R-56: ${message}: ${amount} at ${iso(effectiveAt)}`);
+  const i = from.findIndex(
+    (paid) => paid.at === effectiveAt && paid.credits === amount && paid.expiresAt === expiresAt,
+  );
+  ok(i >= 0, `I4, R-56: ${message}: ${amount} from ${iso(effectiveAt)} to ${iso(expiresAt)}`);
   from.splice(i, 1);
 }
 
