@@ -136,7 +136,11 @@ function check(schema: z.ZodType, value: unknown, name: (path: PropertyKey[]) =>
       ? issue.keys.map((key) => ({ pointer: name([...issue.path, key]), detail: 'is not a member here' }))
       : [{ pointer: name(issue.path), detail: issue.message }],
   );
-  throw invalid(...(faults as [Fault, ...Fault[]]));
+  // One fault a member: that a word is no instant says enough, though it fails every other check too.
+  const first = faults.filter(
+    ({ pointer: at }, i) => faults.findIndex((fault) => fault.pointer === at) === i,
+  );
+  throw invalid(...(first as [Fault, ...Fault[]]));
 }
 
 /** 1 to 255 visible ASCII characters, bare or as a quoted string of the structured-fields kind. */

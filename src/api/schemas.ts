@@ -23,7 +23,7 @@ export const money = z.object({ amount_minor: whole, currency: z.string() }).met
 export const interval = z.enum(['month', 'year']);
 export const plan = z.enum(PLAN_IDS);
 /** What PostgreSQL can keep as text: no NUL. */
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string()
     .min(1)

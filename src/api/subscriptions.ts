@@ -26,7 +26,7 @@ function readRoutes(app: App, deps: Deps): void {
       scope: 'read',
       query: z.strictObject({
         ...s.paging,
-        customer_id: z.string().max(255).optional(),
+        customer_id: s.text(255).optional(),
         status: z.enum(['incomplete', 'active', 'past_due', 'ended']).optional(),
       }),
       answers: { 200: { description: 'A page', schema: s.list(s.subscription) } },

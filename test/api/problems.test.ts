@@ -1,0 +1,479 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../src/api/app.ts';
+import type { Database } from '../../src/db/client.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
+import { expectPromises } from '../support/promises.ts';
+import { type Answer, type Stack, startStack } from '../support/stack.ts';
+import { bodyOf, Door, type Json, type Problem, start } from './door.ts';
+import { expectProblem, seen } from './problem.ts';
+import { raw } from './raw.ts';
+
+// Every refusal of the contract that can be reached: its exact shape, and that it changed nothing (I7).
+
+/** Holds, reversals and limits come later; internal_error is below. */
+const NOT_YET: ProblemCode[] = [
+  'hold_expired',
+  'hold_already_settled',
+  'capture_exceeds_hold',
+  'reversal_exceeds_usage',
+  'rate_limited',
+];
+
+let stack: Stack;
+/** Without a worker: nothing that needs a workflow is answered. */
+let idle: Stack;
+/** R-41: with the page's literal reading, past due blocks spending. Test mode is off. */
+let strict: Stack;
+const reached = new Set<ProblemCode>();
+
+beforeAll(async () => {
+  stack = await startStack();
+  idle = await startStack({ withWorker: false });
+  const policies = { ...DEFAULT_CATALOG.policies, pastDueSpending: 'block' as const };
+  strict = await startStack({ catalog: { ...DEFAULT_CATALOG, version: 'strict', policies } });
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(async () => {
+  await expectPromises(strict.db);
+  for (const each of [stack, idle, strict]) await each.stop();
+});
+
+const cancelled = async (door: Door) => bodyOf(await door.post('cancel', { at: 'now' }));
+const cancelling = async (door: Door) => bodyOf(await door.post('cancel', {}));
+const BOUNDARY = '2026-02-28T00:00:00.000Z';
+async function pastDue(door: Door): Promise<void> {
+  bodyOf(await door.put('payment_method', { payment_method: 'sandbox_declined' }));
+  await door.advance(BOUNDARY);
+  expect((await door.subscription()).status).toBe('past_due');
+}
+const enterprise = { plan: 'enterprise', allowance: 5_000 };
+const pending = { payment_method: 'sandbox_pending' };
+
+interface Row {
+  code: ProblemCode;
+  when: string;
+  /** How the subscription started. */
+  started?: Json;
+  after?(door: Door): Promise<unknown>;
+  ask(door: Door): Promise<Answer>;
+  /** Members beyond the standard ones. */
+  members?: Json;
+}
+
+const JSON_TYPE = { 'Content-Type': 'application/json', 'Idempotency-Key': 'bytes' };
+const items = (...list: Json[]) => ({ items: list });
+const video_agent = { feature: 'video_agent', quantity: 1 };
+const pro = { plan: 'pro', interval: 'month' };
+
+const EVERYTHING: [string, (door: Door) => Promise<Answer>][] = [
+  ['spend', (door) => door.spend(1)],
+  [
+    'spend nothing',
+    (door) => door.post('usage', items({ feature: 'video_translation_audio', quantity: 60 })),
+  ],
+  ['buy', (door) => door.post('purchases', { packs: 1 })],
+  ['buy another interval', (door) => door.post('purchases', { packs: 1, interval: 'year' })],
+  ['cancel', (door) => door.post('cancel', {})],
+  ['cancel now', (door) => door.post('cancel', { at: 'now' })],
+  ['resume', (door) => door.post('resume', {})],
+  ['change', (door) => door.post('change', pro)],
+  ['preview a change', (door) => door.post('change', { ...pro, preview: true })],
+  ['lower', (door) => door.put('add_on', { packs: 0 })],
+  ['new payment method', (door) => door.put('payment_method', { payment_method: 'sandbox_ok' })],
+  ['grant', (door) => door.post('grants', { credits: 1, expires_at: '2030-01-01T00:00:00Z', reason: 'r' })],
+  ['allowance', (door) => door.put('allowance', { credits: 1 })],
+];
+
+const ROWS: Row[] = [
+  {
+    code: 'insufficient_credits',
+    when: 'one credit is missing',
+    ask: (door) => door.spend(201),
+    members: {
+      detail: 'This needs 201 credits and 200 are available.',
+      needed: 201,
+      available: 200,
+      held: 0,
+      shortfall: 1,
+      next_refresh: { at: BOUNDARY, credits: 200 },
+      offer: {
+        packs: 1,
+        credits: 300,
+        price: { amount_minor: 1_500, currency: 'USD' },
+        expires_at: '2026-05-29T00:00:00.000Z',
+      },
+      wallet_url: null,
+    },
+  },
+  {
+    code: 'insufficient_credits',
+    when: '301 are missing: two packs cover it',
+    ask: (door) => door.spend(501),
+    members: {
+      shortfall: 301,
+      offer: { packs: 2, credits: 600, price: { amount_minor: 3_000, currency: 'USD' } },
+    },
+  },
+  {
+    code: 'insufficient_credits',
+    when: '100 packs would not do',
+    ask: (door) => door.spend(200 + 30_001),
+    members: { shortfall: 30_001, offer: null, contact: 'pack_limit' },
+  },
+  {
+    code: 'insufficient_credits',
+    when: 'on an annual plan its own pack is offered',
+    started: { interval: 'year' },
+    ask: (door) => door.spend(201),
+    members: { offer: { packs: 1, credits: 3_600, expires_at: '2027-05-01T00:00:00.000Z' } },
+  },
+  {
+    code: 'insufficient_credits',
+    when: 'on enterprise',
+    started: enterprise,
+    ask: (door) => door.spend(5_001),
+    members: {
+      offer: null,
+      contact: 'contact_account_manager',
+      next_refresh: { at: BOUNDARY, credits: 5_000 },
+    },
+  },
+  {
+    code: 'insufficient_credits',
+    when: 'a cancel is scheduled: nothing comes any more',
+    after: cancelling,
+    ask: (door) => door.spend(201),
+    members: { offer: null, contact: 'cancellation_scheduled', next_refresh: null },
+  },
+  {
+    code: 'insufficient_credits',
+    when: 'past due',
+    after: pastDue,
+    ask: (door) => door.spend(201),
+    members: { offer: null, contact: 'payment_past_due', next_refresh: null, available: 200 },
+  },
+  {
+    code: 'payment_declined',
+    when: 'R-35: a purchase with this payment method',
+    ask: (door) => door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' }),
+  },
+  {
+    code: 'payment_declined',
+    when: 'R-35: an upgrade',
+    after: (door) => door.put('payment_method', { payment_method: 'sandbox_declined' }),
+    ask: (door) => door.post('change', pro),
+  },
+  ...EVERYTHING.map(
+    ([what, ask]): Row => ({
+      code: 'subscription_not_active',
+      when: `R-52: ${what} after the end`,
+      after: cancelled,
+      ask,
+    }),
+  ),
+  ...EVERYTHING.filter(([what]) =>
+    ['spend', 'spend nothing', 'buy', 'change', 'lower', 'grant'].includes(what),
+  ).map(
+    ([what, ask]): Row => ({
+      code: 'subscription_not_active',
+      when: `R-43: ${what} while the first payment is pending`,
+      started: pending,
+      ask,
+    }),
+  ),
+  ...EVERYTHING.filter(([what]) => ['buy', 'lower', 'change', 'preview a change'].includes(what)).map(
+    ([what, ask]): Row => ({
+      code: 'payment_past_due',
+      when: `R-45: ${what} while past due`,
+      after: pastDue,
+      ask,
+    }),
+  ),
+  ...EVERYTHING.filter(([what]) => ['buy', 'change', 'preview a change'].includes(what)).map(
+    ([what, ask]): Row => ({
+      code: 'cancellation_scheduled',
+      when: `R-38, R-55: ${what}`,
+      after: cancelling,
+      ask,
+    }),
+  ),
+  {
+    code: 'customer_already_subscribed',
+    when: 'the customer has a live one',
+    ask: async (door) => start(stack, { customer_id: (await door.subscription()).customer_id }),
+  },
+  {
+    code: 'customer_already_subscribed',
+    when: 'the customer has an incomplete one',
+    started: pending,
+    ask: async (door) => start(stack, { customer_id: (await door.subscription()).customer_id }),
+  },
+  {
+    code: 'contact_account_manager',
+    when: 'R-36: enterprise buys',
+    started: enterprise,
+    ask: (door) => door.post('purchases', { packs: 1 }),
+  },
+  {
+    code: 'pack_not_offered',
+    when: 'R-34: an annual pack on a monthly plan',
+    ask: (door) => door.post('purchases', { packs: 1, interval: 'year' }),
+  },
+  {
+    code: 'pack_not_offered',
+    when: 'R-34: a monthly pack on an annual plan',
+    started: { interval: 'year' },
+    ask: (door) => door.post('purchases', { packs: 1, interval: 'month' }),
+  },
+  {
+    code: 'unknown_feature',
+    when: 'a line of a usage',
+    ask: (door) =>
+      door.post(
+        'usage',
+        items({ feature: 'generate_look', quantity: 1 }, { feature: 'teleport', quantity: 1 }),
+      ),
+    members: { feature: 'teleport', errors: [{ pointer: '/items/1/feature' }] },
+  },
+  {
+    code: 'unknown_feature',
+    when: 'a line of a quote',
+    ask: (door) => door.post('quote', items({ feature: 'teleport', quantity: 1 })),
+    members: { errors: [{ pointer: '/items/0/feature' }] },
+  },
+  ...['__proto__', 'constructor', 'toString', 'hasOwnProperty'].map(
+    (feature): Row => ({
+      code: 'unknown_feature',
+      when: `called ${feature}`,
+      ask: (door) => door.post('usage', items({ feature, quantity: 1 })),
+      members: { feature },
+    }),
+  ),
+  {
+    code: 'credits_required',
+    when: 'video_agent without credits, used',
+    ask: (door) => door.post('usage', items(video_agent)),
+    members: { errors: [{ pointer: '/items/0/credits' }] },
+  },
+  {
+    code: 'credits_required',
+    when: 'video_agent without credits, quoted',
+    ask: (door) => door.post('quote', items(video_agent)),
+  },
+  ...(
+    [
+      ['to what one has', { plan: 'creator', interval: 'month' }, {}],
+      ['to enterprise', { plan: 'enterprise', interval: 'month' }, {}],
+      ['from enterprise', pro, enterprise],
+    ] as const
+  ).flatMap(([what, wanted, started]): Row[] => [
+    { code: 'plan_not_eligible', when: `R-55: ${what}`, started, ask: (door) => door.post('change', wanted) },
+    {
+      code: 'plan_not_eligible',
+      when: `R-55: ${what}, previewed`,
+      started,
+      ask: (door) => door.post('change', { ...wanted, preview: true }),
+    },
+  ]),
+  {
+    code: 'plan_not_eligible',
+    when: 'R-36: an allowance of one’s own on creator',
+    ask: (door) => door.put('allowance', { credits: 1 }),
+  },
+  {
+    code: 'plan_not_eligible',
+    when: 'R-42: a second upgrade while one is pending',
+    after: async (door) => {
+      await door.put('payment_method', pending);
+      expect((await door.post('change', pro)).status).toBe(202);
+    },
+    ask: (door) => door.post('change', { plan: 'creator', interval: 'year' }),
+  },
+  {
+    code: 'idempotency_in_progress',
+    when: 'the first request with the key is still running, and this is another',
+    ask: async (door) => {
+      const key = randomUUID();
+      await stack.db.execute(sql`insert into commands (scope, operation, key, body_hash, status, attempt, subscription_id, object_id)
+        values (${door.id}, 'cancel', ${key}, 'another', 'taken', 1, ${door.id}, 'cmd_0')`);
+      return door.post('cancel', {}, { 'Idempotency-Key': key });
+    },
+  },
+  {
+    code: 'idempotency_key_reused',
+    when: 'a usage',
+    after: (door) => door.spend(1, { 'Idempotency-Key': 'u' }),
+    ask: (door) => door.spend(2, { 'Idempotency-Key': 'u' }),
+  },
+  {
+    code: 'idempotency_key_reused',
+    when: 'a purchase',
+    after: (door) => door.post('purchases', { packs: 1 }, { 'Idempotency-Key': 'p' }),
+    ask: (door) => door.post('purchases', { packs: 2 }, { 'Idempotency-Key': 'p' }),
+  },
+  {
+    code: 'idempotency_key_required',
+    when: 'a usage',
+    ask: (door) =>
+      raw(stack, door.path('usage'), { body: '{}', headers: { 'Content-Type': 'application/json' } }),
+  },
+  { code: 'not_found', when: 'there is no such charge', ask: (door) => door.get('charges/chg_0') },
+  { code: 'unauthenticated', when: 'there is no key', ask: (door) => door.get('', { Authorization: '' }) },
+  {
+    code: 'malformed_json',
+    when: 'a brace is missing',
+    ask: (door) => raw(stack, door.path('cancel'), { body: '{"at": "now"', headers: JSON_TYPE }),
+  },
+  {
+    code: 'unsupported_media_type',
+    when: 'a form',
+    ask: (door) =>
+      raw(stack, door.path('cancel'), {
+        body: 'at=now',
+        headers: { ...JSON_TYPE, 'Content-Type': 'application/x-www-form-urlencoded' },
+      }),
+  },
+  {
+    code: 'body_too_large',
+    when: '64 KiB and one byte',
+    ask: (door) =>
+      raw(stack, door.path('cancel'), {
+        body: `{"reason":"${'x'.repeat(64 * 1024 - 12)}"}`,
+        headers: JSON_TYPE,
+      }),
+  },
+  {
+    code: 'invalid_request',
+    when: 'a member is unknown',
+    ask: (door) => door.post('cancel', { when: 'now' }),
+  },
+];
+
+for (const { code } of ROWS) reached.add(code);
+// On every route, in keys.test.ts.
+reached.add('forbidden_scope');
+
+describe('I7: a refusal is told in full and changes nothing', () => {
+  test.each(ROWS.map((row): [string, Row] => [`${row.code}: ${row.when}`, row]))('%s', async (_, row) => {
+    const door = await Door.open(stack, row.started);
+    await row.after?.(door);
+    const before = await seen(door);
+    const problem = expectProblem(await row.ask(door), row.code);
+    if (row.members) expect(problem).toMatchObject(row.members);
+    expect(await seen(door)).toEqual(before);
+  });
+
+  test('insufficient_credits names its subscription', async () => {
+    const door = await Door.open(stack);
+    expect((await door.spend(201)).body).toMatchObject({ subscription_id: door.id });
+  });
+
+  test('no member of one request leaks into the detail of a 404', async () => {
+    const answer = await stack.request('GET', '/v1/subscriptions/sub_secret');
+    expect(answer.text).not.toContain('sub_secret');
+  });
+});
+
+describe('payment_declined', () => {
+  test('R-43: a declined first payment starts nothing, and the customer may try again', async () => {
+    const customer_id = `c-${randomUUID()}`;
+    const declined = await start(stack, { customer_id, payment_method: 'sandbox_declined' });
+    expectProblem(declined, 'payment_declined');
+    const list = bodyOf(await stack.request('GET', `/v1/subscriptions?customer_id=${customer_id}`));
+    expect(list).toEqual({ data: [], has_more: false, next_cursor: null });
+    expect((await start(stack, { customer_id })).status).toBe(201);
+  });
+
+  test('R-35: a declined purchase is seen in the lists alone', async () => {
+    const door = await Door.open(stack);
+    await door.post('purchases', { packs: 3, payment_method: 'sandbox_declined' });
+    const { data } = bodyOf<{ data: Json[] }>(await door.get('purchases'));
+    expect(data).toMatchObject([{ status: 'declined', packs: 3, credits: 900, grant: null }]);
+    expect(data[0]!['charge']).toMatchObject({ status: 'declined', amount: { amount_minor: 4_500 } });
+    expect((await door.subscription()).add_on).toEqual({ packs: 0 });
+  });
+});
+
+describe('where past due blocks spending (R-41, pastDueSpending: block)', () => {
+  test('it is refused as payment_past_due, a quote says so, and nothing changes', async () => {
+    const door = await Door.open(strict);
+    await pastDue(door);
+    const before = await seen(door);
+    expectProblem(await door.spend(1), 'payment_past_due');
+    const look = { items: [{ feature: 'generate_look', quantity: 1 }] };
+    expect(bodyOf(await door.post('quote', look))).toMatchObject({ credits: 1, sufficient: false });
+    expect(await seen(door)).toEqual(before);
+  });
+});
+
+describe('not_a_test_clock', () => {
+  reached.add('not_a_test_clock');
+  test('a subscription on real time is not advanced', async () => {
+    const door = await Door.open(stack, { test_clock: undefined });
+    const before = await seen(door);
+    expectProblem(await door.post('advance', { to: '2030-01-01T00:00:00Z' }), 'not_a_test_clock');
+    expect(await seen(door)).toEqual(before);
+  });
+
+  test('where test mode is off no clock is made', async () => {
+    const live = await startStack({ withWorker: false, testMode: false });
+    const customer_id = `c-${randomUUID()}`;
+    expectProblem(await start(live, { customer_id }), 'not_a_test_clock');
+    const list = bodyOf(await live.request('GET', `/v1/subscriptions?customer_id=${customer_id}`));
+    expect(list['data']).toEqual([]);
+    await live.stop();
+  });
+});
+
+describe('the engine away', () => {
+  reached.add('temporal_unavailable');
+  reached.add('database_unavailable');
+  test('no worker: 503 with Retry-After, and nothing takes effect later', async () => {
+    const customer_id = `c-${randomUUID()}`;
+    const answer = await start(idle, { customer_id });
+    expectProblem(answer, 'temporal_unavailable');
+    expect(answer.headers.get('Retry-After')).toBe('1');
+    const [row] = await idle.db.execute<{ status: string }>(sql`select status from commands`);
+    expect(row).toEqual({ status: 'abandoned' });
+  });
+
+  test('no database: 503 with Retry-After, and no word of SQL', async () => {
+    await idle.db.$client.end();
+    for (const path of ['/readyz', '/v1/catalog', '/v1/subscriptions/sub_0/balance']) {
+      const answer = await idle.request('GET', path);
+      expectProblem(answer, 'database_unavailable');
+      expect(answer.headers.get('Retry-After')).toBe('1');
+    }
+  });
+
+  test('anything else: 500, which says nothing but its request id; the log has the rest', async () => {
+    const lines: string[] = [];
+    const db = {
+      execute: () => Promise.reject(new Error('select secret from passwords')),
+    } as unknown as Database;
+    const app = createApp({ db, log: (line: string) => lines.push(line) } as never);
+    const response = await app.request('/readyz');
+    const problem = (await response.json()) as Problem;
+    expect(response.status).toBe(500);
+    expect(Object.keys(problem).sort()).toEqual(['code', 'detail', 'request_id', 'status', 'title', 'type']);
+    expect(JSON.stringify(problem)).not.toContain('secret');
+    expect(lines.join()).toContain(problem.request_id);
+  });
+});
+
+test('every code of the contract is reached, but for what is not there yet', () => {
+  const codes = Object.keys(PROBLEMS) as ProblemCode[];
+  const missing = codes.filter((code) => !reached.has(code) && code !== 'internal_error');
+  expect(missing.sort()).toEqual([...NOT_YET].sort());
+});
+
+test.each(Object.entries(PROBLEMS))(
+  'the type of %s leads to a page that explains it',
+  async (code, known) => {
+    const page = bodyOf(await stack.request('GET', `/problems/${code}`));
+    expect(page).toMatchObject({ code, ...known });
+  },
+);

@@ -1,0 +1,52 @@
+import { createApp } from '../../src/api/app.ts';
+import type { App } from '../../src/api/route.ts';
+import { createCatalogCache } from '../../src/db/catalogs.ts';
+import { createCaller } from '../../src/temporal.ts';
+import type { Answer, Stack } from '../support/stack.ts';
+
+// Requests as bytes and headers, with nothing added but the key: what no well-behaved client sends.
+
+const apps = new WeakMap<Stack, App>();
+
+/** A second door to a stack's ledger and workflows. */
+export function appOf(stack: Stack): App {
+  const known = apps.get(stack);
+  if (known) return known;
+  const { db, client, taskQueue } = stack;
+  const app = createApp({
+    db,
+    temporal: createCaller(client),
+    catalogs: createCatalogCache(db),
+    taskQueue,
+    testMode: true,
+    billing: 'sandbox',
+    temporalUiUrl: undefined,
+    temporalNamespace: 'default',
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+  apps.set(stack, app);
+  return app;
+}
+
+export interface RawRequest {
+  method?: string;
+  body?: string | Uint8Array<ArrayBuffer> | ReadableStream;
+  headers?: Record<string, string>;
+}
+
+export async function raw(
+  stack: Stack,
+  path: string,
+  { method = 'POST', body, headers = {} }: RawRequest,
+): Promise<Answer> {
+  const init = {
+    method,
+    headers: { Authorization: `Bearer ${stack.key}`, ...headers },
+    ...(body === undefined ? {} : { body }),
+    ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
+  };
+  const response = await appOf(stack).request(path, init as RequestInit);
+  const text = await response.text();
+  const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
+  return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : null };
+}
