@@ -20,7 +20,7 @@ import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
-import { Refusal } from '../domain/errors.ts';
+import { type ProblemCode, Refusal } from '../domain/errors.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import {
   ABANDONED,
@@ -102,6 +102,13 @@ const handingOver = (): ApplicationFailure =>
 const unasked = (command: Command): Queued => ({ command, ref: null, done: false, failure: null });
 const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
 const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
+/** Refusals that no other catalogue would lift: the one in force is known only to the ledger. */
+const PLAIN: readonly ProblemCode[] = [
+  'subscription_not_active',
+  'payment_past_due',
+  'cancellation_scheduled',
+  'contact_account_manager',
+];
 const sameCommand = (a: CommandRef, b: CommandRef): boolean =>
   a.operation === b.operation && a.key === b.key && a.attempt === b.attempt;
 
@@ -123,7 +130,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   // --- messages: every handler is one line; the loop does the work ---
 
   setHandler(defineUpdate<void>(STARTED), awaitStart);
-  for (const name of Object.values(UPDATE_OF)) setHandler(defineUpdate<void, [Request]>(name), request);
+  for (const name of Object.values(UPDATE_OF))
+    setHandler(defineUpdate<void, [Request]>(name), request, { validator: refuse });
   setHandler(defineUpdate<AdvanceAnswer, [AdvanceRequest]>(ADVANCE_CLOCK), advanceClock);
   setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) => {
     enqueue({ type: 'payment_settled', ...settlement });
@@ -258,6 +266,18 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const queued: Queued = { ...unasked(command), ref };
     queue.push(queued);
     return queued;
+  }
+
+  /** Refuses what is plainly not possible now, before it leaves a trace in the history. The loop decides again. */
+  function refuse({ command }: Request): void {
+    if (state === null || advance !== null || queue.length > 0) return;
+    const due = nextDue(state);
+    if (due !== null && due.at <= present()) return;
+    try {
+      decide(state, command, present(), catalog);
+    } catch (error) {
+      if (error instanceof Refusal && PLAIN.includes(error.code)) throw failureOf(recordOf(error));
+    }
   }
 
   /** Refused while a hand-over is due, or callers in turn could put it off until the history is full: ask again. */
