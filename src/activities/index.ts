@@ -1,4 +1,3 @@
-import { log } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Gateway } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';

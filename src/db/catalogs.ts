@@ -50,7 +50,8 @@ async function neededBut(db: Database, catalog: Catalog): Promise<string[]> {
     select 'plan', state->'scheduled'->>'plan', state->'scheduled'->>'interval' from subscriptions
     where status <> 'ended' and state->'scheduled'->>'kind' = 'plan'
     union
-    select 'pack', '', interval from subscriptions where status <> 'ended' and (state->>'packs')::int > 0`);
+    select 'pack', '', interval from subscriptions where status <> 'ended' and (state->>'packs')::int > 0
+    order by what desc, plan, interval`);
   const isThere = ({ what, plan, interval }: (typeof needed)[number]) =>
     what === 'pack'
       ? catalog.packs.some((pack) => pack.interval === interval)

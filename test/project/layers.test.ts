@@ -46,10 +46,7 @@ const LAYERS: Record<string, Rule[]> = {
   ],
   db: [within('db', 'domain'), packages('drizzle-orm', 'postgres'), node],
   billing: [within('billing', 'domain')],
-  activities: [
-    within('activities', 'domain', 'db', 'billing'),
-    packages('@temporalio/activity', '@temporalio/common'),
-  ],
+  activities: [within('activities', 'domain', 'db', 'billing'), packages('@temporalio/common')],
   api: [
     within('api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts'),
     only('relay.ts', 'nudge'),
