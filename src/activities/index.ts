@@ -87,12 +87,8 @@ function quietly<Request, Answer>(
     try {
       return await work(request);
     } catch (error) {
-      const code = codeOf(error);
-      log.error('a step could not be booked', { code });
-      throw ApplicationFailure.create({
-        type: 'not_booked',
-        message: `The step could not be booked (${code}).`,
-      });
+      const message = `The step could not be booked (${codeOf(error)}).`;
+      throw ApplicationFailure.create({ type: 'not_booked', message });
     }
   };
 }

@@ -32,7 +32,7 @@ export function entryRoutes(app: App, deps: Deps): void {
       scope: 'read',
       params: s.byId,
       query: z.strictObject(s.paging),
-      answers: { 200: { description: 'A page', schema: s.list(s.entry) } },
+      answers: { 200: { description: 'A page', schema: s.list(s.entry), csv: true } },
     },
     async (c, { params, query }) => {
       await subscriptionOr404(deps, params.id);

@@ -21,7 +21,7 @@ interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body ext
   query?: Query;
   body?: Body;
   /** The answers by status; problems are added. */
-  answers: Record<number, { description: string; schema?: z.ZodType }>;
+  answers: Record<number, { description: string; schema?: z.ZodType; csv?: true }>;
   idempotent?: boolean;
 }
 
@@ -79,9 +79,9 @@ function documented(definition: Definition<z.ZodType, z.ZodType, z.ZodType>): Ro
   const content = (schema: z.ZodType | undefined) =>
     schema ? { content: { 'application/json': { schema } } } : {};
   const responses = Object.fromEntries(
-    Object.entries(answers).map(([status, { description, schema }]) => [
+    Object.entries(answers).map(([status, { description, schema, csv }]) => [
       status,
-      { description, ...content(schema) },
+      { description, content: { ...content(schema).content, ...(csv ? CSV_CONTENT : {}) } },
     ]),
   );
   return {
@@ -98,6 +98,8 @@ function documented(definition: Definition<z.ZodType, z.ZodType, z.ZodType>): Ro
     responses: { ...responses, default: { description: 'A problem (RFC 9457)', content: PROBLEM_CONTENT } },
   };
 }
+
+const CSV_CONTENT = { 'text/csv': { schema: z.string() } };
 
 const PROBLEM_CONTENT = {
   'application/problem+json': {
