@@ -1,0 +1,198 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { expectPromises } from '../support/promises.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { all, bodyOf, Door, type Json, type Page } from './door.ts';
+import { expectProblem } from './problem.ts';
+
+// Pages, in both orders, by cursors that say nothing to their bearer and do nothing but page.
+
+let stack: Stack;
+let door: Door;
+const LISTS = ['entries', 'grants', 'usage', 'charges', 'purchases'] as const;
+
+beforeAll(async () => {
+  stack = await startStack();
+  door = await Door.open(stack);
+  // Many rows at one instant, as a test clock stands still, and some at others.
+  await door.buy(2);
+  for (let i = 1; i <= 4; i += 1) await door.spend(i);
+  await door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
+  await door.buy(1);
+  await door.advance('2026-03-05T00:00:00Z');
+  for (let i = 1; i <= 3; i += 1) await door.spend(120 * i);
+  await door.buy(1);
+  for (let i = 0; i < 3; i += 1) await Door.open(stack);
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(() => stack.stop());
+
+const idsOf = (rows: Json[]): unknown[] => rows.map(({ id }) => id);
+const encode = (text: string): string => Buffer.from(text).toString('base64url');
+
+describe.each<[string, () => string]>([
+  ...LISTS.map((list): [string, () => string] => [list, () => door.path(list)]),
+  ['grants?open=true', () => door.path('grants?open=true')],
+  ['grants?open=false', () => door.path('grants?open=false')],
+  ['subscriptions', () => '/v1/subscriptions'],
+  ['subscriptions?status=active', () => '/v1/subscriptions?status=active'],
+])('%s', (_, path) => {
+  const ordered = (order: string) => `${path()}${path().includes('?') ? '&' : '?'}order=${order}`;
+
+  test('newest first; ascending is the exact reverse; pages of any size join to the whole', async () => {
+    const whole = await all(stack, path(), 100);
+    expect(whole.length).toBeGreaterThan(1);
+    expect(new Set(idsOf(whole)).size).toBe(whole.length);
+    for (const limit of [1, 2, 3, whole.length]) {
+      expect(idsOf(await all(stack, ordered('desc'), limit)), `desc by ${limit}`).toEqual(idsOf(whole));
+      expect(idsOf(await all(stack, ordered('asc'), limit)), `asc by ${limit}`).toEqual(
+        idsOf(whole).reverse(),
+      );
+    }
+  });
+
+  test('the last page says so', async () => {
+    const whole = await all(stack, path(), 100);
+    const page = bodyOf<Page>(await stack.request('GET', `${ordered('desc')}&limit=${whole.length}`));
+    expect([page.data.length, page.has_more, page.next_cursor]).toEqual([whole.length, false, null]);
+  });
+
+  test('a forged cursor is a fault, whatever it tries', async () => {
+    const forged = [
+      'nonsense',
+      '0',
+      ' ',
+      '%00',
+      encode('[]'),
+      encode('[1]'),
+      encode('{"at":1}'),
+      encode('null'),
+      encode('[null,null]'),
+      encode('["1769817600000",1]'),
+      encode('[1769817600000,{}]'),
+      encode('[1769817600000,[1]]'),
+      encode('[1e400,1]'),
+      encode('[1.5,1]'),
+      encode('[9e15,1]'),
+      encode('[1769817600000,1.5]'),
+      encode('[1769817600000,"1; drop table entries"]'),
+      encode('[1769817600000,"1) or (true"]'),
+      encode('["now()",1]'),
+      encode(`[1769817600000,"x' or '1'='1"]`),
+      encode('[1769817600000,"\\u0000"]'),
+      encode(`[1769817600000,"${'a'.repeat(65)}"]`),
+      encode('[1769817600000'),
+      'x'.repeat(201),
+    ];
+    for (const cursor of forged) {
+      const answer = await stack.request('GET', `${ordered('desc')}&cursor=${encodeURIComponent(cursor)}`);
+      const problem = expectProblem(answer, 'invalid_request');
+      expect(
+        problem.errors?.map(({ pointer }) => pointer),
+        cursor,
+      ).toEqual(['?cursor']);
+    }
+  });
+});
+
+test.each<[string, string]>([
+  ['usage', 'entries'],
+  ['entries', 'usage'],
+])('a cursor of %s is none of %s', async (from, to) => {
+  const { next_cursor } = bodyOf<Page>(await door.get(`${from}?limit=1`));
+  expectProblem(await door.get(`${to}?limit=1&cursor=${next_cursor}`), 'invalid_request');
+});
+
+test('a cursor of another subscription shows nothing of it', async () => {
+  const other = await Door.open(stack);
+  const { next_cursor } = bodyOf<Page>(await door.get('entries?limit=1'));
+  const page = bodyOf<Page>(await other.get(`entries?cursor=${next_cursor}`));
+  const own = idsOf(await all(stack, other.path('entries'), 100));
+  for (const id of idsOf(page.data)) expect(own).toContain(id);
+});
+
+test('20 rows unless asked; 100 at most', async () => {
+  const many = await Door.open(stack);
+  for (let i = 0; i < 21; i += 1) await many.spend(1);
+  expect(bodyOf<Page>(await many.get('usage')).data).toHaveLength(20);
+  expect(bodyOf<Page>(await many.get('usage?limit=100')).data).toHaveLength(21);
+});
+
+test('what is written while someone pages neither repeats nor hides a row that was there', async () => {
+  const busy = await Door.open(stack);
+  for (let i = 1; i <= 6; i += 1) await busy.spend(i);
+  const before = idsOf(await all(stack, busy.path('usage'), 100));
+  const paged: unknown[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: Page = bodyOf<Page>(
+      await busy.get(`usage?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`),
+    );
+    paged.push(...idsOf(page.data));
+    await busy.spend(1);
+    cursor = page.next_cursor;
+  }
+  expect(paged).toEqual(before);
+});
+
+test('entries run in seq order with a running sum', async () => {
+  const entries = await all(stack, `${door.path('entries')}?order=asc`, 7);
+  const bySeq = [...entries].sort((a, b) => Number(a['seq']) - Number(b['seq']));
+  let sum = 0;
+  bySeq.forEach((entry, i) => {
+    sum += Number(entry['credits']);
+    expect([entry['seq'], entry['balance_after']]).toEqual([i + 1, sum]);
+  });
+});
+
+describe('entries as CSV', () => {
+  test.each(['desc', 'asc'])('equal to JSON, %s', async (order) => {
+    const answer = await door.get(`entries?order=${order}`, { Accept: 'text/csv' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('Content-Type')).toBe('text/csv; charset=utf-8');
+    const [head, ...lines] = answer.text.trimEnd().split('\r\n');
+    const columns = head!.split(',');
+    expect(columns).toEqual([
+      'id',
+      'seq',
+      'kind',
+      'credits',
+      'grant_id',
+      'balance_after',
+      'effective_at',
+      'recorded_at',
+      'usage_id',
+      'hold_id',
+      'feature',
+    ]);
+    const json = await all(stack, `${door.path('entries')}?order=${order}`, 100);
+    const cells = json.map((entry) => columns.map((column) => String(entry[column] ?? '')).join(','));
+    expect(lines).toEqual(cells);
+    expect(Object.keys(json[0]!).sort()).toEqual([...columns].sort());
+  });
+
+  test('no cell starts a formula', async () => {
+    const { text } = await door.get('entries', { Accept: 'text/csv' });
+    for (const cell of text.split(/[\r\n,]+/)) expect(cell).not.toMatch(/^(?:[=+@\t]|-(?!\d+$))/);
+  });
+
+  test('of another subscription is not there', async () => {
+    const answer = await stack.request('GET', '/v1/subscriptions/sub_none/entries', {
+      headers: { Accept: 'text/csv' },
+    });
+    expectProblem(answer, 'not_found');
+  });
+});
+
+describe('subscriptions by customer and status', () => {
+  test('one customer’s, ended ones too', async () => {
+    const first = await Door.open(stack);
+    const { customer_id } = await first.subscription();
+    await first.post('cancel', { at: 'now' });
+    const second = await Door.open(stack, { customer_id, test_clock: { now: '2026-02-01T00:00:00Z' } });
+    const list = async (more: string) =>
+      idsOf(await all(stack, `/v1/subscriptions?customer_id=${customer_id}${more}`, 1));
+    expect(await list('')).toEqual([second.id, first.id]);
+    expect(await list('&status=ended')).toEqual([first.id]);
+    expect(await list('&status=active')).toEqual([second.id]);
+    expect(await list('&status=past_due')).toEqual([]);
+  });
+});
