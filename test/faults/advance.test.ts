@@ -8,6 +8,7 @@ import {
   simulateUntil,
   subscribe,
 } from '../support/lives.ts';
+import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Years in one call under a test clock (R-90): what was booked is what the simulator says, line by line.
@@ -37,6 +38,7 @@ test.each(lives)(
     simulateUntil(life, to);
     const wanted = simulatedFacts(life);
     expect(await realFacts(stack.db, id)).toEqual(wanted);
+    await expectPromises(stack.db);
     expect((answer.body as { now: string }).now).toBe(to);
     console.log(
       `${plan.interval} ${plan.from.slice(0, 10)} to ${to.slice(0, 10)}: ${seconds} s, ${wanted.length} facts`,

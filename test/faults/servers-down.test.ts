@@ -13,6 +13,7 @@ import { type PostgresService, startPostgres } from '../../src/services/postgres
 import { startTemporal, type TemporalService } from '../../src/services/temporal.ts';
 import { ask, did, expectStatus } from '../support/lives.ts';
 import { createProcesses, type Processes } from '../support/processes.ts';
+import { expectPromises } from '../support/promises.ts';
 import type { Answer } from '../support/stack.ts';
 
 // Servers of their own, which can be stopped: what is due while nothing runs is worked after, what was acknowledged
@@ -98,6 +99,7 @@ test('R-13, R-44: everything stopped over a boundary on the live clock: worked o
   const booked = await stack.db.select().from(entries).where(eq(entries.subscriptionId, id));
   expect(booked).toHaveLength(2);
   expect((await did(stack, id, 'GET balance')).body).toMatchObject({ available: 250 });
+  await expectPromises(stack.db);
   const seconds = [upAfter, workedAfter].map((ms) => (ms / 1_000).toFixed(1)).join(' s, worked after ');
   console.log(`up after ${seconds} s`);
 });
@@ -187,6 +189,7 @@ async function expectExactly({ id, acknowledged }: Load): Promise<void> {
       (select sum(remaining) from grants where subscription_id = ${id})::int as remaining,
       (select count(*) from entries where subscription_id = ${id} and kind = 'debit')::int as debits,
       (select balance from ledgers where subscription_id = ${id})::int as balance`);
+  await expectPromises(stack.db);
   const left = 30_200 - acknowledged.length;
   expect(sums).toEqual({ entered: left, remaining: left, debits: acknowledged.length, balance: left });
 }

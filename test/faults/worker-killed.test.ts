@@ -15,6 +15,7 @@ import {
   subscribe,
 } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
+import { expectPromises } from '../support/promises.ts';
 import type { Answer } from '../support/stack.ts';
 
 // The worker dies by signal 9, in the middle of work and before it: nothing is booked twice, nothing late.
@@ -57,6 +58,7 @@ test('I5: killed in the middle of a 26-month advance: the caller gets the answer
   simulateUntil(life, to);
   const wanted = simulatedFacts(life);
   expect(await realFacts(stack.db, id)).toEqual(wanted);
+  await expectPromises(stack.db);
   const fired = (answer.body as { fired: { kind: string }[] }).fired.filter(({ kind }) => kind === 'renewal');
   expect(fired).toHaveLength(26);
   expect(atStart).toBeLessThan(wanted.length);
@@ -146,6 +148,7 @@ test('without workers: 503 within 3 s, no effect later, one with the same key; s
   expect(await customers(customer_id)).toBe(1);
   const open = await stack.db.select().from(commands).where(eq(commands.status, 'pending'));
   expect(open).toEqual([]);
+  await expectPromises(stack.db);
 });
 
 async function customers(customerId: string): Promise<number> {

@@ -85,7 +85,7 @@ test('an idle monthly subscription costs at most 280 events and 60 actions a yea
       connection: environment.nativeConnection,
       namespace: 'default',
       taskQueue: 'budget',
-      bundle: { codePath: inject('workflowBundle') },
+      bundlePath: inject('workflowBundle'),
     });
     const events = await worker.runUntil(async () => {
       const { client } = environment;

@@ -17,6 +17,7 @@ import {
   simulateUntil,
   subscribe,
 } from '../support/lives.ts';
+import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // A storm of signals, updates and spends while a test clock is driven over five continue-as-news: each command takes
@@ -166,6 +167,8 @@ test('signals, updates and spends over five continue-as-news: each command once,
   const debits = and(eq(entries.subscriptionId, storm.id), eq(entries.kind, 'debit'));
   expect(await stack.db.select().from(entries).where(debits)).toHaveLength(spent);
   expect(await realFacts(stack.db, storm.id)).toEqual(simulatedFacts(await simulateStorm(storm.id)));
+
+  await expectPromises(stack.db);
 
   const runs = await runsOf(storm.id);
   expect(runs.length).toBeGreaterThanOrEqual(RUNS);
