@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CommandRow } from '../db/commands.ts';
 import { balanceAt } from '../db/ledger.ts';
-import { listSubscriptions, type SubscriptionRow } from '../db/reads.ts';
+import { forfeited, listSubscriptions, type SubscriptionRow } from '../db/reads.ts';
 import type { Grant } from '../domain/burndown.ts';
 import { forecast } from '../domain/timeline.ts';
 import type { Answer } from './commands.ts';
@@ -170,6 +170,7 @@ function lifeRoutes(app: App, deps: Deps): void {
 
 /** what would be forfeited at the end if nothing more were spent; after it, what was. */
 async function creditsAtRisk(deps: Deps, { state }: SubscriptionRow): Promise<number> {
+  if (state.endedAt !== null) return forfeited(deps.db, state.id);
   const catalog = await deps.catalogs.current();
   const rows = await balanceAt(deps.db, state.id, null);
   const grants = (rows?.grants ?? []).map(
@@ -177,6 +178,5 @@ async function creditsAtRisk(deps: Deps, { state }: SubscriptionRow): Promise<nu
   );
   const end = state.scheduled?.at ?? state.now;
   const { happenings } = forecast(state, grants, catalog, { until: end });
-  const forfeited = happenings.find(({ kind }) => kind === 'end')?.credits ?? 0;
-  return Math.abs(forfeited);
+  return Math.abs(happenings.find(({ kind }) => kind === 'end')?.credits ?? 0);
 }

@@ -253,3 +253,12 @@ export async function revokedSince(
     .limit(1);
   return -(rows[0]?.credits ?? 0);
 }
+
+/** R-50: what the end of the subscription took. */
+export async function forfeited(db: Database, id: string): Promise<number> {
+  const [row] = await db
+    .select({ credits: sql<string | null>`sum(${entries.credits})` })
+    .from(entries)
+    .where(and(eq(entries.subscriptionId, id), eq(entries.kind, 'forfeiture')));
+  return 0 - Number(row?.credits ?? 0);
+}
