@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Connection } from '@temporalio/client';
-import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { createSandbox } from './billing/sandbox.ts';
 import { ConfigError, type ConnectedConfig } from './config.ts';
@@ -66,14 +66,9 @@ export interface EngineOptions {
   connection: NativeConnection;
   namespace: string;
   taskQueue: string;
-  /** The bundle made at build time; without it the sources are bundled now. */
-  bundle?: WorkflowBundleOption;
+  /** Where the bundled workflow code lies (`workflowBundle`). */
+  bundlePath: string;
 }
-
-const SOURCES = new URL(
-  `./workflows/index${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
-  import.meta.url,
-);
 
 /** The Temporal worker of the subscriptions. */
 export function createEngine({
@@ -81,11 +76,10 @@ export function createEngine({
   connection,
   namespace,
   taskQueue,
-  bundle,
+  bundlePath,
 }: EngineOptions): Promise<Worker> {
-  const workflows = bundle ? { workflowBundle: bundle } : { workflowsPath: SOURCES.pathname };
   return Worker.create({
-    ...workflows,
+    workflowBundle: { codePath: bundlePath },
     connection,
     namespace,
     taskQueue,

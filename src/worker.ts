@@ -1,4 +1,5 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
 import { startRelay } from './relay.ts';
 import { createEngine, ensureSearchAttributes, openLedger } from './startup.ts';
@@ -22,7 +23,8 @@ async function main(): Promise<void> {
     ...(config.temporalApiKey ? { apiKey: config.temporalApiKey } : {}),
   });
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
-  const worker = await createEngine({ db, connection: native, namespace, taskQueue });
+  const bundlePath = await workflowBundle(config.cacheFolder);
+  const worker = await createEngine({ db, connection: native, namespace, taskQueue, bundlePath });
   const relay = startRelay({ db, temporal: createCaller(client), log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => worker.shutdown());
   const running = worker.run();

@@ -65,7 +65,16 @@ const LAYERS: Record<string, Rule[]> = {
 };
 
 /** Programs. They, and `startup.ts`, which is what they have in common, put the rest together. */
-const ROOTS = ['api.ts', 'worker.ts', 'start.ts', 'migrate.ts', 'simulate.ts', 'cli.ts', 'startup.ts'];
+const ROOTS = [
+  'api.ts',
+  'worker.ts',
+  'start.ts',
+  'migrate.ts',
+  'simulate.ts',
+  'cli.ts',
+  'startup.ts',
+  'bundle.ts',
+];
 
 /** What makes a client or a pool, and where it may be used besides the roots. */
 const MAKERS: { target: string; names: string[]; alsoIn: string[] }[] = [

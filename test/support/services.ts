@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
+import { workflowBundle } from '../../src/bundle.ts';
 import { loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { stopOrphans } from '../../src/services/children.ts';
@@ -17,7 +18,7 @@ declare module 'vitest' {
     /** The server's URL, ending in the name of a database that no test uses. */
     databaseUrl: string;
     temporalAddress: string;
-    /** A file with the bundled workflow code, made once; empty while there are no workflows. */
+    /** A file with the bundled workflow code, made once for its sources. */
     workflowBundle: string;
   }
 }
@@ -31,14 +32,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const log = (line: string) => process.stderr.write(`  ${line}\n`);
   const { cacheFolder: cacheDir } = loadConfig();
   await stopOrphans(dataDir, log);
-  const [database, temporal, workflowBundle] = await allOrStop(
+  const [database, temporal, bundlePath] = await allOrStop(
     startPostgres({ dataDir, cacheDir, durable: false, log }).then(withTemplate),
     startTemporal({ dataDir, cacheDir, log }),
-    bundleWorkflows(dataDir),
+    workflowBundle(cacheDir),
   );
   project.provide('databaseUrl', database.url);
   project.provide('temporalAddress', temporal.address);
-  project.provide('workflowBundle', workflowBundle);
+  project.provide('workflowBundle', bundlePath);
   return async () => {
     await Promise.all([database.stop(), temporal.stop()]);
     if (!kept) rmSync(dataDir, { recursive: true, force: true });
@@ -53,17 +54,6 @@ async function withTemplate(service: PostgresService): Promise<PostgresService> 
   await sql.end();
   await migrate(service.url.replace(/[^/]*$/, templateDatabase));
   return service;
-}
-
-async function bundleWorkflows(dataDir: string): Promise<string> {
-  const source = new URL('../../src/workflows/index.ts', import.meta.url);
-  if (!existsSync(source)) return '';
-  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const logger = new DefaultLogger('ERROR');
-  const { code } = await bundleWorkflowCode({ workflowsPath: source.pathname, logger });
-  const file = join(dataDir, 'workflow-bundle.cjs');
-  writeFileSync(file, code);
-  return file;
 }
 
 /** Like Promise.all, but stops the services that did come up when one did not. */

@@ -125,8 +125,8 @@ async function startEngine(
   address: string,
 ): Promise<{ stop(): Promise<void> }> {
   const connection = await NativeConnection.connect({ address });
-  const bundle = { codePath: inject('workflowBundle') };
-  const worker: Worker = await createEngine({ db, connection, namespace: 'default', taskQueue, bundle });
+  const bundlePath = inject('workflowBundle');
+  const worker: Worker = await createEngine({ db, connection, namespace: 'default', taskQueue, bundlePath });
   const running = worker.run();
   return {
     async stop() {

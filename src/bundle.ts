@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+
+const SOURCES = fileURLToPath(new URL('.', import.meta.url));
+const ROOMS = ['workflows', 'domain'];
+
+/** Changes with every source the bundle is made of, and with the SDK that bundles. */
+function fingerprint(): string {
+  const hash = createHash('sha256');
+  const lock = join(SOURCES, '..', 'package-lock.json');
+  if (existsSync(lock)) hash.update(readFileSync(lock));
+  for (const room of ROOMS)
+    for (const file of readdirSync(join(SOURCES, room)).sort())
+      hash.update(file).update(readFileSync(join(SOURCES, room, file)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/**
+ * The bundled workflow code, made once for its sources and kept: bundling takes seconds of processor, and a worker that
+ * died should be back at once. Answers the bundle's path.
+ */
+export async function workflowBundle(cacheFolder: string): Promise<string> {
+  const path = join(cacheFolder, `workflows-${fingerprint()}.cjs`);
+  if (existsSync(path)) return path;
+  const workflowsPath = join(SOURCES, 'workflows', 'index.ts');
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  mkdirSync(cacheFolder, { recursive: true });
+  // Renamed into place: another worker never reads half a bundle.
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, code);
+  renameSync(unfinished, path);
+  return path;
+}
