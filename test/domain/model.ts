@@ -39,6 +39,8 @@ export class Model {
   private readonly asked: Charge[] = [];
   private readonly terms: Term[] = [];
   private packsPaid: { credits: number; at: Instant; expiresAt: Instant }[] = [];
+  /** Boundaries by anchor and number: computed once. */
+  private readonly boundaries = new Map<string, Instant>();
   /** The add-on as the rules have it. */
   private addOn = 0;
   private seen = 0;
@@ -126,8 +128,15 @@ export class Model {
   private packExpiry(at: Instant): Instant {
     const { anchor, from, months, step } = this.terms.at(-1)!;
     let k = from + months;
-    while (boundary(anchor, this.history.timeZone, k) <= at) k += step;
-    return addDays(boundary(anchor, this.history.timeZone, k), this.history.timeZone, 90);
+    while (this.boundary(anchor, k) <= at) k += step;
+    return addDays(this.boundary(anchor, k), this.history.timeZone, 90);
+  }
+
+  private boundary(anchor: Instant, k: number): Instant {
+    const name = `${anchor}+${k}`;
+    const at = this.boundaries.get(name) ?? boundary(anchor, this.history.timeZone, k);
+    this.boundaries.set(name, at);
+    return at;
   }
 
   /** R-44: the term under way when it moved in counts as paid, from the next boundary on. */
@@ -274,6 +283,7 @@ export class Model {
   /** What the workflow does when it wakes late: each due instant in turn, all booked now. */
   private outage(booked: Instant): void {
     const { life } = this;
+    const askedBefore = this.asked.length;
     for (let due = nextDue(life.state); due !== null && due.at <= booked; due = nextDue(life.state)) {
       const decision = workAt(life.state, due.at, booked, life.catalog);
       book(life.book, decision.effects);
@@ -288,6 +298,12 @@ export class Model {
       life.state = { ...life.state, grants: openGrants(life.book) };
     }
     life.state = { ...life.state, now: booked };
+    const retries = this.asked.slice(askedBefore).filter(({ attempt }) => attempt > 1);
+    deepStrictEqual(
+      new Set(retries.map(({ id }) => id)).size,
+      retries.length,
+      'R-13: missed retries count as one',
+    );
     this.checkSettled();
   }
 
@@ -372,10 +388,10 @@ export class Model {
       const next = this.terms.slice(i + 1).find(({ from }) => from === 0);
       const until = Math.min(next?.anchor ?? Number.POSITIVE_INFINITY, state.endedAt ?? state.now);
       return Array.from({ length: term.months }, (_, n) => {
-        const at = boundary(term.anchor, state.timeZone, term.from + n);
+        const at = this.boundary(term.anchor, term.from + n);
         const expiresAt =
           this.history.allowanceTerm === 'until_next_refresh'
-            ? boundary(term.anchor, state.timeZone, term.from + n + 1)
+            ? this.boundary(term.anchor, term.from + n + 1)
             : addDays(at, state.timeZone, this.history.allowanceTerm);
         return { at, expiresAt, credits: term.credits, until };
       });
