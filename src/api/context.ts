@@ -67,6 +67,7 @@ interface Operation {
   id: string;
   /** The prefix of the id of what it makes. */
   makes?: string;
+  /** What is asked, or a refusal: a key that was answered before never comes here (I10). */
   command(row: CommandRow): Command;
   answer(row: CommandRow, subscription: SubscriptionRow): Promise<Answer>;
 }
@@ -87,7 +88,7 @@ export async function command(
     bodyHash: input.bodyHash,
     subscriptionId: id,
     objectId: newId(wanted.makes ?? 'cmd'),
-    send: (row) => update(deps, row, wanted.command(row)),
+    send: async (row) => update(deps, row, wanted.command(row)),
     answer: async (row) => wanted.answer(row, await subscriptionOr404(deps, id)),
   });
   return reply(c, answer);
@@ -137,6 +138,9 @@ interface Paging {
   order: 'asc' | 'desc';
 }
 
+/** The year 10000: later instants are written in a way PostgreSQL does not read. */
+const END_OF_TIME = 253_402_300_800_000;
+
 /** Reads an opaque cursor. A forged one is a fault of the request. */
 export function pageOf({ limit, cursor, order }: Paging, tie: 'text' | 'number'): Page {
   if (cursor === undefined) return { limit, order, after: null };
@@ -146,7 +150,7 @@ export function pageOf({ limit, cursor, order }: Paging, tie: 'text' | 'number')
       tie === 'text'
         ? typeof after === 'string' && /^[a-z0-9_]{1,64}$/.test(after)
         : Number.isSafeInteger(after);
-    if (Number.isSafeInteger(at) && Math.abs(at as number) < 8e15 && fits)
+    if (Number.isSafeInteger(at) && (at as number) >= 0 && (at as number) < END_OF_TIME && fits)
       return { limit, order, after: { at: at as Instant, tie: after as string | number } };
   } catch {
     // falls through to the refusal

@@ -109,19 +109,21 @@ function buyRoute(app: App, deps: Deps): void {
     async (c, input) => {
       const { packs, interval, payment_method } = input.body;
       const most = (await deps.catalogs.current()).policies.packsPerPurchase;
-      if (packs > most) throw s.fault('/packs', `must be at most ${most} (R-03)`);
-      checkMethod(deps, payment_method);
       return command(deps, c, input, {
         operation: 'buy_packs',
         id: input.params.id,
         makes: 'pur',
-        command: (row) => ({
-          type: 'buy_packs',
-          purchaseId: row.objectId,
-          packs,
-          interval: interval ?? null,
-          paymentMethod: payment_method ?? null,
-        }),
+        command: (row) => {
+          if (packs > most) throw s.fault('/packs', `must be at most ${most} (R-03)`);
+          checkMethod(deps, payment_method);
+          return {
+            type: 'buy_packs',
+            purchaseId: row.objectId,
+            packs,
+            interval: interval ?? null,
+            paymentMethod: payment_method ?? null,
+          };
+        },
         answer: async (row, subscription) => {
           const charge = await readCharge(deps.db, input.params.id, { purchaseId: row.objectId });
           if (!charge) throw notFound();

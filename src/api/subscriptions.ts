@@ -136,11 +136,13 @@ function lifeRoutes(app: App, deps: Deps): void {
       body: z.strictObject({ payment_method: s.paymentMethod }),
     },
     (c, input) => {
-      checkMethod(deps, input.body.payment_method);
       return command(deps, c, input, {
         operation: 'set_payment_method',
         id: input.params.id,
-        command: () => ({ type: 'set_payment_method', paymentMethod: input.body.payment_method }),
+        command: () => {
+          checkMethod(deps, input.body.payment_method);
+          return { type: 'set_payment_method', paymentMethod: input.body.payment_method };
+        },
         answer: async (_, row) => ({
           status: row.state.unpaid?.pending ? 202 : 200,
           body: await shown(deps, row),

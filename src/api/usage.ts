@@ -88,7 +88,7 @@ function spendRoute(app: App, deps: Deps): void {
     async (c, input) => {
       for (let stale = true; stale; ) {
         const catalog = await deps.catalogs.current();
-        const spent = (await replayed(deps, input, catalog)) ?? (await spendPriced(deps, input, catalog));
+        const spent = await spendPriced(deps, input, catalog);
         stale = spent.kind === 'stale';
         // another catalogue came into force meanwhile: priced again with that one.
         if (spent.kind === 'stale') deps.catalogs.forget();
@@ -101,25 +101,25 @@ function spendRoute(app: App, deps: Deps): void {
 
 type UsageInput = Input<{ id: string }, unknown, z.output<typeof s.usageRequest>>;
 
-/** a key whose use succeeded is answered for ever, also once its feature left the rate card. */
-async function replayed(
-  deps: Deps,
-  { params, body, key, bodyHash }: UsageInput,
-  catalog: Catalog,
-): Promise<Spent | null> {
-  if (body.items.every(({ feature }) => catalog.rates.some((rate) => rate.feature === feature))) return null;
+/** a key whose use succeeded is answered for ever, also where the rate card of today refuses its lines. */
+async function replayed(deps: Deps, { params, key, bodyHash }: UsageInput): Promise<Spent | null> {
   const stored = await readUsage(deps.db, params.id, { key });
   if (!stored) return null;
   if (stored.bodyHash !== bodyHash) return { kind: 'reused' };
   return { kind: 'replay', answer: JSON.stringify(stored.answer) };
 }
 
-function spendPriced(
-  deps: Deps,
-  { params, body, key, bodyHash }: UsageInput,
-  catalog: Catalog,
-): Promise<Spent> {
-  const { lines, credits } = price(catalog, itemsOf(body.items));
+async function spendPriced(deps: Deps, input: UsageInput, catalog: Catalog): Promise<Spent> {
+  const { params, body, key, bodyHash } = input;
+  let priced: ReturnType<typeof price>;
+  try {
+    priced = price(catalog, itemsOf(body.items));
+  } catch (refusal) {
+    const before = await replayed(deps, input);
+    if (before) return before;
+    throw refusal;
+  }
+  const { lines, credits } = priced;
   return spend(deps.db, params.id, {
     id: newId('use'),
     key,
