@@ -178,7 +178,6 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   async function live(): Promise<void> {
     while (!isOver()) {
-      setCurrentDetails(describe(current(), known.version));
       const due = nextDue(current());
       if (mustContinue() && !isAsked()) await handOver();
       else if (settledBefore(due)) await runQueued(settledBefore(due)!);
@@ -210,6 +209,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   /** Sleeps until the next due instant or a message. A test clock moves only when it is advanced. */
   async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
+    setCurrentDetails(describe(current(), known.version));
     const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver();
     if (due === null || current().testClock) await condition(woken);
     else

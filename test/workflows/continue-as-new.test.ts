@@ -77,7 +77,7 @@ async function spendOn(storm: Storm): Promise<number> {
   let spent = 0;
   for (; !storm.isOver; spent += 1) {
     await did(stack, storm.id, 'POST usage', { items: [{ feature: 'generate_look', quantity: 1 }] });
-    await pause(100);
+    await pause(250);
   }
   return spent;
 }
@@ -87,7 +87,8 @@ async function repeatSignals(storm: Storm): Promise<number> {
   const handle = stack.client.workflow.getHandle(workflowId(storm.id));
   const old = await snapshot(stack.db, storm.id);
   let sent = 0;
-  for (; !storm.isOver; sent += 1) {
+  // As fast as a busy machine can take: beyond it the SDK's deadlock detector ends the worker.
+  for (; !storm.isOver; sent += 1, await pause(40)) {
     const known = await stack.db.select().from(charges).where(eq(charges.subscriptionId, storm.id));
     const charge = known[sent % known.length]!;
     const outcome = sent % 2 === 0 ? ('paid' as const) : ('declined' as const);
