@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Two cores are what CI has; more workers only wait for each other. */
+const WORKERS = 2;
+
 // Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs ten thousand histories; `stack` runs on real PostgreSQL and a real
 // Temporal server, which the global set-up starts once for all files.
 export default defineConfig({
@@ -8,11 +11,19 @@ export default defineConfig({
       {
         test: {
           name: 'core',
+          maxWorkers: WORKERS,
           include: ['test/domain/**/*.test.ts', 'test/project/**/*.test.ts', 'test/scenarios/core.test.ts'],
           exclude: ['test/domain/properties.test.ts'],
         },
       },
-      { test: { name: 'laws', include: ['test/domain/properties.test.ts'], testTimeout: 300_000 } },
+      {
+        test: {
+          name: 'laws',
+          include: ['test/domain/properties.test.ts'],
+          testTimeout: 300_000,
+          maxWorkers: WORKERS,
+        },
+      },
       {
         test: {
           name: 'stack',
@@ -26,7 +37,7 @@ export default defineConfig({
           ],
           globalSetup: ['test/support/services.ts'],
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

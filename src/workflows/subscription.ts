@@ -17,7 +17,7 @@ import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
 import { answered, isAwaited } from '../domain/answers.ts';
 import type { Instant } from '../domain/calendar.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import { type Catalog, PLAN_IDS } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { type ProblemCode, Refusal } from '../domain/errors.ts';
@@ -102,6 +102,28 @@ const handingOver = (): ApplicationFailure =>
 const unasked = (command: Command): Queued => ({ command, ref: null, done: false, failure: null });
 const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
 const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
+/** Whether what another system signalled has the members its command needs. */
+function makesSense(command: Command): boolean {
+  switch (command.type) {
+    case 'payment_settled':
+      return (
+        typeof command.chargeId === 'string' &&
+        (command.outcome === 'paid' || command.outcome === 'declined') &&
+        Number.isSafeInteger(command.at)
+      );
+    case 'cancel':
+      return command.at === 'now' || command.at === 'renewal';
+    case 'change_plan':
+      return (
+        typeof command.chargeId === 'string' &&
+        PLAN_IDS.includes(command.plan) &&
+        (command.interval === 'month' || command.interval === 'year')
+      );
+    default:
+      return false;
+  }
+}
+
 /** Refusals that no other catalogue would lift: the one in force is known only to the ledger. */
 const PLAIN: readonly ProblemCode[] = [
   'subscription_not_active',
@@ -133,15 +155,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   for (const name of Object.values(UPDATE_OF))
     setHandler(defineUpdate<void, [Request]>(name), request, { validator: refuse });
   setHandler(defineUpdate<AdvanceAnswer, [AdvanceRequest]>(ADVANCE_CLOCK), advanceClock);
-  setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) => {
-    enqueue({ type: 'payment_settled', ...settlement });
-  });
-  setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), ({ at }) => {
-    enqueue({ type: 'cancel', at });
-  });
-  setHandler(defineSignal<[PlanChanged]>(SIGNAL.planChanged), (change) => {
-    enqueue({ type: 'change_plan', ...change });
-  });
+  setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) =>
+    heard({ type: 'payment_settled', ...settlement }),
+  );
+  setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), ({ at }) => heard({ type: 'cancel', at }));
+  setHandler(defineSignal<[PlanChanged]>(SIGNAL.planChanged), (change) =>
+    heard({ type: 'change_plan', ...change }),
+  );
   setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), learn);
   setHandler(
     defineQuery<BalanceAnswer | null>(QUERY.balance),
@@ -266,6 +286,12 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const queued: Queued = { ...unasked(command), ref };
     queue.push(queued);
     return queued;
+  }
+
+  /** A signal from outside: nobody can be told that it makes no sense, so it is put aside and the log says so. */
+  function heard(command: Command): void {
+    if (makesSense(command)) enqueue(command);
+    else log.warn('a signal was put aside: its members are wrong', { command: command.type });
   }
 
   /** Refuses what is plainly not possible now, before it leaves a trace in the history. The loop decides again. */
