@@ -91,11 +91,7 @@ function bookOne(target: Book, effect: Effect): void {
       return;
     }
     case 'forfeit':
-      // A grant whose own term ended first expired, whenever that is booked.
-      for (const grant of target.grants.values())
-        if (grant.expiresAt <= effect.at) enter(target, 'expiry', -grant.remaining, grant, grant.expiresAt);
-        else enter(target, 'forfeiture', -grant.remaining, grant, effect.at);
-      return;
+      return bookForfeit(target, effect.at);
     case 'revoke': {
       const grant = target.grants.get(effect.grantId);
       if (grant?.kind === 'adjustment') enter(target, 'revocation', -grant.remaining, grant, effect.at);
@@ -120,6 +116,15 @@ function bookOne(target: Book, effect: Effect): void {
     default:
       effect satisfies never;
   }
+}
+
+/** a grant whose own term ended first expired, whenever that is booked; the rest is forfeited. */
+function bookForfeit(target: Book, at: Instant): void {
+  const grants = [...target.grants.values()];
+  for (const grant of grants.filter(({ expiresAt }) => expiresAt <= at))
+    enter(target, 'expiry', -grant.remaining, grant, grant.expiresAt);
+  for (const grant of grants.filter(({ expiresAt }) => expiresAt > at))
+    enter(target, 'forfeiture', -grant.remaining, grant, at);
 }
 
 function bookGrant(target: Book, effect: Extract<Effect, { type: 'grant' }>): void {

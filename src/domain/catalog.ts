@@ -111,6 +111,10 @@ const isWhole = (value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): va
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && /^[\x21-\x7e]{1,64}$/.test(value);
 
+/** A name that is safe in a URL, a table and a spreadsheet. */
+const isFeature = (value: unknown): value is string =>
+  typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value);
+
 /** RFC 6901: a member's name inside a pointer. */
 const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
@@ -185,7 +189,7 @@ function checkRates(check: Checker, value: unknown): void {
     const at = `/rates/${i}`;
     const rate = check.members(element, at, ['feature', 'unit', 'credits', 'per']);
     const stated = rate['credits'] === null && rate['per'] === null;
-    check.that(isText(rate['feature']), `${at}/feature`, 'must be 1 to 64 visible characters');
+    check.that(isFeature(rate['feature']), `${at}/feature`, 'must be 1 to 64 of a-z, 0-9 and _');
     check.that(rate['unit'] === 'second' || rate['unit'] === 'item', `${at}/unit`, 'must be second or item');
     check.that(
       stated || isWhole(rate['credits'], 0, 1e6),

@@ -80,6 +80,7 @@ describe('every fault has a pointer to its member', () => {
     ['/rates/0', 1, '/rates/0'],
     ['/rates/0/feature', ''],
     ['/rates/0/feature', 'avatar iv'],
+    ['/rates/0/feature', '=avatar,iv'],
     ['/rates/0/unit', 'minute'],
     ['/rates/0/credits', -1],
     ['/rates/0/credits', 0.5],

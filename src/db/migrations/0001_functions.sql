@@ -126,7 +126,7 @@ begin
           (c->'buys'->>'packs')::int, (c->'buys'->>'packCredits')::bigint)
   on conflict (subscription_id, id) do update set
     status = p_outcome,
-    attempts = (select coalesce(jsonb_agg(a order by a->>'attempt'), '[]') from jsonb_array_elements(charges.attempts) a
+    attempts = (select coalesce(jsonb_agg(a order by (a->>'attempt')::int), '[]') from jsonb_array_elements(charges.attempts) a
                 where (a->>'attempt')::int <> (c->>'attempt')::int) || this_attempt;
 end $$;
 --> statement-breakpoint
