@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { balance } from './domain/book.ts';
 import { boundary, type Instant, type Interval, iso, isTimeZone } from './domain/calendar.ts';
-import { DEFAULT_CATALOG, PLAN_IDS, type PlanId } from './domain/catalog.ts';
+import { DEFAULT_CATALOG, MOST, PLAN_IDS, type PlanId } from './domain/catalog.ts';
 import { Refusal } from './domain/errors.ts';
 import { advanceLife, command, type Fact, factLine, facts, type Life, startLife } from './domain/timeline.ts';
 
@@ -174,7 +174,7 @@ await new Command('simulate')
   .argument('[packs]', 'packs bought at the start', whole(0, DEFAULT_CATALOG.policies.packsPerPurchase), 0)
   .option('--from <instant>', 'the first instant (default: today, 00:00Z)', instant)
   .option('--zone <IANA zone>', 'the subscription’s time zone', zone, 'UTC')
-  .option('--allowance <credits>', 'credits a cycle, for enterprise', whole(1, Number.MAX_SAFE_INTEGER))
+  .option('--allowance <credits>', 'credits a cycle, for enterprise', whole(1, MOST))
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)
   .action(

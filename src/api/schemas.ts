@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isTimeZone } from '../domain/calendar.ts';
-import { PLAN_IDS } from '../domain/catalog.ts';
+import { MOST, PLAN_IDS } from '../domain/catalog.ts';
 import { invalid } from '../domain/errors.ts';
 import { CHANNELS } from '../domain/rates.ts';
 
@@ -17,6 +17,8 @@ export const instant = z.iso
 /** whole milliseconds, cut down. */
 export const toInstant = (text: string): number => Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
 
+/** Credits a cycle, set by an operator. */
+export const allowance = z.int().min(0).max(MOST);
 export const credits = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const whole = z.int();
 export const money = z.object({ amount_minor: whole, currency: z.string() }).meta({ id: 'Money' });
@@ -64,7 +66,7 @@ export const startRequest = z
       .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
       .default('UTC'),
     payment_method: paymentMethod.default('sandbox_ok'),
-    allowance: credits.optional(),
+    allowance: allowance.min(1).optional(),
     anchor_at: instant.optional(),
     test_clock: z.strictObject({ now: instant }).optional(),
     metadata: metadata.default({}),

@@ -158,7 +158,7 @@ function lifeRoutes(app: App, deps: Deps): void {
       method: 'put',
       path: `${at}/allowance`,
       summary: 'Set an enterprise subscription’s allowance from the next boundary on',
-      body: z.strictObject({ credits: z.int().min(0).max(Number.MAX_SAFE_INTEGER) }),
+      body: z.strictObject({ credits: s.allowance }),
     },
     (c, input) =>
       command(deps, c, input, {

@@ -1,6 +1,9 @@
 import type { Interval } from './calendar.ts';
 import type { Fault } from './errors.ts';
 
+/** The most credits one cycle, and the most cents one price may name: sums of them never near 2^53-1. */
+export const MOST = 1_000_000_000_000;
+
 export const PLAN_IDS = ['creator', 'pro', 'business', 'enterprise'] as const;
 export type PlanId = (typeof PLAN_IDS)[number];
 
@@ -106,7 +109,7 @@ export function findPack(catalog: Catalog, interval: Interval): Pack | undefined
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const isWhole = (value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): value is number =>
+const isWhole = (value: unknown, min: number, max = MOST): value is number =>
   Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && /^[\x21-\x7e]{1,64}$/.test(value);

@@ -1,6 +1,6 @@
 import { settled } from './answers.ts';
 import { cycleAt, type Instant, type Interval, renewalOf } from './calendar.ts';
-import { type Catalog, findPack, findPlan, type PlanId } from './catalog.ts';
+import { type Catalog, findPack, findPlan, MOST, type PlanId } from './catalog.ts';
 import { nextAttempt, purchaseCharge, startCharge, upgradeCharge } from './charges.ts';
 import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
 import { invalid, Refusal } from './errors.ts';
@@ -207,6 +207,10 @@ function issueGrant(d: Draft, command: Of<'issue_grant'>, at: Instant): void {
   const { grantId: id, credits, expiresAt, reason } = command;
   if (expiresAt <= at)
     throw invalid({ pointer: '/expires_at', detail: 'must lie after the subscription’s now' });
+  const open = d.state.grants.reduce((sum, { remaining, held }) => sum + remaining + held, 0);
+  // the running sum stays below 2^53-1 whatever the calendar still brings.
+  if (credits > Number.MAX_SAFE_INTEGER - MOST - open)
+    throw invalid({ pointer: '/credits', detail: 'would bring the balance near 2^53-1 credits' });
   grant(d, { id, kind: 'adjustment', credits, effectiveAt: at, expiresAt, chargeId: null }, reason);
 }
 

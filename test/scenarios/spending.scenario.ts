@@ -83,11 +83,12 @@ at          do                                allowance  status    outcome
 R-63   never negative, whole numbers only, up to 2^53-1
 at          do                                                           allowance        adjustment  outcome
 2026-04-17  subscribe enterprise month allowance 1                               1                 0  ok
-2026-04-17  grant 9007199254740000 until 2027-01-01                              1  9007199254740000  ok
-2026-04-17  use video_agent 1 credits 9007199254740002                           1  9007199254740000  insufficient_credits shortfall 1
-2026-04-17  use video_agent 1 credits 9007199254740991, generate_look 1          1  9007199254740000  invalid_request pointer /items
-2026-04-17  use video_agent 1 credits 9007199254740992                           1  9007199254740000  invalid_request pointer /items/0/credits
-2026-04-17  use video_agent 1 credits 9007199254740001                           0                 0  ok burned allowance:1,adjustment:9007199254740000
+2026-04-17  grant 9000000000000000 until 2027-01-01                              1  9000000000000000  ok
+2026-04-17  grant 7000000000000 until 2027-01-01                                 1  9000000000000000  invalid_request pointer /credits
+2026-04-17  use video_agent 1 credits 9000000000000002                           1  9000000000000000  insufficient_credits shortfall 1
+2026-04-17  use video_agent 1 credits 9007199254740991, generate_look 1          1  9000000000000000  invalid_request pointer /items
+2026-04-17  use video_agent 1 credits 9007199254740992                           1  9000000000000000  invalid_request pointer /items/0/credits
+2026-04-17  use video_agent 1 credits 9000000000000001                           0                 0  ok burned allowance:1,adjustment:9000000000000000
 2026-04-17  use generate_look 1                                                  0                 0  insufficient_credits available 0
 
 R-64   one request, one entry a grant it took from
