@@ -5,6 +5,7 @@ import {
   abandonCommand,
   answerCommand,
   type CommandRow,
+  isDone,
   type NewCommand,
   openCommand,
   readCommand,
@@ -92,6 +93,8 @@ async function execute(db: Database, row: CommandRow, wanted: Wanted): Promise<v
   if (refusal) {
     const { code, message: detail, data } = refusal;
     await refuseCommand(db, refOf(row), { code, detail, data });
+    // A copy that was asked again after another copy had taken effect is answered as that one.
+    if (await isDone(db, refOf(row))) return;
     throw refusal;
   }
   // Nobody knows whether the workflow has it: the row decides.

@@ -74,6 +74,12 @@ export async function refuseCommand(db: Database, ref: CommandRef, refusal: Refu
     .where(and(sameAttempt(ref), inArray(commands.status, ['pending', 'taken'])));
 }
 
+/** Whether this attempt has taken effect. */
+export async function isDone(db: Database, ref: CommandRef): Promise<boolean> {
+  const row = await readCommand(db, ref);
+  return row?.attempt === ref.attempt && row.status === 'done';
+}
+
 /** Stores the answer of a command, once: the first copy's is every copy's. Answers what is stored, and whether a copy had. */
 export async function answerCommand(
   db: Database,

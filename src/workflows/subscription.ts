@@ -16,11 +16,11 @@ import {
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
 import { answered, isAwaited } from '../domain/answers.ts';
-import type { Instant } from '../domain/calendar.ts';
+import { type Instant, iso } from '../domain/calendar.ts';
 import { type Catalog, PLAN_IDS } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
-import { type ProblemCode, Refusal } from '../domain/errors.ts';
+import { invalid, type ProblemCode, Refusal } from '../domain/errors.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import {
   ABANDONED,
@@ -97,6 +97,8 @@ const failureOf = (refusal: RefusalRecord): ApplicationFailure =>
   });
 const abandoned = (): ApplicationFailure =>
   ApplicationFailure.create({ type: ABANDONED, message: 'The command row decides.', nonRetryable: true });
+const earlier = (now: Instant): Refusal =>
+  invalid({ pointer: '/to', detail: `must not lie before the clock's now, ${iso(now)}` });
 const handingOver = (): ApplicationFailure =>
   ApplicationFailure.create({ type: HANDING_OVER, message: 'The next run takes it.', nonRetryable: true });
 const unasked = (command: Command): Queued => ({ command, ref: null, done: false, failure: null });
@@ -325,7 +327,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const mine = () => advance !== null && sameCommand(advance.ref, target.ref);
     await condition(() => (started && advance === null) || mine() || mustContinue());
     if (startFailure) throw abandoned();
-    if (advance === null && !mustContinue()) advance = target;
+    if (advance === null && !mustContinue()) {
+      // R-90: a clock never goes back; another advance may have moved it while this one waited.
+      if (target.to < current().now) throw failureOf(recordOf(earlier(current().now)));
+      advance = target;
+    }
     await condition(() => !mine() || mustContinue());
     return { now: current().now, done: advanced !== null && sameCommand(advanced, target.ref) };
   }

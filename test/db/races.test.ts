@@ -181,3 +181,18 @@ test('R-90: two advances of a day each: the clock stands at the later', async ()
     expect(['200 ok', '400 invalid_request']).toContain(status);
   expect((await door.subscription()).test_clock).toEqual({ now: day(60) });
 });
+
+test('R-90: an advance that waited while another passed its target is refused, and moves nothing', async () => {
+  const door = await Door.open(stack);
+  const at = (day: string) => `${day}T00:00:00.000Z`;
+  const long = door.post('advance', { to: at('2028-03-17') });
+  // Long enough to be under way, short enough not to be over.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const [short, first] = [await door.post('advance', { to: at('2026-03-17') }), await long];
+  expect(first).toMatchObject({ status: 200, body: { now: at('2028-03-17') } });
+  expect(short).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_request', errors: [{ pointer: '/to' }] },
+  });
+  expect((await door.subscription()).test_clock).toEqual({ now: at('2028-03-17') });
+});
