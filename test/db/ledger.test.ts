@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import type { Database } from '../../src/db/client.ts';
 import { abandonCommand, openCommand, readCommand } from '../../src/db/commands.ts';
-import { balanceAt, settle, snapshot } from '../../src/db/ledger.ts';
+import { balanceAt, prepare, settle, snapshot } from '../../src/db/ledger.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { purchaseCharge } from '../../src/domain/charges.ts';
 import { newId } from '../../src/ids.ts';
 import { expectPromises } from '../support/promises.ts';
 import { answerOf, DAY, HOUR, openDatabase, outcomeOf, RawLedger, T0 } from './raw-ledger.ts';
@@ -121,6 +122,22 @@ describe('a step of the workflow', () => {
     const stale = ledger.booking({ catalogVersion: 'of yesterday', effects: [{ type: 'forfeit', at: T0 }] });
     expect(await settle(db, ledger.id, stale)).toEqual({ kind: 'stale', catalog: DEFAULT_CATALOG });
     expect(await everything(ledger.id)).toEqual(before);
+  });
+
+  test('R-07: a charge on record keeps its catalogue, though another came into force while billing was asked', async () => {
+    const own = await openDatabase();
+    const ledger = await RawLedger.open(own);
+    const wanted = { purchaseId: newId('pur'), packs: 1, paymentMethod: 'sandbox_ok' };
+    const charge = purchaseCharge(ledger.booking().after.state, DEFAULT_CATALOG, T0, wanted);
+    const booking = ledger.booking({ charge, outcome: 'paid' });
+    const head = { ...booking, charge };
+    expect(await prepare(own, ledger.id, head)).toEqual({ kind: 'prepared' });
+    await publishCatalog(own, { ...DEFAULT_CATALOG, version: 'of tomorrow' });
+    // The activity runs again after a crash, and then books what was asked for.
+    expect(await prepare(own, ledger.id, head)).toEqual({ kind: 'prepared' });
+    expect(await settle(own, ledger.id, booking)).toMatchObject({ kind: 'booked', outcome: 'paid' });
+    expect(await settle(own, ledger.id, ledger.booking({}, 3))).toMatchObject({ kind: 'stale' });
+    await own.$client.end();
   });
 
   test('one wrong effect undoes the whole step', async () => {

@@ -192,7 +192,11 @@ begin
     raise exception 'step % of % follows step %: a broken invariant', p->>'step', p_sub, l.step;
   end if;
   c := catalog_in_force(instant((p->>'catalogAt')::bigint));
-  if c.version <> p->>'catalogVersion' then
+  -- What billing may have been asked for already is not decided anew: an attempt on record keeps its catalogue.
+  if c.version <> p->>'catalogVersion' and not exists (
+    select from charges ch, jsonb_array_elements(ch.attempts) a
+    where ch.subscription_id = p_sub and ch.id = p->'charge'->>'id' and a->>'attempt' = p->'charge'->>'attempt'
+  ) then
     return jsonb_build_object('kind', 'stale', 'catalog', c.content);
   end if;
   if jsonb_typeof(p->'command') = 'object' and not take_command(p_sub, p->'command', (p->>'step')::int) then
