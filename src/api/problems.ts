@@ -41,28 +41,19 @@ export function refusalOf(error: unknown): Refusal {
 
 export const bodyTooLarge = () => new Refusal('body_too_large', 'The body is larger than 64 KiB.');
 
-/** Connection errors of postgres.js and of the system, and PostgreSQL's own words for coming and going. */
-const AWAY = new Set([
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EPIPE',
-  'ETIMEDOUT',
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-  '57014',
-]);
+/**
+ * What says that the database is away: postgres.js's words for a connection that is gone, the system's for a socket
+ * that is, and PostgreSQL's classes for a connection failure (08), no room (53), coming and going (57).
+ */
+const AWAY =
+  /^(CONNECTION_|CONNECT_|ERR_SOCKET|ERR_STREAM|ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EHOST|ENET|08|53|57)/;
 
 function isDatabaseAway(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code, errors } = cause as Error & { code?: unknown; errors?: unknown };
-    if (typeof code === 'string' && AWAY.has(code)) return true;
+    if (typeof code === 'string' && AWAY.test(code)) return true;
+    // A connection that tears while postgres.js writes to it shows as the driver's own TypeError.
+    if (cause instanceof TypeError && /[\\/]postgres[\\/](src|cjs)[\\/]/.test(cause.stack ?? '')) return true;
     // Node tries several addresses of a name and reports one error for each.
     if (Array.isArray(errors) && errors.some(isDatabaseAway)) return true;
   }

@@ -22,7 +22,7 @@ const ready = z.looseObject({
 
 export type ReadyMessage = z.output<typeof ready>;
 
-export interface Program extends Pick<Child, 'pid' | 'exited' | 'stop'> {
+export interface Program extends Pick<Child, 'pid' | 'exited' | 'stop' | 'logFile'> {
   info: ReadyMessage;
 }
 
@@ -42,17 +42,17 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   });
   try {
     const info = await untilReady(child);
-    return { info, pid: child.pid, exited: child.exited, stop: () => child.stop() };
+    const { pid, exited, logFile } = child;
+    return { info, pid, exited, logFile, stop: () => child.stop() };
   } catch (error) {
     await child.stop();
     throw error;
   }
 }
 
-/** From the sources tsx translates as it loads, in the same process; what `npm run build` made runs as it is. */
+/** From the sources: tsx translates them as they load, in the same process. */
 function nodeArguments(entry: URL): string[] {
-  const loader = entry.pathname.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
-  return [...loader, '--enable-source-maps', entry.pathname];
+  return ['--import', import.meta.resolve('tsx'), '--enable-source-maps', entry.pathname];
 }
 
 async function untilReady(child: Child): Promise<ReadyMessage> {

@@ -181,7 +181,8 @@ const EXPECTED_REFUSALS = ['database_unavailable', 'gone'];
 
 /** I5: what was acknowledged is there, once, and nothing else; whoever was refused was told why. */
 async function expectExactly({ id, acknowledged, refused }: Load): Promise<void> {
-  expect([...refused.keys()].filter((code) => !EXPECTED_REFUSALS.includes(code))).toEqual([]);
+  const unexpected = [...refused.keys()].filter((code) => !EXPECTED_REFUSALS.includes(code));
+  expect(unexpected, unexpected.length > 0 ? stack.logs() : '').toEqual([]);
   const spent = await stack.db.select({ id: usages.id }).from(usages).where(eq(usages.subscriptionId, id));
   expect(spent.map((usage) => usage.id).sort()).toEqual([...acknowledged].sort());
   expect((await did(stack, id, 'GET balance')).body).toMatchObject({

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -33,6 +33,8 @@ export interface Processes {
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
   startApi(): Promise<Killable>;
   startWorker(): Promise<Killable>;
+  /** What the processes wrote: for the message of a failure. */
+  logs(): string;
   /** Ends every process started here. */
   stop(): Promise<void>;
 }
@@ -86,6 +88,7 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
     request: (method, path, init) => ask(`${url}${path}`, key, method, init),
     startApi: () => start('api'),
     startWorker: () => start('worker'),
+    logs: () => started.map(({ logFile }) => readFileSync(logFile, 'utf8')).join('\n'),
     async stop() {
       await Promise.all(started.map((program) => program.stop()));
       await Promise.all([db.$client.end({ timeout: 1 }), connection.close()]);
