@@ -164,17 +164,18 @@ export function entryFact(
   return { at: entry.effectiveAt, what: `${entry.kind} ${entry.grantKind}`, amount, note };
 }
 
-const FACT_ORDER = ['expiry', 'revocation', 'forfeiture', 'charge', 'grant', 'debit'];
-const rank = (fact: Fact): number => FACT_ORDER.indexOf(fact.what.split(' ')[0] ?? '');
+/** R-14 at one instant; a start comes before what it makes possible. */
+const FACT_ORDER = [
+  ...['expiry', 'revocation', 'forfeiture'],
+  ...['charge start', 'charge renewal', 'charge upgrade', 'charge purchase'],
+  ...['grant', 'debit'],
+];
+const rank = ({ what }: Fact): number => FACT_ORDER.findIndex((kind) => what.startsWith(kind));
 
+/** Charges and entries as one list, by instant and then as R-14 orders them. */
 export function sortFacts(charges: Fact[], entries: Fact[]): Fact[] {
-  return [...charges, ...entries].sort(
-    (a, b) =>
-      a.at - b.at ||
-      rank(a) - rank(b) ||
-      (a.what < b.what ? -1 : a.what > b.what ? 1 : 0) ||
-      (a.note < b.note ? -1 : 1),
-  );
+  const byText = (a: Fact, b: Fact) => (a.what + a.note < b.what + b.note ? -1 : 1);
+  return [...charges, ...entries].sort((a, b) => a.at - b.at || rank(a) - rank(b) || byText(a, b));
 }
 
 export function factLine(fact: Fact): string {

@@ -151,9 +151,8 @@ async function bringUpPrograms(options: StartOptions, shutdown: Shutdown, env: P
   return info;
 }
 
-/** In the folder above: TypeScript in the sources, JavaScript in what `npm run build` made. */
 function ownFile(name: string): URL {
-  return new URL(`../${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+  return new URL(`../${name}.ts`, import.meta.url);
 }
 
 /** Prints one line when the work is done: what came of it, and how long it took. */

@@ -25,8 +25,8 @@ describe.concurrent('npm run simulate', { timeout: 30_000 }, () => {
     const { out } = await simulate('creator', 'month', '1', '1', '--from', '2026-01-31');
     expect(out).toBe(
       [
-        '2026-01-31T00:00:00.000Z  charge purchase         USD 15.00  paid',
         '2026-01-31T00:00:00.000Z  charge start            USD 29.00  paid',
+        '2026-01-31T00:00:00.000Z  charge purchase         USD 15.00  paid',
         '2026-01-31T00:00:00.000Z  grant allowance              +200  until 2026-03-02T00:00:00.000Z',
         '2026-01-31T00:00:00.000Z  grant pack                   +300  until 2026-05-29T00:00:00.000Z',
         '2026-02-28T00:00:00.000Z  charge renewal          USD 44.00  paid',
