@@ -7,7 +7,7 @@ import { inject } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
 import { freePort } from '../../src/services/ports.ts';
 import { type Program, startProgram } from '../../src/services/program.ts';
-import { type Answer, createDatabase, type RequestInit } from './stack.ts';
+import { type Answer, ask, createDatabase, type RequestInit } from './stack.ts';
 
 // Drawdown as it runs: `src/api.ts` and `src/worker.ts` as processes of their own, so that a test can kill one with
 // signal 9 and start it again. The servers are the global set-up's unless the test brings its own.
@@ -85,7 +85,8 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
     databaseUrl,
     taskQueue,
     url,
-    request: (method, path, init) => ask(`${url}${path}`, key, method, init),
+    request: (method, path, init) =>
+      ask((at, request) => fetch(`${url}${at}`, request), key, method, path, init),
     startApi: () => start('api'),
     startWorker: () => start('worker'),
     logs: () => started.map(({ logFile }) => readFileSync(logFile, 'utf8')).join('\n'),
@@ -94,26 +95,5 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
       await Promise.all([db.$client.end({ timeout: 1 }), connection.close()]);
       rmSync(folder, { recursive: true, force: true });
     },
-  };
-}
-
-async function ask(url: string, key: string, method: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(url, {
-    method,
-    headers: {
-      Authorization: `Bearer ${key}`,
-      ...(method === 'GET' ? {} : { 'Idempotency-Key': randomBytes(12).toString('hex') }),
-      ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...init.headers,
-    },
-    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
-  });
-  const text = await response.text();
-  const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: isJson ? JSON.parse(text) : null,
   };
 }

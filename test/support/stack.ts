@@ -90,26 +90,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     client,
     taskQueue,
     key,
-    async request(method, path, init = {}) {
-      const response = await app.request(path, {
-        method,
-        headers: {
-          Authorization: `Bearer ${key}`,
-          ...(method === 'GET' ? {} : { 'Idempotency-Key': randomBytes(12).toString('hex') }),
-          ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
-          ...init.headers,
-        },
-        ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
-      });
-      const text = await response.text();
-      const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
-      return {
-        status: response.status,
-        headers: response.headers,
-        text,
-        body: isJson ? JSON.parse(text) : null,
-      };
-    },
+    request: (method, path, init) => ask((at, request) => app.request(at, request), key, method, path, init),
     async stop() {
       await relay?.stop();
       await engine?.stop();
@@ -117,6 +98,30 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await db.$client.end({ timeout: 2 });
     },
   };
+}
+
+/** One request through a door, with a key; a command gets a fresh Idempotency-Key unless it brings one. */
+export async function ask(
+  door: (path: string, init: NonNullable<Parameters<typeof fetch>[1]>) => Response | Promise<Response>,
+  key: string,
+  method: string,
+  path: string,
+  init: RequestInit = {},
+): Promise<Answer> {
+  const response = await door(path, {
+    method,
+    headers: {
+      Authorization: `Bearer ${key}`,
+      ...(method === 'GET' ? {} : { 'Idempotency-Key': randomBytes(12).toString('hex') }),
+      ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...init.headers,
+    },
+    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+  });
+  const text = await response.text();
+  const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
+  const { status, headers } = response;
+  return { status, headers, text, body: isJson ? JSON.parse(text) : null };
 }
 
 async function startEngine(
