@@ -145,28 +145,36 @@ function pending(d: Draft, charge: Charge): void {
   }
 }
 
-/** Whether a charge is pending here: only then does a settlement of it change anything. */
-export function isAwaited(state: State, chargeId: string): boolean {
+interface Settlement {
+  chargeId: string;
+  outcome: 'paid' | 'declined';
+  at: Instant;
+}
+
+/** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was given up. */
+export function isAwaited(state: State, { chargeId, outcome }: Settlement): boolean {
   const isUnpaid = state.unpaid?.pending === true && state.unpaid.charge.id === chargeId;
-  return isUnpaid || state.waiting.some(({ charge }) => charge.id === chargeId);
+  const isWaiting = state.waiting.some(({ charge }) => charge.id === chargeId);
+  return isUnpaid || isWaiting || (outcome === 'paid' && state.givenUp.includes(chargeId));
 }
 
 /**
  * R-42: the settlement of a pending charge, at the provider's instant (not before the charge, not after now).
  * A charge that is not pending here was settled before: nothing changes the second time.
  */
-export function settled(
-  state: State,
-  settlement: { chargeId: string; outcome: 'paid' | 'declined'; at: Instant },
-  booked: Instant,
-  catalog: Catalog,
-): Decision {
+export function settled(state: State, settlement: Settlement, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
   d.state.now = Math.max(d.state.now, booked);
   const { chargeId, outcome } = settlement;
   const unpaid = state.unpaid?.pending && state.unpaid.charge.id === chargeId ? state.unpaid : null;
   const charge = unpaid?.charge ?? state.waiting.find((waiting) => waiting.charge.id === chargeId)?.charge;
-  if (!charge) return d;
+  if (!charge) {
+    if (!isAwaited(state, settlement)) return d;
+    // Given up, and paid after all: nothing comes of it, and its money goes back, once.
+    d.effects.push({ type: 'refund', chargeId, at: booked });
+    d.state.givenUp = state.givenUp.filter((id) => id !== chargeId);
+    return d;
+  }
   const at = Math.min(Math.max(settlement.at, charge.attemptAt), booked);
   d.effects.push({ type: 'settle_charge', chargeId, status: outcome, at });
   d.state.waiting = d.state.waiting.filter((waiting) => waiting.charge.id !== chargeId);

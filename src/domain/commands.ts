@@ -77,6 +77,7 @@ function fresh(start: Start, at: Instant): State {
     scheduled: null,
     unpaid: null,
     waiting: [],
+    givenUp: [],
     grants: [],
     endedAt: null,
   };

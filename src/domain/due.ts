@@ -50,18 +50,17 @@ function expireDue(d: Draft, at: Instant): void {
   d.state.grants = d.state.grants.filter((grant) => grant.expiresAt > at);
 }
 
+/** The state stays small: whoever pays a charge after this many others were given up is for billing's reconciler. */
+const GIVEN_UP_KEPT = 20;
+
 function giveUpDue(d: Draft, at: Instant): void {
   const { unpaid } = d.state;
   if (unpaid?.charge.kind === 'start' && giveUpAt(unpaid.charge) <= at)
     end(d, giveUpAt(unpaid.charge), 'R-43');
-  for (const { charge } of d.state.waiting)
-    if (giveUpAt(charge) <= at)
-      d.effects.push({
-        type: 'settle_charge',
-        chargeId: charge.id,
-        status: 'given_up',
-        at: giveUpAt(charge),
-      });
+  for (const { charge } of d.state.waiting.filter((waiting) => giveUpAt(waiting.charge) <= at)) {
+    d.effects.push({ type: 'settle_charge', chargeId: charge.id, status: 'given_up', at: giveUpAt(charge) });
+    d.state.givenUp = [...d.state.givenUp, charge.id].slice(-GIVEN_UP_KEPT);
+  }
   d.state.waiting = d.state.waiting.filter(({ charge }) => giveUpAt(charge) > at);
 }
 

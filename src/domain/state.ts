@@ -43,6 +43,8 @@ export interface State {
   unpaid: Unpaid | null;
   /** Purchases and upgrades whose payment is pending. */
   waiting: Waiting[];
+  /** Purchases and upgrades given up, the newest last: should one be paid after all, its money goes back. */
+  givenUp: string[];
   /** Grants that are not used up, expired or taken. */
   grants: Grant[];
   endedAt: Instant | null;

@@ -250,7 +250,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const at = present();
     const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
     // a settlement of what is settled changes nothing, and costs no step.
-    if (command.type === 'payment_settled' && !isAwaited(current(), command.chargeId)) return;
+    if (command.type === 'payment_settled' && !isAwaited(current(), command)) return;
     try {
       const options: Step = ref ? { ref, finish: true, declined } : {};
       const result = await carryOut((inForce) => decide(current(), command, at, inForce), at, options);

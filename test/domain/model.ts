@@ -234,12 +234,25 @@ export class Model {
     const charge = [...life.book.charges.values()].at(-1 - n);
     if (!charge) return;
     const wasPending = charge.status === 'pending';
-    const before = picture(life);
+    const isTooLate =
+      charge.status === 'given_up' &&
+      outcome === 'paid' &&
+      charge.refundedMinor === 0 &&
+      ['purchase', 'upgrade'].includes(charge.kind);
+    const before = isTooLate ? pictureWithout(life, charge.id) : picture(life);
     const signal = { type: 'payment_settled', chargeId: charge.id, outcome, at: life.state.now } as const;
     const asked = this.asked.findLast(({ id }) => id === charge.id)!;
     const { status } = life.state;
     command(life, signal);
     const record = life.book.charges.get(charge.id)!;
+    if (isTooLate) {
+      deepStrictEqual(
+        record.refundedMinor,
+        record.amountMinor,
+        'R-42: given up and paid after all, not refunded',
+      );
+      return deepStrictEqual(pictureWithout(life, charge.id), before, 'R-42: more than a refund happened');
+    }
     if (!wasPending)
       return deepStrictEqual(picture(life), before, 'R-42: a late settlement changed something');
     deepStrictEqual(record.status, outcome, 'a settled charge');
@@ -456,6 +469,21 @@ function catalogFor({ allowanceTerm }: History): Catalog {
 /** All that a life is, comparable. */
 const picture = ({ state, book }: Life) =>
   JSON.stringify([state, book.entries, [...book.grants.values()], [...book.charges.values()], book.notes]);
+
+/** All but what the refund of one charge changes. */
+function pictureWithout({ state, book }: Life, chargeId: string): string {
+  const charges = [...book.charges.values()].map((charge) =>
+    charge.id === chargeId ? { ...charge, refundedMinor: 0 } : charge,
+  );
+  const givenUp = state.givenUp.filter((id) => id !== chargeId);
+  return JSON.stringify([
+    { ...state, givenUp },
+    book.entries,
+    [...book.grants.values()],
+    charges,
+    book.notes,
+  ]);
+}
 
 /** What a forecast promises: what can be spent, the state it will be in, and what the next renewal depends on. */
 function outlook({ state, book }: Life): unknown {

@@ -79,6 +79,21 @@ at                        do                            allowance  pack  charged
 2026-04-18T23:59:59.999Z  look                                200     0        0  ok charge pending
 2026-04-19                look                                200     0        0  ok charge given_up add_on 0
 
+R-42   a purchase given up and paid after all is refunded, once, and brings nothing
+at                 do                            allowance  pack  outcome
+2026-04-17         subscribe creator month             200     0  ok
+2026-04-18         buy 1 method sandbox_pending        200     0  pending
+2026-04-19         look                                200     0  ok charge given_up add_on 0
+2026-04-19T12:00Z  settle paid last                    200     0  ok refunded 1500 grants 1 add_on 0
+2026-04-19T13:00Z  settle paid again                   200     0  ok refunded 1500 grants 1 add_on 0
+
+R-42   an upgrade given up and paid after all is refunded, and changes nothing
+at                 do                       allowance  outcome
+2026-04-17         subscribe creator month        200  ok
+2026-04-20         method sandbox_pending         200  ok
+2026-04-20         change pro month               200  pending
+2026-04-22         settle paid last               200  ok refunded 9900 plan creator/month grants 1
+
 R-42 R-32   a pending purchase is not on a bill made meanwhile
 at                 do                            allowance  pack  charged  outcome
 2026-04-17         subscribe creator month             200     0     2900  ok
