@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { balanceAt, snapshot } from '../db/ledger.ts';
+import { type BalanceRow, balanceAt, snapshot } from '../db/ledger.ts';
 import type { SubscriptionRow } from '../db/reads.ts';
-import { balance as balanceOf, openGrants } from '../domain/book.ts';
+import { openGrants } from '../domain/book.ts';
 import { isUsable } from '../domain/burndown.ts';
 import { addDays, type Instant, iso } from '../domain/calendar.ts';
 import { nextRefresh } from '../domain/offers.ts';
@@ -47,25 +47,11 @@ function balanceRoute(app: App, deps: Deps): void {
   );
 }
 
-type Kinds = { allowance: number; pack: number; adjustment: number };
-
 async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | null) {
   const found = await balanceAt(deps.db, row.state.id, at);
   if (!found) throw notFound();
-  const by_kind: Kinds = { allowance: 0, pack: 0, adjustment: 0 };
-  for (const grant of found.grants) by_kind[grant.kind] += grant.remaining;
   const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
-  return {
-    available: by_kind.allowance + by_kind.pack + by_kind.adjustment,
-    held: found.grants.reduce((sum, grant) => sum + grant.held, 0),
-    by_kind,
-    expiring: found.grants
-      .filter((grant) => grant.remaining > 0)
-      .map((grant) => ({ at: iso(grant.expiresAt), credits: grant.remaining, grant_id: grant.id })),
-    next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
-    as_of: iso(found.at),
-    ledger_version: found.version,
-  };
+  return balanceView(found.grants, refresh, found.at, found.version);
 }
 
 async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
@@ -73,19 +59,29 @@ async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   const catalog = await deps.catalogs.current();
   const { life } = forecast(row.state, now?.grants ?? [], catalog, { until: at });
   const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
-  const { available, by_kind } = balanceOf(life.book, at);
-  const refresh = nextRefresh(life.state, catalog);
+  const soonestFirst = usable.sort((a, b) => a.expiresAt - b.expiresAt);
+  return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), at, row.version), forecast: true };
+}
+
+/** What these grants, all usable at the instant and soonest expiry first, come to. */
+function balanceView(
+  grants: readonly BalanceRow[],
+  refresh: { at: Instant; credits: number } | null,
+  at: Instant,
+  version: number,
+) {
+  const by_kind = { allowance: 0, pack: 0, adjustment: 0 };
+  for (const grant of grants) by_kind[grant.kind] += grant.remaining;
   return {
-    available,
-    held: usable.reduce((sum, grant) => sum + grant.held, 0),
+    available: by_kind.allowance + by_kind.pack + by_kind.adjustment,
+    held: grants.reduce((sum, grant) => sum + grant.held, 0),
     by_kind,
-    expiring: usable
-      .sort((a, b) => a.expiresAt - b.expiresAt)
+    expiring: grants
+      .filter((grant) => grant.remaining > 0)
       .map((grant) => ({ at: iso(grant.expiresAt), credits: grant.remaining, grant_id: grant.id })),
     next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
     as_of: iso(at),
-    ledger_version: row.version,
-    forecast: true,
+    ledger_version: version,
   };
 }
 

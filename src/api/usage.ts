@@ -86,15 +86,13 @@ function spendRoute(app: App, deps: Deps): void {
       answers: { 201: { description: 'Spent', schema: s.usage } },
     },
     async (c, input) => {
-      for (let stale = true; stale; ) {
+      for (;;) {
         const catalog = await deps.catalogs.current();
         const spent = await spendPriced(deps, input, catalog);
-        stale = spent.kind === 'stale';
+        if (spent.kind !== 'stale') return answerSpent(deps, c, input.params.id, spent, catalog);
         // another catalogue came into force meanwhile: priced again with that one.
-        if (spent.kind === 'stale') deps.catalogs.forget();
-        else return answerSpent(deps, c, input.params.id, spent, catalog);
+        deps.catalogs.forget();
       }
-      throw new Error('unreachable');
     },
   );
 }

@@ -17,19 +17,25 @@ export interface SubscriptionRow {
 
 const ms = (date: Date): Instant => date.getTime();
 
+const SUBSCRIPTION = {
+  state: subscriptions.state,
+  metadata: subscriptions.metadata,
+  version: ledgers.seq,
+  testClock: ledgers.testClock,
+};
+const toRow = <Row extends { testClock: Date | null }>(row: Row) => ({
+  ...row,
+  testClock: row.testClock && ms(row.testClock),
+});
+
 /** The subscription with what its ledger's row says; undefined when there is none. */
 export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {
   const [row] = await db
-    .select({
-      state: subscriptions.state,
-      metadata: subscriptions.metadata,
-      version: ledgers.seq,
-      testClock: ledgers.testClock,
-    })
+    .select(SUBSCRIPTION)
     .from(subscriptions)
     .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptions.id))
     .where(eq(subscriptions.id, id));
-  return row && { ...row, testClock: row.testClock && ms(row.testClock) };
+  return row && toRow(row);
 }
 
 export interface Page {
@@ -76,13 +82,7 @@ export async function listSubscriptions(
 ): Promise<(SubscriptionRow & { createdAt: Date })[]> {
   const { after, order, limit } = paged(subscriptions.createdAt, subscriptions.id, page);
   const rows = await db
-    .select({
-      state: subscriptions.state,
-      metadata: subscriptions.metadata,
-      createdAt: subscriptions.createdAt,
-      version: ledgers.seq,
-      testClock: ledgers.testClock,
-    })
+    .select({ ...SUBSCRIPTION, createdAt: subscriptions.createdAt })
     .from(subscriptions)
     .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptions.id))
     .where(
@@ -94,7 +94,7 @@ export async function listSubscriptions(
     )
     .orderBy(...order)
     .limit(limit);
-  return rows.map((row) => ({ ...row, testClock: row.testClock && ms(row.testClock) }));
+  return rows.map(toRow);
 }
 
 export type GrantRow = typeof grants.$inferSelect;

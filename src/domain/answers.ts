@@ -46,7 +46,7 @@ function activate(d: Draft, charge: Charge, at: Instant): void {
 
 /** R-40, R-41: the cycle's grants are dated at the boundary, however late it was paid. */
 function renew(d: Draft, charge: Charge): void {
-  const { plan, interval, packs, allowance, packCredits } = charge.buys;
+  const { plan, interval, packs, allowance } = charge.buys;
   const k = charge.cycle!;
   const changed = d.state.scheduled?.kind === 'plan' ? null : d.state.scheduled;
   Object.assign(d.state, {
@@ -60,32 +60,21 @@ function renew(d: Draft, charge: Charge): void {
   } satisfies Partial<State>);
   grantAllowance(d, k, charge.at, allowance, charge.id);
   if (packs === 0) return;
-  const id = `grt_${stem(d.state.id)}_p${d.state.series}_${k}`;
-  const expiresAt = packExpiry(d.state, d.catalog, k);
-  grant(d, {
-    id,
-    kind: 'pack',
-    credits: packCredits,
-    effectiveAt: charge.at,
-    expiresAt,
-    chargeId: charge.id,
-  });
+  grantPacks(d, charge, `grt_${stem(d.state.id)}_p${d.state.series}_${k}`, charge.at, k);
+}
+
+/** R-31: the packs a charge bought, counted from the renewal after the cycle in which they arrive. */
+function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: number): void {
+  const expiresAt = packExpiry(d.state, d.catalog, cycle);
+  const credits = charge.buys.packCredits;
+  grant(d, { id, kind: 'pack', credits, effectiveAt: at, expiresAt, chargeId: charge.id });
 }
 
 /** R-30, R-31: the packs arrive at once and join the add-on. */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
   d.state.packs += charge.buys.packs;
   const cycle = cycleAt(d.state.anchorAt!, d.state.timeZone, at);
-  const expiresAt = packExpiry(d.state, d.catalog, Math.max(cycle, 0));
-  const id = `grt_${stem(charge.purchaseId!)}`;
-  grant(d, {
-    id,
-    kind: 'pack',
-    credits: charge.buys.packCredits,
-    effectiveAt: at,
-    expiresAt,
-    chargeId: charge.id,
-  });
+  grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
 }
 
 /** R-53: a new series of cycles; old grants keep their expiry, a scheduled change is cleared (R-51). */

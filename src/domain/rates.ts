@@ -19,7 +19,6 @@ const MAX_QUANTITY = 1_000_000_000;
 
 /** channels whose use costs what the feature costs. */
 export const CHANNELS = ['hubspot', 'clay', 'zapier', 'make', 'n8n'] as const;
-export type Channel = (typeof CHANNELS)[number];
 
 /**
  * The quantity in thousandths of its unit, exact: a number is read by its decimal digits, never multiplied

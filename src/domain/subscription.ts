@@ -15,8 +15,6 @@ export function draft(state: State, booked: Instant, catalog: Catalog): Draft {
   return { state: copy, effects: [], charge: null, catalog, booked };
 }
 
-export const isLive = (state: State): boolean => state.status === 'active' || state.status === 'past_due';
-
 /** The instant of boundary k in the current series; null before there is an anchor. */
 export function boundaryOf(state: State, k: number): Instant | null {
   return state.anchorAt === null ? null : boundary(state.anchorAt, state.timeZone, k);

@@ -93,7 +93,7 @@ export function forecast(
     due = nextDue(life.state)
   )
     happenings.push(...happen(life, due.at));
-  return { happenings: happenings.slice(0, Math.min(limit, happenings.length)), life };
+  return { happenings: happenings.slice(0, limit), life };
 }
 
 function happen(life: Life, at: Instant): Happening[] {

@@ -8,7 +8,6 @@ import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
-import { isLive } from '../../src/domain/subscription.ts';
 import {
   advanceLife,
   command,
@@ -323,7 +322,7 @@ export class Model {
   /** I3, I6, I7. */
   private spend(credits: number): void {
     const { life } = this;
-    if (!isLive(life.state)) return;
+    if (!['active', 'past_due'].includes(life.state.status)) return;
     const { now } = life.state;
     const before = structuredClone([...life.book.grants.values()]);
     const picturedBefore = picture(life);
