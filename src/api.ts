@@ -6,6 +6,7 @@ import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config
 import { createCatalogCache } from './db/catalogs.ts';
 import type { Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
+import { createSpending } from './db/spending.ts';
 import { openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
   const { client, connection } = connectTemporal(config);
   const app = createApp({
     db,
+    spending: createSpending(db),
     temporal: createCaller(client),
     catalogs: createCatalogCache(db),
     taskQueue: config.temporalTaskQueue,

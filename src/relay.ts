@@ -2,13 +2,17 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from './db/client.ts';
 import { type Claimed, claimMessages, claimUntold, markRelayed, markTold, unclaim } from './db/inbox.ts';
 import { snapshot } from './db/ledger.ts';
+import { keepMonths, relayDeadlines } from './db/upkeep.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
 
 const TICK_MS = 100;
 /** 50 nudges a second and process: more overloads a small server. */
 const NUDGES_A_TICK = 5;
+const NUDGES_A_CLAIM = 50;
 const MESSAGES_A_TICK = 20;
+const DEADLINES_A_TICK = 100;
+const MONTHS_EVERY_MS = 60 * 60 * 1_000;
 
 export interface RelayDeps {
   db: Database;
@@ -18,7 +22,8 @@ export interface RelayDeps {
 
 /**
  * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge. A
- * row is marked after its call returned, so nothing is lost; everything may arrive twice and changes nothing then.
+ * row is marked after its call returned, so nothing is lost; everything may arrive twice and changes nothing then. It also
+ * releases holds at their deadlines where nobody else comes by, and makes the months of entries ahead.
  */
 export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   let stopping = false;
@@ -32,9 +37,10 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
 
   async function run(): Promise<void> {
     let lastComplaint = '';
+    const tick = ticker(deps);
     while (!stopping) {
       try {
-        await tick(deps);
+        await tick();
         lastComplaint = '';
       } catch (error) {
         // PostgreSQL or Temporal is away: said once, tried again until it is back.
@@ -50,10 +56,27 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function tick(deps: RelayDeps): Promise<void> {
-  for (const message of await claimMessages(deps.db, MESSAGES_A_TICK)) await relay(deps, message);
-  const untold = await claimUntold(deps.db, NUDGES_A_TICK);
-  await Promise.all(untold.map((id) => nudge(deps, id)));
+/** What the relay does ten times a second. */
+function ticker(deps: RelayDeps): () => Promise<void> {
+  let untold: string[] = [];
+  let claimAt = 0;
+  let monthsAt = 0;
+  return async () => {
+    // First, for it needs PostgreSQL alone.
+    await relayDeadlines(deps.db, DEADLINES_A_TICK);
+    if (Date.now() >= monthsAt) {
+      await keepMonths(deps.db);
+      monthsAt = Date.now() + MONTHS_EVERY_MS;
+    }
+    for (const message of await claimMessages(deps.db, MESSAGES_A_TICK)) await relay(deps, message);
+    // Looked for once a second: with thousands busy, the search costs more than the nudges.
+    if (untold.length === 0 && Date.now() >= claimAt) {
+      untold = await claimUntold(deps.db, NUDGES_A_CLAIM);
+      claimAt = Date.now() + 1_000;
+    }
+    const next = untold.splice(0, NUDGES_A_TICK);
+    await Promise.all(next.map((id) => nudge(deps, id)));
+  };
 }
 
 async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<void> {

@@ -7,6 +7,7 @@ import { ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
+import { keepMonths } from './db/upkeep.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
 import { SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
@@ -33,6 +34,7 @@ export async function openLedger(config: ConnectedConfig, pool: number): Promise
   await migrate(config.databaseUrl);
   const db = connect(config.databaseUrl, { max: pool });
   await publishCatalog(db, catalog);
+  await keepMonths(db);
   return db;
 }
 

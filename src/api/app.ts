@@ -12,6 +12,7 @@ import { advanceRoute } from './clock.ts';
 import type { Deps } from './context.ts';
 import { entryRoutes } from './entries.ts';
 import { grantRoutes } from './grants.ts';
+import { holdRoutes } from './holds.ts';
 import { bodyTooLarge, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
 import type { App, Env } from './route.ts';
@@ -54,6 +55,7 @@ export function createApp(deps: Deps): App {
   grantRoutes(app, deps);
   entryRoutes(app, deps);
   usageRoutes(app, deps);
+  holdRoutes(app, deps);
   billingRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });

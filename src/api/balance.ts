@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type BalanceRow, balanceAt, snapshot } from '../db/ledger.ts';
-import type { SubscriptionRow } from '../db/reads.ts';
+import { openHolds, type SubscriptionRow } from '../db/reads.ts';
 import { openGrants } from '../domain/book.ts';
 import { isUsable } from '../domain/burndown.ts';
 import { addDays, type Instant, iso } from '../domain/calendar.ts';
@@ -50,6 +50,7 @@ function balanceRoute(app: App, deps: Deps): void {
 async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | null) {
   const found = await balanceAt(deps.db, row.state.id, at);
   if (!found) throw notFound();
+  if (found.archived) throw s.fault('?at', 'lies before the entries that are kept here');
   const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
   return balanceView(found.grants, refresh, found.at, found.version);
 }
@@ -57,7 +58,8 @@ async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | nul
 async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   const now = await snapshot(deps.db, row.state.id);
   const catalog = await deps.catalogs.current();
-  const { life } = forecast(row.state, now?.grants ?? [], catalog, { until: at });
+  const holds = await openHolds(deps.db, row.state.id);
+  const { life } = forecast(row.state, now?.grants ?? [], catalog, { until: at, holds });
   const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
   const soonestFirst = usable.sort((a, b) => a.expiresAt - b.expiresAt);
   return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), at, row.version), forecast: true };
@@ -100,7 +102,9 @@ function scheduleRoute(app: App, deps: Deps): void {
     async (c, { params, query: { limit } }) => {
       const row = await subscriptionOr404(deps, params.id);
       const now = await snapshot(deps.db, params.id);
-      const { happenings } = forecast(row.state, now?.grants ?? [], await deps.catalogs.current(), { limit });
+      const holds = await openHolds(deps.db, params.id);
+      const catalog = await deps.catalogs.current();
+      const { happenings } = forecast(row.state, now?.grants ?? [], catalog, { limit, holds });
       return c.json({ data: happenings.map((happening) => ({ ...happening, at: iso(happening.at) })) });
     },
   );

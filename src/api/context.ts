@@ -4,7 +4,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from 'hono';
 import type { Database } from '../db/client.ts';
 import type { CommandRow } from '../db/commands.ts';
+import { releaseOverdue } from '../db/ledger.ts';
 import { type Page, readSubscription, type SubscriptionRow } from '../db/reads.ts';
+import type { Spending } from '../db/spending.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { Command } from '../domain/commands.ts';
@@ -17,11 +19,13 @@ import { type Answer, type Reply, runCommand } from './commands.ts';
 import { notFound } from './problems.ts';
 import type { Env, Input } from './route.ts';
 import type { SubscriptionView } from './schemas.ts';
-import { subscriptionView } from './views.ts';
+import { nowOf, subscriptionView } from './views.ts';
 
 /** What the routes are made with; only the roots build it. */
 export interface Deps {
   db: Database;
+  /** The ledger's lanes: what callers spend, hold and give back. */
+  spending: Spending;
   temporal: Caller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
@@ -36,7 +40,10 @@ export interface Deps {
 export async function subscriptionOr404(deps: Deps, id: string): Promise<SubscriptionRow> {
   const row = await readSubscription(deps.db, id);
   if (!row) throw notFound();
-  return row;
+  if (row.nextDeadline === null || row.nextDeadline > nowOf(row)) return row;
+  // what is past its deadline is released by whoever comes first.
+  await releaseOverdue(deps.db, id);
+  return (await readSubscription(deps.db, id)) ?? row;
 }
 
 /** A subscription as the contract shows it, under the catalogue in force. */

@@ -48,6 +48,7 @@ export const byPurchase = z.strictObject({ id: text(64), purchase_id: text(64) }
 export const byCharge = z.strictObject({ id: text(64), charge_id: text(64) });
 export const byGrant = z.strictObject({ id: text(64), grant_id: text(64) });
 export const byUsage = z.strictObject({ id: text(64), usage_id: text(64) });
+export const byHold = z.strictObject({ id: text(64), hold_id: text(64) });
 
 export const paging = {
   limit: z.coerce.number().int().min(1).max(100).default(20),
@@ -77,14 +78,20 @@ export const item = z
   .strictObject({ feature: text(64), quantity: z.number(), credits: credits.optional() })
   .meta({ id: 'Item' });
 export const items = z.array(item).min(1).max(100);
-export const usageRequest = z
-  .strictObject({
-    items,
-    via: z.enum(CHANNELS).optional(),
-    reference: text(255).optional(),
-    metadata: metadata.default({}),
-  })
-  .meta({ id: 'UsageRequest' });
+const said = {
+  items,
+  via: z.enum(CHANNELS).optional(),
+  reference: text(255).optional(),
+  metadata: metadata.default({}),
+};
+export const usageRequest = z.strictObject(said).meta({ id: 'UsageRequest' });
+export const holdRequest = z
+  .strictObject({ ...said, expires_in_seconds: z.int().min(1).max(86_400).optional() })
+  .meta({ id: 'HoldRequest' });
+export const captureRequest = z.strictObject({ credits: credits.optional() }).meta({ id: 'CaptureRequest' });
+export const reverseRequest = z
+  .strictObject({ credits: credits.optional(), reason })
+  .meta({ id: 'ReverseRequest' });
 
 const change = z.object({
   kind: z.enum(['cancel', 'plan']),
@@ -188,17 +195,62 @@ export const entry = z
 export type EntryView = z.infer<typeof entry>;
 
 const line = z.object({ feature: z.string(), quantity: z.number(), credits: whole });
+const debits = z.array(z.object({ grant_id: z.string(), kind: z.string(), credits: whole }));
+const after = z.object({ available: whole, held: whole });
 export const usage = z
   .object({
     id: z.string(),
     credits: whole,
     lines: z.array(line),
-    debits: z.array(z.object({ grant_id: z.string(), kind: z.string(), credits: whole })),
-    balance: z.object({ available: whole, held: whole }),
+    debits,
+    balance: after,
     catalog_version: z.string(),
     at: z.string(),
   })
   .meta({ id: 'Usage' });
+
+/** What the caller said with a usage or hold. */
+export const recorded = {
+  via: z.string().nullable(),
+  reference: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+};
+
+export const hold = z
+  .object({
+    id: z.string(),
+    status: z.enum(['held', 'captured', 'released']),
+    credits: whole,
+    lines: z.array(line),
+    debits,
+    balance: after,
+    catalog_version: z.string(),
+    at: z.string(),
+    deadline: z.string(),
+  })
+  .meta({ id: 'Hold' });
+export const holdRecord = hold
+  .extend({
+    captured: whole,
+    released: whole,
+    usage_id: z.string().nullable(),
+    settled_at: z.string().nullable(),
+    ...recorded,
+  })
+  .meta({ id: 'HoldRecord' });
+export const settlement = z
+  .object({
+    id: z.string(),
+    status: z.enum(['captured', 'released']),
+    captured: whole,
+    released: whole,
+    usage_id: z.string().nullable(),
+    balance: after,
+  })
+  .meta({ id: 'Settlement' });
+export const reversal = z
+  .object({ restored: whole, expired_at_once: whole, forfeited_at_once: whole, balance: after })
+  .meta({ id: 'Reversal' });
 
 const offer = z.object({ packs: whole, credits: whole, price: money, expires_at: z.string() });
 export const quote = z

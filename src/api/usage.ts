@@ -1,18 +1,14 @@
-import type { Context } from 'hono';
 import { z } from 'zod';
-import { balanceAt, type Short, type Spent, spend } from '../db/ledger.ts';
-import { listUsages, readUsage, type SubscriptionRow } from '../db/reads.ts';
-import { iso } from '../domain/calendar.ts';
+import { balanceAt } from '../db/ledger.ts';
+import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../db/reads.ts';
 import type { Catalog } from '../domain/catalog.ts';
-import { NOT_ACTIVE } from '../domain/eligibility.ts';
-import { Refusal } from '../domain/errors.ts';
-import { nextRefresh, offerFor } from '../domain/offers.ts';
-import { type Item, price } from '../domain/rates.ts';
-import { newId } from '../ids.ts';
-import { type Deps, listBody, pageOf, reply, subscriptionOr404 } from './context.ts';
+import { offerFor } from '../domain/offers.ts';
+import { price } from '../domain/rates.ts';
+import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
-import { type App, type Env, type Input, route } from './route.ts';
+import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
+import { giveBack, itemsOf, spendItems } from './spending.ts';
 import { endsAt, nowOf } from './views.ts';
 
 // Spending needs the ledger alone: none of this waits for Temporal.
@@ -20,16 +16,9 @@ import { endsAt, nowOf } from './views.ts';
 export function usageRoutes(app: App, deps: Deps): void {
   quoteRoute(app, deps);
   spendRoute(app, deps);
+  reverseRoute(app, deps);
   readRoutes(app, deps);
 }
-
-/** zod gives `credits?: number | undefined`; the domain knows only present or absent. */
-const itemsOf = (items: z.output<typeof s.items>): Item[] =>
-  items.map(({ feature, quantity, credits }) => ({
-    feature,
-    quantity,
-    ...(credits === undefined ? {} : { credits }),
-  }));
 
 function quoteRoute(app: App, deps: Deps): void {
   route(
@@ -85,111 +74,30 @@ function spendRoute(app: App, deps: Deps): void {
       idempotent: true,
       answers: { 201: { description: 'Spent', schema: s.usage } },
     },
-    async (c, input) => {
-      for (;;) {
-        const catalog = await deps.catalogs.current();
-        const spent = await spendPriced(deps, input, catalog);
-        if (spent.kind !== 'stale') return answerSpent(deps, c, input.params.id, spent, catalog);
-        // R-08: another catalogue came into force meanwhile: priced again with that one.
-        deps.catalogs.forget();
-      }
-    },
+    (c, input) => spendItems(deps, c, input, 'usage', null),
   );
 }
 
-type UsageInput = Input<{ id: string }, unknown, z.output<typeof s.usageRequest>>;
-
-/** R-65: a key whose use succeeded is answered for ever, also where the rate card of today refuses its lines. */
-async function replayed(deps: Deps, { params, key, bodyHash }: UsageInput): Promise<Spent | null> {
-  const stored = await readUsage(deps.db, params.id, { key });
-  if (!stored) return null;
-  if (stored.bodyHash !== bodyHash) return { kind: 'reused' };
-  return { kind: 'replay', answer: JSON.stringify(stored.answer) };
-}
-
-async function spendPriced(deps: Deps, input: UsageInput, catalog: Catalog): Promise<Spent> {
-  const { params, body, key, bodyHash } = input;
-  let priced: ReturnType<typeof price>;
-  try {
-    priced = price(catalog, itemsOf(body.items));
-  } catch (refusal) {
-    const before = await replayed(deps, input);
-    if (before) return before;
-    throw refusal;
-  }
-  const { lines, credits } = priced;
-  return spend(deps.db, params.id, {
-    id: newId('use'),
-    key,
-    bodyHash,
-    credits,
-    lines,
-    via: body.via ?? null,
-    reference: body.reference ?? null,
-    metadata: body.metadata,
-    catalogVersion: catalog.version,
-  });
-}
-
-async function answerSpent(
-  deps: Deps,
-  c: Context<Env>,
-  id: string,
-  spent: Exclude<Spent, { kind: 'stale' }>,
-  catalog: Catalog,
-): Promise<Response> {
-  switch (spent.kind) {
-    case 'ok':
-    case 'replay':
-      return reply(c, { text: compact(spent.answer), status: 201, replayed: spent.kind === 'replay' });
-    case 'not_found':
-      throw notFound();
-    case 'reused':
-      throw new Refusal('idempotency_key_reused', 'The key was used for a request with another body.');
-    case 'refused':
-      throw await refusalOf(deps, id, spent, catalog);
-    default:
-      return spent satisfies never;
-  }
-}
-
-/** PostgreSQL writes JSON with spaces; parsing keeps the order of members, so every replay has the same bytes. */
-const compact = (json: string): string => JSON.stringify(JSON.parse(json));
-
-async function refusalOf(
-  deps: Deps,
-  id: string,
-  spent: Extract<Spent, { kind: 'refused' }>,
-  catalog: Catalog,
-): Promise<Refusal> {
-  switch (spent.code) {
-    case 'subscription_not_active':
-      return NOT_ACTIVE();
-    case 'payment_past_due':
-      return new Refusal('payment_past_due', 'The last renewal is unpaid: spending goes on once it is paid.');
-    case 'insufficient_credits':
-      return insufficient(await subscriptionOr404(deps, id), spent, catalog);
-    default:
-      return spent satisfies never;
-  }
-}
-
-/** R-61: the refusal that helps. */
-function insufficient({ state }: SubscriptionRow, short: Short, catalog: Catalog): Refusal {
-  const { at, needed, available, held } = short;
-  const refresh = nextRefresh(state, catalog);
-  const shortfall = needed - available;
-  return new Refusal('insufficient_credits', `This needs ${needed} credits and ${available} are available.`, {
-    subscription_id: state.id,
-    needed,
-    available,
-    held,
-    shortfall,
-    next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
-    ...offerFor(state, catalog, shortfall, at),
-    // The wallet page comes with a later change; a member that does not exist yet is null.
-    wallet_url: null,
-  });
+function reverseRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'post',
+      path: '/v1/subscriptions/{id}/usage/{usage_id}/reverse',
+      summary: 'Give back what was spent, whole or in part (R-80)',
+      scope: 'spend',
+      params: s.byUsage,
+      body: s.reverseRequest,
+      idempotent: true,
+      answers: { 200: { description: 'What became of it', schema: s.reversal } },
+    },
+    (c, input) =>
+      giveBack(deps, c, input, {
+        op: 'reverse',
+        object: input.params.usage_id,
+        credits: input.body.credits ?? null,
+      }),
+  );
 }
 
 function readRoutes(app: App, deps: Deps): void {
@@ -222,20 +130,16 @@ function readRoutes(app: App, deps: Deps): void {
       answers: { 200: { description: 'The usage', schema: usageRecord } },
     },
     async (c, { params }) => {
-      const row = await readUsage(deps.db, params.id, { id: params.usage_id });
+      const row = await readUsage(deps.db, params.id, params.usage_id);
       if (!row) throw notFound();
       return c.json(recordView(row));
     },
   );
 }
 
-const usageRecord = s.usage.extend({
-  via: z.string().nullable(),
-  reference: z.string().nullable(),
-  metadata: z.record(z.string(), z.string()),
-});
+const usageRecord = s.usage.extend({ ...s.recorded, reversed: z.int(), hold_id: z.string().nullable() });
 
 /** What was answered then, and what the caller had said with it. */
-function recordView(row: NonNullable<Awaited<ReturnType<typeof readUsage>>>) {
-  return { ...(row.answer as object), via: row.via, reference: row.reference, metadata: row.metadata };
+function recordView({ answer, reversed, holdId, via, reference, metadata }: UsageRow) {
+  return { ...answer, reversed, hold_id: holdId, via, reference, metadata };
 }

@@ -2,7 +2,6 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
-import type { Line } from '../domain/rates.ts';
 import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
 import type { Database } from './client.ts';
 
@@ -58,6 +57,8 @@ export interface Snapshot {
   now: Instant;
   step: number;
   grants: Grant[];
+  /** R-13: an end that nobody scheduled is dated when it is booked; null or absent while there is none. */
+  endedAt?: Instant | null;
 }
 
 export type Stop =
@@ -91,41 +92,6 @@ export async function advanceEnded(db: Database, id: string, to: Instant): Promi
   await db.execute(sql`select advance_ended(${id}, instant(${to}::bigint))`);
 }
 
-export interface SpendRequest {
-  id: string;
-  key: string;
-  bodyHash: string;
-  credits: number;
-  lines: Line[];
-  via: string | null;
-  reference: string | null;
-  metadata: Record<string, string>;
-  catalogVersion: string;
-}
-
-export type Spent =
-  /** `answer` is the JSON that was stored, the same for ever (R-65). */
-  | { kind: 'ok' | 'replay'; answer: string }
-  | { kind: 'reused' | 'not_found' }
-  /** Another catalogue is in force: price again with that one. */
-  | { kind: 'stale' }
-  | { kind: 'refused'; code: 'subscription_not_active' | 'payment_past_due'; at: Instant }
-  | ({ kind: 'refused' } & Short);
-
-/** R-61: what was needed and what was there. */
-export interface Short {
-  code: 'insufficient_credits';
-  at: Instant;
-  needed: number;
-  available: number;
-  held: number;
-}
-
-/** R-60, R-61: spends all lines of a request or nothing. */
-export function spend(db: Database, id: string, request: SpendRequest): Promise<Spent> {
-  return call(db, sql`select spend(${id}, ${JSON.stringify(request)}::json) as answer`);
-}
-
 export interface BalanceRow {
   id: string;
   kind: Grant['kind'];
@@ -141,9 +107,11 @@ export interface LedgerBalance {
   grants: BalanceRow[];
   /** At a past instant: the allowance that came next after it, if one did. */
   refreshed: { at: Instant; credits: number } | null;
+  /** The entries of that past are no longer here: nothing is known. */
+  archived?: true;
 }
 
-/** I13: what can be spent at an instant (null: now), grant by grant, soonest expiry first; null when there is no such ledger. */
+/** I13: what can be spent and what is held at an instant (null: now), grant by grant, soonest expiry first; null when there is no such ledger. */
 export function balanceAt(db: Database, id: string, at: Instant | null): Promise<LedgerBalance | null> {
   return call(db, sql`select balance_at(${id}, instant(${at}::bigint)) as answer`);
 }
@@ -151,4 +119,9 @@ export function balanceAt(db: Database, id: string, at: Instant | null): Promise
 /** What the workflow is told of its ledger: version and open grants; null when there is no such ledger. */
 export function snapshot(db: Database, id: string): Promise<Snapshot | null> {
   return call(db, sql`select snapshot(${id}) as answer`);
+}
+
+/** R-72: releases the holds of a subscription that are past their deadlines. */
+export async function releaseOverdue(db: Database, id: string): Promise<void> {
+  await db.execute(sql`select release_overdue(${id})`);
 }

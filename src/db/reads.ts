@@ -1,9 +1,11 @@
 import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { Debit } from '../domain/burndown.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { State, Status } from '../domain/state.ts';
+import type { OpenHold } from '../domain/timeline.ts';
 import type { Database } from './client.ts';
-import { charges, entries, grants, ledgers, subscriptions, usages } from './schema.ts';
+import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
 // What the API reads: each a single statement on one subscription, but for the list of subscriptions.
 
@@ -13,6 +15,8 @@ export interface SubscriptionRow {
   version: number;
   /** null on real time. */
   testClock: Instant | null;
+  /** R-72: no open hold's deadline lies before it. */
+  nextDeadline: Instant | null;
 }
 
 const ms = (date: Date): Instant => date.getTime();
@@ -22,10 +26,12 @@ const SUBSCRIPTION = {
   metadata: subscriptions.metadata,
   version: ledgers.seq,
   testClock: ledgers.testClock,
+  nextDeadline: ledgers.nextDeadline,
 };
-const toRow = <Row extends { testClock: Date | null }>(row: Row) => ({
+const toRow = <Row extends { testClock: Date | null; nextDeadline: Date | null }>(row: Row) => ({
   ...row,
   testClock: row.testClock && ms(row.testClock),
+  nextDeadline: row.nextDeadline && ms(row.nextDeadline),
 });
 
 /** The subscription with what its ledger's row says; undefined when there is none. */
@@ -100,6 +106,7 @@ export async function listSubscriptions(
 export type GrantRow = typeof grants.$inferSelect;
 export type ChargeRow = typeof charges.$inferSelect;
 export type UsageRow = typeof usages.$inferSelect;
+export type HoldRow = typeof holds.$inferSelect;
 export type EntryRow = typeof entries.$inferSelect;
 
 /** R-12: whether a grant can still be spent at an instant, booked or not. */
@@ -168,28 +175,71 @@ export function listUsages(db: Database, id: string, page: Page): Promise<UsageR
   return listOf(db, usages, [eq(usages.subscriptionId, id)], { at: usages.at, tie: usages.id }, page);
 }
 
-export async function readUsage(
-  db: Database,
-  id: string,
-  wanted: { id: string } | { key: string },
-): Promise<UsageRow | undefined> {
-  const which = 'id' in wanted ? eq(usages.id, wanted.id) : eq(usages.key, wanted.key);
+export async function readUsage(db: Database, id: string, usageId: string): Promise<UsageRow | undefined> {
   const [row] = await db
     .select()
     .from(usages)
-    .where(and(eq(usages.subscriptionId, id), which));
+    .where(and(eq(usages.subscriptionId, id), eq(usages.id, usageId)));
+  return row;
+}
+
+export function listHolds(db: Database, id: string, page: Page): Promise<HoldRow[]> {
+  return listOf(db, holds, [eq(holds.subscriptionId, id)], { at: holds.at, tie: holds.id }, page);
+}
+
+export async function readHold(db: Database, id: string, holdId: string): Promise<HoldRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(holds)
+    .where(and(eq(holds.subscriptionId, id), eq(holds.id, holdId)));
+  return row;
+}
+
+/** The holds that nobody has settled yet, as the core forecasts with them. */
+export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
+  const rows = await db
+    .select()
+    .from(holds)
+    .where(and(eq(holds.subscriptionId, id), eq(holds.status, 'held')))
+    .orderBy(asc(holds.deadline));
+  return rows.map(({ id: holdId, credits, deadline, answer }) => ({
+    id: holdId,
+    credits,
+    deadline: ms(deadline),
+    debits: answer.debits as Debit[],
+  }));
+}
+
+/** R-65: whether this key succeeded before on the ledger alone, and with which body. */
+export async function readReply(
+  db: Database,
+  id: string,
+  digest: string,
+): Promise<{ bodyHash: string; answer: unknown } | undefined> {
+  const [row] = await db
+    .select({
+      bodyHash: replies.bodyHash,
+      answer: sql<unknown>`coalesce(${replies.answer}, ${usages.answer}, ${holds.answer})`,
+    })
+    .from(replies)
+    .leftJoin(usages, and(eq(usages.subscriptionId, id), eq(usages.id, replies.objectId)))
+    .leftJoin(holds, and(eq(holds.subscriptionId, id), eq(holds.id, replies.objectId)))
+    .where(and(eq(replies.subscriptionId, id), eq(replies.digest, digest)));
   return row;
 }
 
 export type EntryWithFeature = EntryRow & { feature: string | null };
 
-/** Entries with the feature of their usage, where it has only one. */
+/** Entries with the feature of their usage or hold, where it has only one. */
 export async function listEntries(db: Database, id: string, page: Page): Promise<EntryWithFeature[]> {
   const { after, order, limit } = paged(entries.effectiveAt, entries.seq, page);
   const feature = sql<string | null>`(
     select case when count(distinct l->>'feature') = 1 then min(l->>'feature') end
-    from ${usages} u, jsonb_array_elements(u.lines) l
-    where u.subscription_id = ${entries.subscriptionId} and u.id = ${entries.usageId})`;
+    from (select answer from ${usages} u where u.subscription_id = ${entries.subscriptionId} and u.id = ${entries.usageId}
+          union all
+          select answer from ${holds} h where ${entries.usageId} is null
+            and h.subscription_id = ${entries.subscriptionId} and h.id = ${entries.holdId}) made,
+      json_array_elements(made.answer->'lines') l)`;
   const rows = await db
     .select({ entry: entries, feature })
     .from(entries)

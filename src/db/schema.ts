@@ -3,7 +3,6 @@ import {
   bigint,
   boolean,
   check,
-  foreignKey,
   index,
   integer,
   json,
@@ -14,13 +13,14 @@ import {
   timestamp,
   unique,
   uniqueIndex,
+  uuid,
 } from 'drizzle-orm/pg-core';
 import type { Catalog } from '../domain/catalog.ts';
 import type { State } from '../domain/state.ts';
 
 // Every table of the ledger begins its primary key and its unique indexes with `subscription_id`, so that all
-// of a subscription's rows can live on one shard. Statements that write them are the functions of
-// migrations/0001_functions.sql and nothing else.
+// of a subscription's rows can live on one shard. Statements that write them are the functions of the migrations
+// and nothing else.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 const whole = (name: string) => bigint(name, { mode: 'number' });
@@ -75,6 +75,10 @@ export const ledgers = pgTable(
     untold: boolean('untold').notNull().default(false),
     toldAt: at('told_at'),
     touchedAt: at('touched_at'),
+    /** The newest instant at which a caller spent, held or gave back: later ones are never dated before it. */
+    askedAt: at('asked_at'),
+    /** R-72: no open hold's deadline lies before it; null when none is open. */
+    nextDeadline: at('next_deadline'),
   },
   // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
   (t) => [index('ledgers_untold').on(t.subscriptionId).where(sql`untold`)],
@@ -115,7 +119,11 @@ export const grants = pgTable(
   ],
 );
 
-/** What happened to credits: append-only, gap-free per subscription. */
+/**
+ * What happened to credits: append-only, gap-free per subscription. Partitioned by the month of recording, so that the
+ * indexes that grow are those of this month; nothing that decides about credits reads an entry, so that old months can be
+ * detached and archived (docs/operating.md).
+ */
 export const entries = pgTable(
   'entries',
   {
@@ -131,11 +139,8 @@ export const entries = pgTable(
     holdId: text('hold_id'),
   },
   (t) => [
-    primaryKey({ columns: [t.subscriptionId, t.seq] }),
-    foreignKey({
-      columns: [t.subscriptionId, t.grantId],
-      foreignColumns: [grants.subscriptionId, grants.id],
-    }),
+    // One seq once: the row in `ledgers` that is locked and counted up sees to it across the months.
+    primaryKey({ columns: [t.subscriptionId, t.seq, t.recordedAt] }),
     check('entries_credits', sql`credits <> 0`),
     check('entries_balance', sql`balance_after >= 0 and balance_after <= 9007199254740991`),
     check(
@@ -145,28 +150,100 @@ export const entries = pgTable(
   ],
 );
 
-/** Usage and, with it, the permanent answer to its idempotency key (R-65). */
+/** What was spent, at once or by the capture of a hold. */
 export const usages = pgTable(
   'usages',
   {
     subscriptionId: text('subscription_id').notNull(),
     id: text('id').notNull(),
+    at: at('at').notNull(),
     credits: whole('credits').notNull(),
-    lines: jsonb('lines').$type<{ feature: string; quantity: number; credits: number }[]>().notNull(),
+    /** R-80: how much of it was given back. */
+    reversed: whole('reversed').notNull().default(0),
+    holdId: text('hold_id'),
     via: text('via'),
     reference: text('reference'),
-    metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
-    catalogVersion: text('catalog_version').notNull(),
-    at: at('at').notNull(),
-    key: text('key').notNull(),
-    bodyHash: text('body_hash').notNull(),
-    answer: json('answer').notNull(),
+    metadata: json('metadata').$type<Record<string, string>>().notNull(),
+    /** As it was answered: lines, debits in burn order, catalogue version. */
+    answer: json('answer').$type<UsageAnswer>().notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
-    unique('usages_one_per_key').on(t.subscriptionId, t.key),
     check('usages_credits', sql`credits >= 0`),
+    check('usages_reversed', sql`reversed >= 0 and reversed <= credits`),
   ],
+);
+
+/** R-70: credits set aside for a job until a deadline. */
+export const holds = pgTable(
+  'holds',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    id: text('id').notNull(),
+    at: at('at').notNull(),
+    deadline: at('deadline').notNull(),
+    credits: whole('credits').notNull(),
+    status: text('status').notNull(),
+    captured: whole('captured').notNull().default(0),
+    usageId: text('usage_id'),
+    /** When it was captured or released: at its deadline where nobody did before (R-72). */
+    settledAt: at('settled_at'),
+    via: text('via'),
+    reference: text('reference'),
+    metadata: json('metadata').$type<Record<string, string>>().notNull(),
+    /** As it was answered: lines, debits in burn order, catalogue version. */
+    answer: json('answer').$type<UsageAnswer & { deadline: string }>().notNull(),
+    /** R-71: what its settlement answered, and a repeat of it answers. */
+    settlement: json('settlement').$type<Settlement>(),
+    /** On real time: the relay looks after its deadline. A test clock passes it only when it is advanced. */
+    live: boolean('live').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.id] }),
+    index('holds_open').on(t.subscriptionId, t.deadline).where(sql`status = 'held'`),
+    index('holds_overdue').on(t.deadline).where(sql`status = 'held' and live`),
+    check('holds_credits', sql`credits > 0 and captured >= 0 and captured <= credits`),
+    check('holds_deadline', sql`at < deadline`),
+    check('holds_status', sql`status in ('held', 'captured', 'released')`),
+    check('holds_settled', sql`(status = 'held') = (settled_at is null)`),
+  ],
+);
+
+export interface UsageAnswer {
+  id: string;
+  credits: number;
+  lines: { feature: string; quantity: number; credits: number }[];
+  debits: { grant_id: string; kind: string; credits: number }[];
+  balance: { available: number; held: number };
+  catalog_version: string;
+  at: string;
+}
+
+export interface Settlement {
+  id: string;
+  status: 'captured' | 'released';
+  captured: number;
+  released: number;
+  usage_id: string | null;
+  balance: { available: number; held: number };
+}
+
+/**
+ * R-65: the permanent answer to every key that succeeded on the ledger alone. Apart from the entries and as narrow as it
+ * can be, for its index is the one that grows for ever.
+ */
+export const replies = pgTable(
+  'replies',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    /** The first half of SHA-256 of operation and key (src/db/spending.ts). */
+    digest: uuid('digest').notNull(),
+    bodyHash: uuid('body_hash').notNull(),
+    /** The usage or hold whose answer it is; null where the answer is here. */
+    objectId: text('object_id'),
+    answer: json('answer'),
+  },
+  (t) => [primaryKey({ columns: [t.subscriptionId, t.digest] })],
 );
 
 export interface ChargeAttempt {

@@ -13,6 +13,8 @@ export interface Grant {
   effectiveAt: Instant;
   expiresAt: Instant;
   made: number;
+  /** Why what is unused was taken, while some is still held (R-73): then `remaining` is 0 and its term is booked. */
+  taken?: 'expired' | 'forfeited' | 'revoked';
 }
 
 export interface Debit {

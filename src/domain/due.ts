@@ -12,7 +12,8 @@ export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
   const consider = (at: Instant | null | undefined, kind: DueKind) => {
     if (at !== null && at !== undefined && (next === null || at < next.at)) next = { at, kind };
   };
-  for (const grant of state.grants) consider(grant.expiresAt, 'expiry');
+  // where only held credits are left the term is booked already; what they give back expires at once.
+  for (const grant of state.grants) if (grant.taken === undefined) consider(grant.expiresAt, 'expiry');
   for (const { charge } of state.waiting) consider(giveUpAt(charge), 'give_up');
   if (state.unpaid) considerUnpaid(state.unpaid, consider);
   if (state.status === 'active') {
@@ -46,7 +47,8 @@ export function workAt(state: State, at: Instant, booked: Instant, catalog: Cata
 
 function expireDue(d: Draft, at: Instant): void {
   for (const grant of d.state.grants)
-    if (grant.expiresAt <= at) d.effects.push({ type: 'expire', grantId: grant.id, at: grant.expiresAt });
+    if (grant.taken === undefined && grant.expiresAt <= at)
+      d.effects.push({ type: 'expire', grantId: grant.id, at: grant.expiresAt });
   d.state.grants = d.state.grants.filter((grant) => grant.expiresAt > at);
 }
 

@@ -1,10 +1,11 @@
 import { answered } from './answers.ts';
-import { type Book, book, bookCharge, bookOf, emptyBook, openGrants } from './book.ts';
+import { type Book, book, bookCharge, bookOf, emptyBook, type Hold, openGrants } from './book.ts';
 import type { Grant } from './burndown.ts';
 import { type Instant, iso } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
 import { nextDue, workAt } from './due.ts';
+import { openHolds, releaseDue } from './holds.ts';
 import type { Charge, Decision, Outcome, State } from './state.ts';
 
 /** What billing would answer: the simulator's stand-in for the gateway. */
@@ -49,10 +50,32 @@ export function startLife(start: Start, at: Instant, catalog: Catalog, payer: Pa
   return life;
 }
 
+/** The next instant at which something happens by itself: a hold's deadline passes, or the calendar has work. */
+export function nextInstant({ state, book }: Life): Instant | null {
+  const deadline = openHolds(book)[0]?.deadline;
+  const due = nextDue(state)?.at;
+  return deadline === undefined || due === undefined ? (deadline ?? due ?? null) : Math.min(deadline, due);
+}
+
+/** R-14: at one instant the deadlines of holds come before all that is due. */
+export function passDeadlines(life: Life, until: Instant): void {
+  releaseDue(life.book, until);
+  life.state = { ...life.state, grants: openGrants(life.book) };
+}
+
+/** Works one instant: deadlines, then what is due. Answers the decision, if there was one to take. */
+function workInstant(life: Life, at: Instant): Decision | null {
+  passDeadlines(life, at);
+  const due = nextDue(life.state);
+  if (due === null || due.at > at) return null;
+  const decision = workAt(life.state, due.at, due.at, life.catalog);
+  carryOut(life, decision);
+  return decision;
+}
+
 /** Works through everything due up to and including an instant, in order; the clock stands there after (R-90). */
 export function advanceLife(life: Life, to: Instant): void {
-  for (let due = nextDue(life.state); due !== null && due.at <= to; due = nextDue(life.state))
-    carryOut(life, workAt(life.state, due.at, due.at, life.catalog));
+  for (let at = nextInstant(life); at !== null && at <= to; at = nextInstant(life)) workInstant(life, at);
   if (to > life.state.now) life.state = { ...life.state, now: to };
 }
 
@@ -69,38 +92,55 @@ export interface Happening {
   charge?: { amount_minor: number; currency: string };
 }
 
+export type OpenHold = Pick<Hold, 'id' | 'credits' | 'deadline' | 'debits'>;
+
 /**
  * What will happen from a state on if nobody asks for anything and every charge is paid: at most `limit`
  * happenings, none after `until`. `grants` are the ledger's open grants. The life as it will be then comes too.
+ * `holds` are the open holds: each is released at its deadline. Without them what the grants hold counts as given
+ * back from the start.
  */
 export function forecast(
   state: State,
   grants: readonly Grant[],
   catalog: Catalog,
-  bounds: { until?: Instant; limit?: number },
+  bounds: { until?: Instant; limit?: number; holds?: readonly OpenHold[] },
 ): { happenings: Happening[]; life: Life } {
-  const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = bounds;
+  const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY, holds } = bounds;
+  const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(givenBack));
+  from.endedAt = state.endedAt;
   const life: Life = {
-    state: { ...state, grants: [...grants] },
-    book: bookOf(grants),
+    state: { ...state, grants: openGrants(from) },
+    book: from,
     catalog,
     payer: () => 'paid',
   };
   const happenings: Happening[] = [];
   for (
-    let due = nextDue(life.state);
-    due !== null && due.at <= until && happenings.length < limit;
-    due = nextDue(life.state)
+    let at = nextInstant(life);
+    at !== null && at <= until && happenings.length < limit;
+    at = nextInstant(life)
   )
-    happenings.push(...happen(life, due.at));
+    happenings.push(...happen(life, at));
   return { happenings: happenings.slice(0, limit), life };
+}
+
+function heldBook(grants: readonly Grant[], holds: readonly OpenHold[], at: Instant): Book {
+  const from = bookOf(grants);
+  for (const open of holds) from.holds.set(open.id, { ...open, at, settled: null });
+  return from;
+}
+
+/** A grant whose held credits came back: R-73 says which of them can be spent again. */
+function givenBack({ taken, ...grant }: Grant): Grant {
+  const isOver = taken === 'expired' || taken === 'forfeited';
+  return { ...grant, remaining: grant.remaining + (isOver ? 0 : grant.held), held: 0 };
 }
 
 function happen(life: Life, at: Instant): Happening[] {
   const before = life.book.entries.length;
   const wasEnded = life.state.status === 'ended';
-  const decision = workAt(life.state, at, at, life.catalog);
-  carryOut(life, decision);
+  const decision = workInstant(life, at);
   const made = life.book.entries.slice(before);
   const sum = (kind: string, of: 'allowance' | 'pack' | null) =>
     made.reduce((n, e) => n + (e.kind === kind && (of === null || e.grantKind === of) ? e.credits : 0), 0);
@@ -115,7 +155,7 @@ function happen(life: Life, at: Instant): Happening[] {
   // A payment given up after the end is no second end.
   if (life.state.status === 'ended' && !wasEnded)
     happenings.push({ at, kind: 'end', credits: sum('forfeiture', null), rule: 'R-50' });
-  if (decision.charge) {
+  if (decision?.charge) {
     const { amountMinor, currency } = decision.charge;
     const packs = sum('grant', 'pack');
     const charge = { amount_minor: amountMinor, currency };
@@ -164,11 +204,11 @@ export function entryFact(
   return { at: entry.effectiveAt, what: `${entry.kind} ${entry.grantKind}`, amount, note };
 }
 
-/** R-14 at one instant; a start comes before what it makes possible. */
+/** R-14 at one instant; a start comes before what it makes possible, giving back after what it gives back. */
 const FACT_ORDER = [
-  ...['expiry', 'revocation', 'forfeiture'],
+  ...['release', 'expiry', 'revocation', 'forfeiture'],
   ...['charge start', 'charge renewal', 'charge upgrade', 'charge purchase'],
-  ...['grant', 'debit'],
+  ...['grant', 'debit', 'hold', 'capture', 'reversal'],
 ];
 const rank = ({ what }: Fact): number => FACT_ORDER.findIndex((kind) => what.startsWith(kind));
 

@@ -222,11 +222,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     return queue.some(({ ref }) => ref !== null);
   }
 
-  /** Nothing is due any more and nobody waits for an answer. */
+  /** Nothing is due any more, nothing is held, and nobody waits for an answer. */
   function isOver(): boolean {
-    const { status, waiting } = current();
+    const { status, waiting, grants } = current();
     const idle = queue.length === 0 && advance === null && allHandlersFinished();
-    return status === 'ended' && waiting.length === 0 && idle;
+    return status === 'ended' && waiting.length === 0 && grants.every(({ held }) => held === 0) && idle;
   }
 
   /** Sleeps until the next due instant or a message. A test clock moves only when it is advanced. */
@@ -418,7 +418,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const next =
       decision.charge && answer.outcome ? afterCharge(decision, answer.outcome).state : decision.state;
     if (answer.version >= known.version) known = { version: answer.version, grants: answer.grants };
-    state = { ...next, grants: known.grants };
+    // an end that nobody scheduled is dated when it is booked.
+    const endedAt = answer.endedAt ?? next.endedAt;
+    state = { ...next, endedAt, grants: known.grants };
     step += 1;
     boundaries += before && before.series === next.series ? next.cycle - before.cycle : 1;
     const attributes = searchAttributesOf(state, before);

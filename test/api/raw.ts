@@ -1,6 +1,7 @@
 import { createApp } from '../../src/api/app.ts';
 import type { App } from '../../src/api/route.ts';
 import { createCatalogCache } from '../../src/db/catalogs.ts';
+import { createSpending } from '../../src/db/spending.ts';
 import { createCaller } from '../../src/temporal.ts';
 import type { Answer, Stack } from '../support/stack.ts';
 
@@ -15,6 +16,7 @@ export function appOf(stack: Stack): App {
   const { db, client, taskQueue } = stack;
   const app = createApp({
     db,
+    spending: createSpending(db),
     temporal: createCaller(client),
     catalogs: createCatalogCache(db),
     taskQueue,

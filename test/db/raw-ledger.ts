@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
-import { type Booking, type SpendRequest, type Spent, settle, spend } from '../../src/db/ledger.ts';
+import { type Booking, settle } from '../../src/db/ledger.ts';
+import { createSpending, type Give, type Served, type Spend, type Spending } from '../../src/db/spending.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
@@ -25,6 +26,14 @@ export async function openDatabase(): Promise<Database> {
   return db;
 }
 
+const lanes = new WeakMap<Database, Spending>();
+/** The ledgers of one database share its lanes, as they do in an API process. */
+function spendingOf(db: Database): Spending {
+  const known = lanes.get(db) ?? createSpending(db);
+  lanes.set(db, known);
+  return known;
+}
+
 export interface GrantSpec {
   kind?: GrantKind;
   credits: number;
@@ -33,6 +42,9 @@ export interface GrantSpec {
   id?: string;
   cause?: string;
 }
+
+/** The fingerprint of a body, as the API makes it. */
+export const bodyHash = (body: string): string => hash('sha256', body, 'base64url');
 
 /** What a settle says beyond the step's number. */
 export type Wanted = Partial<Booking> & { state?: Partial<State> };
@@ -44,9 +56,11 @@ export class RawLedger {
   private cycles = 0;
   private state: State;
   private readonly db: Database;
+  private readonly spending: Spending;
 
   private constructor(db: Database, at: Instant, testClock: boolean) {
     this.db = db;
+    this.spending = spendingOf(db);
     this.state = begin(
       {
         id: this.id,
@@ -151,23 +165,49 @@ export class RawLedger {
     await this.book({ effects: [{ type: 'forfeit', at }], state: { status: 'ended', endedAt: at, now: at } });
   }
 
-  request(credits: number, wanted: Partial<SpendRequest> = {}): SpendRequest {
+  request(credits: number, wanted: Partial<Spend> = {}): Spend {
+    const op = wanted.op ?? 'usage';
     return {
-      id: newId('use'),
+      subscriptionId: this.id,
+      op,
+      id: newId(op === 'hold' ? 'hld' : 'use'),
       key: randomUUID(),
-      bodyHash: 'hash',
+      bodyHash: bodyHash('a body'),
       credits,
       lines: [{ feature: 'generate_look', quantity: credits, credits }],
       via: null,
       reference: null,
       metadata: {},
       catalogVersion: DEFAULT_CATALOG.version,
+      seconds: null,
       ...wanted,
     };
   }
 
-  spend(credits: number, wanted: Partial<SpendRequest> = {}): Promise<Spent> {
-    return spend(this.db, this.id, this.request(credits, wanted));
+  spend(credits: number, wanted: Partial<Spend> = {}): Promise<Served> {
+    return this.spending.serve(this.request(credits, wanted));
+  }
+
+  hold(credits: number, seconds: number, wanted: Partial<Spend> = {}): Promise<Served> {
+    return this.spend(credits, { op: 'hold', seconds, ...wanted });
+  }
+
+  give(
+    op: Give['op'],
+    object: string,
+    credits: number | null = null,
+    key: string = randomUUID(),
+  ): Promise<Served> {
+    const request = {
+      subscriptionId: this.id,
+      op,
+      object,
+      credits,
+      key,
+      bodyHash: bodyHash('a body'),
+      usageId: newId('use'),
+    };
+    return this.spending.serve(request);
   }
 
   private purchase(credits: number, at: Instant): Charge {
@@ -190,7 +230,7 @@ export class RawLedger {
   }
 }
 
-export interface Spending {
+export interface Spent {
   id: string;
   credits: number;
   debits: { grant_id: string; kind: GrantKind; credits: number }[];
@@ -199,10 +239,10 @@ export interface Spending {
 }
 
 /** The stored answer of a spend that succeeded. */
-export function answerOf(spent: Spent): Spending {
+export function answerOf(spent: Served): Spent {
   if (!('answer' in spent)) throw new Error(`not spent: ${JSON.stringify(spent)}`);
-  return JSON.parse(spent.answer) as Spending;
+  return JSON.parse(spent.answer) as Spent;
 }
 
-/** What became of a spend in one word or code. */
-export const outcomeOf = (spent: Spent): string => (spent.kind === 'refused' ? spent.code : spent.kind);
+/** What became of a request in one word or code. */
+export const outcomeOf = (served: Served): string => served.kind;

@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest';
-import { openGrants } from '../../src/domain/book.ts';
+import { balance, openGrants } from '../../src/domain/book.ts';
 import { iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
+import { hold, openHolds } from '../../src/domain/holds.ts';
+import {
+  advanceLife,
+  command,
+  forecast,
+  type Life,
+  type OpenHold,
+  passDeadlines,
+  startLife,
+} from '../../src/domain/timeline.ts';
 
 function lifeOf(interval: 'month' | 'year', from: string): Life {
   const start = {
@@ -22,7 +31,7 @@ function lifeOf(interval: 'month' | 'year', from: string): Life {
 const buy = (paymentMethod: string | null) =>
   ({ type: 'buy_packs', purchaseId: 'pur_1', packs: 1, interval: null, paymentMethod }) as const;
 
-function told(life: Life, bounds: { until?: number; limit?: number }): string[] {
+function told(life: Life, bounds: { until?: number; limit?: number; holds?: OpenHold[] }): string[] {
   const { happenings } = forecast(life.state, openGrants(life.book), life.catalog, bounds);
   return happenings.map(({ at, kind, credits, charge, rule }) =>
     [iso(at).slice(0, 10), kind, credits ?? '', charge?.amount_minor ?? '', rule]
@@ -70,4 +79,48 @@ test('an ended subscription ends once, whatever payment is still pending', () =>
   command(life, buy('sandbox_pending'));
   command(life, { type: 'cancel', at: 'now' });
   expect(told(life, {})).toEqual([]);
+});
+
+/** Half an hour before its allowance expires on 2026-05-17, all of it is held until half an hour after. */
+function holding(): Life {
+  const life = lifeOf('month', '2026-04-17');
+  command(life, { type: 'cancel', at: 'renewal' });
+  advanceLife(life, Date.parse('2026-05-16T23:30Z'));
+  hold(life.book, {
+    id: 'hld_1',
+    credits: 200,
+    at: life.state.now,
+    deadline: Date.parse('2026-05-17T00:30Z'),
+  });
+  passDeadlines(life, life.state.now);
+  return life;
+}
+
+test('R-72: open holds are released at their deadlines; what can’t live there any more expires then', () => {
+  const life = holding();
+  expect(told(life, { holds: openHolds(life.book) })).toEqual([
+    '2026-05-17 end 0 R-50',
+    '2026-05-17 expiry -200 R-21',
+  ]);
+  expect(told(life, { until: Date.parse('2026-05-17'), holds: openHolds(life.book) })).toEqual([
+    '2026-05-17 end 0 R-50',
+  ]);
+});
+
+test('what is held counts as given back from the start where the holds are not told', () => {
+  const life = holding();
+  expect(told(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end 0 R-50']);
+  const { life: now } = forecast(life.state, openGrants(life.book), life.catalog, { until: life.state.now });
+  expect(balance(now.book, life.state.now)).toMatchObject({ available: 200, held: 0 });
+  expect(balance(life.book, life.state.now)).toMatchObject({ available: 0, held: 200 });
+});
+
+test('R-73: what is held of a grant whose term is over does not come back', () => {
+  const life = holding();
+  advanceLife(life, Date.parse('2026-05-17'));
+  const at = life.state.now;
+  expect(openGrants(life.book).map(({ held, taken }) => [held, taken])).toEqual([[200, 'expired']]);
+  const { life: without } = forecast(life.state, openGrants(life.book), life.catalog, { until: at });
+  expect(balance(without.book, at)).toMatchObject({ available: 0, held: 0 });
+  expect(told(life, { holds: openHolds(life.book) })).toEqual(['2026-05-17 expiry -200 R-21']);
 });

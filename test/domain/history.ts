@@ -5,6 +5,9 @@ import type { PlanId } from '../../src/domain/catalog.ts';
 /** Where a spend or an advance stands: counted from an edge, and one beside it. */
 export type Beside = -1 | 0 | 1;
 
+/** How much of what there is: `over` is one credit more, `none` names no number. */
+export type Share = 'none' | 'one' | 'half' | 'all' | 'over';
+
 export type Op =
   /** To the nth instant from here at which something is due, give or take a millisecond. */
   | { do: 'to_due'; n: number; ms: Beside }
@@ -26,7 +29,13 @@ export type Op =
   | { do: 'revoke'; n: number }
   | { do: 'allowance'; credits: number }
   /** The nth charge ever made, settled before or not. */
-  | { do: 'settle'; n: number; outcome: 'paid' | 'declined' };
+  | { do: 'settle'; n: number; outcome: 'paid' | 'declined' }
+  /** To a deadline minutes from here, or beside the nth instant from here at which something is due. */
+  | { do: 'hold'; credits: Share; until: { minutes: number } | { n: number; ms: Beside } }
+  /** The nth newest hold, settled or not; the nth newest usage, captures among them. */
+  | { do: 'capture'; n: number; credits: Share }
+  | { do: 'reverse'; n: number; credits: Share }
+  | { do: 'release'; n: number };
 
 export type Method = 'sandbox_ok' | 'sandbox_declined' | 'sandbox_pending';
 
@@ -88,7 +97,24 @@ const start = fc
   .tuple(fc.constantFrom(...edgeDays), fc.constantFrom(...edgeTimes))
   .map(([day, time]) => Date.parse(`${day}T${time}Z`));
 
+const share = fc.constantFrom<Share>('none', 'none', 'one', 'half', 'half', 'all', 'over');
+const until = fc.oneof(
+  fc.record({ minutes: fc.integer({ min: 0, max: 1_440 }) }),
+  fc.record({ n: fc.integer({ min: 1, max: 3 }), ms: beside }),
+);
+const newest = fc.oneof(fc.constant(0), fc.nat({ max: 3 }));
+
 const op: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('hold' as const), credits: share, until }) },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      do: fc.constantFrom('capture' as const, 'reverse' as const),
+      n: newest,
+      credits: share,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('release' as const), n: newest }) },
   {
     weight: 9,
     arbitrary: fc.record({
@@ -165,7 +191,7 @@ export const histories: fc.Arbitrary<History> = fc.record({
   ),
   movedInMonths: seldom(fc.integer({ min: 1, max: 30 }), 6),
   allowanceTerm: fc.constantFrom<number | 'until_next_refresh'>(30, 30, 'until_next_refresh', 1, 45),
-  ops: fc.array(op, { minLength: 1, maxLength: 18, size: 'max' }),
+  ops: fc.array(op, { minLength: 1, maxLength: 22, size: 'max' }),
 });
 
 export const expiryOf = (now: Instant, zone: string, { days, ms }: { days: number; ms: Beside }): Instant =>

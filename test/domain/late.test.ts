@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { answered } from '../../src/domain/answers.ts';
-import { book, bookCharge, emptyBook } from '../../src/domain/book.ts';
+import { book, bookCharge, emptyBook, openGrants } from '../../src/domain/book.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { begin, decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
+import { hold, releaseDue } from '../../src/domain/holds.ts';
 import type { Decision, Outcome, State } from '../../src/domain/state.ts';
 import { facts } from '../../src/domain/timeline.ts';
 
@@ -45,6 +46,14 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
     wake(now: string) {
       for (let due = nextDue(state); due && due.at <= at(now); due = nextDue(state))
         carryOut(workAt(state, due.at, at(now), DEFAULT_CATALOG), at(now));
+    },
+    hold(credits: number, from: string, deadline: string) {
+      hold(book0, { id: 'hld_1', credits, at: at(from), deadline: at(deadline) });
+    },
+    /** The ledger finds what is past its deadline, and tells what is left. */
+    release(now: string) {
+      releaseDue(book0, at(now));
+      state = { ...state, grants: openGrants(book0) };
     },
     cancel(now: string) {
       carryOut(decide(state, { type: 'cancel', at: 'renewal' }, at(now), DEFAULT_CATALOG), at(now));
@@ -146,4 +155,31 @@ test('R-13 R-51: a scheduled end found late is dated at its boundary', () => {
   life.wake('2026-03-30');
   expect([life.state.status, iso(life.state.endedAt!)]).toEqual(['ended', '2026-02-17T00:00:00.000Z']);
   expect(life.charges.size).toBe(1);
+});
+
+test('R-72 R-13: a deadline passed before the expiry, found after it: released in time, and expired in time', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.hold(150, '2026-02-15', '2026-02-15T01:00:00Z');
+  life.wake('2026-02-16');
+  life.release('2026-02-16');
+  expect(life.told.slice(2)).toEqual([
+    '2026-02-15 hold allowance -150',
+    '2026-02-15 release allowance +150',
+    '2026-02-16 expiry allowance -50',
+    '2026-02-16 expiry allowance -150',
+  ]);
+});
+
+test('R-73 R-13: what is held is not due at its expiry; released late, it is gone at once', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.hold(200, '2026-02-15T23:30:00Z', '2026-02-16T00:30:00Z');
+  life.wake('2026-02-16T00:15:00Z');
+  life.release('2026-02-16T00:15:00Z');
+  expect(life.state.grants.map(({ held, taken }) => [held, taken])).toEqual([[200, 'expired']]);
+  expect(nextDue(life.state)).toEqual({ at: at('2026-02-17'), kind: 'renewal' });
+  life.release('2026-02-18');
+  expect(life.told.slice(3)).toEqual([
+    '2026-02-16 release allowance +200',
+    '2026-02-16 expiry allowance -200',
+  ]);
 });

@@ -1,22 +1,32 @@
 import { deepStrictEqual, ok } from 'node:assert';
 import { answered } from '../../src/domain/answers.ts';
 import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
-import type { Debit, Grant } from '../../src/domain/burndown.ts';
+import type { Grant } from '../../src/domain/burndown.ts';
 import { addDays, boundary, type Instant, iso } from '../../src/domain/calendar.ts';
 import { type Catalog, DEFAULT_CATALOG, findPack, findPlan } from '../../src/domain/catalog.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { Refusal } from '../../src/domain/errors.ts';
+import { openHolds } from '../../src/domain/holds.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
 import {
   advanceLife,
   command,
   forecast,
   type Life,
+  nextInstant,
+  passDeadlines,
   sandboxPayer,
   startLife,
 } from '../../src/domain/timeline.ts';
 import { expiryOf, type History, type Op } from './history.ts';
+import { checkPrefix, HoldModel } from './hold-model.ts';
+
+/** What the workflow decides about; the rest moves the clock or is between a caller and the ledger. */
+type CommandOp = Extract<
+  Op,
+  { do: 'buy' | 'add_on' | 'change' | 'cancel' | 'resume' | 'method' | 'grant' | 'revoke' | 'allowance' }
+>;
 
 /** What a paid charge for a plan entitles to: allowances at these boundaries, as far as they are reached. */
 interface Term {
@@ -34,6 +44,7 @@ interface Term {
  */
 export class Model {
   readonly life: Life;
+  private readonly holds: HoldModel;
   private readonly history: History;
   private readonly asked: Charge[] = [];
   private readonly terms: Term[] = [];
@@ -65,6 +76,7 @@ export class Model {
       catalog,
       (charge) => this.pay(charge),
     );
+    this.holds = new HoldModel(this.life, () => picture(this.life));
     this.noteMoveIn();
     this.check();
   }
@@ -79,6 +91,7 @@ export class Model {
         throw new Error(`step ${i} ${JSON.stringify(op)} at ${iso(this.life.state.now)}: ${String(error)}`);
       }
     }
+    this.checkInstants();
   }
 
   private pay(charge: Charge): Outcome {
@@ -158,21 +171,35 @@ export class Model {
       case 'hours':
         return this.advance(life.state.now + op.n * 3_600_000);
       case 'outage':
-        return this.outage(life.state.now + op.days * 86_400_000);
+        return this.outage(life.state.now + op.days * 86_400_000, op.days % 2 === 1);
       case 'spend_all':
         return this.spend(Math.max(0, balance(life.book, life.state.now).available + op.credits));
       case 'spend':
         return this.spend(op.credits);
       case 'settle':
         return this.settle(op);
+      case 'hold':
+        return this.holds.hold(op, this.deadlineOf(op));
+      case 'capture':
+        this.holds.capture(op);
+        return this.checkSettled();
+      case 'release':
+        this.holds.release(op);
+        return this.checkSettled();
+      case 'reverse':
+        this.holds.reverse(op);
+        return this.checkSettled();
       default:
         return this.order(this.commandOf(op));
     }
   }
 
-  private commandOf(
-    op: Exclude<Op, { do: 'to_due' | 'days' | 'hours' | 'outage' | 'spend_all' | 'spend' | 'settle' }>,
-  ): Command {
+  private deadlineOf({ until }: Extract<Op, { do: 'hold' }>): Instant {
+    if ('minutes' in until) return this.life.state.now + until.minutes * 60_000;
+    return this.nthDue(until.n) + until.ms;
+  }
+
+  private commandOf(op: CommandOp): Command {
     const { state, book } = this.life;
     this.made += 1;
     switch (op.do) {
@@ -275,7 +302,7 @@ export class Model {
 
   private foresee(to: Instant): unknown {
     const { state, book, catalog } = this.life;
-    const { life } = forecast(state, openGrants(book), catalog, { until: to });
+    const { life } = forecast(state, openGrants(book), catalog, { until: to, holds: openHolds(book) });
     return outlook({ ...life, state: { ...life.state, now: to } });
   }
 
@@ -284,19 +311,37 @@ export class Model {
     const ahead: Life = { ...life, book: structuredClone(life.book), payer: sandboxPayer };
     let at = life.state.now;
     for (let i = 0; i < n; i += 1) {
-      const due = nextDue(ahead.state);
-      if (due === null) return at;
-      at = Math.max(at, due.at);
+      const next = nextInstant(ahead);
+      if (next === null) return at;
+      at = Math.max(at, next);
       advanceLife(ahead, at);
     }
     return at;
   }
 
-  /** What the workflow does when it wakes late: each due instant in turn, all booked now. */
-  private outage(booked: Instant): void {
+  /** Nothing ran. The deadlines that passed are found instant by instant, or only after all the rest. */
+  private outage(booked: Instant, isFoundLast: boolean): void {
     const { life } = this;
     const askedBefore = this.asked.length;
-    for (let due = nextDue(life.state); due !== null && due.at <= booked; due = nextDue(life.state)) {
+    if (isFoundLast) this.workLate(booked, booked);
+    for (let at = nextInstant(life); at !== null && at <= booked; at = nextInstant(life)) {
+      passDeadlines(life, at);
+      this.workLate(at, booked);
+    }
+    life.state = { ...life.state, now: booked };
+    const retries = this.asked.slice(askedBefore).filter(({ attempt }) => attempt > 1);
+    deepStrictEqual(
+      new Set(retries.map(({ id }) => id)).size,
+      retries.length,
+      'R-13: missed retries count as one',
+    );
+    this.checkSettled();
+  }
+
+  /** What the workflow does when it wakes late: each due instant in turn, all booked now. */
+  private workLate(until: Instant, booked: Instant): void {
+    const { life } = this;
+    for (let due = nextDue(life.state); due !== null && due.at <= until; due = nextDue(life.state)) {
       const decision = workAt(life.state, due.at, booked, life.catalog);
       book(life.book, decision.effects);
       life.state = decision.state;
@@ -309,14 +354,6 @@ export class Model {
       }
       life.state = { ...life.state, grants: openGrants(life.book) };
     }
-    life.state = { ...life.state, now: booked };
-    const retries = this.asked.slice(askedBefore).filter(({ attempt }) => attempt > 1);
-    deepStrictEqual(
-      new Set(retries.map(({ id }) => id)).size,
-      retries.length,
-      'R-13: missed retries count as one',
-    );
-    this.checkSettled();
   }
 
   /** I3, I6, I7. */
@@ -324,17 +361,19 @@ export class Model {
     const { life } = this;
     if (!['active', 'past_due'].includes(life.state.status)) return;
     const { now } = life.state;
-    const before = structuredClone([...life.book.grants.values()]);
+    const before = this.holds.before();
     const picturedBefore = picture(life);
     const has = balance(life.book, now).available;
-    const debits = spend(life.book, credits, now);
+    const usageId = `use_${life.book.usages.size + 1}`;
+    const debits = spend(life.book, credits, now, usageId);
     if (debits === null) {
       ok(has < credits, 'R-61: refused though it suffices');
       deepStrictEqual(picture(life), picturedBefore, 'I7: a refused spend changed something');
       return;
     }
     ok(has >= credits, 'R-61: more spent than there was');
-    checkPrefix(before, debits, credits, now);
+    checkPrefix(before, debits, credits);
+    this.holds.spent(usageId, before);
     life.state = { ...life.state, grants: openGrants(life.book) };
   }
 
@@ -350,10 +389,11 @@ export class Model {
     this.checkEntries();
     this.checkGrants();
     this.checkEntitlement();
+    this.holds.check();
     this.seen = this.life.book.entries.length;
   }
 
-  /** I1, I3: the entries add up, and no spend lies outside its grant's term. */
+  /** I1, I3: the entries add up, no spend or hold lies outside its grant's term, and all are dated as the rules say. */
   private checkEntries(): void {
     const { entries, grants } = this.life.book;
     const { endedAt } = this.life.state;
@@ -363,10 +403,13 @@ export class Model {
       deepStrictEqual(entry.balanceAfter, (last?.balanceAfter ?? 0) + entry.credits, 'balance after');
       ok(Number.isSafeInteger(entry.credits) && entry.credits !== 0, 'I2: whole credits');
       ok(entry.balanceAfter >= 0, 'R-63: never negative');
-      ok((entry.kind === 'grant') === entry.credits > 0, 'the sign of an entry');
+      ok(['grant', 'release', 'reversal'].includes(entry.kind) === entry.credits > 0, 'the sign of an entry');
       const grant = grants.get(entry.grantId)!;
       ok(entry.kind !== 'revocation' || grant.kind === 'adjustment', 'R-82: only adjustments are revoked');
-      if (entry.kind !== 'debit') return;
+      ok(entry.kind !== 'expiry' || entry.effectiveAt >= grant.expiresAt, 'R-12: expired before its time');
+      if (entry.kind === 'forfeiture')
+        ok(endedAt !== null && endedAt <= entry.effectiveAt && endedAt < grant.expiresAt, 'R-50: forfeited');
+      if (entry.kind !== 'debit' && entry.kind !== 'hold') return;
       ok(
         grant.effectiveAt <= entry.effectiveAt && entry.effectiveAt < grant.expiresAt,
         'I3: outside its term',
@@ -375,20 +418,39 @@ export class Model {
     });
   }
 
-  /** I1, I2: for every grant, granted = spent + expired + forfeited + revoked + what remains. */
+  /** I1, I2: for every grant, granted = spent + held + expired + forfeited + revoked + what remains. */
   private checkGrants(): void {
-    const { entries, grants } = this.life.book;
-    const sums = new Map<string, number>();
-    const made = new Map<string, number>();
+    const { entries, grants, usages } = this.life.book;
+    const sums = new Map<string, Sums>();
     for (const { grantId, credits, kind } of entries) {
-      sums.set(grantId, (sums.get(grantId) ?? 0) + credits);
-      if (kind === 'grant') made.set(grantId, (made.get(grantId) ?? 0) + 1);
+      const of = sums.get(grantId) ?? { all: 0, made: 0, spent: 0, held: 0 };
+      of.all += credits;
+      of.made += kind === 'grant' ? 1 : 0;
+      of.spent -= ['debit', 'capture', 'reversal'].includes(kind) ? credits : 0;
+      of.held -= ['hold', 'release'].includes(kind) ? credits : 0;
+      sums.set(grantId, of);
     }
+    let spent = 0;
     for (const grant of grants.values()) {
-      deepStrictEqual(grant.remaining, sums.get(grant.id), 'I1: remaining');
-      deepStrictEqual(made.get(grant.id), 1, 'I4: granted once');
-      ok(Number.isSafeInteger(grant.remaining) && grant.remaining >= 0, 'I2: remaining');
-      ok(grant.remaining <= grant.amount, 'I2: more than granted');
+      const of = sums.get(grant.id)!;
+      deepStrictEqual([grant.remaining, grant.held], [of.all, of.held], 'I1: remaining, held');
+      deepStrictEqual(of.made, 1, 'I4: granted once');
+      ok(Math.min(grant.remaining, grant.held, of.spent) >= 0, 'I2: negative');
+      ok(grant.remaining + grant.held + of.spent <= grant.amount, 'I2: more than granted');
+      spent += of.spent;
+    }
+    const used = [...usages.values()].reduce((sum, usage) => sum + usage.credits - usage.reversed, 0);
+    deepStrictEqual(spent, used, 'I1: spent is what usages kept');
+  }
+
+  /** I2 at instants instead of in order of booking: what was booked late belongs to its instant (R-13). */
+  private checkInstants(): void {
+    const { entries, grants } = this.life.book;
+    const left = new Map<string, number>();
+    for (const { grantId, credits } of [...entries].sort((a, b) => a.effectiveAt - b.effectiveAt)) {
+      const then = (left.get(grantId) ?? 0) + credits;
+      ok(then >= 0 && then <= grants.get(grantId)!.amount, `I2: ${grantId} had ${then} at an instant`);
+      left.set(grantId, then);
     }
   }
 
@@ -423,6 +485,14 @@ export class Model {
   }
 }
 
+/** A grant's entries: their sum, how often it was granted, what was spent of it and what is held. */
+interface Sums {
+  all: number;
+  made: number;
+  spent: number;
+  held: number;
+}
+
 function takeOut(
   from: { at: Instant; credits: number; expiresAt: Instant }[],
   { effectiveAt, amount, expiresAt }: Grant,
@@ -435,31 +505,6 @@ function takeOut(
   from.splice(i, 1);
 }
 
-/** I6: the debits are the prefix of the open grants, read here a second time from R-60. */
-function checkPrefix(before: Grant[], debits: Debit[], credits: number, now: Instant): void {
-  const usable = before.filter((g) => g.remaining > 0 && g.effectiveAt <= now && now < g.expiresAt);
-  usable.sort(
-    (a, b) =>
-      Number(a.kind !== 'allowance') - Number(b.kind !== 'allowance') ||
-      a.expiresAt - b.expiresAt ||
-      a.effectiveAt - b.effectiveAt ||
-      a.made - b.made,
-  );
-  let left = credits;
-  const expected: [string, number][] = [];
-  for (const grant of usable) {
-    if (left === 0) break;
-    const taken = Math.min(left, grant.remaining);
-    expected.push([grant.id, taken]);
-    left -= taken;
-  }
-  deepStrictEqual(
-    debits.map((debit) => [debit.grant_id, debit.credits]),
-    expected,
-    'I6: not the prefix',
-  );
-}
-
 function catalogFor({ allowanceTerm }: History): Catalog {
   const term = allowanceTerm === 'until_next_refresh' ? allowanceTerm : { days: allowanceTerm };
   return { ...DEFAULT_CATALOG, policies: { ...DEFAULT_CATALOG.policies, allowanceTerm: term } };
@@ -467,7 +512,15 @@ function catalogFor({ allowanceTerm }: History): Catalog {
 
 /** All that a life is, comparable. */
 const picture = ({ state, book }: Life) =>
-  JSON.stringify([state, book.entries, [...book.grants.values()], [...book.charges.values()], book.notes]);
+  JSON.stringify([
+    state,
+    book.entries,
+    [...book.grants.values()],
+    [...book.charges.values()],
+    book.notes,
+    [...book.usages.values()],
+    [...book.holds.values()],
+  ]);
 
 /** All but what the refund of one charge changes. */
 function pictureWithout({ state, book }: Life, chargeId: string): string {

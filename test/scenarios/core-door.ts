@@ -1,33 +1,39 @@
 import { answered } from '../../src/domain/answers.ts';
-import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
+import { balance, book, bookCharge, openGrants } from '../../src/domain/book.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import { type Catalog, findPack } from '../../src/domain/catalog.ts';
+import type { Catalog } from '../../src/domain/catalog.ts';
 import { nextRenewal } from '../../src/domain/charges.ts';
 import { decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
-import { buyingRefusal, isUpgrade } from '../../src/domain/eligibility.ts';
+import { isUpgrade } from '../../src/domain/eligibility.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { price } from '../../src/domain/rates.ts';
-import { allowanceOf, boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
+import { openHolds } from '../../src/domain/holds.ts';
+import { allowanceOf } from '../../src/domain/subscription.ts';
 import {
   advanceLife,
   command,
   forecast,
   type Life,
+  nextInstant,
+  passDeadlines,
   sandboxPayer,
   startLife,
 } from '../../src/domain/timeline.ts';
-import type { Answer, Door, View } from './door.ts';
-import { moment, showMoment } from './moment.ts';
+import {
+  type Data,
+  giveBackUsage,
+  quote,
+  refreshAt,
+  said,
+  setAside,
+  settleHold,
+  use,
+} from './core-spending.ts';
+import type { Answer, Booked, Door, View } from './door.ts';
+import { moment } from './moment.ts';
 import type { Step } from './steps.ts';
 
 type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
-type Data = Record<string, string | number>;
-
-const said = (outcome: string, data: Data = {}): Answer => ({
-  outcome,
-  data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(value)])),
-});
 
 /** The pure core behind the door: one customer, whose newest life is the one looked at. */
 export class CoreDoor implements Door {
@@ -66,6 +72,10 @@ export class CoreDoor implements Door {
     return Promise.resolve(life ? viewOf(life) : null);
   }
 
+  entries(): Promise<Booked[]> {
+    return Promise.resolve(this.life.book.entries);
+  }
+
   private carryOut(step: Step, at: string): Answer {
     switch (step.verb) {
       case 'subscribe':
@@ -75,8 +85,16 @@ export class CoreDoor implements Door {
       case 'add_on':
         return this.command({ type: 'set_add_on', packs: step.packs });
       case 'use':
+        return use(this.life, step);
       case 'quote':
-        return this.spend(step);
+        return quote(this.life, step);
+      case 'hold':
+        return setAside(this.life, step, this.id('hld'));
+      case 'capture':
+      case 'release':
+        return settleHold(this.life, step, this.id('use'));
+      case 'reverse':
+        return giveBackUsage(this.life, step);
       case 'cancel':
         return this.cancel(step);
       case 'resume':
@@ -221,42 +239,18 @@ export class CoreDoor implements Door {
   private foresee(step: Of<'foresee'>): Answer {
     const { state, book, catalog } = this.life;
     const until = moment(step.at);
-    const { life } = forecast(state, openGrants(book), catalog, { until });
+    const { life } = forecast(state, openGrants(book), catalog, { until, holds: openHolds(book) });
     const { available, by_kind } = balance(life.book, until);
-    return said('ok', { available, ...prefixed(by_kind) });
-  }
-
-  private spend({ verb, items, via }: Of<'use' | 'quote'>): Answer {
-    const { state, book, catalog } = this.life;
-    if (state.status === 'ended' || state.status === 'incomplete') return said('subscription_not_active');
-    const isBlocked = state.status === 'past_due' && catalog.policies.pastDueSpending === 'block';
-    if (isBlocked && verb === 'use') return said('payment_past_due');
-    const { credits } = price(catalog, items);
-    const has = balance(book, state.now).available;
-    if (verb === 'quote')
-      return said('ok', {
-        credits,
-        available: has,
-        ...(has < credits ? offer(this.life, credits - has) : {}),
-      });
-    const debits = spend(book, credits, state.now);
-    if (debits === null)
-      return said('insufficient_credits', {
-        needed: credits,
-        available: has,
-        shortfall: credits - has,
-        ...nextRefresh(this.life),
-        ...offer(this.life, credits - has),
-      });
-    this.life.state = { ...state, grants: openGrants(book) };
-    const burned = debits.map((debit) => `${debit.kind}:${debit.credits}`).join(',');
-    return said('ok', { credits, burned: burned || 'nothing', ...(via === undefined ? {} : { via }) });
+    return said('ok', { available, ...by_kind });
   }
 
   /** R-13: what was due while nothing ran, worked now, instant by instant. */
   private outage(booked: Instant): Answer {
     const { life } = this;
-    for (let due = nextDue(life.state); due !== null && due.at <= booked; due = nextDue(life.state)) {
+    for (let at = nextInstant(life); at !== null && at <= booked; at = nextInstant(life)) {
+      passDeadlines(life, at);
+      const due = nextDue(life.state);
+      if (due === null || due.at > at) continue;
       const decision = workAt(life.state, due.at, booked, life.catalog);
       book(life.book, decision.effects);
       life.state = decision.state;
@@ -274,46 +268,13 @@ export class CoreDoor implements Door {
   }
 }
 
-const prefixed = (kinds: Record<string, number>): Data =>
-  Object.fromEntries(Object.entries(kinds).map(([kind, credits]) => [kind, credits]));
-
-/** R-61: the packs that would cover a shortfall, or why this subscription can't buy; the oracle's own reading. */
-function offer({ state, catalog }: Life, shortfall: number): Data {
-  const refusal = buyingRefusal(state, state.interval);
-  if (refusal) return { packs: 'none', contact: refusal.code };
-  const pack = findPack(catalog, state.interval);
-  if (!pack) return { packs: 'none' };
-  const packs = Math.ceil(shortfall / pack.credits);
-  if (packs > catalog.policies.packsPerPurchase) return { packs: 'none', contact: 'pack_limit' };
-  return {
-    packs,
-    price: packs * pack.price_minor,
-    offer_until: showMoment(packExpiry(state, catalog, state.cycle)),
-  };
-}
-
-/** R-61: when the next refresh comes and what it brings. */
-function nextRefresh(life: Life): Data {
-  const at = refreshAt(life);
-  return { next: at === null ? 'none' : showMoment(at), brings: at === null ? 'none' : broughtAt(life, at) };
-}
-
-function broughtAt({ state, book, catalog }: Life, at: Instant): number {
-  const { happenings } = forecast(state, openGrants(book), catalog, { until: at });
-  return happenings.find((happening) => happening.kind === 'refresh' && happening.at === at)?.credits ?? 0;
-}
-
-function refreshAt({ state }: Life): Instant | null {
-  const at = state.status === 'active' ? boundaryOf(state, state.cycle + 1) : null;
-  return state.scheduled?.kind === 'cancel' && state.scheduled.at === at ? null : at;
-}
-
 function viewOf(life: Life): View {
   const { state, book, catalog } = life;
+  const { by_kind, held } = balance(book, state.now);
   const renewal = nextRenewal(state, catalog);
   const grants = [...book.grants.values()].sort((a, b) => a.effectiveAt - b.effectiveAt || a.made - b.made);
   return {
-    balances: { ...balance(book, state.now).by_kind, held: 0 },
+    balances: { ...by_kind, held },
     status: state.status,
     plan: state.plan,
     interval: state.interval,

@@ -29,10 +29,18 @@ export interface View {
   charges: { kind: string; status: string; amountMinor: number; refundedMinor: number }[];
 }
 
+/** One entry of the ledger: its kind and the change of what is available. */
+export interface Booked {
+  kind: string;
+  credits: number;
+}
+
 /** One subscription of one customer, seen from outside: the core itself, or the real stack over HTTP. */
 export interface Door {
   /** Moves the test clock on; only called when there is a subscription. */
   advance(to: Instant): Promise<void>;
   do(step: Step, at: string): Promise<Answer>;
   look(): Promise<View | null>;
+  /** Every entry, in the order of booking; only asked where a table names some. */
+  entries(): Promise<Booked[]>;
 }

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
 import type { PlanId } from '../../src/domain/catalog.ts';
-import type { Answer, Door, View } from './door.ts';
+import type { Answer, Booked, Door, View } from './door.ts';
 import { moment, showMoment, wireMoment } from './moment.ts';
-import type { Step } from './steps.ts';
+import type { Made, Step } from './steps.ts';
 
 /** The part of a started stack the door needs; the operator key's header is applied by it. */
 export interface Requester {
@@ -75,6 +75,8 @@ export class HttpDoor implements Door {
   private former: string | null = null;
   private settledLast: string | null = null;
   private sent: Sent[] = [];
+  /** Ids of the subscription's holds and usages, in the order of their making; a capture makes a usage. */
+  private made: Record<'holds' | 'usage', string[]> = { holds: [], usage: [] };
 
   constructor(stack: Requester, customerId = `scenario-${randomUUID()}`) {
     this.stack = stack;
@@ -106,6 +108,11 @@ export class HttpDoor implements Door {
       this.all<ChargeBody>('charges'),
     ]);
     return viewOf(subscription, balance, grants, charges);
+  }
+
+  async entries(): Promise<Booked[]> {
+    const entries = await this.all<Booked & { seq: number }>('entries');
+    return entries.sort((a, b) => a.seq - b.seq);
   }
 
   private path(below: string): string {
@@ -142,8 +149,27 @@ export class HttpDoor implements Door {
     const headers = { 'Idempotency-Key': key };
     const init = body === undefined ? { headers } : { headers, body };
     const reply = await this.stack.request(method, path, init);
+    this.noteMade(operation, reply);
     if (operation !== 'advance') this.sent.push({ operation, method, path, body, key, reply });
     return reply;
+  }
+
+  /** What a replay or a repeated settlement answers was made before. */
+  private noteMade(operation: string, { status, body }: Reply): void {
+    if (status >= 300) return;
+    const { id, usage_id: usageId } = (body ?? {}) as { id?: string; usage_id?: string | null };
+    const note = (list: string[], made: string | null | undefined) => {
+      if (made && !list.includes(made)) list.push(made);
+    };
+    if (operation === 'use') note(this.made.usage, id);
+    if (operation === 'hold') note(this.made.holds, id);
+    if (operation === 'capture') note(this.made.usage, usageId);
+  }
+
+  private madePath(list: 'holds' | 'usage', which: Made, below: string): string {
+    const id = which === 'oldest' ? this.made[list][0] : this.made[list].at(-1);
+    if (id === undefined) throw new Error(`there is no ${which} one in ${list} yet`);
+    return `${list}/${id}/${below}`;
   }
 
   private async perform(step: Step, at: string, key: string): Promise<Answer> {
@@ -166,6 +192,26 @@ export class HttpDoor implements Door {
       case 'quote': {
         const reply = await post('quote', { items: step.items });
         return answerOf(reply, quoteData(reply.body));
+      }
+      case 'hold': {
+        const { items, via, seconds } = step;
+        const body = { items, ...optional('via', via), ...optional('expires_in_seconds', seconds) };
+        const reply = await post('holds', body);
+        return answerOf(reply, holdData(reply, via));
+      }
+      case 'capture': {
+        const body = optional('credits', step.credits);
+        const reply = await post(this.madePath('holds', step.which, 'capture'), body);
+        return answerOf(reply, pick(reply.body, SETTLED));
+      }
+      case 'release': {
+        const reply = await post(this.madePath('holds', step.which, 'release'), {});
+        return answerOf(reply, pick(reply.body, SETTLED));
+      }
+      case 'reverse': {
+        const body = { ...optional('credits', step.credits), reason: 'scenario' };
+        const reply = await post(this.madePath('usage', step.which, 'reverse'), body);
+        return answerOf(reply, pick(reply.body, REVERSED));
       }
       case 'cancel': {
         const reply = await post('cancel', { at: step.at });
@@ -230,6 +276,7 @@ export class HttpDoor implements Door {
     if (reply.status < 300 && reply.headers.get('idempotent-replayed') === null) {
       this.former = this.id;
       this.id = (reply.body as SubscriptionBody).id;
+      this.made = { holds: [], usage: [] };
     }
     return answerOf(reply);
   }
@@ -281,6 +328,9 @@ export class HttpDoor implements Door {
   }
 }
 
+const SETTLED = { captured: 'captured', released: 'released' };
+const REVERSED = { restored: 'restored', expired: 'expired_at_once', forfeited: 'forfeited_at_once' };
+
 const optional = <Name extends string, Value>(name: Name, value: Value | undefined) =>
   (value === undefined ? {} : { [name]: value }) as Partial<Record<Name, Value>>;
 
@@ -320,6 +370,7 @@ function problemData(body: unknown): Record<string, string> {
     errors?: { pointer: string }[];
     needed?: number;
     available?: number;
+    held?: number;
     shortfall?: number;
     next_refresh?: { at: string; credits: number } | null;
     offer?: Offer | null;
@@ -327,9 +378,9 @@ function problemData(body: unknown): Record<string, string> {
   };
   const pointer = problem.errors?.[0]?.pointer;
   if (problem.code !== 'insufficient_credits') return pointer === undefined ? {} : { pointer };
-  const { needed, available, shortfall, next_refresh: next } = problem;
+  const { needed, available, held, shortfall, next_refresh: next } = problem;
   return {
-    ...strings({ needed, available, shortfall, brings: next?.credits }),
+    ...strings({ needed, available, held, shortfall, brings: next?.credits }),
     next: next ? showMoment(moment(next.at)) : 'none',
     ...offerData(problem.offer, problem.contact),
   };
@@ -342,6 +393,12 @@ function usageData(body: unknown, via: string | undefined): Record<string, strin
   };
   const burned = debits.map((debit) => `${debit.kind}:${debit.credits}`).join(',') || 'nothing';
   return strings({ credits, burned, via });
+}
+
+function holdData({ status, body }: Reply, via: string | undefined): Record<string, string> {
+  if (status >= 300) return {};
+  const { deadline } = body as { deadline: string };
+  return { ...usageData(body, via), deadline: showMoment(moment(deadline)) };
 }
 
 function quoteData(body: unknown): Record<string, string> {

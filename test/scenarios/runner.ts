@@ -11,13 +11,26 @@ export interface Report {
 /** Runs a table through a door: each row moves the clock, does its command, then compares what it says. */
 export async function runTable(table: Table, door: Door, room: Room): Promise<Report> {
   const happened: Row['cells'][] = [];
-  const run = { now: null as number | null, paidMinor: 0 };
+  const run = { now: null as number | null, paidMinor: 0, booked: tellsEntries(table) ? 0 : null };
   for (const row of table.rows)
     happened.push(row.on !== null && row.on !== room ? row.cells : await runRow(row, table, door, run));
   return report(table, happened);
 }
 
-type Run = { now: number | null; paidMinor: number };
+/** `booked`: how many entries were told; null where no row names any. */
+type Run = { now: number | null; paidMinor: number; booked: number | null };
+
+const tellsEntries = ({ rows }: Table): boolean =>
+  rows.some(({ cells }) => / booked\b/.test(cells.outcome ?? ''));
+
+/** What was booked since the row before, in order: `release:50,expiry:-200,grant:200`. */
+async function bookedSince(door: Door, run: Run, isNew: boolean): Promise<Record<string, string>> {
+  if (run.booked === null) return {};
+  const entries = await door.entries();
+  const made = entries.slice(isNew ? 0 : run.booked);
+  run.booked = entries.length;
+  return { booked: made.map(({ kind, credits }) => `${kind}:${credits}`).join(',') || 'nothing' };
+}
 
 async function runRow(row: Row, table: Table, door: Door, run: Run): Promise<Row['cells']> {
   const cells: Row['cells'] = { at: row.at, do: row.cells.do ?? '', ...(row.on ? { on: row.on } : {}) };
@@ -30,12 +43,18 @@ async function runRow(row: Row, table: Table, door: Door, run: Run): Promise<Row
     const isNew = row.step.verb === 'subscribe' && ['ok', 'pending'].includes(answer.outcome);
     if (isNew) Object.assign(run, { now: null, paidMinor: 0 });
     run.now = view === null ? null : Math.max(at, run.now ?? at);
+    const booked = view === null ? {} : await bookedSince(door, run, isNew);
     const paidMinor = (view?.charges ?? []).reduce(
       (sum, charge) => sum + (charge.status === 'paid' ? charge.amountMinor : 0),
       0,
     );
     for (const { name } of table.columns)
-      cells[name] ??= cellOf(name, view, { ...answer, charged: paidMinor - run.paidMinor }, row);
+      cells[name] ??= cellOf(
+        name,
+        view,
+        { ...answer, data: { ...answer.data, ...booked }, charged: paidMinor - run.paidMinor },
+        row,
+      );
     run.paidMinor = paidMinor;
   } catch (error) {
     cells.outcome = `failed: ${(error as Error).stack?.split('\n').slice(0, 3).join(' ') ?? String(error)}`;

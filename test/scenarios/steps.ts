@@ -5,6 +5,9 @@ import type { Item } from '../../src/domain/rates.ts';
 /** Which charge a settlement names: the newest or oldest pending one, the newest of any status, the one settled before, or the former subscription's newest. */
 export type Which = 'newest' | 'oldest' | 'last' | 'again' | 'former';
 
+/** Which hold or usage of the subscription: the one made last, or first. */
+export type Made = 'newest' | 'oldest';
+
 export type Step =
   | {
       verb: 'subscribe';
@@ -19,7 +22,14 @@ export type Step =
     }
   | { verb: 'buy'; packs: number; interval?: Interval; method?: string }
   | { verb: 'add_on'; packs: number }
-  | { verb: 'use' | 'quote'; items: Item[]; via?: string }
+  | { verb: 'use'; items: Item[]; via?: string }
+  | { verb: 'quote'; items: Item[] }
+  /** `for`: its deadline, in seconds from now. */
+  | { verb: 'hold'; items: Item[]; via?: string; seconds?: number }
+  /** Without credits: all. A capture makes a usage, which a reversal may name. */
+  | { verb: 'capture'; which: Made; credits?: number }
+  | { verb: 'reverse'; which: Made; credits?: number }
+  | { verb: 'release'; which: Made }
   | { verb: 'cancel'; at: 'renewal' | 'now' }
   | { verb: 'resume' }
   | { verb: 'change' | 'preview'; plan: PlanId; interval: Interval }
@@ -86,6 +96,21 @@ function items(text: string): { items: Item[]; via?: string } {
   return via === undefined ? { items: parsed } : { items: parsed, via };
 }
 
+/** `avatar_iv 90 via zapier for 60`: the seconds come last. */
+function held(text: string): Step {
+  const [, list = text, seconds] = /^(.*?) for (\S+)$/.exec(text) ?? [];
+  const step = { verb: 'hold' as const, ...items(list) };
+  return seconds === undefined ? step : { ...step, seconds: number(seconds) };
+}
+
+/** `oldest 30`, `30`, `oldest` or nothing. */
+function made(words: string[]): { which: Made; credits?: number } {
+  const which = words[0] === 'oldest' ? 'oldest' : 'newest';
+  const [credits, ...rest] = which === 'oldest' ? words.slice(1) : words;
+  if (rest.length > 0) throw new Error(`not understood: ${rest.join(' ')}`);
+  return credits === undefined ? { which } : { which, credits: number(credits) };
+}
+
 const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
   subscribe: ([id, per, ...rest]) => {
     const { allowance, ...more } = options(rest, ['zone', 'method', 'allowance', 'anchor', 'clock']);
@@ -100,6 +125,10 @@ const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
   add_on: ([packs]) => ({ verb: 'add_on', packs: number(packs) }),
   use: (_, text) => ({ verb: 'use', ...items(text) }),
   quote: (_, text) => ({ verb: 'quote', ...items(text) }),
+  hold: (_, text) => held(text),
+  capture: (words) => ({ verb: 'capture', ...made(words) }),
+  reverse: (words) => ({ verb: 'reverse', ...made(words) }),
+  release: (words) => ({ verb: 'release', which: made(words).which }),
   cancel: ([at]) => ({ verb: 'cancel', at: at === 'now' ? 'now' : 'renewal' }),
   resume: () => ({ verb: 'resume' }),
   change: ([id, per]) => ({ verb: 'change', plan: plan(id), interval: interval(per) }),

@@ -7,6 +7,7 @@ import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
 import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
+import { createSpending } from '../../src/db/spending.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { startRelay } from '../../src/relay.ts';
 import { createEngine } from '../../src/startup.ts';
@@ -74,6 +75,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const relay = engine && startRelay({ db, temporal, log: () => {} });
   const app = createApp({
     db,
+    spending: createSpending(db),
     temporal,
     catalogs: createCatalogCache(db),
     taskQueue,

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import postgres from 'postgres';
+import { loadConfig } from '../src/config.ts';
+import { lastLines } from '../src/services/children.ts';
+import { keepAlive, type Running } from '../src/services/keep.ts';
+import { freePort } from '../src/services/ports.ts';
+import { startPostgres } from '../src/services/postgres.ts';
+import { startProgram } from '../src/services/program.ts';
+import type { Shutdown } from '../src/services/shutdown.ts';
+import { startTemporal } from '../src/services/temporal.ts';
+
+// Drawdown as `npm start` runs it, in a folder of its own: durable PostgreSQL, Temporal's dev server, API and worker,
+// each a process, the last two started again when they end.
+
+/** Status 0 is no answer at all; the text says why. */
+export interface Answer {
+  status: number;
+  text: string;
+}
+
+export interface Stack {
+  sql: postgres.Sql;
+  client: Client;
+  /** One command over HTTP with the operator key; never rejects. */
+  post(path: string, body: object, key: string): Promise<Answer>;
+  /** Every time API or worker ended or came back, in words. */
+  restarts: string[];
+  /** The last lines that API and worker wrote. */
+  logs(): string;
+}
+
+const ANSWER_WITHIN_MS = 40_000;
+
+export async function startStack(folder: string, shutdown: Shutdown, stopping: AbortSignal): Promise<Stack> {
+  const { cacheFolder: cacheDir } = loadConfig();
+  const restarts: string[] = [];
+  const servers = { dataDir: join(folder, 'servers'), cacheDir, log: () => {} };
+
+  /** Stopped in its turn even when the end comes while it starts. */
+  function bring<R extends Pick<Running, 'stop'>>(stage: 0 | 1, starting: Promise<R>): Promise<R> {
+    shutdown.add(stage, async () => (await starting).stop());
+    return starting;
+  }
+
+  const [database, temporal] = await Promise.all([
+    bring(1, startPostgres(servers)),
+    bring(1, startTemporal(servers)),
+  ]);
+  stopping.throwIfAborted();
+  const port = await freePort();
+  const start = (name: 'api' | 'worker') =>
+    startProgram({
+      name,
+      entry: new URL(`../src/${name}.ts`, import.meta.url),
+      dataDir: join(folder, 'programs'),
+      env: {
+        DATABASE_URL: database.url,
+        TEMPORAL_ADDRESS: temporal.address,
+        // Whatever stands in the environment is meant for other servers.
+        ...{ TEMPORAL_NAMESPACE: undefined, TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: undefined },
+        ...{ DRAWDOWN_CATALOG: undefined, HOST: undefined, PUBLIC_URL: undefined, PORT: String(port) },
+        DRAWDOWN_API_KEY_FILE: join(folder, 'key'),
+      },
+    });
+  const keep = (name: 'api' | 'worker') =>
+    bring(
+      0,
+      keepAlive(
+        name,
+        () => start(name),
+        (line) => restarts.push(line),
+      ),
+    );
+  const [api, worker] = await Promise.all([keep('api'), keep('worker')]);
+  stopping.throwIfAborted();
+
+  const connection = await Connection.connect({ address: temporal.address });
+  shutdown.add(0, () => connection.close());
+  const sql = postgres(database.url, { max: 2, onnotice: () => {} });
+  shutdown.add(0, () => sql.end({ timeout: 1 }));
+  const authorization = `Bearer ${api.first.info.key}`;
+
+  return {
+    sql,
+    client: new Client({ connection }),
+    async post(path, body, key) {
+      try {
+        const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+          method: 'POST',
+          headers: {
+            Authorization: authorization,
+            'Content-Type': 'application/json',
+            'Idempotency-Key': key,
+          },
+          body: JSON.stringify(body),
+          signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        });
+        return { status: response.status, text: await response.text() };
+      } catch (error) {
+        const { cause, message } = error as Error;
+        return { status: 0, text: cause instanceof Error ? cause.message : message };
+      }
+    },
+    restarts,
+    logs: () => [api, worker].map(({ first }) => lastLines(first.logFile)).join('\n'),
+  };
+}

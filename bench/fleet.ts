@@ -1,0 +1,94 @@
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { StartRefused } from '../src/services/data-folder.ts';
+import { Shutdown } from '../src/services/shutdown.ts';
+import { type Figures, measure } from './fleet-minute.ts';
+import { report } from './fleet-report.ts';
+import { startStack } from './fleet-stack.ts';
+
+// A fleet of live subscriptions that are due in the same minute: how fast are the boundaries worked, how late do they
+// get, what does it do to spending meanwhile, and is everybody charged and granted exactly once?
+
+interface Flags {
+  subscriptions: number;
+  secondsToBoundary?: number;
+  json?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  npx tsx bench/fleet.ts                              10,000 subscriptions: a quarter of an hour on two cores
+  npx tsx bench/fleet.ts --subscriptions 300          a quick look: two minutes
+  npx tsx bench/fleet.ts --json fleet.json            the figures for a program as well
+  npx tsx bench/fleet.ts --seconds-to-boundary 600    the minute begins ten minutes after the servers are up
+
+Everything runs on servers of its own in a temporary folder, dropped at the end; set TMPDIR to choose the disk. Ends with
+1 when somebody was not charged and granted exactly once, a spend failed, or the fleet was not ready in time.`;
+
+function whole(min: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
+    throw new InvalidArgumentError(`It must be a whole number from ${min}.`);
+  };
+}
+
+const flags = new Command('npx tsx bench/fleet.ts')
+  .description('Measures a fleet of live subscriptions that are due in the same minute.')
+  .option('--subscriptions <n>', 'how many are due in the minute', whole(2), 10_000)
+  .option('--seconds-to-boundary <n>', 'when the minute begins (default: as moving in needs)', whole(30))
+  .option('--json <file>', 'write the figures to this file')
+  .allowExcessArguments(false)
+  .addHelpText('after', EXAMPLES)
+  .parse()
+  .opts<Flags>();
+
+const shutdown = new Shutdown();
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => stopping.abort(new Error(`${signal}: stopping, and dropping what was made`)));
+const stopped = new Promise<never>((_, reject) =>
+  stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason)),
+);
+
+process.exitCode = await Promise.race([run(), stopped]).catch((error: Error) => {
+  say(error.message);
+  return 1;
+});
+await shutdown.run();
+process.exit();
+
+async function run(): Promise<number> {
+  process.umask(0o077);
+  const folder = mkdtempSync(join(tmpdir(), 'drawdown-fleet-'));
+  shutdown.add(2, async () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  if (flags.json) expectWritable(flags.json);
+  say('starting PostgreSQL, Temporal, API and worker');
+  const stack = await startStack(folder, shutdown, stopping.signal);
+  try {
+    const { subscriptions, secondsToBoundary } = flags;
+    const wanted = { subscriptions, secondsToBoundary, stopping: stopping.signal, say };
+    const figures: Figures = await measure(stack, wanted);
+    process.stdout.write(report(figures));
+    if (flags.json) writeFileSync(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
+    return figures.faults.length > 0 ? 1 : 0;
+  } catch (error) {
+    const isPlain = stopping.signal.aborted || error instanceof StartRefused;
+    if (!isPlain) say(`What API and worker wrote last:\n${stack.logs()}\n`);
+    throw error;
+  }
+}
+
+/** Better now than after a quarter of an hour. */
+function expectWritable(file: string): void {
+  try {
+    closeSync(openSync(file, 'a'));
+  } catch (error) {
+    throw new StartRefused(`--json: ${(error as Error).message}. Name a file that can be written.`);
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

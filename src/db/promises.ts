@@ -1,0 +1,207 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from './client.ts';
+
+// The promises of docs/architecture.md that a database alone can prove, read in one statement and so in one snapshot.
+// Nothing here shares code with what wrote the rows: the grants are replayed from their entries.
+
+export interface Broken {
+  promise: string;
+  subscription_id: string;
+  /** The row that breaks it, and the numbers that do. */
+  row: string;
+}
+
+/** A table's rows of the subscriptions that are looked at; null for all. */
+const rowsOf = (table: string, only: readonly string[] | null, column = 'subscription_id') =>
+  sql`${sql.raw(table)} as not materialized (select * from public.${sql.raw(table)} where ${
+    only === null
+      ? sql`true`
+      : sql`${sql.raw(column)} = any(array[${sql.join(
+          only.map((id) => sql`${id}`),
+          sql`, `,
+        )}]::text[])`
+  })`;
+
+const promises = (only: readonly string[] | null) => sql`
+with
+${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('entries', only)},
+${rowsOf('usages', only)}, ${rowsOf('holds', only)}, ${rowsOf('replies', only)}, ${rowsOf('charges', only)},
+-- What each entry left of its grant, and the running sum of its subscription, in seq order.
+replayed as (
+  select e.*,
+    row_number() over (partition by subscription_id order by seq) as nth,
+    sum(credits) over (partition by subscription_id order by seq) as balance,
+    sum(credits) over (partition by subscription_id, grant_id order by seq) as grant_left,
+    -- The same at instants instead of in order of booking: a late booking belongs to its instant (R-13).
+    sum(credits) over (partition by subscription_id, grant_id order by effective_at, seq) as grant_left_then,
+    min(seq) filter (where kind = 'forfeiture')
+      over (partition by subscription_id) as forfeited_from
+  from entries e
+),
+sums as (
+  select g.subscription_id, g.id,
+    count(e.seq) filter (where e.kind = 'grant') as grants,
+    coalesce(sum(e.credits) filter (where e.kind = 'grant'), 0) as granted,
+    -coalesce(sum(e.credits) filter (where e.kind in ('debit', 'capture', 'reversal')), 0) as spent,
+    -coalesce(sum(e.credits) filter (where e.kind in ('hold', 'release')), 0) as held,
+    -coalesce(sum(e.credits) filter (where e.kind = 'expiry'), 0) as expired,
+    -coalesce(sum(e.credits) filter (where e.kind = 'forfeiture'), 0) as forfeited,
+    -coalesce(sum(e.credits) filter (where e.kind = 'revocation'), 0) as revoked
+  from grants g left join entries e on e.subscription_id = g.subscription_id and e.grant_id = g.id
+  group by g.subscription_id, g.id
+),
+ends as (
+  select id as subscription_id, instant((state->>'endedAt')::bigint) as ended_at from subscriptions where status = 'ended'
+)
+select 'I1 granted = spent + held + expired + forfeited + revoked + available' as promise, g.subscription_id,
+  concat_ws(' ', g.id, to_jsonb(s) - 'id' - 'subscription_id', 'remaining', g.remaining, 'held', g.held) as row
+from grants g join sums s on s.subscription_id = g.subscription_id and s.id = g.id
+where s.grants <> 1 or s.granted <> g.amount or s.held <> g.held
+   or s.granted <> s.spent + s.held + s.expired + s.forfeited + s.revoked + g.remaining
+union all
+select 'I2 no remainder is negative or above its grant, at any entry and at any instant', r.subscription_id,
+  concat_ws(' ', 'seq', r.seq, r.kind, r.grant_id, 'leaves', r.grant_left, 'then', r.grant_left_then, 'of', g.amount)
+from replayed r join grants g on g.subscription_id = r.subscription_id and g.id = r.grant_id
+where r.grant_left not between 0 and g.amount or r.grant_left_then not between 0 and g.amount
+union all
+select 'I2 entries of a kind have its sign', subscription_id, concat_ws(' ', 'seq', seq, kind, credits)
+from entries where (credits > 0) <> (kind in ('grant', 'release', 'reversal'))
+union all
+select 'I3 spent only while the grant is usable', e.subscription_id,
+  concat_ws(' ', 'seq', e.seq, e.kind, 'at', iso(e.effective_at), e.grant_id, iso(g.effective_at), 'to', iso(g.expires_at))
+from entries e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+where e.kind in ('debit', 'hold') and not (g.effective_at <= e.effective_at and e.effective_at < g.expires_at)
+union all
+select 'I3 nothing spent after the end', r.subscription_id,
+  concat_ws(' ', 'seq', r.seq, r.kind, 'at', iso(r.effective_at), 'ended', iso(n.ended_at))
+from replayed r join ends n on n.subscription_id = r.subscription_id
+where r.kind in ('debit', 'hold')
+  and (r.effective_at > n.ended_at or (r.effective_at = n.ended_at and r.seq > r.forfeited_from))
+union all
+select 'I3 expiry, forfeiture and grant are dated as the rules say', e.subscription_id,
+  concat_ws(' ', 'seq', e.seq, e.kind, 'at', iso(e.effective_at), e.grant_id)
+from entries e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+left join ends n on n.subscription_id = e.subscription_id
+where (e.kind = 'expiry' and e.effective_at < g.expires_at)
+   or (e.kind = 'grant' and (e.effective_at <> g.effective_at or e.seq <> g.made))
+   or (e.kind = 'forfeiture' and (n.ended_at is null or e.effective_at < n.ended_at or g.expires_at <= n.ended_at))
+union all
+select 'I4 one allowance a cycle', subscription_id, concat_ws(' ', min(id), 'and', count(*) - 1, 'more at', iso(effective_at))
+from grants where kind = 'allowance'
+group by subscription_id, effective_at, substring(cause from '_a([0-9]+)_[0-9]+$')
+having count(*) > 1
+union all
+select 'I4 an allowance is named by its cycle', subscription_id, concat_ws(' ', id, cause)
+from grants where kind = 'allowance' and cause !~ '_a[0-9]+_[0-9]+$'
+union all
+select 'I4 one pack grant for each paid purchase or renewal, and none for any other', c.subscription_id,
+  concat_ws(' ', c.id, c.kind, c.status, 'sold', c.credits, 'granted', coalesce(p.credits, 0), 'in', coalesce(p.n, 0))
+from charges c left join (
+  select subscription_id, charge_id, count(*) as n, sum(amount) as credits from grants where kind = 'pack' group by 1, 2
+) p on p.subscription_id = c.subscription_id and p.charge_id = c.id
+where case when c.kind in ('purchase', 'renewal') and c.status = 'paid' and c.refunded_minor < c.amount_minor and c.credits > 0
+      then coalesce(p.n, 0) <> 1 or p.credits <> c.credits else coalesce(p.n, 0) <> 0 end
+union all
+select 'I4 one allowance for each paid start, renewal or upgrade, and none for an unpaid one', c.subscription_id,
+  concat_ws(' ', c.id, c.kind, c.status, 'allowances', coalesce(p.n, 0))
+from charges c left join (
+  select subscription_id, charge_id, count(*) as n from grants where kind = 'allowance' group by 1, 2
+) p on p.subscription_id = c.subscription_id and p.charge_id = c.id
+where coalesce(p.n, 0) <> (c.kind <> 'purchase' and c.status = 'paid' and c.refunded_minor = 0)::int
+union all
+select 'I4 a pack is paid for by a charge', g.subscription_id, g.id
+from grants g left join charges c on c.subscription_id = g.subscription_id and c.id = g.charge_id and c.status = 'paid'
+where g.kind = 'pack' and c.id is null
+union all
+-- Whatever burns before the grant that was debited had nothing left by then.
+select 'I6 a spend uses the prefix of open grants in burn order', e.subscription_id,
+  concat_ws(' ', 'seq', e.seq, 'took', -e.credits, 'of', e.grant_id, 'while', h.id, 'held', x.left_then)
+from entries e
+join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+join grants h on h.subscription_id = e.subscription_id and h.id <> g.id and h.made < e.seq
+  and h.effective_at <= e.effective_at and e.effective_at < h.expires_at
+  and (h.kind <> 'allowance', h.expires_at, h.effective_at, h.made)
+    < (g.kind <> 'allowance', g.expires_at, g.effective_at, g.made)
+cross join lateral (
+  select sum(b.credits) as left_then from entries b
+  where b.subscription_id = h.subscription_id and b.grant_id = h.id and b.seq < e.seq
+) x
+where e.kind in ('debit', 'hold') and x.left_then > 0
+union all
+select 'seq has no gap, balance_after is the running sum', subscription_id,
+  concat_ws(' ', 'seq', seq, 'is number', nth, 'balance_after', balance_after, 'sum', balance)
+from replayed where seq <> nth or balance_after <> balance
+union all
+select 'a ledger’s row is the sum of its entries and of its grants', l.subscription_id,
+  concat_ws(' ', 'seq', l.seq, 'entries', e.n, 'balance', l.balance, 'sum', e.credits, 'remaining', g.remaining)
+from ledgers l
+cross join lateral (select count(*) as n, coalesce(sum(credits), 0) as credits from entries where subscription_id = l.subscription_id) e
+cross join lateral (select coalesce(sum(remaining), 0) as remaining from grants where subscription_id = l.subscription_id) g
+where l.seq <> e.n or l.balance <> e.credits or l.balance <> g.remaining
+union all
+select 'a usage is the sum of its debits, tells them in burn order, and no more was reversed of it', u.subscription_id,
+  concat_ws(' ', u.id, 'credits', u.credits, 'reversed', u.reversed, 'of', d.reversed, 'answered', u.answer->'debits', 'booked', d.debits)
+from usages u cross join lateral (
+  select coalesce(-sum(e.credits) filter (where e.kind in ('debit', 'capture')), 0) as credits,
+    coalesce(sum(e.credits) filter (where e.kind = 'reversal'), 0) as reversed,
+    coalesce(jsonb_agg(jsonb_build_object('grant_id', e.grant_id, 'kind', g.kind, 'credits', -e.credits) order by e.seq)
+      filter (where e.kind in ('debit', 'capture')), '[]') as debits
+  from entries e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+  where e.subscription_id = u.subscription_id and e.usage_id = u.id
+) d
+where u.credits <> d.credits or u.reversed <> d.reversed
+   or u.answer::jsonb->'debits' <> d.debits or (u.answer->>'credits')::bigint <> u.credits
+union all
+select 'a debit, capture or reversal belongs to a usage', e.subscription_id, concat_ws(' ', 'seq', e.seq)
+from entries e left join usages u on u.subscription_id = e.subscription_id and u.id = e.usage_id
+where e.kind in ('debit', 'capture', 'reversal') and u.id is null
+union all
+select 'R-71 a hold is settled once, and wholly', h.subscription_id,
+  concat_ws(' ', h.id, h.status, 'held', h.credits, d.held, 'released', d.released, 'captured', h.captured, d.captured)
+from holds h cross join lateral (
+  select coalesce(-sum(e.credits) filter (where e.kind = 'hold'), 0) as held,
+    coalesce(sum(e.credits) filter (where e.kind = 'release'), 0) as released,
+    coalesce(-sum(e.credits) filter (where e.kind = 'capture'), 0) as captured
+  from entries e where e.subscription_id = h.subscription_id and e.hold_id = h.id
+) d
+where d.held <> h.credits or d.captured <> h.captured or d.released <> case when h.status = 'held' then 0 else h.credits end
+   or (h.captured > 0) <> (h.status = 'captured') or (h.usage_id is null) = (h.status = 'captured')
+   or (h.status <> 'held' and h.settled_at > h.deadline)
+union all
+select 'a hold, release or capture belongs to a hold', e.subscription_id, concat_ws(' ', 'seq', e.seq)
+from entries e left join holds h on h.subscription_id = e.subscription_id and h.id = e.hold_id
+where e.kind in ('hold', 'release', 'capture') and h.id is null
+union all
+select 'R-72 a ledger knows its next deadline', h.subscription_id, concat_ws(' ', h.id, iso(h.deadline), 'known', iso(l.next_deadline))
+from holds h join ledgers l on l.subscription_id = h.subscription_id
+where h.status = 'held' and (l.next_deadline is null or l.next_deadline > h.deadline)
+union all
+select 'an entry names a grant of its subscription', e.subscription_id, concat_ws(' ', 'seq', e.seq, e.grant_id)
+from entries e left join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+where g.id is null
+union all
+select 'R-65 the answer to a key is there', r.subscription_id, concat_ws(' ', r.digest, r.object_id)
+from replies r
+where r.answer is null
+  and not exists (select from usages u where u.subscription_id = r.subscription_id and u.id = r.object_id)
+  and not exists (select from holds h where h.subscription_id = r.subscription_id and h.id = r.object_id)
+union all
+select 'what a caller asked for never goes back in time', x.subscription_id, concat_ws(' ', 'seq', x.seq, x.kind, iso(x.effective_at))
+from (
+  select *, max(effective_at) over (partition by subscription_id order by seq) as newest from entries
+  where kind in ('debit', 'hold', 'reversal', 'capture')
+) x where x.effective_at < x.newest
+union all
+select 'the row, its state and its ledger tell one status', s.id,
+  concat_ws(' ', s.status, s.state->>'status', l.status, 'remaining', l.balance)
+from subscriptions s left join ledgers l on l.subscription_id = s.id
+where l.subscription_id is null or s.status <> l.status or s.status <> s.state->>'status'
+   or (s.status in ('ended', 'incomplete') and l.balance <> 0)`;
+
+/** The rows that break a promise: none, or the database can't be trusted. Of some subscriptions, or (null) of all. */
+export async function brokenPromises(
+  db: Database,
+  subscriptionIds: readonly string[] | null = null,
+): Promise<Broken[]> {
+  return [...(await db.execute<Broken & Record<string, unknown>>(promises(subscriptionIds)))];
+}

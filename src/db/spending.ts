@@ -1,0 +1,242 @@
+import { hash } from 'node:crypto';
+import postgres from 'postgres';
+import type { Instant } from '../domain/calendar.ts';
+import type { Line } from '../domain/rates.ts';
+import type { Database } from './client.ts';
+
+// What callers ask of the ledger alone, by the hundred at once. A few lanes carry it: while a lane's call is under way,
+// requests pile up; when it returns, all that wait go as the next call. No timer: an idle server adds no delay.
+
+interface Asked {
+  subscriptionId: string;
+  key: string;
+  /** Of path and body: the same key with another body is refused (R-65). */
+  bodyHash: string;
+}
+
+/** R-60 to R-65, R-70: takes credits in burn order, all or nothing: spent (`usage`) or set aside (`hold`). */
+export interface Spend extends Asked {
+  op: 'usage' | 'hold';
+  /** Of the usage or hold that is made. */
+  id: string;
+  credits: number;
+  lines: Line[];
+  via: string | null;
+  reference: string | null;
+  metadata: Record<string, string>;
+  catalogVersion: string;
+  /** From now to a hold's deadline. */
+  seconds: number | null;
+}
+
+/** R-71, R-80: settles a hold, or takes back a usage. */
+export interface Give extends Asked {
+  op: 'capture' | 'release' | 'reverse';
+  /** The hold or usage. */
+  object: string;
+  /** null: all that there is. */
+  credits: number | null;
+  /** Of the usage that a capture makes. */
+  usageId: string;
+}
+
+export type SpendRequest = Spend | Give;
+
+/** R-61: what was there when a spend did not fit. */
+export interface Short {
+  kind: 'insufficient_credits';
+  at: Instant;
+  available: number;
+  held: number;
+}
+
+export type Served =
+  /** `answer` is the JSON that is stored, the same for ever (R-65). */
+  | { kind: 'ok' | 'replay'; answer: string }
+  | Short
+  /** `stale`: another catalogue is in force (R-08): price again with that one. */
+  | { kind: 'reused' | 'not_found' | 'stale' | 'subscription_not_active' | 'payment_past_due' }
+  | { kind: 'hold_expired' | 'hold_already_settled' }
+  /** `available`: what there is to capture or to reverse. */
+  | { kind: 'capture_exceeds_hold' | 'reversal_exceeds_usage'; available: number };
+
+export interface Spending {
+  /** Answers one request, whatever else travels with it. Rejects when the ledger is away: then nobody knows, and a repeat with the same key tells. */
+  serve(request: SpendRequest): Promise<Served>;
+}
+
+/** Calls under way at once, each on a connection of its own. */
+const LANES = 3;
+/** Requests a call carries at most. */
+const MOST = 256;
+
+interface Pending {
+  request: SpendRequest;
+  slot: string;
+  digest: string;
+  resolve(served: Served): void;
+  reject(error: unknown): void;
+}
+
+interface Lane {
+  waiting: Pending[];
+  busy: boolean;
+}
+
+/** One row of the SQL function `serve`. */
+interface Row {
+  ord: number;
+  kind: Served['kind'];
+  answer: string | null;
+  at: string | null;
+  available: string | null;
+  held: string | null;
+}
+
+/** The operation a key belongs to (R-65). */
+const operationOf = (request: SpendRequest): string =>
+  'object' in request ? `${request.op}/${request.object}` : request.op;
+
+/** Half of SHA-256, as PostgreSQL's uuid: what the table of replies is looked up by. */
+export const digestOf = (operation: string, key: string): string =>
+  hash('sha256', `${operation}\n${key}`, 'hex').slice(0, 32);
+
+/** The same of a body's hash, which comes as base64url. */
+export const halfOf = (bodyHash: string): string =>
+  Buffer.from(bodyHash, 'base64url').toString('hex').slice(0, 32);
+
+export function createSpending(db: Database): Spending {
+  const lanes = Array.from({ length: LANES }, (): Lane => ({ waiting: [], busy: false }));
+  /** What is on its way, by subscription, operation and key. */
+  const slots = new Map<string, { bodyHash: string; served: Promise<Served> }>();
+
+  /** Copies on their way together share one slot; another body under the same key waits for the first to end. */
+  async function serve(request: SpendRequest): Promise<Served> {
+    const digest = digestOf(operationOf(request), request.key);
+    const slot = request.subscriptionId + digest;
+    for (let other = slots.get(slot); other; other = slots.get(slot)) {
+      const served = await other.served.catch((error: unknown) => {
+        if (other?.bodyHash === request.bodyHash) throw error;
+      });
+      if (other.bodyHash === request.bodyHash && served)
+        return served.kind === 'ok' ? { ...served, kind: 'replay' } : served;
+    }
+    const served = new Promise<Served>((resolve, reject) => {
+      join({ request, slot, digest, resolve, reject });
+    });
+    slots.set(slot, { bodyHash: request.bodyHash, served });
+    return served;
+  }
+
+  function join(pending: Pending): void {
+    const lane = laneOf(lanes, pending.request.subscriptionId);
+    lane.waiting.push(pending);
+    if (lane.busy) return;
+    lane.busy = true;
+    // What the same turn of the event loop brings goes along.
+    setImmediate(() => void run(lane));
+  }
+
+  async function run(lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0) await settle(lane.waiting.splice(0, MOST));
+    lane.busy = false;
+  }
+
+  /** A batch that fails is taken apart until what is wrong fails alone. Nothing is asked again of a ledger that is away. */
+  async function settle(batch: Pending[]): Promise<void> {
+    try {
+      const rows = await call(db, batch);
+      for (const row of rows) finish(batch[row.ord]!, row);
+    } catch (error) {
+      if (batch.length === 1 || !isStatements(error))
+        for (const { slot, reject } of batch) {
+          slots.delete(slot);
+          reject(error);
+        }
+      else {
+        const middle = batch.length >> 1;
+        await settle(batch.slice(0, middle));
+        await settle(batch.slice(middle));
+      }
+    }
+  }
+
+  function finish({ slot, resolve }: Pending, row: Row): void {
+    slots.delete(slot);
+    resolve(servedOf(row));
+  }
+
+  return { serve };
+}
+
+function laneOf(lanes: Lane[], subscriptionId: string): Lane {
+  let sum = 0;
+  for (let i = subscriptionId.length - 4; i < subscriptionId.length; i += 1)
+    sum = sum * 31 + subscriptionId.charCodeAt(i);
+  return lanes[sum % lanes.length]!;
+}
+
+/** The statement itself failed, and was rolled back; otherwise the connection did (SQLSTATE classes 08, 53, 57 and the driver's own). */
+const isStatements = (error: unknown): boolean =>
+  error instanceof postgres.PostgresError && (error.code === '57014' || !/^(08|53|57)/.test(error.code));
+
+function servedOf({ kind, answer, at, available, held }: Row): Served {
+  switch (kind) {
+    case 'ok':
+    case 'replay':
+      return { kind, answer: answer! };
+    case 'insufficient_credits':
+      return { kind, at: Number(at), available: Number(available), held: Number(held) };
+    case 'capture_exceeds_hold':
+    case 'reversal_exceeds_usage':
+      return { kind, available: Number(available) };
+    default:
+      return { kind };
+  }
+}
+
+/** One call of `serve`. It goes to the driver directly: prepared once a connection, and its parameters are three. */
+async function call(db: Database, batch: Pending[]): Promise<Row[]> {
+  const subs = new Set<string>();
+  const gives: unknown[] = [];
+  const spends: unknown[] = [];
+  batch.forEach(({ request, digest }, ord) => {
+    subs.add(request.subscriptionId);
+    if ('object' in request) gives.push(giveRow(request, ord, digest));
+    else spends.push(spendRow(request, ord, digest));
+  });
+  return db.$client<Row[]>`
+    select * from serve(${[...subs]}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`;
+}
+
+const jsonOf = (rows: unknown[]): string | null => (rows.length === 0 ? null : JSON.stringify(rows));
+
+function giveRow(
+  { op, subscriptionId, object, credits, usageId, bodyHash }: Give,
+  ord: number,
+  digest: string,
+) {
+  return { ord, sub: subscriptionId, op, object, credits, id: usageId, digest, body: halfOf(bodyHash) };
+}
+
+function spendRow(request: Spend, ord: number, digest: string) {
+  const { op, subscriptionId, id, credits, lines, via, reference, metadata, seconds } = request;
+  const status = op === 'hold' ? ',"status":"held"' : '';
+  return {
+    ord,
+    sub: subscriptionId,
+    op,
+    credits,
+    id,
+    digest,
+    body: halfOf(request.bodyHash),
+    // The answer is written once, here and in the statement: these are its first and its last members.
+    head: `{"id":"${id}"${status},"credits":${credits},"lines":${JSON.stringify(lines)},"debits":[`,
+    tail: `,"catalog_version":${JSON.stringify(request.catalogVersion)},"at":"`,
+    catalog: request.catalogVersion,
+    via,
+    reference,
+    metadata,
+    seconds,
+  };
+}

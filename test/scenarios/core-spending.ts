@@ -1,0 +1,137 @@
+import { balance, openGrants, spend } from '../../src/domain/book.ts';
+import type { Debit } from '../../src/domain/burndown.ts';
+import type { Instant } from '../../src/domain/calendar.ts';
+import { findPack } from '../../src/domain/catalog.ts';
+import { buyingRefusal } from '../../src/domain/eligibility.ts';
+import { capture, hold, holdDeadline, release } from '../../src/domain/holds.ts';
+import { price } from '../../src/domain/rates.ts';
+import { reverse } from '../../src/domain/reversals.ts';
+import { boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
+import { forecast, type Life, passDeadlines } from '../../src/domain/timeline.ts';
+import type { Answer } from './door.ts';
+import { showMoment } from './moment.ts';
+import type { Made, Step } from './steps.ts';
+
+// Spending, holding and giving back through the core's door: what the ledger does without the workflow.
+
+type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
+export type Data = Record<string, string | number>;
+
+export const said = (outcome: string, data: Data = {}): Answer => ({
+  outcome,
+  data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(value)])),
+});
+
+export function quote(life: Life, { items }: Of<'quote'>): Answer {
+  if (!isLive(life)) return said('subscription_not_active');
+  const { credits } = price(life.catalog, items);
+  const { available } = balance(life.book, life.state.now);
+  return said('ok', {
+    credits,
+    available,
+    ...(available < credits ? offer(life, credits - available) : {}),
+  });
+}
+
+export function use(life: Life, { items, via }: Of<'use'>): Answer {
+  return take(life, items, via, (credits) => ({
+    debits: spend(life.book, credits, life.state.now),
+    data: {},
+  }));
+}
+
+/** R-70. */
+export function setAside(life: Life, { items, via, seconds }: Of<'hold'>, id: string): Answer {
+  const { now } = life.state;
+  return take(life, items, via, (credits) => {
+    const deadline = holdDeadline(now, seconds);
+    const debits = hold(life.book, { id, credits, at: now, deadline });
+    return { debits, data: { deadline: showMoment(deadline) } };
+  });
+}
+
+const isLive = ({ state }: Life): boolean => state.status === 'active' || state.status === 'past_due';
+
+/** What spends and holds have in common: who may, what it costs, and the refusal that helps (R-61). */
+function take(
+  life: Life,
+  items: Of<'use'>['items'],
+  via: string | undefined,
+  from: (credits: number) => { debits: Debit[] | null; data: Data },
+): Answer {
+  const { state, book, catalog } = life;
+  if (!isLive(life)) return said('subscription_not_active');
+  if (state.status === 'past_due' && catalog.policies.pastDueSpending === 'block')
+    return said('payment_past_due');
+  const { credits } = price(catalog, items);
+  const { available, held } = balance(book, state.now);
+  const { debits, data } = from(credits);
+  if (debits === null) {
+    const shortfall = credits - available;
+    const short = { needed: credits, available, held, shortfall };
+    return said('insufficient_credits', { ...short, ...nextRefresh(life), ...offer(life, shortfall) });
+  }
+  passDeadlines(life, state.now);
+  const burned = debits.map((debit) => `${debit.kind}:${debit.credits}`).join(',') || 'nothing';
+  return said('ok', { credits, burned, ...data, ...(via === undefined ? {} : { via }) });
+}
+
+const pick = <T>(made: Iterable<T>, which: Made): T => {
+  const all = [...made];
+  const found = which === 'oldest' ? all[0] : all.at(-1);
+  if (!found) throw new Error(`there is no ${which} one yet`);
+  return found;
+};
+
+/** R-71 to R-73: also after the end and while past due. */
+export function settleHold(life: Life, step: Of<'capture' | 'release'>, usageId: string): Answer {
+  const { book, state } = life;
+  const { id } = pick(book.holds.values(), step.which);
+  const { captured, released } =
+    step.verb === 'release'
+      ? release(book, id, state.now)
+      : capture(book, id, { credits: step.credits ?? null, at: state.now, usageId });
+  passDeadlines(life, state.now);
+  return said('ok', { captured, released });
+}
+
+/** R-80: also after the end and while past due. */
+export function giveBackUsage(life: Life, { which, credits }: Of<'reverse'>): Answer {
+  const { book, state } = life;
+  const { id } = pick(book.usages.values(), which);
+  const given = reverse(book, id, { credits: credits ?? null, at: state.now });
+  passDeadlines(life, state.now);
+  const { restored, expired_at_once: expired, forfeited_at_once: forfeited } = given;
+  return said('ok', { restored, expired, forfeited });
+}
+
+/** R-61: the packs that would cover a shortfall, or why this subscription can't buy; the oracle's own reading. */
+function offer({ state, catalog }: Life, shortfall: number): Data {
+  const refusal = buyingRefusal(state, state.interval);
+  if (refusal) return { packs: 'none', contact: refusal.code };
+  const pack = findPack(catalog, state.interval);
+  if (!pack) return { packs: 'none' };
+  const packs = Math.ceil(shortfall / pack.credits);
+  if (packs > catalog.policies.packsPerPurchase) return { packs: 'none', contact: 'pack_limit' };
+  return {
+    packs,
+    price: packs * pack.price_minor,
+    offer_until: showMoment(packExpiry(state, catalog, state.cycle)),
+  };
+}
+
+/** R-61: when the next refresh comes and what it brings. */
+function nextRefresh(life: Life): Data {
+  const at = refreshAt(life);
+  return { next: at === null ? 'none' : showMoment(at), brings: at === null ? 'none' : broughtAt(life, at) };
+}
+
+function broughtAt({ state, book, catalog }: Life, at: Instant): number {
+  const { happenings } = forecast(state, openGrants(book), catalog, { until: at });
+  return happenings.find((happening) => happening.kind === 'refresh' && happening.at === at)?.credits ?? 0;
+}
+
+export function refreshAt({ state }: Life): Instant | null {
+  const at = state.status === 'active' ? boundaryOf(state, state.cycle + 1) : null;
+  return state.scheduled?.kind === 'cancel' && state.scheduled.at === at ? null : at;
+}
