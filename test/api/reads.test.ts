@@ -503,7 +503,8 @@ test('a usage answers what it cost, from which grants, and is read back the same
     at: T0,
   });
   const read = bodyOf(await door.get(`usage/${usage['id']}`));
-  expect(read).toEqual({ ...usage, via: 'zapier', reference: 'job-1', metadata: { a: 'b' } });
+  const said = { via: 'zapier', reference: 'job-1', metadata: { a: 'b' } };
+  expect(read).toEqual({ ...usage, reversed: 0, hold_id: null, ...said });
   expect(await all(stack, door.path('usage'), 10)).toEqual([read]);
   const entries = (await all(stack, door.path('entries'), 10)).filter(
     (entry) => entry['usage_id'] === usage['id'],

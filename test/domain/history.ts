@@ -25,7 +25,7 @@ export type Op =
   | { do: 'resume' }
   | { do: 'method'; method: Method }
   | { do: 'grant'; credits: number; days: number; ms: Beside }
-  /** The nth grant ever made, whatever its kind. */
+  /** The nth grant ever made, whatever its kind; -1 is the newest. */
   | { do: 'revoke'; n: number }
   | { do: 'allowance'; credits: number }
   /** The nth charge ever made, settled before or not. */
@@ -104,25 +104,28 @@ const until = fc.oneof(
 );
 const newest = fc.oneof(fc.constant(0), fc.nat({ max: 3 }));
 
+const toDue = fc.record({
+  do: fc.constant('to_due' as const),
+  n: fc.integer({ min: 1, max: 9 }),
+  ms: beside,
+});
+const hold = fc.record({ do: fc.constant('hold' as const), credits: share, until });
+const capture = fc.record({ do: fc.constant('capture' as const), n: newest, credits: share });
+const reverse = fc.record({ do: fc.constant('reverse' as const), n: newest, credits: share });
+const release = fc.record({ do: fc.constant('release' as const), n: newest });
+const grant = fc.record({
+  do: fc.constant('grant' as const),
+  credits: fc.integer({ min: 1, max: 400 }),
+  days: fc.integer({ min: 0, max: 120 }),
+  ms: beside,
+});
+
 const op: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('hold' as const), credits: share, until }) },
-  {
-    weight: 7,
-    arbitrary: fc.record({
-      do: fc.constantFrom('capture' as const, 'reverse' as const),
-      n: newest,
-      credits: share,
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('release' as const), n: newest }) },
-  {
-    weight: 9,
-    arbitrary: fc.record({
-      do: fc.constant('to_due' as const),
-      n: fc.integer({ min: 1, max: 9 }),
-      ms: beside,
-    }),
-  },
+  { weight: 3, arbitrary: hold },
+  { weight: 3, arbitrary: capture },
+  { weight: 3, arbitrary: reverse },
+  { weight: 1, arbitrary: release },
+  { weight: 9, arbitrary: toDue },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('days' as const), n: fc.integer({ min: 0, max: 70 }) }),
@@ -156,15 +159,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant({ do: 'resume' as const }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('method' as const), method }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('grant' as const),
-      credits: fc.integer({ min: 1, max: 400 }),
-      days: fc.integer({ min: 0, max: 120 }),
-      ms: beside,
-    }),
-  },
+  { weight: 2, arbitrary: grant },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('revoke' as const), n: fc.nat({ max: 6 }) }) },
   {
     weight: 1,
@@ -180,6 +175,30 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   },
 );
 
+/** What seldom happens by chance: credits that come back after something happened to their grants. */
+const between = fc.oneof(
+  fc.record({ do: fc.constant('to_due' as const), n: fc.integer({ min: 1, max: 2 }), ms: beside }),
+  fc.constant<Op>({ do: 'cancel', at: 'now' }),
+  fc.constant<Op>({ do: 'revoke', n: -1 }),
+  fc.record({ do: fc.constant('outage' as const), days: fc.integer({ min: 1, max: 3 }) }),
+);
+const comingBack: fc.Arbitrary<Op[]> = fc.tuple(
+  fc.oneof(grant, hold),
+  hold,
+  between,
+  fc.oneof(capture, capture, release, between),
+  fc.oneof(capture, reverse, between),
+);
+
+/** Flat: a history is replayed op by op. */
+const ops: fc.Arbitrary<Op[]> = fc
+  .array(fc.oneof({ weight: 40, arbitrary: fc.tuple(op) }, { weight: 1, arbitrary: comingBack }), {
+    minLength: 1,
+    maxLength: 18,
+    size: 'max',
+  })
+  .map((some) => some.flat());
+
 export const histories: fc.Arbitrary<History> = fc.record({
   plan,
   interval,
@@ -191,7 +210,7 @@ export const histories: fc.Arbitrary<History> = fc.record({
   ),
   movedInMonths: seldom(fc.integer({ min: 1, max: 30 }), 6),
   allowanceTerm: fc.constantFrom<number | 'until_next_refresh'>(30, 30, 'until_next_refresh', 1, 45),
-  ops: fc.array(op, { minLength: 1, maxLength: 22, size: 'max' }),
+  ops,
 });
 
 export const expiryOf = (now: Instant, zone: string, { days, ms }: { days: number; ms: Beside }): Instant =>

@@ -181,14 +181,9 @@ export class Model {
       case 'hold':
         return this.holds.hold(op, this.deadlineOf(op));
       case 'capture':
-        this.holds.capture(op);
-        return this.checkSettled();
       case 'release':
-        this.holds.release(op);
-        return this.checkSettled();
       case 'reverse':
-        this.holds.reverse(op);
-        return this.checkSettled();
+        return this.giveBack(op);
       default:
         return this.order(this.commandOf(op));
     }
@@ -232,7 +227,7 @@ export class Model {
       case 'revoke':
         return {
           type: 'revoke_grant',
-          grantId: [...book.grants.keys()][op.n] ?? 'grt_none',
+          grantId: [...book.grants.keys()].at(op.n) ?? 'grt_none',
           reason: 'model',
         };
       case 'allowance':
@@ -377,12 +372,24 @@ export class Model {
     life.state = { ...life.state, grants: openGrants(life.book) };
   }
 
+  /** what can't be spent any more does not come back to stay. */
+  private giveBack(op: Extract<Op, { do: 'capture' | 'release' | 'reverse' }>): void {
+    const before = this.unspendable();
+    if (op.do === 'capture') this.holds.capture(op);
+    else if (op.do === 'release') this.holds.release(op);
+    else this.holds.reverse(op);
+    deepStrictEqual(this.unspendable(), before, 'R-73, R-80: credits came back that no one can spend');
+  }
+
   /** After work is done nothing that is not usable is left. */
   private checkSettled(): void {
+    deepStrictEqual(this.unspendable(), 0, 'credits left that no one can spend');
+  }
+
+  private unspendable(): number {
     const { book, state } = this.life;
     const left = [...book.grants.values()].reduce((sum, grant) => sum + grant.remaining, 0);
-    deepStrictEqual(left, balance(book, state.now).available, 'credits left that no one can spend');
-    if (state.status === 'ended') deepStrictEqual(left, 0, 'R-50: credits outlived the subscription');
+    return state.status === 'ended' ? left : left - balance(book, state.now).available;
   }
 
   private check(): void {

@@ -53,7 +53,8 @@ declare
 begin
   select * into l from ledgers where subscription_id = p_sub;
   select * into g from grants where subscription_id = p_sub and id = p_grant;
-  if l.status = 'ended' or l.ends_at <= p_at then
+  -- A deadline at the very end comes before it (R-14).
+  if l.status = 'ended' or l.ends_at < p_at then
     v_end := case when g.expires_at <= l.ends_at then 'expiry' else 'forfeiture' end;
     v_end_at := greatest(p_at, least(g.expires_at, l.ends_at));
   elsif g.expires_at <= p_at or g.taken = 'expired' then
@@ -394,7 +395,19 @@ begin
   return e;
 end $$;
 --> statement-breakpoint
--- As before; deadlines that come before an effect are worked before it (R-14), and an end is dated by `dated`.
+-- R-14: what is due of holds and grants up to an instant: deadlines, then expiries. The workflow asks for the expiries it
+-- knows of; a grant that a reversal or a release opened again a moment ago it may not know yet.
+create function pass(p_sub text, p_until timestamptz) returns void language plpgsql as $$
+begin
+  if exists (select from ledgers where subscription_id = p_sub and next_deadline <= p_until) then
+    perform release_due(p_sub, p_until);
+  end if;
+  perform take_unused(p_sub, id, 'expiry', 'expired', expires_at)
+  from (select id, expires_at from grants
+        where subscription_id = p_sub and open and taken is null and expires_at <= p_until order by expires_at, made) g;
+end $$;
+--> statement-breakpoint
+-- As before; what comes before an effect is worked before it (R-14), and an end is dated by `dated`.
 create or replace function settle(p_sub text, p jsonb) returns jsonb language plpgsql as $$
 declare
   stop jsonb := open_step(p_sub, p);
@@ -416,10 +429,7 @@ begin
   select * into l from ledgers where subscription_id = p_sub;
   for e in select * from jsonb_array_elements(p->'effects') loop
     e := dated(e, l, v_asked);
-    if l.next_deadline <= instant(coalesce(e->>'effectiveAt', e->>'at')::bigint) then
-      perform release_due(p_sub, instant(coalesce(e->>'effectiveAt', e->>'at')::bigint));
-      select * into l from ledgers where subscription_id = p_sub;
-    end if;
+    perform pass(p_sub, instant(coalesce(e->>'effectiveAt', e->>'at')::bigint));
     if e->>'type' = 'forfeit' then
       after := after || jsonb_build_object('endsAt', e->'at', 'state', after->'state' || jsonb_build_object('endedAt', e->'at'));
     end if;
@@ -434,10 +444,8 @@ begin
     test_clock = case when test_clock is null then null else greatest(test_clock, instant((after->'state'->>'now')::bigint)) end
   where subscription_id = p_sub
   returning * into l;
-  if l.next_deadline <= ledger_now(l.test_clock) then
-    perform release_due(p_sub, ledger_now(l.test_clock));
-    update ledgers set untold = false where subscription_id = p_sub;
-  end if;
+  perform pass(p_sub, ledger_now(l.test_clock));
+  update ledgers set untold = false where subscription_id = p_sub and untold;
   if jsonb_typeof(p->'command') = 'object' and (p->>'finish')::boolean then
     perform finish_command(p->'command', nullif(p->'refusal', 'null'));
   end if;

@@ -1,0 +1,51 @@
+import { closeSync, openSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { StartRefused } from '../src/services/data-folder.ts';
+import { Shutdown } from '../src/services/shutdown.ts';
+
+// What a benchmark is as a command: progress on stderr, and whatever it started stops with it, also on Ctrl-C.
+
+export interface Running {
+  shutdown: Shutdown;
+  stopping: AbortSignal;
+}
+
+/** Runs to its exit code, takes down what it brought up, and ends the process. */
+export async function runCommand(run: (running: Running) => Promise<number>): Promise<never> {
+  const shutdown = new Shutdown();
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => stopping.abort(new Error(`${signal}: stopping, and dropping what was made`)));
+  const stopped = new Promise<never>((_, reject) =>
+    stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason)),
+  );
+  process.umask(0o077);
+  process.exitCode = await Promise.race([run({ shutdown, stopping: stopping.signal }), stopped]).catch(
+    (error: Error) => {
+      say(error.message);
+      return 1;
+    },
+  );
+  await shutdown.run();
+  process.exit();
+}
+
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function whole(min: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
+    throw new InvalidArgumentError(`It must be a whole number from ${min}.`);
+  };
+}
+
+/** Better now than after a quarter of an hour. */
+export function expectWritable(file: string): void {
+  try {
+    closeSync(openSync(file, 'a'));
+  } catch (error) {
+    throw new StartRefused(`--json: ${(error as Error).message}. Name a file that can be written.`);
+  }
+}

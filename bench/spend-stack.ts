@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import { loadConfig } from '../src/config.ts';
+import { connect, type Database } from '../src/db/client.ts';
+import * as schema from '../src/db/schema.ts';
+import { StartRefused } from '../src/services/data-folder.ts';
+import { freePort } from '../src/services/ports.ts';
+import { startPostgres } from '../src/services/postgres.ts';
+import { type Program, startProgram } from '../src/services/program.ts';
+import type { Running } from './command.ts';
+
+// What is measured runs here: a durable PostgreSQL of our own or the one of DATABASE_URL, and the API as a process.
+
+export interface Server {
+  /** Of a database on it. */
+  url(database: string): string;
+  /** Whether it ends with us. */
+  isOurs: boolean;
+}
+
+export async function startServer(folder: string, { shutdown }: Running): Promise<Server> {
+  const { databaseUrl, cacheFolder } = loadConfig();
+  if (databaseUrl !== undefined) return { url: (name) => named(databaseUrl, name), isOurs: false };
+  const starting = startPostgres({ dataDir: join(folder, 'server'), cacheDir: cacheFolder, log: () => {} });
+  shutdown.add(1, async () => (await starting).stop());
+  const { url } = await starting;
+  return { url: (name) => named(url, name), isOurs: true };
+}
+
+function named(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${database}`;
+  return changed.href;
+}
+
+/** Makes the database anew, dropping what was in it. */
+export async function freshDatabase(server: Server, name: string): Promise<void> {
+  await onServer(server, async (sql) => {
+    await sql.unsafe(`drop database if exists ${name} with (force)`);
+    await sql.unsafe(`create database ${name}`);
+  });
+}
+
+export async function hasDatabase(server: Server, name: string): Promise<boolean> {
+  return onServer(
+    server,
+    async (sql) => (await sql`select from pg_database where datname = ${name}`).length > 0,
+  );
+}
+
+async function onServer<T>(server: Server, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(server.url('postgres'), { max: 1, connect_timeout: 5, onnotice: () => {} });
+  try {
+    return await work(sql);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === '42501') throw new StartRefused(`DATABASE_URL may not make databases: ${message}.`);
+    throw error;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+/** A pool for our own work beside what is measured: its statements may take their time. */
+export function patient(url: string, max = 1): Database {
+  return drizzle(postgres(url, { max, connect_timeout: 5, onnotice: () => {} }), { schema });
+}
+
+/** The pool that API and worker have, with as many connections as a leg needs. */
+export const pool = (url: string, max: number): Database => connect(url, { max });
+
+/** Changes with every edit of a migration: a folder that was seeded under another schema is of no use. */
+export function schemaDigest(): string {
+  const folder = new URL('../src/db/migrations/', import.meta.url).pathname;
+  const files = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  const digest = createHash('sha256');
+  for (const name of files.sort()) digest.update(readFileSync(join(folder, name)));
+  return digest.digest('hex').slice(0, 16);
+}
+
+export interface Api {
+  port: number;
+  pid: number;
+  key: string;
+  logFile: string;
+}
+
+/** Without Temporal, which no spend waits for. */
+export async function startApi(
+  databaseUrl: string,
+  folder: string,
+  { shutdown, stopping }: Running,
+): Promise<Api> {
+  const port = await freePort();
+  const starting: Promise<Program> = startProgram({
+    name: 'api',
+    entry: new URL('../src/api.ts', import.meta.url),
+    dataDir: join(folder, 'programs'),
+    env: {
+      DATABASE_URL: databaseUrl,
+      TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
+      // Whatever stands in the environment is meant for other servers.
+      ...{ TEMPORAL_NAMESPACE: undefined, TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: undefined },
+      ...{ DRAWDOWN_CATALOG: undefined, HOST: undefined, PUBLIC_URL: undefined, PORT: String(port) },
+      DRAWDOWN_API_KEY_FILE: join(folder, 'key'),
+    },
+  });
+  shutdown.add(0, async () => (await starting).stop());
+  const { info, pid, logFile } = await starting;
+  stopping.throwIfAborted();
+  return { port, pid, key: info.key!, logFile };
+}
