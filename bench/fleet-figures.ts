@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { availableParallelism, cpus, totalmem } from 'node:os';
 import proto, { type temporal } from '@temporalio/proto';
-import { type Instant, iso } from '../src/domain/calendar.ts';
+import type { Instant } from '../src/domain/calendar.ts';
 import { workflowId } from '../src/workflows/messages.ts';
 import type { Spend } from './fleet-load.ts';
 import type { Stack } from './fleet-stack.ts';
+import { quantile, rounded } from './machine.ts';
 
 // What is read when the minute is over: the ledger's rows, Temporal's histories, and figures made of them.
 
@@ -13,14 +12,6 @@ export interface Member {
   id: string;
   due: Instant;
 }
-
-/** The nearest rank: a value that was measured, never one in between. */
-export function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-}
-
-export const rounded = (value: number, digits = 1): number => Number(value.toFixed(digits));
 
 /** How fast the boundaries were booked, and how late each was. */
 export async function bookings({ sql }: Stack, firstDue: Instant) {
@@ -136,25 +127,3 @@ const cost = (types: EventType[]): Cost => ({
   events: types.length,
   actions: types.filter((type) => ACTIONS.has(type)).length,
 });
-
-export function machine() {
-  return {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: availableParallelism(),
-    memory_gib: rounded(totalmem() / 2 ** 30),
-    node: process.version,
-    commit: commit(),
-    date: iso(Date.now()),
-  };
-}
-
-/** With `-dirty` when there are changes on top: that is another program. */
-function commit(): string {
-  const git = ['describe', '--always', '--dirty', '--exclude', '*'];
-  const options = { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' } as const;
-  try {
-    return execFileSync('git', git, options).trim();
-  } catch {
-    return 'no commit';
-  }
-}

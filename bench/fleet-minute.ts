@@ -5,8 +5,6 @@ import {
   bookings,
   boundariesBooked,
   type Member,
-  machine,
-  rounded,
   spending,
   spendsBooked,
   temporalCost,
@@ -14,6 +12,7 @@ import {
 } from './fleet-figures.ts';
 import { giveCredits, inParallel, moveIn, type Spend, spendConstantly } from './fleet-load.ts';
 import type { Stack } from './fleet-stack.ts';
+import { machine, rounded } from './machine.ts';
 
 // The story: a fleet moves in, some of it spends for a while, the minute passes, and the ledger is read.
 

@@ -1,5 +1,6 @@
 import type { Cost } from './fleet-figures.ts';
 import type { Figures } from './fleet-minute.ts';
+import { machineLine } from './machine.ts';
 
 /** The figures for people. */
 export function report(figures: Figures): string {
@@ -9,9 +10,7 @@ export function report(figures: Figures): string {
   const cost = ({ events, actions }: Cost) => `${events} events, ${actions} actions`;
   const lines: [string, ...(string | number)[]][] = [
     [`${subscriptions} subscriptions due in one minute`],
-    [
-      `${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB; Node ${machine.node}; ${machine.commit}; ${machine.date}`,
-    ],
+    [machineLine(machine)],
     [''],
     ['moved in', `${moved_in.per_second}/s`, `in ${moved_in.seconds} s`],
     ['boundaries booked', boundaries.booked, `of ${subscriptions}`],

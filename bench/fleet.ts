@@ -1,9 +1,9 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { StartRefused } from '../src/services/data-folder.ts';
-import { Shutdown } from '../src/services/shutdown.ts';
+import { expectWritable, type Running, runCommand, say, whole } from './command.ts';
 import { type Figures, measure } from './fleet-minute.ts';
 import { report } from './fleet-report.ts';
 import { startStack } from './fleet-stack.ts';
@@ -27,13 +27,6 @@ Examples:
 Everything runs on servers of its own in a temporary folder, dropped at the end; set TMPDIR to choose the disk. Ends with
 1 when somebody was not charged and granted exactly once, a spend failed, or the fleet was not ready in time.`;
 
-function whole(min: number): (text: string) => number {
-  return (text) => {
-    if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
-    throw new InvalidArgumentError(`It must be a whole number from ${min}.`);
-  };
-}
-
 const flags = new Command('npx tsx bench/fleet.ts')
   .description('Measures a fleet of live subscriptions that are due in the same minute.')
   .option('--subscriptions <n>', 'how many are due in the minute', whole(2), 10_000)
@@ -44,51 +37,24 @@ const flags = new Command('npx tsx bench/fleet.ts')
   .parse()
   .opts<Flags>();
 
-const shutdown = new Shutdown();
-const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => stopping.abort(new Error(`${signal}: stopping, and dropping what was made`)));
-const stopped = new Promise<never>((_, reject) =>
-  stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason)),
-);
+await runCommand(run);
 
-process.exitCode = await Promise.race([run(), stopped]).catch((error: Error) => {
-  say(error.message);
-  return 1;
-});
-await shutdown.run();
-process.exit();
-
-async function run(): Promise<number> {
-  process.umask(0o077);
+async function run({ shutdown, stopping }: Running): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'drawdown-fleet-'));
   shutdown.add(2, async () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   if (flags.json) expectWritable(flags.json);
   say('starting PostgreSQL, Temporal, API and worker');
-  const stack = await startStack(folder, shutdown, stopping.signal);
+  const stack = await startStack(folder, shutdown, stopping);
   try {
     const { subscriptions, secondsToBoundary } = flags;
-    const wanted = { subscriptions, secondsToBoundary, stopping: stopping.signal, say };
+    const wanted = { subscriptions, secondsToBoundary, stopping, say };
     const figures: Figures = await measure(stack, wanted);
     process.stdout.write(report(figures));
     if (flags.json) writeFileSync(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
     return figures.faults.length > 0 ? 1 : 0;
   } catch (error) {
-    const isPlain = stopping.signal.aborted || error instanceof StartRefused;
+    const isPlain = stopping.aborted || error instanceof StartRefused;
     if (!isPlain) say(`What API and worker wrote last:\n${stack.logs()}\n`);
     throw error;
   }
-}
-
-/** Better now than after a quarter of an hour. */
-function expectWritable(file: string): void {
-  try {
-    closeSync(openSync(file, 'a'));
-  } catch (error) {
-    throw new StartRefused(`--json: ${(error as Error).message}. Name a file that can be written.`);
-  }
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

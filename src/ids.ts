@@ -1,26 +1,35 @@
 import { randomFillSync } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const RANDOM = 16;
 
-/** Random bytes are fetched by the page: a call for each id would cost more than all the rest of it. */
-const pool = Buffer.alloc(RANDOM * 256);
-let used = pool.length;
-let last = { at: 0, text: '' };
+/** The newest id's parts: ten characters of time, and sixteen digits of five bits. */
+const newest = { at: 0, time: '', digits: new Uint8Array(16) };
 
-/** 48 bits of time as ten characters, the same for all ids of a millisecond. */
+/** A fresh id: the prefix, then 48 bits of time and 80 that were random, so that ids of a process sort by their making. */
+export function newId(prefix: string): string {
+  const at = Math.max(Date.now(), newest.at);
+  if (at === newest.at) countUp(newest.digits);
+  else {
+    newest.at = at;
+    newest.time = timeText(at);
+    randomFillSync(newest.digits).forEach((byte, i, digits) => {
+      digits[i] = byte & 31;
+    });
+  }
+  let text = '';
+  for (const digit of newest.digits) text += ALPHABET[digit];
+  return `${prefix}_${newest.time}${text}`;
+}
+
 function timeText(at: number): string {
-  if (at === last.at) return last.text;
   let text = '';
   for (let rest = at, i = 0; i < 10; i += 1, rest = Math.floor(rest / 32)) text = ALPHABET[rest % 32] + text;
-  last = { at, text };
   return text;
 }
 
-/** A fresh id: the prefix, then 48 bits of time and 80 random bits, so that ids sort by their making. */
-export function newId(prefix: string): string {
-  if (used === pool.length) used = randomFillSync(pool) && 0;
-  let random = '';
-  for (const end = used + RANDOM; used < end; used += 1) random += ALPHABET[pool[used]! & 31];
-  return `${prefix}_${timeText(Date.now())}${random}`;
+/** Within one millisecond the next id is the next number. */
+function countUp(digits: Uint8Array): void {
+  let i = digits.length - 1;
+  for (; i >= 0 && digits[i] === 31; i -= 1) digits[i] = 0;
+  if (i >= 0) digits[i]! += 1;
 }

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { ping } from '../db/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
@@ -32,7 +33,7 @@ export function createApp(deps: Deps): App {
     c.header('Request-Id', c.get('requestId'));
     await next();
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, bodyTooLarge()) }));
+  app.use(limitBody());
   app.use('/v1/*', authenticate(deps.db));
   app.notFound((c) => problem(c, notFound()));
   app.onError((error, c) => {
@@ -61,6 +62,17 @@ export function createApp(deps: Deps): App {
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });
   return app;
+}
+
+/** A body that says its length is believed: Node reads no more of it. Only one that does not is counted as it comes. */
+function limitBody(): MiddlewareHandler<Env> {
+  const counted = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, bodyTooLarge()) });
+  return (c, next) => {
+    const length = c.req.header('Content-Length');
+    if (length === undefined || c.req.header('Transfer-Encoding') !== undefined) return counted(c, next);
+    if (Number(length) > MAX_BODY_BYTES) throw bodyTooLarge();
+    return next();
+  };
 }
 
 function healthRoutes(app: App, deps: Deps): void {

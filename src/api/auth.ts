@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createMiddleware } from 'hono/factory';
 import type { Database } from '../db/client.ts';
 import { readKey, storeKey } from '../db/keys.ts';
@@ -11,7 +11,7 @@ export type Scope = (typeof SCOPES)[number];
 /** How long a key is believed without asking again: a revoked one is refused within this time. */
 const BELIEVE_MS = 1_000;
 
-const hash = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+const hash = (secret: string): string => digest('sha256', secret, 'hex');
 
 const KEY = /^dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]{32,})$/;
 
@@ -41,10 +41,11 @@ export function authenticate(db: Database) {
       /^Bearer dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]+)$/.exec(c.req.header('Authorization') ?? '') ??
       [];
     if (id === undefined || secret === undefined) throw unauthenticated();
-    const proof = `${id}/${hash(secret)}`;
+    const secretHash = hash(secret);
+    const proof = `${id}/${secretHash}`;
     let known = believed.get(proof);
     if (!known || known.until < Date.now()) {
-      known = { scopes: await scopesOf(db, `key_${id}`, hash(secret)), until: Date.now() + BELIEVE_MS };
+      known = { scopes: await scopesOf(db, `key_${id}`, secretHash), until: Date.now() + BELIEVE_MS };
       if (believed.size > 10_000) believed.clear();
       believed.set(proof, known);
     }

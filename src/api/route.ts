@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -117,6 +117,8 @@ const PROBLEM_CONTENT = {
   },
 };
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 async function readJson(c: Context): Promise<unknown> {
   const bytes = await c.req.arrayBuffer();
   if (bytes.byteLength === 0) return {};
@@ -124,7 +126,7 @@ async function readJson(c: Context): Promise<unknown> {
   if (type !== 'application/json')
     throw new Refusal('unsupported_media_type', 'Send Content-Type: application/json.');
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     throw new Refusal('malformed_json', 'The body is not JSON in UTF-8.');
   }
@@ -163,11 +165,14 @@ function idempotencyKey(c: Context): string {
 }
 
 /** Equal for equal JSON, whatever the order of its members. */
-function fingerprint(value: unknown): string {
-  const text = JSON.stringify(value, (_, member: unknown) =>
-    member && typeof member === 'object' && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
-  return createHash('sha256').update(text).digest('base64url');
+const fingerprint = (value: unknown): string => hash('sha256', canonical(value), 'base64url');
+
+/** JSON with the members of every object in one order. */
+function canonical(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  let text = '';
+  for (const name of Object.keys(value).sort())
+    text += `${text && ','}${JSON.stringify(name)}:${canonical((value as Record<string, unknown>)[name])}`;
+  return `{${text}}`;
 }

@@ -12,15 +12,10 @@ export interface Broken {
 }
 
 /** A table's rows of the subscriptions that are looked at; null for all. */
-const rowsOf = (table: string, only: readonly string[] | null, column = 'subscription_id') =>
-  sql`${sql.raw(table)} as not materialized (select * from public.${sql.raw(table)} where ${
-    only === null
-      ? sql`true`
-      : sql`${sql.raw(column)} = any(array[${sql.join(
-          only.map((id) => sql`${id}`),
-          sql`, `,
-        )}]::text[])`
-  })`;
+const rowsOf = (table: string, only: readonly string[] | null, column = 'subscription_id') => {
+  const wanted = sql`${sql.raw(column)} = any(array(select json_array_elements_text(${JSON.stringify(only)}::json)))`;
+  return sql`${sql.raw(table)} as not materialized (select * from public.${sql.raw(table)} where ${only === null ? sql`true` : wanted})`;
+};
 
 const promises = (only: readonly string[] | null) => sql`
 with
@@ -81,10 +76,10 @@ union all
 select 'I3 expiry, forfeiture and grant are dated as the rules say', e.subscription_id,
   concat_ws(' ', 'seq', e.seq, e.kind, 'at', iso(e.effective_at), e.grant_id)
 from entries e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
-left join ends n on n.subscription_id = e.subscription_id
+join ledgers l on l.subscription_id = e.subscription_id
 where (e.kind = 'expiry' and e.effective_at < g.expires_at)
    or (e.kind = 'grant' and (e.effective_at <> g.effective_at or e.seq <> g.made))
-   or (e.kind = 'forfeiture' and (n.ended_at is null or e.effective_at < n.ended_at or g.expires_at <= n.ended_at))
+   or (e.kind = 'forfeiture' and (l.ends_at is null or e.effective_at < l.ends_at or g.expires_at <= l.ends_at))
 union all
 select 'I4 one allowance a cycle', subscription_id, concat_ws(' ', min(id), 'and', count(*) - 1, 'more at', iso(effective_at))
 from grants where kind = 'allowance'
@@ -141,16 +136,17 @@ where l.seq <> e.n or l.balance <> e.credits or l.balance <> g.remaining
 union all
 select 'a usage is the sum of its debits, tells them in burn order, and no more was reversed of it', u.subscription_id,
   concat_ws(' ', u.id, 'credits', u.credits, 'reversed', u.reversed, 'of', d.reversed, 'answered', u.answer->'debits', 'booked', d.debits)
-from usages u cross join lateral (
-  select coalesce(-sum(e.credits) filter (where e.kind in ('debit', 'capture')), 0) as credits,
-    coalesce(sum(e.credits) filter (where e.kind = 'reversal'), 0) as reversed,
-    coalesce(jsonb_agg(jsonb_build_object('grant_id', e.grant_id, 'kind', g.kind, 'credits', -e.credits) order by e.seq)
-      filter (where e.kind in ('debit', 'capture')), '[]') as debits
+from usages u left join (
+  select e.subscription_id, e.usage_id,
+    -sum(e.credits) filter (where e.kind in ('debit', 'capture')) as credits,
+    sum(e.credits) filter (where e.kind = 'reversal') as reversed,
+    jsonb_agg(jsonb_build_object('grant_id', e.grant_id, 'kind', g.kind, 'credits', -e.credits) order by e.seq)
+      filter (where e.kind in ('debit', 'capture')) as debits
   from entries e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
-  where e.subscription_id = u.subscription_id and e.usage_id = u.id
-) d
-where u.credits <> d.credits or u.reversed <> d.reversed
-   or u.answer::jsonb->'debits' <> d.debits or (u.answer->>'credits')::bigint <> u.credits
+  where e.usage_id is not null group by e.subscription_id, e.usage_id
+) d on d.subscription_id = u.subscription_id and d.usage_id = u.id
+where u.credits <> coalesce(d.credits, 0) or u.reversed <> coalesce(d.reversed, 0)
+   or u.answer::jsonb->'debits' <> coalesce(d.debits, '[]') or (u.answer->>'credits')::bigint <> u.credits
 union all
 select 'a debit, capture or reversal belongs to a usage', e.subscription_id, concat_ws(' ', 'seq', e.seq)
 from entries e left join usages u on u.subscription_id = e.subscription_id and u.id = e.usage_id
@@ -158,13 +154,14 @@ where e.kind in ('debit', 'capture', 'reversal') and u.id is null
 union all
 select 'R-71 a hold is settled once, and wholly', h.subscription_id,
   concat_ws(' ', h.id, h.status, 'held', h.credits, d.held, 'released', d.released, 'captured', h.captured, d.captured)
-from holds h cross join lateral (
-  select coalesce(-sum(e.credits) filter (where e.kind = 'hold'), 0) as held,
+from holds h left join (
+  select e.subscription_id, e.hold_id,
+    coalesce(-sum(e.credits) filter (where e.kind = 'hold'), 0) as held,
     coalesce(sum(e.credits) filter (where e.kind = 'release'), 0) as released,
     coalesce(-sum(e.credits) filter (where e.kind = 'capture'), 0) as captured
-  from entries e where e.subscription_id = h.subscription_id and e.hold_id = h.id
-) d
-where d.held <> h.credits or d.captured <> h.captured or d.released <> case when h.status = 'held' then 0 else h.credits end
+  from entries e where e.hold_id is not null group by e.subscription_id, e.hold_id
+) d on d.subscription_id = h.subscription_id and d.hold_id = h.id
+where d.held is distinct from h.credits or d.captured <> h.captured or d.released <> case when h.status = 'held' then 0 else h.credits end
    or (h.captured > 0) <> (h.status = 'captured') or (h.usage_id is null) = (h.status = 'captured')
    or (h.status <> 'held' and h.settled_at > h.deadline)
 union all

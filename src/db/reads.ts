@@ -34,15 +34,34 @@ const toRow = <Row extends { testClock: Date | null; nextDeadline: Date | null }
   nextDeadline: row.nextDeadline && ms(row.nextDeadline),
 });
 
-/** The subscription with what its ledger's row says; undefined when there is none. */
-export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {
-  const [row] = await db
-    .select(SUBSCRIPTION)
-    .from(subscriptions)
-    .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptions.id))
-    .where(eq(subscriptions.id, id));
-  return row && toRow(row);
+interface WireRow {
+  state: State;
+  metadata: Record<string, string>;
+  version: string;
+  test_clock: string | null;
+  next_deadline: string | null;
 }
+
+/**
+ * The subscription with what its ledger's row says; undefined when there is none. Nearly every request reads it, each refusal
+ * for want of credits too: it goes to the driver directly, which prepares it once a connection.
+ */
+export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {
+  const [row] = await db.$client<WireRow[]>`
+    select s.state, s.metadata, l.seq as version, ms(l.test_clock) as test_clock, ms(l.next_deadline) as next_deadline
+    from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${id}`;
+  return (
+    row && {
+      state: row.state,
+      metadata: row.metadata,
+      version: Number(row.version),
+      testClock: instantOf(row.test_clock),
+      nextDeadline: instantOf(row.next_deadline),
+    }
+  );
+}
+
+const instantOf = (wire: string | null): Instant | null => (wire === null ? null : Number(wire));
 
 export interface Page {
   limit: number;
@@ -235,10 +254,10 @@ export async function listEntries(db: Database, id: string, page: Page): Promise
   const { after, order, limit } = paged(entries.effectiveAt, entries.seq, page);
   const feature = sql<string | null>`(
     select case when count(distinct l->>'feature') = 1 then min(l->>'feature') end
-    from (select answer from ${usages} u where u.subscription_id = ${entries.subscriptionId} and u.id = ${entries.usageId}
+    from (select answer from usages u where u.subscription_id = entries.subscription_id and u.id = entries.usage_id
           union all
-          select answer from ${holds} h where ${entries.usageId} is null
-            and h.subscription_id = ${entries.subscriptionId} and h.id = ${entries.holdId}) made,
+          select answer from holds h where entries.usage_id is null
+            and h.subscription_id = entries.subscription_id and h.id = entries.hold_id) made,
       json_array_elements(made.answer->'lines') l)`;
   const rows = await db
     .select({ entry: entries, feature })

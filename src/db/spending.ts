@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import postgres from 'postgres';
 import type { Instant } from '../domain/calendar.ts';
 import type { Line } from '../domain/rates.ts';
 import type { Database } from './client.ts';
@@ -66,7 +65,7 @@ export interface Spending {
 }
 
 /** Calls under way at once, each on a connection of its own. */
-const LANES = 3;
+const LANES = 2;
 /** Requests a call carries at most. */
 const MOST = 256;
 
@@ -82,6 +81,8 @@ interface Lane {
   waiting: Pending[];
   busy: boolean;
 }
+
+type Outcome = { rows: Row[] } | { error: unknown };
 
 /** One row of the SQL function `serve`. */
 interface Row {
@@ -137,33 +138,45 @@ export function createSpending(db: Database): Spending {
     setImmediate(() => void run(lane));
   }
 
+  /** The next call is on its way before the answers of the last are passed on: the ledger need not wait for that. */
   async function run(lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) await settle(lane.waiting.splice(0, MOST));
+    for (let sent = send(lane); sent; ) {
+      const outcome = await sent.outcome;
+      const next = send(lane);
+      await passOn(sent.batch, outcome);
+      sent = next ?? send(lane);
+    }
     lane.busy = false;
   }
 
+  function send(lane: Lane): { batch: Pending[]; outcome: Promise<Outcome> } | null {
+    if (lane.waiting.length === 0) return null;
+    const batch = lane.waiting.splice(0, MOST);
+    return { batch, outcome: outcomeOf(batch) };
+  }
+
+  const outcomeOf = (batch: Pending[]): Promise<Outcome> =>
+    call(db, batch).then(
+      (rows) => ({ rows }),
+      (error: unknown) => ({ error }),
+    );
+
   /** A batch that fails is taken apart until what is wrong fails alone. Nothing is asked again of a ledger that is away. */
-  async function settle(batch: Pending[]): Promise<void> {
-    try {
-      const rows = await call(db, batch);
-      for (const row of rows) finish(batch[row.ord]!, row);
-    } catch (error) {
-      if (batch.length === 1 || !isStatements(error))
-        for (const { slot, reject } of batch) {
-          slots.delete(slot);
-          reject(error);
-        }
-      else {
-        const middle = batch.length >> 1;
-        await settle(batch.slice(0, middle));
-        await settle(batch.slice(middle));
-      }
+  async function passOn(batch: Pending[], outcome: Outcome): Promise<void> {
+    if ('rows' in outcome) for (const row of outcome.rows) finish(batch[row.ord]!, servedOf(row));
+    else if (batch.length === 1 || !isStatements(outcome.error))
+      for (const pending of batch) finish(pending, outcome);
+    else {
+      const middle = batch.length >> 1;
+      for (const half of [batch.slice(0, middle), batch.slice(middle)])
+        await passOn(half, await outcomeOf(half));
     }
   }
 
-  function finish({ slot, resolve }: Pending, row: Row): void {
+  function finish({ slot, resolve, reject }: Pending, outcome: Served | { error: unknown }): void {
     slots.delete(slot);
-    resolve(servedOf(row));
+    if ('error' in outcome) reject(outcome.error);
+    else resolve(outcome);
   }
 
   return { serve };
@@ -177,8 +190,11 @@ function laneOf(lanes: Lane[], subscriptionId: string): Lane {
 }
 
 /** The statement itself failed, and was rolled back; otherwise the connection did (SQLSTATE classes 08, 53, 57 and the driver's own). */
-const isStatements = (error: unknown): boolean =>
-  error instanceof postgres.PostgresError && (error.code === '57014' || !/^(08|53|57)/.test(error.code));
+function isStatements(error: unknown): boolean {
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  if (name !== 'PostgresError' || typeof code !== 'string') return false;
+  return code === '57014' || !/^(08|53|57)/.test(code);
+}
 
 function servedOf({ kind, answer, at, available, held }: Row): Served {
   switch (kind) {
@@ -205,8 +221,10 @@ async function call(db: Database, batch: Pending[]): Promise<Row[]> {
     if ('object' in request) gives.push(giveRow(request, ord, digest));
     else spends.push(spendRow(request, ord, digest));
   });
-  return db.$client<Row[]>`
-    select * from serve(${[...subs]}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`;
+  const rows = await db.$client<Row[]>`
+    select * from serve(${[...subs]}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`.execute();
+  if (rows.length !== batch.length) throw new Error(`${rows.length} answers to ${batch.length} requests`);
+  return rows;
 }
 
 const jsonOf = (rows: unknown[]): string | null => (rows.length === 0 ? null : JSON.stringify(rows));

@@ -64,6 +64,10 @@ function serverLaunch(dataDir: string, binaries: PostgresBinaries, port: number,
     unix_socket_directories: '',
     max_connections: '200',
     log_checkpoints: 'off',
+    shared_buffers: '512MB',
+    // The first change of a page after a checkpoint writes the whole page to the log: few checkpoints.
+    max_wal_size: '4GB',
+    checkpoint_timeout: '15min',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   };
   return {

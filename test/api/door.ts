@@ -94,6 +94,10 @@ export class Door {
     return this.post('usage', { items: [{ feature: 'generate_look', quantity: credits }] }, headers);
   }
 
+  hold(credits: number, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.post('holds', { items: [{ feature: 'generate_look', quantity: credits }] }, headers);
+  }
+
   async advance(to: string): Promise<void> {
     bodyOf(await this.post('advance', { to }));
   }

@@ -115,6 +115,58 @@ const TABLES: Record<string, Row[]> = {
       'invalid_request: /items',
     ],
   ],
+  'POST holds': [
+    ['{}', 'invalid_request: /items'],
+    ['null', 'invalid_request: '],
+    ['{"items": []}', 'invalid_request: /items'],
+    ['{"items": [{"feature": "generate_look"}]}', 'invalid_request: /items/0/quantity'],
+    ['{"items": [{"feature": "generate_look", "quantity": 1.5}]}', 'invalid_request: /items/0/quantity'],
+    // R-70: nothing is held of what costs nothing.
+    ['{"items": [{"feature": "video_translation_audio", "quantity": 60}]}', 'invalid_request: /items'],
+    ...['0', '-1', '1.5', '"60"', 'null', 'true', '86401', '1e300'].map(
+      (seconds): Row => [
+        `{"items": [{"feature": "generate_look", "quantity": 1}], "expires_in_seconds": ${seconds}}`,
+        'invalid_request: /expires_in_seconds',
+      ],
+    ),
+    ['{"items": [{"feature": "generate_look", "quantity": 1}], "via": "fax"}', 'invalid_request: /via'],
+    [
+      '{"items": [{"feature": "generate_look", "quantity": 1}], "reference": "a\\u0000b"}',
+      'invalid_request: /reference',
+    ],
+    [
+      '{"items": [{"feature": "generate_look", "quantity": 1}], "metadata": {"a": 1}}',
+      'invalid_request: /metadata/a',
+    ],
+    [
+      '{"items": [{"feature": "generate_look", "quantity": 1}], "deadline": "2026-02-01T00:00:00Z", "__proto__": {}}',
+      'invalid_request: /deadline, /__proto__',
+    ],
+  ],
+  // Told before anyone looks whether there is such a hold or usage.
+  'POST holds/hld_0/capture': [
+    ['[]', 'invalid_request: '],
+    ...['0', '-1', '1.5', '"1"', 'null', 'true', '9007199254740992', '1e300'].map(
+      (credits): Row => [`{"credits": ${credits}}`, 'invalid_request: /credits'],
+    ),
+    ['{"credits": 1, "amount": 1}', 'invalid_request: /amount'],
+    ['{"reason": "r"}', 'invalid_request: /reason'],
+  ],
+  'POST holds/hld_0/release': [
+    ['null', 'invalid_request: '],
+    ['{"credits": 1}', 'invalid_request: /credits'],
+    ['{"reason": "r"}', 'invalid_request: /reason'],
+  ],
+  'POST usage/use_0/reverse': [
+    ['{}', 'invalid_request: /reason'],
+    ['{"reason": ""}', 'invalid_request: /reason'],
+    ['{"reason": 1}', 'invalid_request: /reason'],
+    ['{"reason": "a\\u0000b"}', 'invalid_request: /reason'],
+    ...['0', '-1', '1.5', '"1"', 'null', '9007199254740992'].map(
+      (credits): Row => [`{"reason": "r", "credits": ${credits}}`, 'invalid_request: /credits'],
+    ),
+    ['{"reason": "r", "usage_id": "use_0"}', 'invalid_request: /usage_id'],
+  ],
   'POST purchases': [
     ['{}', 'invalid_request: /packs'],
     ['{"packs": 0}', 'invalid_request: /packs'],
@@ -413,6 +465,8 @@ describe('a query', () => {
     ['subscriptions?customer=x', '?customer'],
     ['subscriptions?customer_id=a%00b', '?customer_id'],
     ['subscriptions/{id}/grants?open=yes', '?open'],
+    ['subscriptions/{id}/holds?limit=0', '?limit'],
+    ['subscriptions/{id}/holds?status=held', '?status'],
     ['subscriptions/{id}/schedule?limit=0', '?limit'],
     ['subscriptions/{id}/schedule?limit=101', '?limit'],
     ['subscriptions/{id}/balance?at=now', '?at'],

@@ -8,7 +8,7 @@ import { expectProblem } from './problem.ts';
 
 let stack: Stack;
 let door: Door;
-const LISTS = ['entries', 'grants', 'usage', 'charges', 'purchases'] as const;
+const LISTS = ['entries', 'grants', 'usage', 'holds', 'charges', 'purchases'] as const;
 
 beforeAll(async () => {
   stack = await startStack();
@@ -16,6 +16,7 @@ beforeAll(async () => {
   // Many rows at one instant, as a test clock stands still, and some at others.
   await door.buy(2);
   for (let i = 1; i <= 4; i += 1) await door.spend(i);
+  for (let i = 1; i <= 3; i += 1) await door.hold(i);
   await door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
   await door.buy(1);
   await door.advance('2026-03-05T00:00:00Z');

@@ -28,7 +28,7 @@ export function anonymous(answer: Answer): Json {
 
 /** I7: all that a caller can see of a subscription; a declined charge is a fact of its own. */
 export async function seen(door: Door): Promise<Json> {
-  const lists = ['grants', 'entries', 'usage', 'charges', 'purchases'];
+  const lists = ['grants', 'entries', 'usage', 'holds', 'charges', 'purchases'];
   const rows = await Promise.all(lists.map((below) => all(door.stack, door.path(below), 100)));
   const { as_of: _, ...balance } = bodyOf(await door.get('balance'));
   return {

@@ -9,7 +9,17 @@ import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { purchaseCharge } from '../../src/domain/charges.ts';
 import { newId } from '../../src/ids.ts';
 import { expectPromises } from '../support/promises.ts';
-import { answerOf, bodyHash, DAY, HOUR, openDatabase, outcomeOf, RawLedger, T0 } from './raw-ledger.ts';
+import {
+  answerOf,
+  bodyHash,
+  DAY,
+  everythingOf,
+  HOUR,
+  openDatabase,
+  outcomeOf,
+  RawLedger,
+  T0,
+} from './raw-ledger.ts';
 
 // The verbs of the ledger by themselves: whatever runs late, twice or at the same time, the statement decides.
 
@@ -20,18 +30,7 @@ beforeAll(async () => {
 afterEach(() => expectPromises(db));
 afterAll(() => db.$client.end());
 
-/** Everything the ledger knows of a subscription: equal before and after what must change nothing. */
-async function everything(id: string): Promise<unknown> {
-  const [row] = await db.execute(sql`select
-    (select to_jsonb(l) from ledgers l where subscription_id = ${id}) as ledger,
-    (select to_jsonb(s) from subscriptions s where id = ${id}) as subscription,
-    (select jsonb_agg(g order by id) from grants g where subscription_id = ${id}) as grants,
-    (select jsonb_agg(e order by seq) from entries e where subscription_id = ${id}) as entries,
-    (select jsonb_agg(u order by id) from usages u where subscription_id = ${id}) as usages,
-    (select jsonb_agg(c order by id) from charges c where subscription_id = ${id}) as charges,
-    (select jsonb_agg(n order by step, line) from notes n where subscription_id = ${id}) as notes`);
-  return row;
-}
+const everything = (id: string) => everythingOf(db, id);
 
 async function available(ledger: RawLedger, at: Instant | null = null): Promise<number> {
   const found = await balanceAt(db, ledger.id, at);
@@ -235,6 +234,8 @@ describe('I11: entries are append-only for the owner too', () => {
     ['update of nothing that counts', sql`update entries set usage_id = 'x'`],
     ['delete', sql`delete from entries`],
     ['truncate', sql`truncate entries`],
+    ['delete of a grant that entries name', sql`delete from grants`],
+    ['truncate of grants', sql`truncate grants`],
     ['truncate with all that hangs on it', sql`truncate grants cascade`],
   ])('%s is refused', async (_, statement) => {
     const ledger = await RawLedger.open(db);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
 import { brokenPromises } from '../support/promises.ts';
 import { createDatabase } from '../support/stack.ts';
-import { DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
+import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // The check itself must be seen failing: a sound ledger, one row bent at a time, and the promise that notices.
 
@@ -21,7 +21,13 @@ beforeAll(async () => {
   await ledger.stand(T0 + HOUR);
   await ledger.spend(130);
   await ledger.stand(T0 + 2 * HOUR);
-  await ledger.spend(10);
+  const { id: usage } = answerOf(await ledger.spend(10));
+  // Of the pack: a hold captured in part, one that stays open, one released; and a usage reversed in part.
+  const hold = async (credits: number) => answerOf(await ledger.hold(credits, 3_600)).id;
+  await ledger.give('capture', await hold(10), 4);
+  await hold(5);
+  await ledger.give('release', await hold(3));
+  await ledger.give('reverse', usage, 2);
 });
 afterAll(() => db.$client.end());
 
@@ -51,6 +57,18 @@ test('an empty database breaks none', async () => {
   const empty = connect(await createDatabase());
   expect(await brokenPromises(empty)).toEqual([]);
   await empty.$client.end();
+});
+
+test('nor does a scheduled end that nobody has booked yet: what a hold gives back after it is forfeited at once (R-73)', async () => {
+  const own = await openDatabase();
+  const late = await RawLedger.open(own);
+  await late.grant({ credits: 5, to: T0 + DAY });
+  await late.book({ state: { scheduled: { kind: 'cancel', at: T0 + 2_000 } } });
+  const { id } = answerOf(await late.hold(4, 10));
+  await late.drift(T0 + 3_000);
+  await late.give('release', id);
+  expect(await brokenPromises(own)).toEqual([]);
+  await own.$client.end();
 });
 
 const at = (ms: number) => sql`instant(${T0 + ms}::bigint)`;
@@ -125,6 +143,74 @@ describe('one bent row is noticed', () => {
     ['a ledger with another balance', 'a ledger', () => [sql`update ledgers set balance = balance - 1`]],
     ['a usage that says less than it took', 'a usage', () => [sql`update usages set credits = credits - 1`]],
     ['a debit of no usage', 'a debit', () => [sql`update entries set usage_id = null where seq = 6`]],
+    [
+      'a usage that answered other debits',
+      'a usage',
+      () => [
+        sql`update usages set answer = jsonb_set(answer::jsonb, '{debits,0,credits}', '1')::json where hold_id is null`,
+      ],
+    ],
+    [
+      'more reversed than was booked',
+      'a usage',
+      () => [sql`update usages set reversed = reversed + 1 where reversed > 0`],
+    ],
+    ['a reversal that no usage knows of', 'a usage', () => [sql`update usages set reversed = 0`]],
+    [
+      'a reversal of no usage',
+      'a debit',
+      () => [sql`update entries set usage_id = null where kind = 'reversal'`],
+    ],
+    ['a hold released in part', 'R-71', () => [sql`update entries set credits = 9 where seq = 8`]],
+    [
+      'a hold captured otherwise',
+      'R-71',
+      () => [sql`update holds set captured = 5 where status = 'captured'`],
+    ],
+    [
+      'a hold settled, and its credits still held',
+      'R-71',
+      () => [sql`update holds set status = 'released', settled_at = at where status = 'held'`],
+    ],
+    [
+      'a hold settled a second time',
+      'R-71',
+      () => [
+        sql`insert into entries select subscription_id, 14, kind, credits, grant_id, balance_after, effective_at, recorded_at, usage_id, hold_id
+          from entries where seq = 12`,
+      ],
+    ],
+    [
+      'a capture that made no usage',
+      'R-71',
+      () => [sql`update holds set usage_id = null where status = 'captured'`],
+    ],
+    [
+      'a hold settled past its deadline',
+      'R-71',
+      () => [sql`update holds set settled_at = deadline + interval '1 ms' where status = 'released'`],
+    ],
+    ['an entry of no hold', 'a hold', () => [sql`update entries set hold_id = null where seq = 10`]],
+    [
+      'an entry of a hold that is not there',
+      'a hold',
+      () => [sql`delete from holds where status = 'released'`],
+    ],
+    ['an entry of no grant', 'an entry', () => [sql`delete from grants where kind = 'pack'`]],
+    ['a deadline unknown', 'R-72', () => [sql`update ledgers set next_deadline = null`]],
+    [
+      'a deadline known too late',
+      'R-72',
+      () => [sql`update ledgers set next_deadline = next_deadline + interval '1 ms'`],
+    ],
+    ['a key whose usage is gone', 'R-65', () => [sql`delete from usages where reversed > 0`]],
+    ['a key whose hold is gone', 'R-65', () => [sql`delete from holds where status = 'held'`]],
+    ['a key without its answer', 'R-65', () => [sql`update replies set answer = null`]],
+    [
+      'a reversal before the spends it followed',
+      'what a caller',
+      () => [sql`update entries set effective_at = ${at(HOUR)} where kind = 'reversal'`],
+    ],
     ['a row and its ledger apart', 'the row', () => [sql`update ledgers set status = 'past_due'`]],
   ])('%s: %s', async (_, promise, bend) => {
     const broken = await noticed(bend());

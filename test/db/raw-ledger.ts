@@ -1,4 +1,5 @@
 import { hash, randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { type Booking, settle } from '../../src/db/ledger.ts';
@@ -19,11 +20,26 @@ export const DAY = 24 * HOUR;
 /** Where test clocks of these tests start. */
 export const T0: Instant = Date.parse('2026-01-31T00:00:00Z');
 
-/** A database of its own with the page's catalogue in force. */
-export async function openDatabase(): Promise<Database> {
-  const db = connect(await createDatabase(), { max: 10 });
+/** A database of its own with the page's catalogue in force; or another pool on one that is there. */
+export async function openDatabase(url?: string): Promise<Database> {
+  const db = connect(url ?? (await createDatabase()), { max: 10 });
   await publishCatalog(db, DEFAULT_CATALOG);
   return db;
+}
+
+/** Everything the ledger knows of a subscription: equal before and after what must change nothing. */
+export async function everythingOf(db: Database, id: string): Promise<unknown> {
+  const [row] = await db.execute(sql`select
+    (select to_jsonb(l) from ledgers l where subscription_id = ${id}) as ledger,
+    (select to_jsonb(s) from subscriptions s where id = ${id}) as subscription,
+    (select jsonb_agg(g order by id) from grants g where subscription_id = ${id}) as grants,
+    (select jsonb_agg(e order by seq) from entries e where subscription_id = ${id}) as entries,
+    (select jsonb_agg(to_jsonb(u) order by id) from usages u where subscription_id = ${id}) as usages,
+    (select jsonb_agg(to_jsonb(h) order by id) from holds h where subscription_id = ${id}) as holds,
+    (select jsonb_agg(to_jsonb(r) order by digest) from replies r where subscription_id = ${id}) as replies,
+    (select jsonb_agg(c order by id) from charges c where subscription_id = ${id}) as charges,
+    (select jsonb_agg(n order by step, line) from notes n where subscription_id = ${id}) as notes`);
+  return row;
 }
 
 const lanes = new WeakMap<Database, Spending>();
@@ -55,12 +71,10 @@ export class RawLedger {
   step = 0;
   private cycles = 0;
   private state: State;
-  private readonly db: Database;
-  private readonly spending: Spending;
+  private db: Database;
 
   private constructor(db: Database, at: Instant, testClock: boolean) {
     this.db = db;
-    this.spending = spendingOf(db);
     this.state = begin(
       {
         id: this.id,
@@ -91,6 +105,15 @@ export class RawLedger {
   private static async begun(ledger: RawLedger): Promise<RawLedger> {
     await ledger.book({ begin: { state: ledger.state, metadata: {} } });
     return ledger;
+  }
+
+  /** Another pool on its database. */
+  use(db: Database): void {
+    this.db = db;
+  }
+
+  private get spending(): Spending {
+    return spendingOf(this.db);
   }
 
   get now(): Instant {
@@ -156,9 +179,17 @@ export class RawLedger {
     return effect;
   }
 
-  /** Moves the test clock; books nothing that was due on the way. */
+  /** Moves the test clock by a step that has no effects of its own. */
   async stand(at: Instant): Promise<void> {
     await this.book({ state: { now: at } });
+  }
+
+  /** The test clock goes on while no worker runs: nothing that is due on the way is booked. */
+  async drift(at: Instant): Promise<void> {
+    await this.db.execute(
+      sql`update ledgers set test_clock = instant(${at}::bigint) where subscription_id = ${this.id}`,
+    );
+    this.state = { ...this.state, now: at };
   }
 
   async end(at = this.now): Promise<void> {
@@ -192,22 +223,21 @@ export class RawLedger {
     return this.spend(credits, { op: 'hold', seconds, ...wanted });
   }
 
-  give(
-    op: Give['op'],
-    object: string,
-    credits: number | null = null,
-    key: string = randomUUID(),
-  ): Promise<Served> {
-    const request = {
+  giving(op: Give['op'], object: string, wanted: Partial<Give> = {}): Give {
+    return {
       subscriptionId: this.id,
       op,
       object,
-      credits,
-      key,
+      credits: null,
+      key: randomUUID(),
       bodyHash: bodyHash('a body'),
       usageId: newId('use'),
+      ...wanted,
     };
-    return this.spending.serve(request);
+  }
+
+  give(op: Give['op'], object: string, credits: number | null = null): Promise<Served> {
+    return this.spending.serve(this.giving(op, object, { credits }));
   }
 
   private purchase(credits: number, at: Instant): Charge {

@@ -180,10 +180,10 @@ const between = fc.oneof(
   fc.record({ do: fc.constant('to_due' as const), n: fc.integer({ min: 1, max: 2 }), ms: beside }),
   fc.constant<Op>({ do: 'cancel', at: 'now' }),
   fc.constant<Op>({ do: 'revoke', n: -1 }),
-  fc.record({ do: fc.constant('outage' as const), days: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ do: fc.constant('outage' as const), days: fc.integer({ min: 1, max: 45 }) }),
 );
 const comingBack: fc.Arbitrary<Op[]> = fc.tuple(
-  fc.oneof(grant, hold),
+  fc.oneof(grant, hold, fc.constant<Op>({ do: 'cancel', at: 'renewal' })),
   hold,
   between,
   fc.oneof(capture, capture, release, between),

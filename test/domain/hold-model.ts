@@ -98,7 +98,7 @@ export class HoldModel {
           ? 'capture_exceeds_hold'
           : null;
     if (refusal !== null) {
-      deepStrictEqual(outcome, refusal);
+      deepStrictEqual(outcome, refusal, 'R-71, R-72: refused for another reason, or not at all');
       return deepStrictEqual(this.picture(), before, 'I7: a refusal changed something');
     }
     ok(outcome.startsWith('{'), `R-73: refused before its deadline: ${outcome}`);
@@ -122,7 +122,7 @@ export class HoldModel {
     const seen = book.entries.length;
     const outcome = outcomeOf(() => reverse(book, usage.id, { credits, at: state.now }));
     if ((credits ?? left) > left || (left === 0 && usage.credits > 0)) {
-      deepStrictEqual(outcome, 'reversal_exceeds_usage');
+      deepStrictEqual(outcome, 'reversal_exceeds_usage', 'R-80: more than was spent');
       return deepStrictEqual(this.picture(), before, 'I7: a refusal changed something');
     }
     const given: GivenBack = JSON.parse(outcome);
@@ -167,9 +167,10 @@ export class HoldModel {
       deepStrictEqual(held, sums.get(id) ?? 0, 'I1: held');
       ok(taken === undefined || (held > 0 && remaining === 0), 'R-73: taken while nothing is held');
     }
-    for (const { id, settled } of book.holds.values()) {
+    for (const { id, settled, deadline } of book.holds.values()) {
       const first = this.asked.get(id);
       if (first) deepStrictEqual(JSON.stringify(settled), first.answer, 'R-71: settled twice');
+      else if (settled) deepStrictEqual(settled.at, deadline, 'R-72: released at another instant');
     }
     ok(nextInstant(this.life) === null || state.status !== 'ended' || noneDue(this.life), 'R-52: still due');
   }

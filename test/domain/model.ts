@@ -318,7 +318,10 @@ export class Model {
   private outage(booked: Instant, isFoundLast: boolean): void {
     const { life } = this;
     const askedBefore = this.asked.length;
-    if (isFoundLast) this.workLate(booked, booked);
+    if (isFoundLast) {
+      this.workLate(booked, booked);
+      passDeadlines(life, booked);
+    }
     for (let at = nextInstant(life); at !== null && at <= booked; at = nextInstant(life)) {
       passDeadlines(life, at);
       this.workLate(at, booked);

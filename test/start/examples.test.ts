@@ -57,7 +57,7 @@ async function run(
 
 describe('the examples', () => {
   it('are there', () => {
-    expect(examples.length).toBeGreaterThanOrEqual(3);
+    expect(examples.length).toBeGreaterThanOrEqual(4);
   });
 
   it.each(examples)('%s runs to its end', async (name) => {

@@ -31,7 +31,10 @@ export interface Processes {
   url: string;
   /** One request over HTTP with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
-  startApi(): Promise<Killable>;
+  /** The same of another API process, at its address. */
+  at(url: string): Pick<Processes, 'request'>;
+  /** At `url`, or on another port: any number may run. The first makes the key. */
+  startApi(port?: number): Promise<Killable>;
   startWorker(): Promise<Killable>;
   /** What the processes wrote: for the message of a failure. */
   logs(): string;
@@ -54,7 +57,12 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
   const client = new Client({ connection });
   const started: Program[] = [];
 
-  async function start(name: 'api' | 'worker'): Promise<Killable> {
+  const at = (base: string): Pick<Processes, 'request'> => ({
+    request: (method, path, init) =>
+      ask((below, request) => fetch(`${base}${below}`, request), key, method, path, init),
+  });
+
+  async function start(name: 'api' | 'worker', on = port): Promise<Killable> {
     const program = await startProgram({
       name,
       entry: new URL(`../../src/${name}.ts`, import.meta.url),
@@ -63,7 +71,7 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
         DATABASE_URL: databaseUrl,
         TEMPORAL_ADDRESS: temporalAddress,
         TEMPORAL_TASK_QUEUE: taskQueue,
-        PORT: String(port),
+        PORT: String(on),
         TEST_MODE: 'on',
         DRAWDOWN_API_KEY_FILE: keyFile,
       },
@@ -85,9 +93,9 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
     databaseUrl,
     taskQueue,
     url,
-    request: (method, path, init) =>
-      ask((at, request) => fetch(`${url}${at}`, request), key, method, path, init),
-    startApi: () => start('api'),
+    ...at(url),
+    at,
+    startApi: (on) => start('api', on),
     startWorker: () => start('worker'),
     logs: () => started.map(({ logFile }) => readFileSync(logFile, 'utf8')).join('\n'),
     async stop() {

@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+// Who used the processors, from Linux's /proc; elsewhere nothing is known and nothing is told.
+
+const TICKS_A_SECOND = 100;
+
+/** Seconds of processor. `others` is all that this machine did besides, and what it was denied (steal). */
+export interface Cpu {
+  postgres: number;
+  api: number;
+  bench: number;
+  others: number;
+}
+
+/** Reads the clocks of three groups: answers null where there is no /proc, or PostgreSQL is on another machine. */
+export function createCpuClock(backendPid: number, apiPid: number): () => Cpu | null {
+  const backend = statOf(backendPid);
+  if (backend === null || backend.name !== 'postgres') return () => null;
+  const postmaster = backend.parent;
+  return () => {
+    const postgres = withChildren(postmaster);
+    const api = statOf(apiPid)?.own ?? 0;
+    const self = statOf(process.pid);
+    const bench = self ? self.own + self.reaped : 0;
+    return { postgres, api, bench, others: busy() - postgres - api - bench };
+  };
+}
+
+export function used(before: Cpu | null, after: Cpu | null): Cpu | null {
+  if (before === null || after === null) return null;
+  const of = (who: keyof Cpu) => Math.max(0, Number((after[who] - before[who]).toFixed(2)));
+  return { postgres: of('postgres'), api: of('api'), bench: of('bench'), others: of('others') };
+}
+
+interface Stat {
+  name: string;
+  parent: number;
+  own: number;
+  /** Of children that have ended. */
+  reaped: number;
+}
+
+function statOf(pid: number): Stat | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name is in parentheses and may hold anything, so what follows is counted from the last one.
+    const end = text.lastIndexOf(')');
+    const rest = text.slice(end + 2).split(' ');
+    const seconds = (a: number, b: number) => (Number(rest[a]) + Number(rest[b])) / TICKS_A_SECOND;
+    return {
+      name: text.slice(text.indexOf('(') + 1, end),
+      parent: Number(rest[1]),
+      own: seconds(11, 12),
+      reaped: seconds(13, 14),
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** The postmaster, its backends that have ended and those that run. */
+function withChildren(postmaster: number): number {
+  const stats = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => statOf(Number(name)));
+  const running = stats.reduce((sum, stat) => sum + (stat?.parent === postmaster ? stat.own : 0), 0);
+  const own = statOf(postmaster);
+  return running + (own ? own.own + own.reaped : 0);
+}
+
+/** All but idle and waiting for the disk. */
+function busy(): number {
+  const [line] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
+  const [user, nice, system, , , irq, softirq, steal] = line!.split(/\s+/).slice(1).map(Number);
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_A_SECOND;
+}

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type postgres from 'postgres';
+import { rounded } from './machine.ts';
+import { type Cpu, createCpuClock, used } from './spend-cpu.ts';
+import type { Counts } from './spend-load.ts';
+
+// What a leg took of the machine: read before and after it, never during.
+
+export interface Measures {
+  /** Requests that one transaction carried. */
+  batch: number | null;
+  walBytes: number | null;
+  /** Share of updates that touched no index. */
+  hot: { ledgers: number | null; grants: number | null };
+  cpu: Cpu | null;
+}
+
+interface Reading {
+  wal: number;
+  /** Transactions that wrote: each takes a number, and no other does. */
+  xid: number;
+  cpu: Cpu | null;
+}
+
+interface Updates {
+  relname: 'ledgers' | 'grants';
+  updates: number;
+  hot: number;
+}
+
+export interface Meter {
+  /** `requests` a success is made of: two for a hold and its capture. */
+  stop(counts: Counts, requests: number): Promise<Measures>;
+}
+
+/** A server tells its table counts when a connection is done, or a second after. */
+const TOLD_AFTER_MS = 150;
+
+export async function createMeters(servers: Record<'small' | 'large', postgres.Sql | null>, apiPid: number) {
+  const [row] = await servers.small!<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  const clock = createCpuClock(row!.pid, apiPid);
+
+  async function read(sql: postgres.Sql): Promise<Reading> {
+    const [now] = await sql<{ wal: number; xid: number }[]>`
+      select (pg_current_wal_lsn() - '0/0')::float8 as wal, pg_snapshot_xmax(pg_current_snapshot())::text::float8 as xid`;
+    return { ...now!, cpu: clock() };
+  }
+
+  const updates = (sql: postgres.Sql) => sql<Updates[]>`
+    select relname, n_tup_upd::int as updates, n_tup_hot_upd::int as hot
+    from pg_stat_user_tables where schemaname = 'public' and relname in ('ledgers', 'grants')`;
+
+  return {
+    async start(on: 'small' | 'large'): Promise<Meter> {
+      const sql = servers[on]!;
+      const updatedBefore = await updates(sql);
+      const before = await read(sql);
+      return {
+        async stop({ spent, replayed, short }, requests) {
+          const after = await read(sql);
+          await sleep(TOLD_AFTER_MS);
+          const updated = await updates(sql);
+          const asked = (spent + replayed) * requests + short;
+          const written = after.xid - before.xid;
+          return {
+            batch: written > 0 ? rounded(asked / written, 2) : null,
+            walBytes: spent > 0 ? rounded((after.wal - before.wal) / spent, 0) : null,
+            hot: { ledgers: share('ledgers'), grants: share('grants') },
+            cpu: used(before.cpu, after.cpu),
+          };
+
+          function share(table: Updates['relname']): number | null {
+            const of = (rows: Updates[]) => rows.find(({ relname }) => relname === table)!;
+            const all = of(updated).updates - of(updatedBefore).updates;
+            return all > 0 ? rounded((of(updated).hot - of(updatedBefore).hot) / all, 2) : null;
+          }
+        },
+      };
+    },
+  };
+}
+
+export type Meters = Awaited<ReturnType<typeof createMeters>>;

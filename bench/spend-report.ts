@@ -1,0 +1,131 @@
+import { type Machine, machineLine, rounded } from './machine.ts';
+import type { Cpu } from './spend-cpu.ts';
+import { LEG_NAMES, LEGS, type LegName } from './spend-legs.ts';
+import { type Ratio, spread } from './spend-ratios.ts';
+import type { Result } from './spend-rounds.ts';
+
+export interface Figures {
+  machine: Machine;
+  postgres: string;
+  floor: string;
+  rounds: number;
+  seconds: number;
+  /** Entries that were there before the first leg. */
+  history: { small: number; large: number | null };
+  ratios: Ratio[];
+  results: Result[];
+  wrong: string | null;
+}
+
+/** The figures for people: of each leg the median of its rounds. */
+export function report({
+  machine,
+  postgres,
+  floor,
+  rounds,
+  seconds,
+  history,
+  ratios,
+  results,
+  wrong,
+}: Figures): string {
+  const large = history.large === null ? '' : `, large ${history.large}`;
+  const lines = [
+    machineLine(machine),
+    `PostgreSQL ${postgres}; floor: ${floor}; ${rounds} rounds of ${seconds} s a leg; entries before: small ${history.small}${large}`,
+    '',
+    ...table([
+      [
+        'leg',
+        '1/s',
+        'range',
+        '÷ floor32',
+        'p50 ms',
+        'p99 ms',
+        'batch',
+        'WAL B',
+        'HOT l/g',
+        'CPU s pg/api/bench/others',
+        '',
+      ],
+      ...LEG_NAMES.filter((leg) => results.some((result) => result.leg === leg)).map((leg) =>
+        legRow(leg, results),
+      ),
+    ]),
+    '',
+    ...table([
+      ['ratio', 'median', 'range', 'target', ''],
+      ...ratios.map(({ name, median, least, most, target, met }) => [
+        name,
+        median,
+        `${least} to ${most}`,
+        target ?? '',
+        met === false ? 'MISSED' : '',
+      ]),
+    ]),
+    '',
+    ...busyLines(results),
+    'batch: requests a transaction; WAL: bytes a success; HOT: share of updates of ledgers and grants that touched no index.',
+    wrong === null
+      ? 'No request failed, every answer was booked once, and the promises were kept.'
+      : `WRONG: ${wrong}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const MANY_OTHERS = 0.1;
+
+/** Noise has a name: what else ran on this machine. */
+function busyLines(results: Result[]): string[] {
+  const all = results.flatMap(({ measures }) => measures.cpu ?? []);
+  const total = all.reduce(
+    (sum, { postgres, api, bench, others }) => sum + postgres + api + bench + others,
+    0,
+  );
+  const share = all.reduce((sum, { others }) => sum + others, 0) / total;
+  if (!(share > MANY_OTHERS)) return [];
+  return [
+    `NOTE: ${rounded(share * 100, 0)} % of the processors' work was other processes': expect figures to be lower and to vary.`,
+  ];
+}
+
+function legRow(leg: LegName, results: Result[]): (string | number)[] {
+  const mine = results.filter((result) => result.leg === leg);
+  const median = (of: (result: Result) => number | null, digits: number): number | string => {
+    const values = mine.map(of).filter((value) => value !== null);
+    return values.length > 0 ? spread(values, digits).median : '–';
+  };
+  const rate = spread(
+    mine.map(({ perSecond }) => perSecond),
+    0,
+  );
+  const toFloor = (result: Result): number | null => {
+    const floor = results.find((other) => other.leg === 'floor32' && other.round === result.round);
+    return floor ? result.perSecond / floor.perSecond : null;
+  };
+  const cpu = (who: keyof Cpu) => median(({ measures }) => measures.cpu?.[who] ?? null, 1);
+  return [
+    leg,
+    rate.median,
+    `${rate.least} to ${rate.most}`,
+    median(toFloor, 2),
+    median(({ p50 }) => p50, 2),
+    median(({ p99 }) => p99, 2),
+    median(({ measures }) => measures.batch, 1),
+    median(({ measures }) => measures.walBytes, 0),
+    `${median(({ measures }) => measures.hot.ledgers, 2)}/${median(({ measures }) => measures.hot.grants, 2)}`,
+    `${cpu('postgres')}/${cpu('api')}/${cpu('bench')}/${cpu('others')}`,
+    LEGS[leg].says,
+  ];
+}
+
+/** Columns as wide as their widest cell. */
+function table(rows: (string | number)[][]): string[] {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => String(row[i]).length)));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => String(cell).padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,101 @@
+import type { Database } from '../src/db/client.ts';
+import { type Asked, booked, type Checked, check } from './spend-check.ts';
+import { type Ground, LEGS, type Leg, type LegName, orderOf, runLeg } from './spend-legs.ts';
+import type { Driven } from './spend-load.ts';
+import type { Measures, Meters } from './spend-meters.ts';
+
+// Rounds of legs; after each leg the ledger is looked at, and the first thing that is wrong ends everything.
+
+/** One leg of one round. */
+export interface Result extends Driven {
+  leg: LegName;
+  round: number;
+  measures: Measures;
+  checked: Pick<Checked, 'counted' | 'read'>;
+}
+
+export interface Wanted {
+  rounds: number;
+  seconds: number;
+  legs: ReadonlySet<LegName>;
+  stopping: AbortSignal;
+  say(line: string): void;
+}
+
+/** Something that makes all figures worthless. */
+export class Wrong extends Error {}
+
+/** Above so many entries only some of the touched subscriptions are looked at after a leg. */
+const ALL_UP_TO = 300_000;
+const SOME = 300;
+/** For the promises' own SQL: after a leg, and at the end of all. */
+const SECONDS = { leg: 3, end: 30 };
+const WARM_UP_SECONDS = 3;
+
+export async function measureRounds(
+  ground: Ground,
+  ledgers: Record<'small' | 'large', Database | null>,
+  meters: Meters,
+  wanted: Wanted,
+  /** Filled on the way: what was measured before something went wrong is told too. */
+  results: Result[],
+): Promise<void> {
+  await warmUp(ground, wanted);
+  for (let round = 0; round < wanted.rounds; round += 1) {
+    for (const leg of orderOf(round, wanted.legs)) {
+      const result = await measureLeg(leg, round);
+      results.push(result);
+      const { perSecond, p50, p99, checked } = result;
+      const looked = checked.counted > 0 ? `; ${kept(checked)}` : '';
+      wanted.say(
+        `round ${round + 1} of ${wanted.rounds}, ${leg}: ${perSecond}/s, p50 ${p50} ms, p99 ${p99} ms${looked}`,
+      );
+    }
+  }
+
+  async function measureLeg(name: LegName, round: number): Promise<Result> {
+    const leg: Leg = LEGS[name];
+    const db = ledgers[leg.on]!;
+    const entriesBefore = await booked(db);
+    const meter = await meters.start(leg.on);
+    const { touched, ...driven } = await runLeg(name, ground, wanted);
+    const measures = await meter.stop(driven.counts, leg.requests);
+    if (driven.faults[0])
+      throw new Wrong(`${name}: ${driven.faults.length} or more failed, the first: ${driven.faults[0]}`);
+    const entries = await booked(db);
+    const acknowledged = driven.counts.spent * leg.entries;
+    if (entries - entriesBefore !== acknowledged)
+      throw new Wrong(
+        `${name}: its answers tell of ${acknowledged} entries, ${entries - entriesBefore} are booked`,
+      );
+    const most = entries > ALL_UP_TO ? SOME : touched.length;
+    const asked = { most, seconds: SECONDS.leg, stopping: wanted.stopping };
+    return { leg: name, round, ...driven, measures, checked: await keptPromises(db, name, touched, asked) };
+  }
+}
+
+/** Code is compiled, pages are read and most ledgers were written once: the first round would pay for all others. */
+async function warmUp(ground: Ground, { legs, stopping, say }: Wanted): Promise<void> {
+  for (const leg of ['direct32', 'large_direct', 'http32'] as const) {
+    if (!legs.has(leg)) continue;
+    const { faults } = await runLeg(leg, ground, { seconds: WARM_UP_SECONDS, stopping });
+    if (faults[0]) throw new Wrong(`warming up, ${leg}: ${faults[0]}`);
+    say(`warmed up: ${leg}`);
+  }
+}
+
+/** At the end of all: every subscription of a database. */
+export async function checkAll(db: Database, ids: string[], { stopping, say }: Wanted): Promise<void> {
+  const asked = { most: ids.length, seconds: SECONDS.end, stopping };
+  say(`at the end: ${kept(await keptPromises(db, 'at the end', ids, asked))}`);
+}
+
+async function keptPromises(db: Database, when: string, ids: string[], asked: Asked): Promise<Checked> {
+  const checked = await check(db, ids, asked);
+  const { broken } = checked;
+  if (broken) throw new Wrong(`${when}: ${broken.promise}: ${broken.subscription_id} ${broken.row}`);
+  return checked;
+}
+
+const kept = ({ counted, read }: Pick<Checked, 'counted' | 'read'>): string =>
+  `${counted} subscriptions counted up, of ${read} every promise was read`;

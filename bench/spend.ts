@@ -1,0 +1,137 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { lastLines } from '../src/services/children.ts';
+import { expectWritable, type Running, runCommand, say, whole } from './command.ts';
+import { machine } from './machine.ts';
+import { findPgbench, makeFloor } from './spend-floor.ts';
+import { LEG_NAMES, type LegName } from './spend-legs.ts';
+import { createMeters } from './spend-meters.ts';
+import { ratiosOf } from './spend-ratios.ts';
+import { type Figures, report } from './spend-report.ts';
+import { checkAll, measureRounds, type Result, Wrong } from './spend-rounds.ts';
+import { seed } from './spend-seed.ts';
+import { patient, startApi, startServer } from './spend-stack.ts';
+
+// How fast credits are spent, beside a plain transaction of two statements on the same machine in the same minute: in
+// process and over HTTP, by many and by one, with long and with short histories. Every figure is of a ledger whose
+// promises were read afterwards.
+
+interface Flags {
+  rounds: number;
+  seconds: number;
+  large: number;
+  legs?: Set<LegName>;
+  data?: string;
+  json?: string;
+  gate: boolean;
+}
+
+const SMALL_ENTRIES = 200_000;
+const LARGE_ENTRIES = 10_000_000;
+
+const EXAMPLES = `
+Legs: ${LEG_NAMES.join(', ')}.
+
+Examples:
+  npx tsx bench/spend.ts                                        all of it: half an hour on two cores, 12 GB of disk
+  npx tsx bench/spend.ts --rounds 1 --seconds 2 --large 0       a quick look: two minutes
+  npx tsx bench/spend.ts --data .bench                          keeps the large history for the next time
+  npx tsx bench/spend.ts --legs floor32,direct32,http32         these alone
+  npx tsx bench/spend.ts --gate --json spend.json               ends with 1 when a target is missed; figures for a program
+
+PostgreSQL is our own in a temporary folder, dropped at the end (set TMPDIR to choose the disk), or the server of
+DATABASE_URL, on which the databases bench_small (made anew) and bench_large (kept for the next time) are left. Ends with 1
+when a request failed, an answer was not booked exactly once, or a promise was broken.`;
+
+function legs(text: string): Set<LegName> {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !(LEG_NAMES as string[]).includes(name));
+  if (unknown.length > 0)
+    throw new InvalidArgumentError(
+      `There is no leg ${unknown.join(', ')}. There are ${LEG_NAMES.join(', ')}.`,
+    );
+  return new Set(names as LegName[]);
+}
+
+const flags = new Command('npx tsx bench/spend.ts')
+  .description('Measures spending, beside a plain transaction on the same machine.')
+  .option('--rounds <n>', 'how often each leg is run', whole(1), 5)
+  .option('--seconds <n>', 'how long each leg is measured', whole(1), 10)
+  .option('--large <n>', 'entries of the large history; 0 leaves its leg out', whole(0), LARGE_ENTRIES)
+  .option('--legs <a,b>', 'legs to run (default: all)', legs)
+  .option('--data <dir>', 'keep the servers’ folder there, and use the large history that is in it')
+  .option('--json <file>', 'write the figures to this file')
+  .option('--gate', 'end with 1 when a target is missed', false)
+  .allowExcessArguments(false)
+  .addHelpText('after', EXAMPLES)
+  .parse()
+  .opts<Flags>();
+
+await runCommand(run);
+
+async function run(running: Running): Promise<number> {
+  if (flags.json) expectWritable(flags.json);
+  const figures = await measure(folderFor(running), running);
+  process.stdout.write(report(figures));
+  if (flags.json) writeFileSync(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
+  if (figures.wrong !== null) return 1;
+  return flags.gate && figures.ratios.some(({ met }) => met === false) ? 1 : 0;
+}
+
+function folderFor({ shutdown }: Running): string {
+  if (flags.data !== undefined) {
+    mkdirSync(flags.data, { recursive: true });
+    return resolve(flags.data);
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'drawdown-spend-'));
+  shutdown.add(2, async () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return folder;
+}
+
+async function measure(folder: string, running: Running): Promise<Figures> {
+  const { shutdown, stopping } = running;
+  const { rounds, seconds } = flags;
+  const legs = new Set(flags.legs ?? LEG_NAMES);
+  if (flags.large === 0) legs.delete('large_direct');
+  say('starting PostgreSQL');
+  const server = await startServer(folder, running);
+  const isLarge = legs.has('large_direct');
+  const keep = flags.data !== undefined || !server.isOurs;
+  const large = isLarge
+    ? await seed(server, { name: 'bench_large', entries: flags.large, keep, say }, running)
+    : null;
+  const small = await seed(
+    server,
+    { name: 'bench_small', entries: SMALL_ENTRIES, keep: false, say },
+    running,
+  );
+  const ledgers = { small: patient(small.url), large: large && patient(large.url) };
+  for (const db of Object.values(ledgers)) if (db) shutdown.add(0, () => db.$client.end({ timeout: 1 }));
+  const sql = ledgers.small.$client;
+  await makeFloor(sql);
+  const api = await startApi(small.url, folder, running);
+  const meters = await createMeters({ small: sql, large: ledgers.large?.$client ?? null }, api.pid);
+
+  const wanted = { rounds, seconds, legs, stopping, say };
+  const results: Result[] = [];
+  let wrong: string | null = null;
+  try {
+    await measureRounds({ small, large, api }, ledgers, meters, wanted, results);
+    say('reading what bench_small holds now');
+    await checkAll(ledgers.small, Object.values(small.subscriptions).flat(), wanted);
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    wrong = error.message;
+    say(`What the API wrote last:\n${lastLines(api.logFile)}`);
+  }
+  const [version] = await sql<{ server_version: string }[]>`show server_version`;
+  return {
+    machine: machine(),
+    postgres: version!.server_version,
+    floor: findPgbench() ?? 'the same from Node, for pgbench was not found',
+    ...{ rounds, seconds, results, wrong, ratios: ratiosOf(results) },
+    history: { small: small.entries, large: large?.entries ?? null },
+  };
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { expectPromises } from '../support/promises.ts';
+import { type Answer, type Stack, startStack } from '../support/stack.ts';
+import { all, bodyOf, Door, type Json } from './door.ts';
+import { expectProblem, seen } from './problem.ts';
+
+// R-65, I10: the keys of holds, captures, releases and reversals.
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(() => stack.stop());
+
+const looks = (quantity: number): Json => ({ items: [{ feature: 'generate_look', quantity }] });
+const IN_AN_HOUR = '2026-01-31T01:00:00.000Z';
+
+const hold = async (door: Door, credits: number, more: Json = {}): Promise<Json> =>
+  bodyOf(await door.post('holds', { ...looks(credits), ...more }), 201);
+const use = async (door: Door, credits: number): Promise<Json> => bodyOf(await door.spend(credits), 201);
+const balance = async (door: Door): Promise<Json> => {
+  const { available, held } = bodyOf(await door.get('balance'));
+  return { available, held };
+};
+const entriesOf = async (door: Door): Promise<Json[]> =>
+  (await all(stack, `${door.path('entries')}?order=asc`, 100)).slice(1);
+
+interface Made {
+  door: Door;
+  held: unknown;
+  used: unknown;
+}
+
+/** The four that give or take with the ledger alone, each with another body under the same key. */
+const ASKS: [string, (made: Made) => string, status: number, body: Json, other: Json][] = [
+  ['a hold', () => 'holds', 201, looks(3), looks(4)],
+  ['a capture', ({ held }) => `holds/${held}/capture`, 200, { credits: 4 }, { credits: 5 }],
+  ['a capture of all', ({ held }) => `holds/${held}/capture`, 200, {}, { credits: 10 }],
+  ['a release', ({ held }) => `holds/${held}/release`, 200, {}, {}],
+  ['a reversal', ({ used }) => `usage/${used}/reverse`, 200, { reason: 'r', credits: 3 }, { reason: 's' }],
+];
+
+async function made(): Promise<Made> {
+  const door = await Door.open(stack);
+  return { door, held: (await hold(door, 10))['id'], used: (await use(door, 20))['id'] };
+}
+
+describe('R-65: a key', () => {
+  test.each(ASKS)('of %s: the same bytes, whatever comes after', async (_, path, status, body, other) => {
+    const on = await made();
+    const { door } = on;
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const first = await door.post(path(on), body, headers);
+    expect([first.status, first.headers.get('Idempotent-Replayed')]).toEqual([status, null]);
+    const repeat = async (when: string) => {
+      const before = [await seen(door), await all(stack, door.path('holds'), 100)];
+      const again = await door.post(path(on), body, headers);
+      const replayed = again.headers.get('Idempotent-Replayed');
+      expect([again.status, again.text, replayed], when).toEqual([status, first.text, 'true']);
+      expect(again.headers.get('Content-Type')).toBe(first.headers.get('Content-Type'));
+      if (JSON.stringify(other) !== JSON.stringify(body))
+        expectProblem(await door.post(path(on), other, headers), 'idempotency_key_reused');
+      expect([await seen(door), await all(stack, door.path('holds'), 100)], when).toEqual(before);
+    };
+    await repeat('at once');
+    await use(door, 1);
+    await door.advance(IN_AN_HOUR);
+    await repeat('after the deadline');
+    await door.post('cancel', { at: 'now' });
+    await repeat('after the end');
+  });
+
+  test('belongs to one operation on one hold or usage', async () => {
+    const { door, held, used } = await made();
+    const [second, third] = [await hold(door, 5), await hold(door, 6)];
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const paths: [string, Json][] = [
+      ['usage', looks(1)],
+      ['holds', looks(1)],
+      [`holds/${held}/capture`, {}],
+      [`holds/${second['id']}/capture`, {}],
+      [`holds/${third['id']}/release`, {}],
+      [`usage/${used}/reverse`, { reason: 'r' }],
+    ];
+    const answers: Answer[] = [];
+    for (const [path, body] of paths) answers.push(await door.post(path, body, headers));
+    for (const answer of answers) {
+      expect(answer.status, answer.text).toBeLessThan(300);
+      expect(answer.headers.get('Idempotent-Replayed')).toBeNull();
+    }
+    // 35 were there or held; the two new ones took 2, and 6 + 20 came back.
+    expect(await balance(door)).toEqual({ available: 200 - 10 - 5 - 6 - 20 - 2 + 6 + 20, held: 1 });
+  });
+
+  test('of a hold that was short is free: a pack, and the same request again', async () => {
+    const door = await Door.open(stack);
+    const headers = { 'Idempotency-Key': randomUUID() };
+    for (let i = 0; i < 2; i += 1)
+      expectProblem(await door.post('holds', looks(201), headers), 'insufficient_credits');
+    await door.buy(1);
+    expect((await door.post('holds', looks(201), headers)).status).toBe(201);
+    expect(await balance(door)).toEqual({ available: 299, held: 201 });
+  });
+
+  test('R-71: the same settlement under another key answers the same and is no replay', async () => {
+    const { door, held } = await made();
+    const first = await door.post(`holds/${held}/capture`, { credits: 4 });
+    const again = await door.post(`holds/${held}/capture`, { credits: 4 });
+    expect([again.status, again.text]).toEqual([200, first.text]);
+    expect(again.headers.get('Idempotent-Replayed')).toBeNull();
+    expect(await entriesOf(door)).toHaveLength(4);
+  });
+});

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expectPromises } from '../support/promises.ts';
+import { type Answer, type Stack, startStack } from '../support/stack.ts';
+import { all, bodyOf, codeOf, Door } from './door.ts';
+
+// R-71: many who settle one hold at once settle it once; what is held is held by one.
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(() => stack.stop());
+
+const hold = async (door: Door, credits: number): Promise<unknown> =>
+  bodyOf(await door.hold(credits), 201)['id'];
+const times = <T>(n: number, work: (i: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: n }, (_, i) => work(i)));
+
+/** How often each answer was given, by its code. */
+function tally(answers: Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const answer of answers) counts[codeOf(answer)] = (counts[codeOf(answer)] ?? 0) + 1;
+  return counts;
+}
+
+async function with500(): Promise<Door> {
+  const door = await Door.open(stack);
+  await door.buy(1);
+  return door;
+}
+const state = async (door: Door): Promise<string> => {
+  const { available, held } = bodyOf(await door.get('balance'));
+  return `${available} ${held}`;
+};
+const kinds = async (door: Door, kind: string): Promise<number> =>
+  (await all(stack, door.path('entries'), 100)).filter((entry) => entry['kind'] === kind).length;
+
+test('60 captures of one hold under 60 keys: one effect, one answer', async () => {
+  const door = await with500();
+  const held = await hold(door, 250);
+  const answers = await times(60, () => door.post(`holds/${held}/capture`, { credits: 220 }));
+  expect(tally(answers)).toEqual({ ok: 60 });
+  expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+  expect([await state(door), await kinds(door, 'capture')]).toEqual(['280 0', 2]);
+  expect(await all(stack, door.path('usage'), 100)).toHaveLength(1);
+});
+
+test('captures of different amounts: one of them, and whoever asked for the same', async () => {
+  const door = await with500();
+  const held = await hold(door, 60);
+  const answers = await times(60, (i) => door.post(`holds/${held}/capture`, { credits: 1 + (i % 3) }));
+  expect(tally(answers)).toEqual({ ok: 20, hold_already_settled: 40 });
+  const { captured } = bodyOf(answers.find(({ status }) => status === 200)!);
+  expect(await state(door)).toBe(`${500 - Number(captured)} 0`);
+});
+
+test('capture beside release: exactly one wins, every time', async () => {
+  const door = await with500();
+  let spent = 0;
+  for (let round = 0; round < 20; round += 1) {
+    const held = await hold(door, 7);
+    const asked = round % 2 === 0 ? ['capture', 'release'] : ['release', 'capture'];
+    const answers = await times(2, (i) => door.post(`holds/${held}/${asked[i]}`, {}));
+    expect(tally(answers)).toEqual({ ok: 1, hold_already_settled: 1 });
+    if (bodyOf(await door.get(`holds/${held}`))['status'] === 'captured') spent += 7;
+  }
+  expect(await state(door)).toBe(`${500 - spent} 0`);
+});
+
+test('100 holds of 7 on 500 credits: 71 are held and 3 remain', async () => {
+  const door = await with500();
+  const answers = await times(100, () => door.hold(7));
+  expect(tally(answers)).toEqual({ ok: 71, insufficient_credits: 29 });
+  expect([await state(door), (await all(stack, door.path('holds'), 100)).length]).toEqual(['3 497', 71]);
+});
+
+test('50 copies of one capture: one effect, one answer, 49 marked as replays', async () => {
+  const door = await with500();
+  const held = await hold(door, 40);
+  const headers = { 'Idempotency-Key': randomUUID() };
+  const answers = await times(50, () => door.post(`holds/${held}/capture`, { credits: 15 }, headers));
+  expect(tally(answers)).toEqual({ ok: 50 });
+  expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+  const replays = answers.filter(({ headers: got }) => got.get('Idempotent-Replayed') === 'true');
+  expect([replays.length, await state(door), await kinds(door, 'capture')]).toEqual([49, '485 0', 1]);
+});
+
+test('30 reversals of one usage, a third each: three succeed', async () => {
+  const door = await with500();
+  const { id } = bodyOf(await door.spend(30), 201);
+  const answers = await times(30, () => door.post(`usage/${id}/reverse`, { reason: 'r', credits: 10 }));
+  expect(tally(answers)).toEqual({ ok: 3, reversal_exceeds_usage: 27 });
+  expect([await state(door), await kinds(door, 'reversal')]).toEqual(['500 0', 3]);
+});

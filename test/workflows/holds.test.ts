@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { nudge } from '../../src/relay.ts';
+import {
+  type BalanceAnswer,
+  QUERY,
+  type SubscriptionAnswer,
+  workflowId,
+} from '../../src/workflows/messages.ts';
+import { ask, did, subscribe } from '../support/lives.ts';
+import { expectPromises } from '../support/promises.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+
+// What happens behind the workflow's back: holds that outlive the end, deadlines, storms of spends, and how it is told (I8).
+
+const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
+/** On real time, where the relay works. */
+const live = { test_clock: undefined };
+const looks = (quantity: number) => ({ items: [{ feature: 'generate_look', quantity }] });
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(() => stack.stop());
+
+const handleOf = (id: string) => stack.client.workflow.getHandle(workflowId(id));
+/** Straight from the workflow: no API in between that could help. */
+const balanceOf = (id: string) => handleOf(id).query<BalanceAnswer>(QUERY.balance);
+const stateOf = async (id: string) =>
+  (await handleOf(id).query<SubscriptionAnswer>(QUERY.subscription)).state;
+const statusOf = async (id: string) => (await handleOf(id).describe()).status.name;
+
+async function hold(id: string, credits: number, seconds = 3_600): Promise<string> {
+  const body = { ...looks(credits), expires_in_seconds: seconds };
+  return ((await did(stack, id, 'POST holds', body)).body as { id: string }).id;
+}
+
+interface Row {
+  seq: number;
+  untold: boolean;
+  held: number;
+  [member: string]: unknown;
+}
+
+/** The ledger, read by nobody who would release what is overdue. */
+async function rowOf(id: string): Promise<Row> {
+  const [row] = await stack.db.execute<Row>(sql`
+    select seq::int, untold, (select coalesce(sum(held), 0)::int from grants where subscription_id = ${id}) as held
+    from ledgers where subscription_id = ${id}`);
+  return row!;
+}
+
+async function until(what: string, holds: () => Promise<boolean>, ms = 20_000): Promise<void> {
+  for (const end = Date.now() + ms; !(await holds()); await sleep(50))
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+}
+
+/** R-50, R-73: ended with 30 held; the workflow stays for what may still happen to them. */
+async function endedWithHold(more: object, seconds?: number): Promise<{ id: string; held: string }> {
+  const id = await subscribe(stack, monthly, more);
+  const held = await hold(id, 30, seconds);
+  await did(stack, id, 'POST cancel', { at: 'now' });
+  const { body } = await did(stack, id, 'GET workflow');
+  expect(body).toMatchObject({ state: { status: 'ended' }, balance: { available: 0, held: 30 } });
+  expect(await statusOf(id)).toBe('RUNNING');
+  return { id, held };
+}
+
+async function expectCompleted(id: string): Promise<void> {
+  await until('the workflow completes', async () => (await statusOf(id)) === 'COMPLETED');
+  const { body } = await did(stack, id, 'GET workflow');
+  expect(body).toMatchObject({ state: { status: 'ended' }, balance: { available: 0, held: 0 } });
+}
+
+test('R-73: with an open hold the workflow outlives the end, and completes after the capture', async () => {
+  const { id, held } = await endedWithHold(live);
+  // Longer than it takes to be told of anything.
+  await sleep(2_500);
+  expect(await statusOf(id)).toBe('RUNNING');
+  expect(await balanceOf(id)).toMatchObject({ available: 0, held: 30 });
+  const { body } = await did(stack, id, `POST holds/${held}/capture`, { credits: 12 });
+  expect(body).toMatchObject({ captured: 12, released: 18, balance: { available: 0, held: 0 } });
+  await expectCompleted(id);
+});
+
+test('R-72, R-73: … and after the deadline, at which the relay releases by itself', async () => {
+  const { id } = await endedWithHold(live, 3);
+  await until('the workflow completes', async () => (await statusOf(id)) === 'COMPLETED');
+  expect(await rowOf(id)).toMatchObject({ held: 0 });
+  await expectCompleted(id);
+});
+
+test('R-52, R-90: … on a test clock after an advance over the deadline', async () => {
+  const { id } = await endedWithHold({});
+  await did(stack, id, 'POST advance', { to: '2026-01-31T00:59:59.999Z' });
+  await sleep(1_500);
+  expect(await statusOf(id)).toBe('RUNNING');
+  await did(stack, id, 'POST advance', { to: '2026-01-31T01:00:00.000Z' });
+  await expectCompleted(id);
+});
+
+test('R-72, I8: a hold of a second is released by the relay alone, and the workflow follows', async () => {
+  const id = await subscribe(stack, monthly, live);
+  await hold(id, 30, 1);
+  await until('the hold is released', async () => (await rowOf(id)).held === 0);
+  const { seq } = await rowOf(id);
+  await until('the workflow is told', async () => (await balanceOf(id)).ledger_version === seq);
+  const said = await balanceOf(id);
+  expect(said).toMatchObject({ available: 200, held: 0, ledger_version: 3 });
+  expect((await did(stack, id, 'GET balance')).body).toMatchObject({
+    available: 200,
+    held: 0,
+    ledger_version: 3,
+  });
+});
+
+test('R-13: cancelled at once under a storm of spends: one end for everyone, and nothing spent after it', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const id = await subscribe(stack, monthly, live);
+    await did(stack, id, 'POST purchases', { packs: 5 });
+    let isOver = false;
+    let spent = 0;
+    const storm = Promise.all(
+      Array.from({ length: 12 }, async () => {
+        while (!isOver) {
+          const { status } = await ask(stack, id, 'POST usage', looks(1));
+          if (status === 201) spent += 1;
+          else isOver = true;
+        }
+      }),
+    );
+    await until('the storm blows', async () => spent > 20);
+    const { ended_at } = (await did(stack, id, 'POST cancel', { at: 'now' })).body as { ended_at: string };
+    isOver = true;
+    await storm;
+    const [row] = await stack.db.execute(sql`
+      select iso(ends_at) as ends, (select iso(max(effective_at)) from entries where subscription_id = ${id} and kind = 'forfeiture') as forfeited,
+        (select count(*)::int from entries where subscription_id = ${id} and kind = 'debit') as debits,
+        (select count(*)::int from entries where subscription_id = ${id} and kind = 'debit' and effective_at > ends_at) as late
+      from ledgers where subscription_id = ${id}`);
+    const ended = (await stateOf(id)).ended_at;
+    expect(row).toEqual({ ends: ended, forfeited: ended, debits: spent, late: 0 });
+    expect(ended).toBe(ended_at);
+    expect((await did(stack, id, 'GET ')).body).toMatchObject({ status: 'ended', ended_at });
+  }
+});
+
+test('a busy subscription is told at its pace; once it is quiet, nothing is left to tell', async () => {
+  const id = await subscribe(stack, monthly, live);
+  let isOver = false;
+  const busy = (async () => {
+    for (; !isOver; await sleep(100)) await did(stack, id, 'POST usage', looks(1));
+  })();
+  const version = async () => (await balanceOf(id)).ledger_version;
+  await until('it is told a first time', async () => (await version()) > 1);
+  const told = await version();
+  await sleep(3_000);
+  expect(await version()).toBe(told);
+  expect((await rowOf(id)).untold).toBe(true);
+  // Half a minute later, and busy all the time.
+  await stack.db.execute(
+    sql`update ledgers set told_at = told_at - interval '30 seconds' where subscription_id = ${id}`,
+  );
+  await until('it is told again', async () => (await version()) > told + 10);
+  isOver = true;
+  await busy;
+  await until('nothing is untold', async () => !(await rowOf(id)).untold);
+  const { seq } = await rowOf(id);
+  expect(await version()).toBe(seq);
+});
+
+test('a nudge that hangs blocks no spend, and what it did not tell stays untold', async () => {
+  const id = await subscribe(stack, monthly);
+  await until('nothing is untold', async () => !(await rowOf(id)).untold);
+  let answer = (): void => {};
+  const hanging = new Promise<never>((resolve) => {
+    answer = () => resolve(undefined as never);
+  });
+  const nudged = nudge({ db: stack.db, temporal: { call: () => hanging } }, id);
+  await sleep(100);
+  for (let i = 0; i < 3; i += 1) await did(stack, id, 'POST usage', looks(1));
+  answer();
+  await nudged;
+  expect(await rowOf(id)).toMatchObject({ seq: 4, untold: true });
+  await until('nothing is untold', async () => !(await rowOf(id)).untold);
+  expect(await balanceOf(id)).toMatchObject({ available: 197, ledger_version: 4 });
+});
