@@ -43,10 +43,11 @@ export const bodyTooLarge = () => new Refusal('body_too_large', 'The body is lar
 
 /**
  * What says that the database is away: postgres.js's words for a connection that is gone, the system's for a socket
- * that is, and PostgreSQL's classes for a connection failure (08), no room (53), coming and going (57).
+ * that is, and PostgreSQL's classes for a connection failure (08), no room (53), coming and going (57); a ledger that was
+ * kept locked for too long (55P03).
  */
 const AWAY =
-  /^(CONNECTION_|CONNECT_|ERR_SOCKET|ERR_STREAM|ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EHOST|ENET|08|53|57)/;
+  /^(CONNECTION_|CONNECT_|ERR_SOCKET|ERR_STREAM|ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EHOST|ENET|08|53|57|55P03)/;
 
 function isDatabaseAway(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

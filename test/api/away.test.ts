@@ -26,6 +26,7 @@ describe('database_unavailable', () => {
     ['57014'],
     ['53300'],
     ['08006'],
+    ['55P03'],
   ])('%s', (code) => {
     expect(refusalOf(failed(coded(code))).code).toBe('database_unavailable');
   });

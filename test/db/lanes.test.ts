@@ -190,6 +190,16 @@ describe('a ledger that another transaction has locked', () => {
     expect(tally(await Promise.all(serving))).toEqual({ ok: 24 });
   });
 
+  test('fails alone after two seconds, whatever travels with it', async () => {
+    const ledgers = await Promise.all(Array.from({ length: 8 }, () => withCredits(10)));
+    const unlock = await lock(ledgers[0]!);
+    const settled = await Promise.allSettled(ledgers.map((ledger) => processes[0]!.serve(ledger.request(1))));
+    const outcomes = settled.map((one) => (one.status === 'fulfilled' ? one.value.kind : one.reason.code));
+    await unlock();
+    expect(outcomes).toEqual(['55P03', ...Array.from({ length: 7 }, () => 'ok')]);
+    expect(await Promise.all(ledgers.map(leftOf))).toEqual([10, ...Array.from({ length: 7 }, () => 9)]);
+  });
+
   test('fails alone when a statement may take no longer, and its lane goes on', async () => {
     const client = postgres(url, { max: 4, onnotice: () => {}, connection: { statement_timeout: 300 } });
     const impatient = createSpending(drizzle(client, { schema }) as Database);

@@ -236,7 +236,9 @@ returns table (ord int, kind text, answer text, at bigint, available bigint, hel
 -- Plans are made once a connection, perhaps while the tables are empty. What is right whatever they hold later is to probe an
 -- index for each row: so nothing else may be chosen, and every probe is a lateral subquery, which can't be planned otherwise.
 language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off
-  set enable_mergejoin = off set jit = off as $$
+  set enable_mergejoin = off set jit = off
+  -- A ledger that somebody else keeps locked must not keep those that travel with it: the batch is taken apart.
+  set lock_timeout = '2s' as $$
 declare
   v_clock timestamptz;
   v_late text[];
