@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { type HoldRow, listHolds, readHold } from '../db/reads.ts';
+import { DEFAULT_TERM } from '../domain/holds.ts';
 import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 import { giveBack, spendItems } from './spending.ts';
-
-/** */
-const DEFAULT_SECONDS = 3_600;
 
 const at = '/v1/subscriptions/{id}/holds';
 
@@ -25,7 +23,7 @@ export function holdRoutes(app: App, deps: Deps): void {
       idempotent: true,
       answers: { 201: { description: 'Held', schema: s.hold } },
     },
-    (c, input) => spendItems(deps, c, input, 'hold', input.body.expires_in_seconds ?? DEFAULT_SECONDS),
+    (c, input) => spendItems(deps, c, input, 'hold', input.body.expires_in_seconds ?? DEFAULT_TERM),
   );
   settlementRoutes(app, deps);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isTimeZone } from '../domain/calendar.ts';
 import { MOST, PLAN_IDS } from '../domain/catalog.ts';
 import { invalid } from '../domain/errors.ts';
+import { LONGEST_TERM } from '../domain/holds.ts';
 import { CHANNELS } from '../domain/rates.ts';
 
 // The shapes of the contract (docs/api.md): requests are checked with them, the OpenAPI document is made from them.
@@ -86,7 +87,7 @@ const said = {
 };
 export const usageRequest = z.strictObject(said).meta({ id: 'UsageRequest' });
 export const holdRequest = z
-  .strictObject({ ...said, expires_in_seconds: z.int().min(1).max(86_400).optional() })
+  .strictObject({ ...said, expires_in_seconds: z.int().min(1).max(LONGEST_TERM).optional() })
   .meta({ id: 'HoldRequest' });
 export const captureRequest = z.strictObject({ credits: credits.optional() }).meta({ id: 'CaptureRequest' });
 export const reverseRequest = z

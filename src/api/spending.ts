@@ -36,18 +36,12 @@ export async function spendItems(
 ): Promise<Response> {
   for (;;) {
     const catalog = await deps.catalogs.current();
-    const served = await spendPriced(deps, input, catalog, op, seconds);
+    const { served, needed } = await spendPriced(deps, input, catalog, op, seconds);
     // another catalogue came into force meanwhile: priced again with that one.
     if (served.kind === 'stale') deps.catalogs.forget();
-    else
-      return answerServed(deps, c, input, served, { status: 201, needed: priced(input, catalog), catalog });
+    else return answerServed(deps, c, input, served, { status: 201, needed, catalog });
   }
 }
-
-const priced =
-  ({ body }: SpendInput, catalog: Catalog): (() => number) =>
-  () =>
-    price(catalog, itemsOf(body.items)).credits;
 
 async function spendPriced(
   deps: Deps,
@@ -55,7 +49,7 @@ async function spendPriced(
   catalog: Catalog,
   op: 'usage' | 'hold',
   seconds: number | null,
-): Promise<Served> {
+): Promise<{ served: Served; needed: number }> {
   const { params, body, key, bodyHash } = input;
   let cost: ReturnType<typeof price>;
   try {
@@ -64,10 +58,10 @@ async function spendPriced(
       throw invalid({ pointer: '/items', detail: 'cost nothing: there is nothing to hold (R-70)' });
   } catch (refusal) {
     const before = await replayed(deps, input, op);
-    if (before) return before;
+    if (before) return { served: before, needed: 0 };
     throw refusal;
   }
-  return deps.spending.serve({
+  const served = await deps.spending.serve({
     subscriptionId: params.id,
     op,
     id: newId(op === 'hold' ? 'hld' : 'use'),
@@ -81,6 +75,7 @@ async function spendPriced(
     catalogVersion: catalog.version,
     seconds,
   });
+  return { served, needed: cost.credits };
 }
 
 /** a key whose use succeeded is answered for ever, also where the rate card of today refuses its lines. */
@@ -109,7 +104,7 @@ export async function giveBack(
 
 interface Asked {
   status: 200 | 201;
-  needed?: () => number;
+  needed?: number;
   catalog?: Catalog;
 }
 
@@ -127,7 +122,7 @@ async function answerServed(
       return reply(c, { text: compact(served.answer), status, replayed: true });
     case 'insufficient_credits': {
       const row = await subscriptionOr404(deps, params.id);
-      throw insufficient(row, needed!(), served, catalog!);
+      throw insufficient(row, needed!, served, catalog!);
     }
     default:
       throw refusalOf(served);

@@ -4,9 +4,9 @@ import type { Instant } from './calendar.ts';
 import { invalid, Refusal } from './errors.ts';
 import { checkPart, comeBack, giveBack, part } from './reversals.ts';
 
-/** seconds. */
-const DEFAULT_TERM = 3_600;
-const LONGEST_TERM = 86_400;
+/** seconds to a hold's deadline, unless said and at most. */
+export const DEFAULT_TERM = 3_600;
+export const LONGEST_TERM = 86_400;
 
 /** the deadline of a hold made at an instant: an hour unless said, at most a day. */
 export function holdDeadline(at: Instant, seconds = DEFAULT_TERM): Instant {

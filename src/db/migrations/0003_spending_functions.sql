@@ -3,6 +3,8 @@
 
 drop function spend(text, json);
 --> statement-breakpoint
+drop function can_spend(ledgers, timestamptz);
+--> statement-breakpoint
 drop function enter(text, text, text, bigint, timestamptz, text);
 --> statement-breakpoint
 -- The next entry of a locked ledger.
