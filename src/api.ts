@@ -4,20 +4,20 @@ import { createApp } from './api/app.ts';
 import { createKey, registerKey } from './api/auth.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config.ts';
 import { createCatalogCache } from './db/catalogs.ts';
-import type { Database } from './db/client.ts';
+import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
 import { createSpending } from './db/spending.ts';
 import { openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
-// The API process: stateless, any number may run. It starts, and spends, without Temporal.
+// The API process: stateless, any number may run. It starts, and spends, without Temporal; without PostgreSQL it says so.
 
 const log = (line: string) => process.stderr.write(`api: ${line}\n`);
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
-  const db = await openLedger(config, 20);
-  const key = await firstKey(db, config);
+  const db = connect(config.databaseUrl, { max: 20 });
+  let isOpen = false;
   const { client, connection } = connectTemporal(config);
   const app = createApp({
     db,
@@ -30,14 +30,18 @@ async function main(): Promise<void> {
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporalNamespace,
     log,
+    isOpen: () => isOpen,
   });
-  const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host }, () => {
-    process.send?.({ ready: true, url: config.publicUrl, key });
-    log(`listening on ${config.publicUrl}`);
-  });
+  const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host });
   server.on('error', (error) => stop(1, error.message));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => server.close(() => void close()));
+
+  await openLedger(db, config, log);
+  isOpen = true;
+  const key = await firstKey(db, config);
+  process.send?.({ ready: true, url: config.publicUrl, key });
+  log(`listening on ${config.publicUrl}`);
 
   async function close(): Promise<void> {
     await connection.close();

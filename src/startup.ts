@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { createSandbox } from './billing/sandbox.ts';
 import { ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
-import { connect, type Database } from './db/client.ts';
+import { type Database, isDatabaseAway } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
 import { keepMonths } from './db/upkeep.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
+import type { Log } from './services/children.ts';
 import { SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 /** The catalogue of the configuration: a file, checked member by member, or the page's values. */
@@ -28,14 +30,26 @@ function parse(file: string): unknown {
   }
 }
 
-/** Brings the ledger's database up to date and the catalogue into force, and answers a pool of connections. */
-export async function openLedger(config: ConnectedConfig, pool: number): Promise<Database> {
+const LOOK_AGAIN_MS = 250;
+
+/**
+ * Brings the ledger's database up to date and the catalogue into force. Waits for a database that does not answer, and
+ * says so once; what another start would not mend is thrown.
+ */
+export async function openLedger(db: Database, config: ConnectedConfig, log: Log): Promise<void> {
   const catalog = loadCatalog(config.catalogFile);
-  await migrate(config.databaseUrl);
-  const db = connect(config.databaseUrl, { max: pool });
-  await publishCatalog(db, catalog);
-  await keepMonths(db);
-  return db;
+  for (let told = false; ; told = true) {
+    try {
+      await migrate(config.databaseUrl);
+      await publishCatalog(db, catalog);
+      return await keepMonths(db);
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      const { message, code } = error as Error & { code?: string };
+      if (!told) log(`waiting for PostgreSQL, which does not answer: ${message || code}`);
+    }
+    await sleep(LOOK_AGAIN_MS);
+  }
 }
 
 const KEYWORD = 2;

@@ -1,6 +1,7 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
+import { connect } from './db/client.ts';
 import { startRelay } from './relay.ts';
 import { createEngine, ensureSearchAttributes, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
@@ -13,7 +14,8 @@ async function main(): Promise<void> {
   const config = loadConnectedConfig();
   const level = config.logLevel.toUpperCase() as Uppercase<typeof config.logLevel>;
   Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
-  const db = await openLedger(config, 10);
+  const db = connect(config.databaseUrl, { max: 10 });
+  await openLedger(db, config, log);
   const { client, connection } = connectTemporal(config);
   await connection.ensureConnected();
   await ensureSearchAttributes(connection, config.temporalNamespace, log);

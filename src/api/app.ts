@@ -14,7 +14,7 @@ import type { Deps } from './context.ts';
 import { entryRoutes } from './entries.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
-import { bodyTooLarge, notFound, problem, refusalOf } from './problems.ts';
+import { bodyTooLarge, ledgerAway, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
 import type { App, Env } from './route.ts';
 import { startRoute } from './starts.ts';
@@ -34,6 +34,7 @@ export function createApp(deps: Deps): App {
     await next();
   });
   app.use(limitBody());
+  for (const path of ['/v1/*', '/readyz']) app.use(path, untilOpen(deps));
   app.use('/v1/*', authenticate(deps.db));
   app.notFound((c) => problem(c, notFound()));
   app.onError((error, c) => {
@@ -71,6 +72,13 @@ function limitBody(): MiddlewareHandler<Env> {
     const length = c.req.header('Content-Length');
     if (length === undefined || c.req.header('Transfer-Encoding') !== undefined) return counted(c, next);
     if (Number(length) > MAX_BODY_BYTES) throw bodyTooLarge();
+    return next();
+  };
+}
+
+function untilOpen(deps: Deps): MiddlewareHandler<Env> {
+  return (_, next) => {
+    if (!deps.isOpen()) throw ledgerAway();
     return next();
   };
 }

@@ -34,6 +34,8 @@ export interface Deps {
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: (line: string) => void;
+  /** Whether the ledger's schema and catalogue are up to date: until then everything that needs them answers 503. */
+  isOpen(): boolean;
 }
 
 /** The subscription, or the 404 that foreign and missing ones share. */

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import { isDatabaseAway } from '../db/client.ts';
 import { type Fault, PROBLEMS, type ProblemCode, Refusal } from '../domain/errors.ts';
 import { TemporalUnavailable } from '../temporal.ts';
 
@@ -33,33 +34,15 @@ export function refusalOf(error: unknown): Refusal {
       'temporal_unavailable',
       'The workflow engine does not answer: repeat with the same key.',
     );
-  if (isDatabaseAway(error))
-    return new Refusal('database_unavailable', 'The ledger does not answer: repeat with the same key.');
+  if (isDatabaseAway(error)) return ledgerAway();
   if (error instanceof HTTPException && error.status === 413) return bodyTooLarge();
   return new Refusal('internal_error', 'Something went wrong here; the request id names it in the logs.');
 }
 
+export const ledgerAway = () =>
+  new Refusal('database_unavailable', 'The ledger does not answer: repeat with the same key.');
+
 export const bodyTooLarge = () => new Refusal('body_too_large', 'The body is larger than 64 KiB.');
-
-/**
- * What says that the database is away: postgres.js's words for a connection that is gone, the system's for a socket
- * that is, and PostgreSQL's classes for a connection failure (08), no room (53), coming and going (57); a ledger that was
- * kept locked for too long (55P03).
- */
-const AWAY =
-  /^(CONNECTION_|CONNECT_|ERR_SOCKET|ERR_STREAM|ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EHOST|ENET|08|53|57|55P03)/;
-
-function isDatabaseAway(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code, errors } = cause as Error & { code?: unknown; errors?: unknown };
-    if (typeof code === 'string' && AWAY.test(code)) return true;
-    // A connection that tears while postgres.js writes to it shows as the driver's own TypeError.
-    if (cause instanceof TypeError && /[\\/]postgres[\\/](src|cjs)[\\/]/.test(cause.stack ?? '')) return true;
-    // Node tries several addresses of a name and reports one error for each.
-    if (Array.isArray(errors) && errors.some(isDatabaseAway)) return true;
-  }
-  return false;
-}
 
 export const notFound = () => new Refusal('not_found', 'There is nothing here that this key may see.');
 

@@ -13,7 +13,12 @@ const migrationsFolder = fileURLToPath(new URL('./migrations', import.meta.url))
  * one connection holds an advisory lock throughout.
  */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const client = postgres(databaseUrl, { max: 1, connect_timeout: 10, onnotice: () => {} });
+  const client = postgres(databaseUrl, {
+    max: 1,
+    connect_timeout: 10,
+    fetch_types: false,
+    onnotice: () => {},
+  });
   try {
     await client`select pg_advisory_lock(${LOCK})`;
     await applyMigrations(drizzle(client), { migrationsFolder });

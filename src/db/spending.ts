@@ -222,10 +222,14 @@ async function call(db: Database, batch: Pending[]): Promise<Row[]> {
     else spends.push(spendRow(request, ord, digest));
   });
   const rows = await db.$client<Row[]>`
-    select * from serve(${[...subs]}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`.execute();
+    select * from serve(${arrayOf(subs)}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`.execute();
   if (rows.length !== batch.length) throw new Error(`${rows.length} answers to ${batch.length} requests`);
   return rows;
 }
+
+/** An array as PostgreSQL writes one: the driver knows no types of arrays (`connect`). */
+const arrayOf = (texts: Iterable<string>): string =>
+  `{${Array.from(texts, (text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
 const jsonOf = (rows: unknown[]): string | null => (rows.length === 0 ? null : JSON.stringify(rows));
 

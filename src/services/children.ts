@@ -68,7 +68,7 @@ export async function stopOrphans(dataDir: string, log: Log): Promise<void> {
 }
 
 /** The last lines a child wrote: what a person needs when it did not come up. */
-export function lastLines(logFile: string, count = 12): string {
+export function lastLines(logFile: string, count = 25): string {
   try {
     return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
   } catch {

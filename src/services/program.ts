@@ -43,12 +43,16 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   try {
     const info = await untilReady(child);
     const { pid, exited, logFile } = child;
-    return { info, pid, exited, logFile, stop: () => child.stop() };
+    return { info, pid, exited: exited.then(withReason(logFile)), logFile, stop: () => child.stop() };
   } catch (error) {
     await child.stop();
     throw error;
   }
 }
+
+/** A process that ended itself wrote why. */
+const withReason = (logFile: string) => (how: string) =>
+  /code [1-9]/.test(how) ? `${how}:\n${lastLines(logFile)}` : how;
 
 /** From the sources: tsx translates them as they load, in the same process. */
 function nodeArguments(entry: URL): string[] {

@@ -25,6 +25,7 @@ export function appOf(stack: Stack): App {
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
+    isOpen: () => true,
   });
   apps.set(stack, app);
   return app;

@@ -9,6 +9,7 @@ import { connect } from '../../src/db/client.ts';
 import { charges, entries, grants, usages } from '../../src/db/schema.ts';
 import { boundary, iso } from '../../src/domain/calendar.ts';
 import { keepAlive } from '../../src/services/keep.ts';
+import { freePort } from '../../src/services/ports.ts';
 import { type PostgresService, startPostgres } from '../../src/services/postgres.ts';
 import { startTemporal, type TemporalService } from '../../src/services/temporal.ts';
 import { ask, did, expectStatus } from '../support/lives.ts';
@@ -199,7 +200,7 @@ async function expectExactly({ id, acknowledged, refused }: Load): Promise<void>
 }
 
 const told = ({ acknowledged, refused }: Load) =>
-  `${acknowledged.length} spends, ${JSON.stringify(Object.fromEntries(refused))}, ${complaints.splice(0).length} restarts noted`;
+  `${acknowledged.length} spends, ${JSON.stringify(Object.fromEntries(refused))}, restarts: ${complaints.splice(0).join("; ") || "none"}`;
 
 test('I5: backends killed under spending load, between and during statements: every acknowledged spend once', async () => {
   const load = await underLoad('backends-killed', async () => {
@@ -226,6 +227,20 @@ test('PostgreSQL stopped under load: 503 database_unavailable, and everything co
   await expectExactly(load);
   // The workers are back too.
   await insist(`/v1/subscriptions/${load.id}/purchases`, { packs: 1 }, 'after');
+});
+
+test('an API started while PostgreSQL is away says so, and serves once it is back', async () => {
+  await database.stop();
+  const port = await freePort();
+  const starting = stack.startApi(port);
+  const early = stack.at(`http://127.0.0.1:${port}`);
+  const answers = async (path: string) => early.request('GET', path).catch(() => null);
+  await expect.poll(async () => (await answers('/healthz'))?.status, { timeout: 30_000 }).toBe(200);
+  for (const path of ['/readyz', '/v1/catalog'])
+    expect((await answers(path))?.body).toMatchObject({ code: 'database_unavailable', status: 503 });
+  database = await startDatabase(database.port);
+  await starting;
+  expect((await answers('/readyz'))?.status).toBe(200);
 });
 
 /** Whatever answers while PostgreSQL is away says so, within 3 s, and says when to come back. */

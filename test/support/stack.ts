@@ -84,6 +84,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
+    isOpen: () => true,
   });
 
   return {
