@@ -200,7 +200,7 @@ async function expectExactly({ id, acknowledged, refused }: Load): Promise<void>
 }
 
 const told = ({ acknowledged, refused }: Load) =>
-  `${acknowledged.length} spends, ${JSON.stringify(Object.fromEntries(refused))}, restarts: ${complaints.splice(0).join("; ") || "none"}`;
+  `${acknowledged.length} spends, ${JSON.stringify(Object.fromEntries(refused))}, restarts: ${complaints.splice(0).join('; ') || 'none'}`;
 
 test('I5: backends killed under spending load, between and during statements: every acknowledged spend once', async () => {
   const load = await underLoad('backends-killed', async () => {
