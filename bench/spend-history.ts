@@ -33,7 +33,7 @@ create view bench.open_grants as
 const KEYS = [
   ['entries', 'entries_subscription_id_seq_recorded_at_pk', 'subscription_id, seq, recorded_at'],
   ['usages', 'usages_subscription_id_id_pk', 'subscription_id, id'],
-  ['replies', 'replies_subscription_id_digest_pk', 'subscription_id, digest'],
+  ['replies', 'replies_pkey', 'digest'],
 ] as const;
 
 export interface Past {

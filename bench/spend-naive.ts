@@ -32,11 +32,8 @@ function spend(db: Database, { subscriptionId, key, body, isRepeat }: Job): Prom
       .for('update');
     if (ledger?.status !== 'active') return { fault: 'subscription_not_active' };
 
-    const digest = digestOf('usage', key);
-    const [reply] = await tx
-      .select()
-      .from(replies)
-      .where(and(eq(replies.subscriptionId, subscriptionId), eq(replies.digest, digest)));
+    const digest = digestOf(subscriptionId, 'usage', key);
+    const [reply] = await tx.select().from(replies).where(eq(replies.digest, digest));
     if (reply) {
       if (reply.bodyHash.replaceAll('-', '') !== halfOf(hash)) return { fault: 'idempotency_key_reused' };
       return isRepeat ? 'replayed' : { fault: 'a new key was known' };

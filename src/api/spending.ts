@@ -84,7 +84,7 @@ async function replayed(
   { params, key, bodyHash }: SpendInput,
   op: string,
 ): Promise<Served | null> {
-  const stored = await readReply(deps.db, params.id, digestOf(op, key));
+  const stored = await readReply(deps.db, params.id, digestOf(params.id, op, key));
   if (!stored) return null;
   if (stored.bodyHash.replaceAll('-', '') !== halfOf(bodyHash)) return { kind: 'reused' };
   return { kind: 'replay', answer: JSON.stringify(stored.answer) };

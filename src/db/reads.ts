@@ -243,7 +243,7 @@ export async function readReply(
     .from(replies)
     .leftJoin(usages, and(eq(usages.subscriptionId, id), eq(usages.id, replies.objectId)))
     .leftJoin(holds, and(eq(holds.subscriptionId, id), eq(holds.id, replies.objectId)))
-    .where(and(eq(replies.subscriptionId, id), eq(replies.digest, digest)));
+    .where(eq(replies.digest, digest));
   return row;
 }
 

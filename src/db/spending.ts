@@ -3,8 +3,8 @@ import type { Instant } from '../domain/calendar.ts';
 import type { Line } from '../domain/rates.ts';
 import type { Database } from './client.ts';
 
-// What callers ask of the ledger alone, by the hundred at once. A few lanes carry it: while a lane's call is under way,
-// requests pile up; when it returns, all that wait go as the next call. No timer: an idle server adds no delay.
+// What callers ask of the ledger alone, by the hundred at once. While a call is under way requests pile up; when it returns,
+// all that wait go as the next. A second call goes beside it when enough wait. No timer: an idle server adds no delay.
 
 interface Asked {
   subscriptionId: string;
@@ -65,21 +65,20 @@ export interface Spending {
 }
 
 /** Calls under way at once, each on a connection of its own. */
-const LANES = 2;
+const CALLS = 2;
+/** Requests that are worth a call beside one that is under way: fewer wait for it, for a call costs as much as four requests. */
+const WORTH_A_CALL = 12;
+/** A call under way for longer waits for somebody: nobody waits for it any more. */
+const LATE_MS = 5;
 /** Requests a call carries at most. */
 const MOST = 256;
 
 interface Pending {
   request: SpendRequest;
+  /** The digest of subscription, operation and key. */
   slot: string;
-  digest: string;
   resolve(served: Served): void;
   reject(error: unknown): void;
-}
-
-interface Lane {
-  waiting: Pending[];
-  busy: boolean;
 }
 
 type Outcome = { rows: Row[] } | { error: unknown };
@@ -98,23 +97,31 @@ interface Row {
 const operationOf = (request: SpendRequest): string =>
   'object' in request ? `${request.op}/${request.object}` : request.op;
 
-/** Half of SHA-256, as PostgreSQL's uuid: what the table of replies is looked up by. */
-export const digestOf = (operation: string, key: string): string =>
-  hash('sha256', `${operation}\n${key}`, 'hex').slice(0, 32);
+const halfHash = (text: string): string => hash('sha256', text, 'hex').slice(0, 32);
+
+/**
+ * Half of SHA-256, as PostgreSQL's uuid: what the table of replies is looked up by. The inner digest of operation and key stood
+ * beside the subscription before migration 0004 made one of both.
+ */
+export const digestOf = (subscriptionId: string, operation: string, key: string): string =>
+  halfHash(`${subscriptionId}\n${halfHash(`${operation}\n${key}`)}`);
 
 /** The same of a body's hash, which comes as base64url. */
 export const halfOf = (bodyHash: string): string =>
   Buffer.from(bodyHash, 'base64url').toString('hex').slice(0, 32);
 
 export function createSpending(db: Database): Spending {
-  const lanes = Array.from({ length: LANES }, (): Lane => ({ waiting: [], busy: false }));
+  let waiting: Pending[] = [];
+  let underWay = 0;
+  let departedAt = 0;
+  /** Subscriptions of the calls under way: their next requests wait, or they would overtake. */
+  const travelling = new Set<string>();
   /** What is on its way, by subscription, operation and key. */
   const slots = new Map<string, { bodyHash: string; served: Promise<Served> }>();
 
   /** Copies on their way together share one slot; another body under the same key waits for the first to end. */
   async function serve(request: SpendRequest): Promise<Served> {
-    const digest = digestOf(operationOf(request), request.key);
-    const slot = request.subscriptionId + digest;
+    const slot = digestOf(request.subscriptionId, operationOf(request), request.key);
     for (let other = slots.get(slot); other; other = slots.get(slot)) {
       const served = await other.served.catch((error: unknown) => {
         if (other?.bodyHash === request.bodyHash) throw error;
@@ -123,36 +130,45 @@ export function createSpending(db: Database): Spending {
         return served.kind === 'ok' ? { ...served, kind: 'replay' } : served;
     }
     const served = new Promise<Served>((resolve, reject) => {
-      join({ request, slot, digest, resolve, reject });
+      join({ request, slot, resolve, reject });
     });
     slots.set(slot, { bodyHash: request.bodyHash, served });
     return served;
   }
 
   function join(pending: Pending): void {
-    const lane = laneOf(lanes, pending.request.subscriptionId);
-    lane.waiting.push(pending);
-    if (lane.busy) return;
-    lane.busy = true;
+    waiting.push(pending);
     // What the same turn of the event loop brings goes along.
-    setImmediate(() => void run(lane));
+    if (waiting.length === 1) setImmediate(depart);
+    else if (underWay > 0 && (waiting.length % WORTH_A_CALL === 0 || isLate())) depart();
   }
 
-  /** The next call is on its way before the answers of the last are passed on: the ledger need not wait for that. */
-  async function run(lane: Lane): Promise<void> {
-    for (let sent = send(lane); sent; ) {
-      const outcome = await sent.outcome;
-      const next = send(lane);
-      await passOn(sent.batch, outcome);
-      sent = next ?? send(lane);
+  /** Sends what waits and may go, unless it is better off on the next call. */
+  function depart(): void {
+    if (underWay === CALLS) return;
+    const batch: Pending[] = [];
+    const rest: Pending[] = [];
+    for (const pending of waiting) {
+      const goes = batch.length < MOST && !travelling.has(pending.request.subscriptionId);
+      (goes ? batch : rest).push(pending);
     }
-    lane.busy = false;
+    if (batch.length < (underWay === 0 || isLate() ? 1 : WORTH_A_CALL)) return;
+    waiting = rest;
+    void travel(batch);
   }
 
-  function send(lane: Lane): { batch: Pending[]; outcome: Promise<Outcome> } | null {
-    if (lane.waiting.length === 0) return null;
-    const batch = lane.waiting.splice(0, MOST);
-    return { batch, outcome: outcomeOf(batch) };
+  const isLate = () => performance.now() - departedAt > LATE_MS;
+
+  /** The next call is on its way before the answers of this one are passed on: the ledger need not wait for that. */
+  async function travel(batch: Pending[]): Promise<void> {
+    underWay += 1;
+    departedAt = performance.now();
+    for (const { request } of batch) travelling.add(request.subscriptionId);
+    const outcome = await outcomeOf(batch);
+    for (const { request } of batch) travelling.delete(request.subscriptionId);
+    underWay -= 1;
+    depart();
+    await passOn(batch, outcome);
   }
 
   const outcomeOf = (batch: Pending[]): Promise<Outcome> =>
@@ -182,13 +198,6 @@ export function createSpending(db: Database): Spending {
   return { serve };
 }
 
-function laneOf(lanes: Lane[], subscriptionId: string): Lane {
-  let sum = 0;
-  for (let i = subscriptionId.length - 4; i < subscriptionId.length; i += 1)
-    sum = sum * 31 + subscriptionId.charCodeAt(i);
-  return lanes[sum % lanes.length]!;
-}
-
 /** The statement itself failed, and was rolled back; otherwise the connection did (SQLSTATE classes 08, 53, 57 and the driver's own). */
 function isStatements(error: unknown): boolean {
   const { name, code } = error as { name?: unknown; code?: unknown };
@@ -216,10 +225,10 @@ async function call(db: Database, batch: Pending[]): Promise<Row[]> {
   const subs = new Set<string>();
   const gives: unknown[] = [];
   const spends: unknown[] = [];
-  batch.forEach(({ request, digest }, ord) => {
+  batch.forEach(({ request, slot }, ord) => {
     subs.add(request.subscriptionId);
-    if ('object' in request) gives.push(giveRow(request, ord, digest));
-    else spends.push(spendRow(request, ord, digest));
+    if ('object' in request) gives.push(giveRow(request, ord, slot));
+    else spends.push(spendRow(request, ord, slot));
   });
   const rows = await db.$client<Row[]>`
     select * from serve(${arrayOf(subs)}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`.execute();
