@@ -4,174 +4,200 @@ ALTER TABLE "replies" DROP CONSTRAINT "replies_subscription_id_digest_pk";--> st
 UPDATE "replies" SET digest = encode(substring(
   sha256(convert_to(subscription_id || chr(10) || replace(digest::text, '-', ''), 'UTF8')) for 16), 'hex')::uuid;--> statement-breakpoint
 ALTER TABLE "replies" ADD PRIMARY KEY ("digest");--> statement-breakpoint
--- What gives back does it for all its grants in one statement.
+-- What gives back, like what spends, is read once, decided, and written together.
 drop function give(text, text, text, bigint, text, timestamptz);
 --> statement-breakpoint
 drop function reverse_usage(usages, bigint, timestamptz);
 --> statement-breakpoint
+drop function settle_hold(holds, bigint, timestamptz, text);
+--> statement-breakpoint
 drop function give_back(text, text, text, bigint, bigint, timestamptz, text, text);
 --> statement-breakpoint
--- Gives credits back to the grants they came from: of debits laid end to end, what lies from `p_from` to `p_to`. The first
--- `p_kept` of all are captured instead. What belongs to a grant that has expired expires at once, to a subscription that has ended is
--- forfeited at once (R-73, R-80). Answers what was kept, as debits, and what became of the rest.
-create function give_back(p_sub text, p_kind text, p_debits json, p_from bigint, p_to bigint, p_kept bigint, p_at timestamptz,
-                          p_usage text, p_hold text,
-                          out debits text, out restored bigint, out expired bigint, out forfeited bigint)
-language plpgsql as $$
-begin
-  with l as (select * from ledgers where subscription_id = p_sub),
-  parts as (
-    select g.ctid as place, o.lo, g.id, g.kind, x.part, x.kept, x.part - x.kept as back, e.what as gone,
-      greatest(p_at, least(g.expires_at, case when d.ended then l.ends_at end)) as gone_at
-    from l, laid_out(p_debits) o
-    cross join lateral (select ctid, * from grants where subscription_id = p_sub and id = o.grant_id limit 1) g
-    cross join lateral (select least(o.hi, p_to) - greatest(o.lo, p_from) as part,
-                               greatest(least(o.hi, p_kept) - o.lo, 0) as kept) x
-    -- A deadline at the very end comes before it (R-14).
-    cross join lateral (select coalesce(l.status = 'ended' or l.ends_at < p_at, false) as ended) d
-    cross join lateral (select case when d.ended then case when g.expires_at <= l.ends_at then 'expiry' else 'forfeiture' end
-                                    when g.expires_at <= p_at or g.taken = 'expired' then 'expiry' end as what) e
-    where o.lo < p_to and o.hi > p_from
-  ),
-  made as (
-    select p.id, x.*, row_number() over w as nth, (sum(x.credits) over w)::bigint as running
-    from parts p
-    cross join lateral (values (1, p_kind, p.part, p_at), (2, 'capture', -p.kept, p_at), (3, p.gone, -p.back, p.gone_at)) x(n, kind, credits, at)
-    where x.kind is not null and x.credits <> 0
-    window w as (order by p.lo, x.n)
-  ),
-  booked as (
-    insert into entries (subscription_id, seq, kind, credits, grant_id, balance_after, effective_at, usage_id, hold_id)
-    select p_sub, l.seq + m.nth, m.kind, m.credits, m.id, l.balance + m.running, m.at, p_usage, p_hold from l, made m
-  ),
-  counted as (
-    update ledgers b set seq = b.seq + x.n, balance = b.balance + x.credits
-    from (select count(*) as n, coalesce(sum(credits), 0)::bigint as credits from made) x
-    where b.subscription_id = p_sub
-  ),
-  put_back as (
-    update grants g set held = g.held - x.released, remaining = g.remaining + x.restored,
-      open = g.remaining + x.restored + g.held - x.released > 0,
-      taken = case when x.restored > 0 then null else g.taken end
-    from (select place, case p_kind when 'release' then part else 0 end as released, case when gone is null then back else 0 end as restored
-          from parts) x
-    where g.ctid = x.place
-  )
-  select coalesce(string_agg(format('{"grant_id":"%s","kind":"%s","credits":%s}', id, kind, kept), ',' order by lo) filter (where kept > 0), ''),
-    coalesce(sum(back) filter (where gone is null), 0)::bigint, coalesce(sum(back) filter (where gone = 'expiry'), 0)::bigint,
-    coalesce(sum(back) filter (where gone = 'forfeiture'), 0)::bigint
-  into debits, restored, expired, forfeited
-  from parts;
-end $$;
---> statement-breakpoint
--- Settles an open hold: its first `p_captured` credits are spent, the rest goes back (R-71, R-74). A capture makes a usage
--- with the lines and rates of its hold.
-create or replace function settle_hold(h holds, p_captured bigint, p_at timestamptz, p_usage text) returns json language plpgsql as $$
+-- R-72: what is past its deadline is released, dated there, whenever that is booked. The ledger's row is locked.
+create or replace function release_due(p_sub text, p_until timestamptz) returns void language plpgsql as $$
 declare
-  given record;
-  v_balance text;
-  v_settlement json;
+  v_due json := (select json_agg(json_build_object('ord', 0, 'sub', p_sub, 'op', 'release', 'object', id, 'at', deadline) order by deadline, id)
+    from holds where subscription_id = p_sub and status = 'held' and deadline <= p_until);
 begin
-  given := give_back(h.subscription_id, 'release', h.answer->'debits', 0, h.credits, p_captured, p_at, p_usage, h.id);
-  select balance_json(l, p_at) into v_balance from ledgers l where subscription_id = h.subscription_id;
-  v_settlement := format('{"id":"%s","status":"%s","captured":%s,"released":%s,"usage_id":%s,"balance":%s}', h.id,
-    case when p_usage is null then 'released' else 'captured' end, p_captured, h.credits - p_captured,
-    coalesce('"' || p_usage || '"', 'null'), v_balance)::json;
-  update holds set status = case when p_usage is null then 'released' else 'captured' end, captured = p_captured, usage_id = p_usage,
-    settled_at = p_at, settlement = v_settlement
-  where subscription_id = h.subscription_id and id = h.id;
-  if p_usage is not null then
-    insert into usages (subscription_id, id, at, credits, hold_id, via, reference, metadata, answer)
-    values (h.subscription_id, p_usage, p_at, p_captured, h.id, h.via, h.reference, h.metadata,
-      format('{"id":"%s","credits":%s,"lines":%s,"debits":[%s],"balance":%s,"catalog_version":%s,"at":"%s"}', p_usage, p_captured,
-        h.answer->'lines', given.debits, v_balance, h.answer->'catalog_version', iso(p_at))::json);
-  end if;
-  return v_settlement;
+  perform serve_gives(v_due, date_trunc('milliseconds', clock_timestamp()));
+  update ledgers set untold = true, touched_at = clock_timestamp(),
+    next_deadline = (select min(deadline) from holds where subscription_id = p_sub and status = 'held')
+  where subscription_id = p_sub;
 end $$;
 --> statement-breakpoint
--- R-80: gives back the last `p_credits` of what a usage still has.
-create function reverse_usage(u usages, p_credits bigint, p_at timestamptz) returns json language plpgsql as $$
-declare
-  v_left bigint := u.credits - u.reversed;
-  given record;
-  v_balance text;
-begin
-  given := give_back(u.subscription_id, 'reversal', u.answer->'debits', v_left - p_credits, v_left, 0, p_at, u.id, null);
-  update usages set reversed = reversed + p_credits where subscription_id = u.subscription_id and id = u.id;
-  select balance_json(l, p_at) into v_balance from ledgers l where subscription_id = u.subscription_id;
-  return format('{"restored":%s,"expired_at_once":%s,"forfeited_at_once":%s,"balance":%s}', given.restored, given.expired,
-    given.forfeited, v_balance)::json;
-end $$;
---> statement-breakpoint
--- One capture, release or reversal on a locked ledger, at an instant: what became of it, and the answer where it succeeded.
--- `most` is what a refusal names: the credits that there are to capture or to reverse.
-create function give(l ledgers, p_op text, p_object text, p_credits bigint, p_usage text, p_at timestamptz,
-                     out kind text, out answer json, out most bigint)
-language plpgsql as $$
-declare
-  h holds;
-  u usages;
-  v_wanted bigint;
-begin
-  kind := 'ok';
-  if p_op = 'reverse' then
-    select * into u from usages where subscription_id = l.subscription_id and id = p_object;
-    -- R-63: the running sum stays below 2^53, whatever was granted since, and whatever is held comes back.
-    select least(u.credits - u.reversed, 9007199254740991 - l.balance - coalesce(sum(g.held), 0)) into most
-    from grants g where g.subscription_id = l.subscription_id and g.open;
-    v_wanted := coalesce(p_credits, u.credits - u.reversed);
-    if u.id is null then kind := 'not_found';
-    elsif v_wanted > most or (v_wanted = 0 and u.credits > 0) then kind := 'reversal_exceeds_usage';
-    else answer := reverse_usage(u, v_wanted, p_at);
-    end if;
-    return;
-  end if;
-  select * into h from holds where subscription_id = l.subscription_id and id = p_object;
-  most := h.credits;
-  v_wanted := case when p_op = 'release' then 0 else coalesce(p_credits, h.credits) end;
-  if h.id is null then kind := 'not_found';
-  elsif h.status = 'held' and v_wanted > h.credits then kind := 'capture_exceeds_hold';
-  elsif h.status = 'held' then answer := settle_hold(h, v_wanted, p_at, case when p_op = 'capture' then p_usage end);
-  -- R-71: the same settlement again; a release after the deadline asks for what has happened by itself (R-72).
-  elsif h.captured = v_wanted then answer := h.settlement;
-  elsif h.settled_at = h.deadline then kind := 'hold_expired';
-  else kind := 'hold_already_settled';
-  end if;
-end $$;
---> statement-breakpoint
+-- Captures, releases and reversals, in rounds: of each subscription the first, then the second of those that have one, and so on.
+-- As `serve` has them, and `at` where what is booked is dated by a deadline, not asked for by a caller now.
 create or replace function serve_gives(p_gives json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 declare
-  l ledgers;
-  y replies;
+  v_round int := 1;
+  v_rounds int := (select max(n) from (select count(*) as n from json_array_elements(p_gives) x group by x->>'sub') r);
+begin
+  while v_round <= v_rounds loop
+    return query select * from serve_round(p_gives, p_clock, v_round);
+    v_round := v_round + 1;
+  end loop;
+end $$;
+--> statement-breakpoint
+-- At most one request a subscription, so that none depends on another. Of the debits of a hold or usage, laid end to end, what
+-- lies from `lo` to `hi` goes back to the grants it came from; the first `kept` of a hold are captured instead (R-74). What belongs to a
+-- grant that has expired expires at once, to a subscription that has ended is forfeited at once (R-73, R-80).
+create function serve_round(p_gives json, p_clock timestamptz, p_round int)
+returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
   r record;
-  given record;
-  v_at timestamptz;
+  l ledgers;
+  h holds;
+  u usages;
+  v_balance text;
+  made_entries entries[];
+  made_usages usages[];
+  made_replies replies[];
+  changed_ledgers ledgers[];
+  changed_holds holds[];
+  changed_usages usages[];
 begin
   for r in
-    select * from json_to_recordset(p_gives)
-      as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid) order by x.ord
+    select x.*, y.body_hash, y.answer as reply, (b.ledger).subscription_id as found, b.ledger, s.hold, t.usage, n.now, w.wanted, w.most, k.outcome, k.moves, g.held,
+      g.available + coalesce(p.usable, 0) as available, p.made, coalesce(p.credits, 0) as credits_back, p.debits,
+      coalesce(p.expired, 0) as expired, coalesce(p.forfeited, 0) as forfeited
+    from (
+      select *, row_number() over (partition by sub order by ord) as nth
+      from json_to_recordset(p_gives) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
+    ) x
+    left join lateral (select * from replies where digest = x.digest limit 1) y on true
+    left join lateral (select b as ledger from ledgers b where subscription_id = x.sub limit 1) b on true
+    left join lateral (select s as hold from holds s where subscription_id = x.sub and id = x.object limit 1) s on x.op <> 'reverse'
+    left join lateral (select t as usage from usages t where subscription_id = x.sub and id = x.object limit 1) t on x.op = 'reverse'
+    -- A caller's entries never go back in time, should the clock do so.
+    cross join lateral (select coalesce(x.at, greatest(coalesce((b.ledger).test_clock, p_clock), (b.ledger).asked_at)) as now) n
+    cross join lateral (
+      select coalesce(sum(held), 0)::bigint as held, coalesce(sum(remaining) filter (where effective_at <= n.now and n.now < expires_at
+        and ((b.ledger).ends_at is null or n.now < (b.ledger).ends_at)), 0)::bigint as available
+      from grants where subscription_id = x.sub and open
+    ) g
+    -- What is asked, and the most that could be. R-63: the running sum stays below 2^53, whatever was granted since, and
+    -- whatever is held comes back.
+    cross join lateral (
+      select case x.op when 'reverse' then coalesce(x.credits, (t.usage).credits - (t.usage).reversed)
+                       when 'release' then 0 else coalesce(x.credits, (s.hold).credits) end as wanted,
+        case x.op when 'reverse' then least((t.usage).credits - (t.usage).reversed, 9007199254740991 - (b.ledger).balance - g.held)
+                  else (s.hold).credits end as most
+    ) w
+    cross join lateral (
+      select o.outcome, y.digest is null and o.outcome = 'ok' and (x.op = 'reverse' or (s.hold).status = 'held') as moves
+      from (select case
+        when coalesce((s.hold).id, (t.usage).id) is null then 'not_found'
+        when x.op = 'reverse' then
+          case when w.wanted > w.most or (w.wanted = 0 and (t.usage).credits > 0) then 'reversal_exceeds_usage' else 'ok' end
+        when (s.hold).status = 'held' then case when w.wanted > w.most then 'capture_exceeds_hold' else 'ok' end
+        -- R-71: the same settlement again; a release after the deadline asks for what has happened by itself (R-72).
+        when (s.hold).captured = w.wanted then 'ok'
+        when (s.hold).settled_at = (s.hold).deadline then 'hold_expired'
+        else 'hold_already_settled' end as outcome) o
+    ) k
+    left join lateral (
+      select array_agg(row(x.sub, (b.ledger).seq + e.nth, e.kind, e.credits, e.grant_id, (b.ledger).balance + e.running, e.at, p_clock,
+            case x.op when 'capture' then x.id when 'reverse' then x.object end,
+            case when x.op <> 'reverse' then x.object end)::entries order by e.nth) as made,
+        sum(e.credits)::bigint as credits, (sum(e.credits) filter (where e.is_usable))::bigint as usable,
+        string_agg('{"grant_id":"' || e.grant_id || '","kind":"' || e.grant_kind || '","credits":' || -e.credits || '}', ',' order by e.nth)
+          filter (where e.kind = 'capture') as debits,
+        -sum(e.credits) filter (where e.kind = 'expiry') as expired, -sum(e.credits) filter (where e.kind = 'forfeiture') as forfeited
+      from (
+        select v.*, g.id as grant_id, g.kind as grant_kind, row_number() over in_order as nth, sum(v.credits) over in_order as running,
+          g.effective_at <= n.now and n.now < g.expires_at and ((b.ledger).ends_at is null or n.now < (b.ledger).ends_at) as is_usable
+        from (select case x.op when 'reverse' then (t.usage).credits - (t.usage).reversed - w.wanted else 0 end as lo,
+                     case x.op when 'reverse' then (t.usage).credits - (t.usage).reversed else w.most end as hi,
+                     case x.op when 'reverse' then 0 else w.wanted end as kept) a
+        cross join lateral laid_out(coalesce((s.hold).answer, (t.usage).answer)->'debits') o
+        cross join lateral (select * from grants where subscription_id = x.sub and id = o.grant_id limit 1) g
+        cross join lateral (select least(o.hi, a.hi) - greatest(o.lo, a.lo) as credits, greatest(least(o.hi, a.kept) - o.lo, 0) as kept) part
+        -- A deadline at the very end comes before it (R-14).
+        cross join lateral (select case when (b.ledger).status = 'ended' or (b.ledger).ends_at < n.now then (b.ledger).ends_at end as ended_at) d
+        cross join lateral (values
+          (1, case x.op when 'reverse' then 'reversal' else 'release' end, part.credits, n.now),
+          (2, 'capture', -part.kept, n.now),
+          (3, case when g.expires_at <= d.ended_at then 'expiry' when d.ended_at is not null then 'forfeiture'
+                   when g.expires_at <= n.now or g.taken = 'expired' then 'expiry' end,
+            part.kept - part.credits, greatest(n.now, least(g.expires_at, d.ended_at)))) v(n, kind, credits, at)
+        where o.lo < a.hi and o.hi > a.lo and v.kind is not null and v.credits <> 0
+        window in_order as (order by o.lo, v.n)
+      ) e
+    ) p on k.moves
+    where x.nth = p_round
+    order by x.ord
   loop
     ord := r.ord;
-    select * into y from replies where digest = r.digest;
-    if y.digest is not null then
-      kind := case when y.body_hash = r.body then 'replay' else 'reused' end;
-      answer := y.answer;
-    else
-      select * into l from ledgers where subscription_id = r.sub;
-      -- A caller's entries never go back in time, should the clock do so.
-      v_at := greatest(coalesce(l.test_clock, p_clock), l.asked_at);
-      given := give(l, r.op, r.object, r.credits, r.id, v_at);
-      kind := given.kind;
-      answer := given.answer;
-      available := given.most;
-      if kind = 'ok' then
-        insert into replies (subscription_id, digest, body_hash, answer) values (r.sub, r.digest, r.body, given.answer);
-        update ledgers set asked_at = v_at, untold = true, touched_at = p_clock where subscription_id = r.sub;
+    answer := null;
+    available := r.most;
+    kind := case when r.body_hash = r.body then 'replay' when r.body_hash is not null then 'reused' else r.outcome end;
+    if kind = 'replay' then answer := r.reply; end if;
+    if kind = 'ok' then
+      l := r.ledger;
+      l.seq := l.seq + coalesce(cardinality(r.made), 0);
+      l.balance := l.balance + r.credits_back;
+      if r.at is null then l.asked_at := r.now; end if;
+      changed_ledgers := changed_ledgers || l;
+      made_entries := made_entries || r.made;
+      h := r.hold;
+      v_balance := '{"available":' || r.available || ',"held":' || r.held - case when r.op = 'reverse' then 0 else h.credits end || '}';
+      if not r.moves then
+        answer := h.settlement;
+      elsif r.op = 'reverse' then
+        u := r.usage;
+        u.reversed := u.reversed + r.wanted;
+        changed_usages := changed_usages || u;
+        answer := '{"restored":' || r.credits_back || ',"expired_at_once":' || r.expired || ',"forfeited_at_once":' || r.forfeited
+          || ',"balance":' || v_balance || '}';
+      else
+        h.status := case r.op when 'capture' then 'captured' else 'released' end;
+        h.captured := r.wanted;
+        h.usage_id := case r.op when 'capture' then r.id end;
+        h.settled_at := r.now;
+        answer := '{"id":"' || h.id || '","status":"' || h.status || '","captured":' || h.captured || ',"released":' || h.credits - h.captured
+          || ',"usage_id":' || coalesce('"' || h.usage_id || '"', 'null') || ',"balance":' || v_balance || '}';
+        h.settlement := answer::json;
+        changed_holds := changed_holds || h;
+        -- A capture makes a usage with the lines and rates of its hold.
+        if r.op = 'capture' then
+          made_usages := made_usages || row(r.sub, r.id, r.wanted, h.via, h.reference, h.metadata, r.now,
+            ('{"id":"' || r.id || '","credits":' || r.wanted || ',"lines":' || (h.answer->'lines')::text || ',"debits":[' || coalesce(r.debits, '')
+              || '],"balance":' || v_balance || ',"catalog_version":' || (h.answer->'catalog_version')::text || ',"at":"'
+              || to_char(r.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}')::json, 0, h.id)::usages;
+        end if;
+      end if;
+      if r.digest is not null then
+        made_replies := made_replies || row(r.sub, r.digest, r.body, null, answer::json)::replies;
       end if;
     end if;
     return next;
   end loop;
+
+  if changed_ledgers is null then return; end if;
+  insert into replies select * from unnest(made_replies);
+  insert into usages select * from unnest(made_usages);
+  insert into entries select * from unnest(made_entries);
+  update holds h set status = x.status, captured = x.captured, usage_id = x.usage_id, settled_at = x.settled_at, settlement = x.settlement
+  from unnest(changed_holds) x
+  cross join lateral (select ctid as place from holds where subscription_id = x.subscription_id and id = x.id limit 1) k
+  where h.ctid = k.place;
+  update usages u set reversed = x.reversed
+  from unnest(changed_usages) x
+  cross join lateral (select ctid as place from usages where subscription_id = x.subscription_id and id = x.id limit 1) k
+  where u.ctid = k.place;
+  update grants g set remaining = g.remaining + x.credits, held = g.held - x.released, open = g.remaining + x.credits + g.held - x.released > 0,
+    taken = case when x.credits > 0 then null else g.taken end
+  from (select e.subscription_id, e.grant_id, sum(e.credits)::bigint as credits,
+               coalesce(sum(e.credits) filter (where e.kind = 'release'), 0)::bigint as released
+        from unnest(made_entries) e group by e.subscription_id, e.grant_id) x
+  cross join lateral (select ctid as place from grants where subscription_id = x.subscription_id and id = x.grant_id limit 1) k
+  where g.ctid = k.place;
+  update ledgers b set seq = x.seq, balance = x.balance, asked_at = x.asked_at, touched_at = p_clock, untold = true
+  from unnest(changed_ledgers) x
+  cross join lateral (select ctid as place from ledgers where subscription_id = x.subscription_id limit 1) k
+  where b.ctid = k.place;
 end $$;
 --> statement-breakpoint
 -- The spends of a batch: decided one by one on what is read once of each subscription, written together.
