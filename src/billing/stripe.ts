@@ -92,16 +92,10 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     return kept === made.id ? made : retrieve(kept);
   }
 
+  /** Thrown when another run of this activity was faster: whoever asks next finds what came of it. */
   async function confirm(intent: string, key: PaymentKey): Promise<Stripe.PaymentIntent> {
-    try {
-      const idempotencyKey = `${keyOf(key)}/confirm`;
-      return await stripe.paymentIntents.confirm(intent, { off_session: true }, { idempotencyKey });
-    } catch (error) {
-      // Somebody was faster: another run of this activity.
-      if (isRefusedRequest(error) && error.code === 'payment_intent_unexpected_state')
-        return retrieve(intent);
-      throw error;
-    }
+    const idempotencyKey = `${keyOf(key)}/confirm`;
+    return stripe.paymentIntents.confirm(intent, { off_session: true }, { idempotencyKey });
   }
 
   async function retrieve(intent: string): Promise<Stripe.PaymentIntent> {

@@ -200,6 +200,26 @@ test.each(['remembers', 'has forgotten'])(
   },
 );
 
+test('a run that looked before another had paid, and asks after Stripe forgot the keys: paid once', async () => {
+  const wanted = demand('pm_visa');
+  expect(await asked(wanted)).toBe('paid');
+  account.forgetKeys();
+  const late = createStripe({ ...account.config, records: { ...records, payment: async () => null } });
+  expect(await late.charge(wanted.charge, wanted.debtor)).toBe('paid');
+  expect(account.paid(wanted.charge.id)).toHaveLength(1);
+});
+
+test('a run that looked before another had attached the payment method is no decline', async () => {
+  const wanted = demand('pm_visa');
+  account.fail(/GET .*payment_methods/, 'held');
+  const slow = asked(wanted);
+  await account.held();
+  expect(await asked(wanted)).toBe('paid');
+  account.letGo();
+  expect(await slow).toBe('paid');
+  expect(account.paid(wanted.charge.id)).toHaveLength(1);
+});
+
 test('ten runs at once, as after a worker that was thought dead: paid once', async () => {
   const wanted = demand('pm_visa');
   // What is thrown is asked again, as Temporal does: Stripe refuses a key that is in use.

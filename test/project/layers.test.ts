@@ -149,14 +149,25 @@ function faultsOf(file: string, text: string): string[] {
   return faults;
 }
 
+const files = readdirSync(src, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => relative(src, join(entry.parentPath, entry.name)));
+
 describe('the layers of src', () => {
   it('import only what they may', () => {
-    const files = readdirSync(src, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-      .map((entry) => relative(src, join(entry.parentPath, entry.name)));
     const faults = files.flatMap((file) => faultsOf(file, readFileSync(join(src, file), 'utf8')));
     expect(files.length).toBeGreaterThan(40);
     expect(faults.sort()).toEqual([]);
+  });
+
+  it("load Stripe's library only where Stripe bills", () => {
+    const always = /^(?:import|export)\s+(?!type\b)[^;]*?from\s+'([^']+)'/gm;
+    const loading = files.filter((file) =>
+      [...readFileSync(join(src, file), 'utf8').matchAll(always)].some(([, from]) =>
+        ['billing/stripe.ts', 'billing/stripe-events.ts'].includes(join(file, '..', from!)),
+      ),
+    );
+    expect(loading).toEqual([]);
   });
 
   it.each([
