@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { Refusal } from '../domain/errors.ts';
 import type { ProviderEvent, ReadEvent, Settlement } from './gateway.ts';
+import { keyIn, refusedFor } from './stripe-payments.ts';
 
 /** How far Stripe's clock and ours may be apart, and how long a delivery may be under way. */
 const TOLERANCE_S = 300;
@@ -23,7 +24,9 @@ export function createStripeReader(secrets: readonly string[]): ReadEvent {
 /** The event, or null when this secret did not sign the body within the tolerance. */
 async function signedWith(secret: string, body: Uint8Array, signature: string): Promise<Stripe.Event | null> {
   try {
-    return await Stripe.webhooks.constructEventAsync(body, signature, secret, TOLERANCE_S);
+    const event = await Stripe.webhooks.constructEventAsync(body, signature, secret, TOLERANCE_S);
+    if (event?.object !== 'event') throw new TypeError('signed, and something else');
+    return event;
   } catch (error) {
     if (error instanceof Stripe.errors.StripeSignatureVerificationError) return null;
     throw new Refusal('malformed_json', 'The body is signed, and is not an event of Stripe.');
@@ -49,10 +52,8 @@ function settlementOf(event: Stripe.Event): Settlement | null {
     case 'payment_intent.canceled':
       return settled(event, event.data.object, 'declined');
     case 'payment_intent.payment_failed': {
-      // The bank wants to see its customer first: that may still happen, so the payment stays pending.
-      const { last_payment_error: refusal } = event.data.object;
-      if (refusal?.code === 'authentication_required') return null;
-      return settled(event, event.data.object, 'declined');
+      const outcome = refusedFor(event.data.object.last_payment_error?.code);
+      return outcome === 'declined' ? settled(event, event.data.object, outcome) : null;
     }
     default:
       return null;
@@ -64,11 +65,8 @@ function settled(
   { metadata }: Stripe.PaymentIntent,
   outcome: Settlement['outcome'],
 ): Settlement | null {
-  const { subscription_id: subscriptionId, charge_id: chargeId } = metadata;
-  const attempt = Number(metadata['attempt']);
-  // Other software may take payments through the same account.
-  if (!subscriptionId || !chargeId || !Number.isSafeInteger(attempt) || attempt < 1) return null;
-  return { subscriptionId, chargeId, attempt, outcome, at: created * 1_000 };
+  const key = keyIn(metadata);
+  return key && { ...key, outcome, at: created * 1_000 };
 }
 
 /** All of it but the secret with which a browser could pay. */

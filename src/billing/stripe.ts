@@ -2,13 +2,7 @@ import { hash } from 'node:crypto';
 import Stripe from 'stripe';
 import type { Charge, Outcome } from '../domain/state.ts';
 import type { Debtor, Gateway } from './gateway.ts';
-
-/** One attempt at a charge. */
-export interface PaymentKey {
-  subscriptionId: string;
-  chargeId: string;
-  attempt: number;
-}
+import { metadataOf, type PaymentKey, refusedFor } from './stripe-payments.ts';
 
 /**
  * Stripe's ids of what was made there for us. They are kept for ever, because Stripe forgets idempotency keys after a day.
@@ -164,13 +158,6 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
 const keyOf = ({ subscriptionId, chargeId, attempt }: PaymentKey): string =>
   `${subscriptionId}/${chargeId}/${attempt}`;
 
-/** What an event of the payment is told by (src/billing/stripe-events.ts). */
-const metadataOf = ({ subscriptionId, chargeId, attempt }: PaymentKey) => ({
-  subscription_id: subscriptionId,
-  charge_id: chargeId,
-  attempt: String(attempt),
-});
-
 /** What became of an intent; null while it is not confirmed. */
 function outcomeOf({ id, status, last_payment_error: refusal }: Stripe.PaymentIntent): Outcome | null {
   switch (status) {
@@ -189,10 +176,6 @@ function outcomeOf({ id, status, last_payment_error: refusal }: Stripe.PaymentIn
       throw new Error(`Payment ${id} has the status ${status}, which nothing here asks for.`);
   }
 }
-
-/** A bank that wants to see its customer first has not said no: the customer may still come (3-D Secure). */
-const refusedFor = (code: string | null | undefined): Outcome =>
-  code === 'authentication_required' ? 'pending' : 'declined';
 
 function neitherPaidNorRefused(intent: string): never {
   throw new Error(`Payment ${intent} was confirmed, and Stripe says that it was not.`);

@@ -103,7 +103,7 @@ describe('who may say it', () => {
   });
 
   test('refused: signed, and no event', async () => {
-    for (const text of ['{"object":', '{"object":"v2.core.event"}'])
+    for (const text of ['{"object":', '{"object":"v2.core.event"}', '{}', '[]', 'null', '"a"'])
       await expect(reading(text, signatureOf(text, 'whsec_new'))).rejects.toMatchObject({
         code: 'malformed_json',
       });
