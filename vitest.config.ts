@@ -12,7 +12,12 @@ export default defineConfig({
         test: {
           name: 'core',
           maxWorkers: WORKERS,
-          include: ['test/domain/**/*.test.ts', 'test/project/**/*.test.ts', 'test/scenarios/core.test.ts'],
+          include: [
+            'test/domain/**/*.test.ts',
+            'test/project/**/*.test.ts',
+            'test/scenarios/core.test.ts',
+            'test/billing/stripe-events.test.ts',
+          ],
           exclude: ['test/domain/properties.test.ts'],
         },
       },
@@ -30,11 +35,13 @@ export default defineConfig({
           include: [
             'test/db/**/*.test.ts',
             'test/api/**/*.test.ts',
+            'test/billing/**/*.test.ts',
             'test/workflows/**/*.test.ts',
             'test/faults/**/*.test.ts',
             'test/start/**/*.test.ts',
             'test/scenarios/stack.test.ts',
           ],
+          exclude: ['test/billing/stripe-events.test.ts'],
           globalSetup: ['test/support/services.ts'],
           pool: 'forks',
           maxWorkers: WORKERS,

@@ -88,9 +88,27 @@ export const variables = {
     'a file',
   ),
   BILLING: variable(
-    z.enum(['sandbox']).default('sandbox'),
-    'Who charges: sandbox settles by the name of the payment method and moves no money.',
-    'sandbox',
+    z.enum(['sandbox', 'stripe']).default('sandbox'),
+    'Who charges: sandbox settles by the name of the payment method and moves no money; stripe is Stripe.',
+    'sandbox or stripe',
+  ),
+  STRIPE_SECRET_KEY: variable(
+    z.string().optional(),
+    'Secret key of the Stripe account, for BILLING=stripe.',
+    "a secret or restricted key from Stripe's dashboard (sk_… or rk_…)",
+  ),
+  STRIPE_WEBHOOK_SECRETS: variable(
+    z
+      .string()
+      .regex(/^whsec_[^\s,]+(,whsec_[^\s,]+)?$/)
+      .optional(),
+    'Signing secret of the webhook endpoint at Stripe, for BILLING=stripe; two while it is rotated.',
+    "one secret from Stripe's dashboard (whsec_…), or two with a comma between",
+  ),
+  STRIPE_API_URL: variable(
+    z.url({ protocol: /^https?$/ }).optional(),
+    "Address of Stripe's API; set it for tests only.",
+    'a URL like http://127.0.0.1:12111',
   ),
   TEST_MODE: variable(
     onOff.optional(),
@@ -124,9 +142,18 @@ export interface Config {
   cacheFolder: string;
   catalogFile: string | undefined;
   apiKeyFile: string | undefined;
-  billing: 'sandbox';
+  billing: 'sandbox' | 'stripe';
+  /** Set with billing by Stripe, and only then. */
+  stripe: StripeConfig | undefined;
   testMode: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface StripeConfig {
+  secretKey: string;
+  /** One, or two while they are rotated. */
+  webhookSecrets: string[];
+  apiUrl: string | undefined;
 }
 
 /** What `api` and `worker` need: both servers named. */
@@ -156,6 +183,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     catalogFile: values.DRAWDOWN_CATALOG,
     apiKeyFile: values.DRAWDOWN_API_KEY_FILE,
     billing: values.BILLING,
+    stripe: values.BILLING === 'stripe' ? stripeOf(values) : undefined,
     testMode: isOn(values.TEST_MODE, values.BILLING === 'sandbox'),
     logLevel: values.LOG_LEVEL,
   };
@@ -164,9 +192,18 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
 export function loadConnectedConfig(env: NodeJS.ProcessEnv = process.env): ConnectedConfig {
   const config = loadConfig(env);
   const { databaseUrl, temporalAddress } = config;
-  if (databaseUrl === undefined) throw missing('DATABASE_URL');
-  if (temporalAddress === undefined) throw missing('TEMPORAL_ADDRESS');
+  const instead = 'use `npm start`, which brings its own';
+  if (databaseUrl === undefined) throw missing('DATABASE_URL', instead);
+  if (temporalAddress === undefined) throw missing('TEMPORAL_ADDRESS', instead);
   return { ...config, databaseUrl, temporalAddress };
+}
+
+function stripeOf(values: Values): StripeConfig {
+  const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRETS: secrets, STRIPE_API_URL: apiUrl } = values;
+  const instead = 'set BILLING=sandbox, which moves no money';
+  if (secretKey === undefined) throw missing('STRIPE_SECRET_KEY', instead);
+  if (secrets === undefined) throw missing('STRIPE_WEBHOOK_SECRETS', instead);
+  return { secretKey, webhookSecrets: secrets.split(','), apiUrl };
 }
 
 /** The address a browser on this machine uses for a server that listens on `host`. */
@@ -205,11 +242,8 @@ function refusal(name: keyof Variables): string {
   return `${name} has a value that cannot be used. ${says} Set it to ${expects}, or leave it out for the default.`;
 }
 
-function missing(name: keyof Variables): ConfigError {
-  const { expects } = variables[name];
-  return new ConfigError(
-    `${name} is not set. Set it to ${expects}, or use \`npm start\`, which brings its own.`,
-  );
+function missing(name: keyof Variables, instead: string): ConfigError {
+  return new ConfigError(`${name} is not set. Set it to ${variables[name].expects}, or ${instead}.`);
 }
 
 function isGiven(name: string, env: NodeJS.ProcessEnv): boolean {

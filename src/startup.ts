@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
+import type { Gateway, ReadEvent } from './billing/gateway.ts';
 import { createSandbox } from './billing/sandbox.ts';
-import { ConfigError, type ConnectedConfig } from './config.ts';
+import { type Config, ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { type Database, isDatabaseAway } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
+import { createStripeRecords } from './db/stripe.ts';
 import { keepMonths } from './db/upkeep.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
 import type { Log } from './services/children.ts';
@@ -52,6 +54,20 @@ export async function openLedger(db: Database, config: ConnectedConfig, log: Log
   }
 }
 
+/** Who charges. Stripe's library is loaded only where Stripe does. */
+export async function openGateway({ stripe }: Pick<Config, 'stripe'>, db: Database): Promise<Gateway> {
+  if (stripe === undefined) return createSandbox();
+  const { createStripe } = await import('./billing/stripe.ts');
+  return createStripe({ ...stripe, records: createStripeRecords(db) });
+}
+
+/** Reads what Stripe sends; null where another bills. */
+export async function openStripeReader({ stripe }: Pick<Config, 'stripe'>): Promise<ReadEvent | null> {
+  if (stripe === undefined) return null;
+  const { createStripeReader } = await import('./billing/stripe-events.ts');
+  return createStripeReader(stripe.webhookSecrets);
+}
+
 const KEYWORD = 2;
 
 /**
@@ -79,6 +95,7 @@ export async function ensureSearchAttributes(
 
 export interface EngineOptions {
   db: Database;
+  gateway: Gateway;
   connection: NativeConnection;
   namespace: string;
   taskQueue: string;
@@ -89,6 +106,7 @@ export interface EngineOptions {
 /** The Temporal worker of the subscriptions. */
 export function createEngine({
   db,
+  gateway,
   connection,
   namespace,
   taskQueue,
@@ -99,7 +117,7 @@ export function createEngine({
     connection,
     namespace,
     taskQueue,
-    activities: { ...createActivities({ db, gateway: createSandbox() }) },
+    activities: { ...createActivities({ db, gateway }) },
     maxCachedWorkflows: 2_000,
     // A worker that died keeps its cached workflows silent for this long.
     stickyQueueScheduleToStartTimeout: '1s',

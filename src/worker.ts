@@ -3,7 +3,7 @@ import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
 import { connect } from './db/client.ts';
 import { startRelay } from './relay.ts';
-import { createEngine, ensureSearchAttributes, openLedger } from './startup.ts';
+import { createEngine, ensureSearchAttributes, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.
@@ -26,7 +26,8 @@ async function main(): Promise<void> {
   });
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
   const bundlePath = await workflowBundle(config.cacheFolder);
-  const worker = await createEngine({ db, connection: native, namespace, taskQueue, bundlePath });
+  const gateway = await openGateway(config, db);
+  const worker = await createEngine({ db, gateway, connection: native, namespace, taskQueue, bundlePath });
   const relay = startRelay({ db, temporal: createCaller(client), log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => worker.shutdown());
   const running = worker.run();

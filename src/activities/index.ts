@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import type { Gateway } from '../billing/gateway.ts';
+import type { Debtor, Gateway } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import {
   type After,
@@ -45,13 +45,13 @@ export interface Activities {
 export function createActivities(deps: { db: Database; gateway: Gateway }): Activities {
   const { db, gateway } = deps;
 
-  async function refund(effects: Effect[]): Promise<void> {
-    for (const effect of effects) if (effect.type === 'refund') await gateway.refund(effect.chargeId);
+  async function refund(effects: Effect[], debtor: Debtor): Promise<void> {
+    for (const effect of effects) if (effect.type === 'refund') await gateway.refund(effect.chargeId, debtor);
   }
 
   async function settleStep(request: SettleRequest): Promise<Settled> {
     const { subscriptionId, ...rest } = request;
-    await refund(request.effects);
+    await refund(request.effects, debtorOf(request.after));
     const booking: Booking = { ...rest, charge: null, outcome: null, refusal: null, discard: false };
     return settle(db, subscriptionId, booking);
   }
@@ -61,7 +61,7 @@ export function createActivities(deps: { db: Database; gateway: Gateway }): Acti
     const { subscriptionId, branches, effects, finish, ...head } = request;
     const prepared = await prepare(db, subscriptionId, head);
     if (prepared.kind !== 'prepared') return prepared;
-    const outcome = await gateway.charge(request.charge);
+    const outcome = await gateway.charge(request.charge, debtorOf(branches.paid.after));
     const branch = branches[outcome];
     return settle(db, subscriptionId, {
       ...head,
@@ -75,6 +75,8 @@ export function createActivities(deps: { db: Database; gateway: Gateway }): Acti
 
   return { settle: quietly(settleStep), bill: quietly(bill) };
 }
+
+const debtorOf = ({ state }: After): Debtor => ({ subscriptionId: state.id, customerId: state.customerId });
 
 /**
  * I15: a driver's error text holds SQL and parameters, and a failure goes into the Temporal history: only the kind of
@@ -93,10 +95,11 @@ function quietly<Request, Answer>(
   };
 }
 
-/** The innermost error code: a SQLSTATE, a system error, or the name of the error's class. */
+/** The innermost error code: a SQLSTATE, a system error, Stripe's code or kind of error, or the name of the error's class. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   if (error.cause instanceof Error) return codeOf(error.cause);
-  const { code } = error as Error & { code?: unknown };
-  return typeof code === 'string' ? code : error.name;
+  const { code, type } = error as Error & { code?: unknown; type?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof type === 'string' ? type : error.name;
 }

@@ -20,6 +20,7 @@ import type { App, Env } from './route.ts';
 import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { usageRoutes } from './usage.ts';
+import { webhookRoutes } from './webhooks.ts';
 import { workflowRoute } from './workflow.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -35,6 +36,8 @@ export function createApp(deps: Deps): App {
   });
   app.use(limitBody());
   for (const path of ['/v1/*', '/readyz']) app.use(path, untilOpen(deps));
+  // Before the keys: a provider signs what it sends.
+  webhookRoutes(app, deps);
   app.use('/v1/*', authenticate(deps.db));
   app.notFound((c) => problem(c, notFound()));
   app.onError((error, c) => {

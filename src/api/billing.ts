@@ -28,6 +28,7 @@ export function billingRoutes(app: App, deps: Deps): void {
       },
     },
     async (c, { params, body }) => {
+      if (deps.billing !== 'sandbox') throw notFound();
       const charge = await findCharge(deps.db, params.id);
       if (!charge) throw notFound();
       // the sandbox's instant is the subscription's now.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from 'hono';
+import type { ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { CommandRow } from '../db/commands.ts';
 import { releaseOverdue } from '../db/ledger.ts';
@@ -30,7 +31,9 @@ export interface Deps {
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;
-  billing: 'sandbox';
+  billing: 'sandbox' | 'stripe';
+  /** Reads what Stripe sends to its webhook; null where another bills. */
+  readStripe: ReadEvent | null;
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: (line: string) => void;

@@ -23,6 +23,8 @@ interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body ext
   /** The answers by status; problems are added. */
   answers: Record<number, { description: string; schema?: z.ZodType; csv?: true }>;
   idempotent?: boolean;
+  /** The body is signed, so the handler reads it itself, byte for byte. */
+  isSigned?: boolean;
 }
 
 export interface Input<Params, Query, Body> {
@@ -59,7 +61,7 @@ export function route<
     if (definition.scope) requireScope(c.get('scopes'), definition.scope);
     const params = check(definition.params ?? none, c.req.param(), (at) => `:${String(at[0])}`);
     const query = check(definition.query ?? none, c.req.query(), (at) => `?${String(at[0])}`);
-    const json = definition.method === 'get' ? {} : await readJson(c);
+    const json = definition.method === 'get' || definition.isSigned ? {} : await readJson(c);
     const key = definition.idempotent ? idempotencyKey(c) : '';
     const body = check(definition.body ?? none, json, pointer);
     const bodyHash = fingerprint([definition.method, c.req.path, json]);

@@ -1,9 +1,42 @@
+import type { Instant } from '../domain/calendar.ts';
 import type { Charge, Outcome } from '../domain/state.ts';
 
-/** The one port to money. Every call may be repeated with the same charge and attempt and then answers the same. */
+/** Who owes it. With a charge's id and attempt the subscription names one demand of money, for ever. */
+export interface Debtor {
+  subscriptionId: string;
+  customerId: string;
+}
+
+/** The one port to money. Every call may be repeated with the same charge, attempt and debtor, and then answers the same. */
 export interface Gateway {
   /** Asks for a charge with its payment method: paid, declined, or pending until a settlement arrives. */
-  charge(charge: Charge): Promise<Outcome>;
+  charge(charge: Charge, debtor: Debtor): Promise<Outcome>;
   /** Gives back the whole of a charge, once. */
-  refund(chargeId: string): Promise<void>;
+  refund(chargeId: string, debtor: Debtor): Promise<void>;
 }
+
+/** What a provider says of one attempt at a charge. */
+export interface Settlement {
+  subscriptionId: string;
+  chargeId: string;
+  /** From 1. */
+  attempt: number;
+  outcome: 'paid' | 'declined';
+  /** The provider's instant of it. */
+  at: Instant;
+}
+
+/** What a provider sent to its webhook. */
+export interface ProviderEvent {
+  /** The provider's own id of it: the same at every delivery. */
+  id: string;
+  /** The provider's word for what happened. */
+  type: string;
+  /** null when no charge of ours was settled by it. */
+  settlement: Settlement | null;
+  /** All of it, to be kept. */
+  content: Record<string, unknown>;
+}
+
+/** Reads what came to a webhook, byte for byte. Throws a `Refusal` when the provider did not sign it just now. */
+export type ReadEvent = (body: Uint8Array, signature: string | undefined) => Promise<ProviderEvent>;

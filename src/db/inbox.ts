@@ -6,14 +6,27 @@ export interface InboxMessage {
   provider: string;
   /** The provider's own id of the event: a second delivery is not stored. */
   eventId: string;
+  /** Empty where it names none. */
   subscriptionId: string;
   kind: string;
   payload: Record<string, unknown>;
 }
 
-/** Stores a message from billing; false when it was here before. */
-export async function receive(db: Database, message: InboxMessage): Promise<boolean> {
-  const rows = await db.insert(inbox).values(message).onConflictDoNothing().returning({ id: inbox.id });
+/** Why a message is kept and goes to no workflow. */
+export type PutAside = 'ignored' | 'unknown' | 'superseded';
+
+/** Stores a message from billing; false when it was here before. One that is put aside is not relayed. */
+export async function receive(
+  db: Database,
+  message: InboxMessage,
+  putAside: PutAside | null = null,
+): Promise<boolean> {
+  const relayedAt = putAside && sql`clock_timestamp()`;
+  const rows = await db
+    .insert(inbox)
+    .values({ ...message, outcome: putAside, relayedAt })
+    .onConflictDoNothing()
+    .returning({ id: inbox.id });
   return rows.length > 0;
 }
 

@@ -345,6 +345,24 @@ export const inbox = pgTable(
   ],
 );
 
+/** Who our customers are at Stripe. */
+export const stripeCustomers = pgTable('stripe_customers', {
+  customerId: text('customer_id').primaryKey(),
+  stripeId: text('stripe_id').notNull(),
+});
+
+/** The PaymentIntent of each attempt at a charge, on record before it is confirmed: no attempt is ever paid by two. */
+export const stripePayments = pgTable(
+  'stripe_payments',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    chargeId: text('charge_id').notNull(),
+    attempt: integer('attempt').notNull(),
+    stripeId: text('stripe_id').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.subscriptionId, t.chargeId, t.attempt] })],
+);
+
 export const apiKeys = pgTable('api_keys', {
   id: text('id').primaryKey(),
   /** SHA-256 of the secret, hex: the secret itself is shown once. */

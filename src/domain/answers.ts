@@ -138,14 +138,24 @@ interface Settlement {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
+  /** The attempt it is of; absent where billing does not say. */
+  attempt?: number;
 }
 
 /** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was given up. */
-export function isAwaited(state: State, { chargeId, outcome }: Settlement): boolean {
-  const isUnpaid = state.unpaid?.pending === true && state.unpaid.charge.id === chargeId;
-  const isWaiting = state.waiting.some(({ charge }) => charge.id === chargeId);
-  return isUnpaid || isWaiting || (outcome === 'paid' && state.givenUp.includes(chargeId));
+export function isAwaited(state: State, settlement: Settlement): boolean {
+  const { chargeId, outcome, attempt } = settlement;
+  const charge = pendingUnpaid(state, chargeId)?.charge ?? waitingCharge(state, chargeId);
+  // That an earlier attempt was declined says nothing of the one that is pending.
+  if (charge) return outcome === 'paid' || attempt === undefined || attempt >= charge.attempt;
+  return outcome === 'paid' && state.givenUp.includes(chargeId);
 }
+
+const pendingUnpaid = ({ unpaid }: State, chargeId: string): Unpaid | null =>
+  unpaid?.pending && unpaid.charge.id === chargeId ? unpaid : null;
+
+const waitingCharge = ({ waiting }: State, chargeId: string): Charge | undefined =>
+  waiting.find(({ charge }) => charge.id === chargeId)?.charge;
 
 /**
  * R-42: the settlement of a pending charge, at the provider's instant (not before the charge, not after now).
@@ -154,11 +164,11 @@ export function isAwaited(state: State, { chargeId, outcome }: Settlement): bool
 export function settled(state: State, settlement: Settlement, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
   d.state.now = Math.max(d.state.now, booked);
+  if (!isAwaited(state, settlement)) return d;
   const { chargeId, outcome } = settlement;
-  const unpaid = state.unpaid?.pending && state.unpaid.charge.id === chargeId ? state.unpaid : null;
-  const charge = unpaid?.charge ?? state.waiting.find((waiting) => waiting.charge.id === chargeId)?.charge;
+  const unpaid = pendingUnpaid(state, chargeId);
+  const charge = unpaid?.charge ?? waitingCharge(state, chargeId);
   if (!charge) {
-    if (!isAwaited(state, settlement)) return d;
     // Given up, and paid after all: nothing comes of it, and its money goes back, once.
     d.effects.push({ type: 'refund', chargeId, at: booked });
     d.state.givenUp = state.givenUp.filter((id) => id !== chargeId);

@@ -24,7 +24,13 @@ export type Command =
   | { type: 'issue_grant'; grantId: string; credits: number; expiresAt: Instant; reason: string }
   | { type: 'revoke_grant'; grantId: string; reason: string }
   | { type: 'set_allowance'; credits: number }
-  | { type: 'payment_settled'; chargeId: string; outcome: 'paid' | 'declined'; at: Instant };
+  | {
+      type: 'payment_settled';
+      chargeId: string;
+      outcome: 'paid' | 'declined';
+      at: Instant;
+      attempt?: number;
+    };
 
 export interface Start {
   id: string;

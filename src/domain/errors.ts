@@ -6,7 +6,7 @@ export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
   idempotency_key_required: { status: 400, title: 'An Idempotency-Key is required' },
-  unauthenticated: { status: 401, title: 'No valid API key' },
+  unauthenticated: { status: 401, title: 'No valid key or signature' },
   insufficient_credits: { status: 402, title: 'Not enough credits' },
   payment_declined: { status: 402, title: 'The payment was declined' },
   forbidden_scope: { status: 403, title: 'The key lacks the scope' },

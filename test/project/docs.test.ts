@@ -115,7 +115,7 @@ describe('docs/api.md', () => {
       return [
         {
           route: `${method.toUpperCase()} ${path}`,
-          scope: security?.[0]?.['key']?.[0],
+          scope: security?.[0]?.['key']?.[0] ?? 'none',
           key: request?.headers !== undefined,
         },
       ];

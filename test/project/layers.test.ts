@@ -45,11 +45,12 @@ const LAYERS: Record<string, Rule[]> = {
     packages('@temporalio/workflow', '@temporalio/common'),
   ],
   db: [within('db', 'domain'), packages('drizzle-orm', 'postgres'), node],
-  billing: [within('billing', 'domain')],
+  billing: [within('billing', 'domain'), packages('stripe'), node],
   activities: [within('activities', 'domain', 'db', 'billing'), packages('@temporalio/common')],
   api: [
     within('api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts'),
     only('relay.ts', 'nudge'),
+    typesOf('billing/gateway.ts'),
     packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common'),
     node,
   ],
@@ -92,6 +93,12 @@ const MAKERS: { target: string; names: string[]; alsoIn: string[] }[] = [
   { target: 'db/client.ts', names: ['connect', '*'], alsoIn: [] },
   { target: 'temporal.ts', names: ['connectTemporal', '*'], alsoIn: [] },
   { target: 'billing/sandbox.ts', names: ['createSandbox', '*'], alsoIn: [] },
+  { target: 'billing/stripe.ts', names: ['createStripe', '*'], alsoIn: [] },
+  {
+    target: 'stripe',
+    names: ['default', 'Stripe', '*'],
+    alsoIn: ['billing/stripe.ts', 'billing/stripe-events.ts'],
+  },
 ];
 
 function importsOf(file: string, text: string): Import[] {
@@ -142,14 +149,25 @@ function faultsOf(file: string, text: string): string[] {
   return faults;
 }
 
+const files = readdirSync(src, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => relative(src, join(entry.parentPath, entry.name)));
+
 describe('the layers of src', () => {
   it('import only what they may', () => {
-    const files = readdirSync(src, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-      .map((entry) => relative(src, join(entry.parentPath, entry.name)));
     const faults = files.flatMap((file) => faultsOf(file, readFileSync(join(src, file), 'utf8')));
     expect(files.length).toBeGreaterThan(40);
     expect(faults.sort()).toEqual([]);
+  });
+
+  it("load Stripe's library only where Stripe bills", () => {
+    const always = /^(?:import|export)\s+(?!type\b)[^;]*?from\s+'([^']+)'/gm;
+    const loading = files.filter((file) =>
+      [...readFileSync(join(src, file), 'utf8').matchAll(always)].some(([, from]) =>
+        ['billing/stripe.ts', 'billing/stripe-events.ts'].includes(join(file, '..', from!)),
+      ),
+    );
+    expect(loading).toEqual([]);
   });
 
   it.each([
@@ -176,6 +194,8 @@ describe('the layers of src', () => {
       'api/x.ts makes a client: Client of @temporalio/client',
     ],
     ['db/x.ts', "import postgres from 'postgres';", 'db/x.ts makes a client: default of postgres'],
+    ['billing/x.ts', "import Stripe from 'stripe';", 'billing/x.ts makes a client: default of stripe'],
+    ['api/x.ts', "import { keyOf } from '../billing/gateway.ts';", 'api/x.ts imports billing/gateway.ts'],
     ['relay.ts', 'const url = process.env.URL;', 'relay.ts reads the environment'],
     [
       'utils/x.ts',

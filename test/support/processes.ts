@@ -42,8 +42,14 @@ export interface Processes {
   stop(): Promise<void>;
 }
 
-/** Nothing runs yet: the test starts what it needs. `servers` defaults to the global set-up's, in a fresh database. */
-export async function createProcesses(servers?: Servers): Promise<Processes> {
+/**
+ * Nothing runs yet: the test starts what it needs. `servers` defaults to the global set-up's, in a fresh database; `env` is
+ * set in each process besides.
+ */
+export async function createProcesses(
+  servers?: Servers,
+  env: Record<string, string> = {},
+): Promise<Processes> {
   const databaseUrl = servers?.databaseUrl ?? (await createDatabase());
   const temporalAddress = servers?.temporalAddress ?? inject('temporalAddress');
   const taskQueue = `processes-${randomBytes(6).toString('hex')}`;
@@ -74,6 +80,7 @@ export async function createProcesses(servers?: Servers): Promise<Processes> {
         PORT: String(on),
         TEST_MODE: 'on',
         DRAWDOWN_API_KEY_FILE: keyFile,
+        ...env,
       },
     });
     started.push(program);

@@ -5,12 +5,14 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
+import type { Gateway } from '../../src/billing/gateway.ts';
+import type { StripeConfig } from '../../src/config.ts';
 import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { createSpending } from '../../src/db/spending.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { startRelay } from '../../src/relay.ts';
-import { createEngine } from '../../src/startup.ts';
+import { createEngine, openGateway, openStripeReader } from '../../src/startup.ts';
 import { createCaller } from '../../src/temporal.ts';
 import { templateDatabase } from './services.ts';
 
@@ -26,6 +28,8 @@ export interface Answer {
 
 export interface RequestInit {
   body?: unknown;
+  /** Instead of `body`: the body as it is. */
+  text?: string;
   headers?: Record<string, string>;
 }
 
@@ -45,6 +49,8 @@ export interface StackOptions {
   testMode?: boolean;
   /** Without a worker the API is there, and nothing that needs a workflow. */
   withWorker?: boolean;
+  /** Billing by Stripe; by the sandbox when it is left out. */
+  stripe?: StripeConfig | undefined;
 }
 
 let hasRuntime = false;
@@ -71,7 +77,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });
   const temporal = createCaller(client);
-  const engine = options.withWorker === false ? null : await startEngine(db, taskQueue, address);
+  const gateway = await openGateway({ stripe: options.stripe }, db);
+  const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
   const relay = engine && startRelay({ db, temporal, log: () => {} });
   const app = createApp({
     db,
@@ -80,7 +87,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     catalogs: createCatalogCache(db),
     taskQueue,
     testMode: options.testMode ?? true,
-    billing: 'sandbox',
+    billing: options.stripe ? 'stripe' : 'sandbox',
+    readStripe: await openStripeReader({ stripe: options.stripe }),
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
@@ -111,15 +119,16 @@ export async function ask(
   path: string,
   init: RequestInit = {},
 ): Promise<Answer> {
+  const sent = init.text ?? (init.body === undefined ? undefined : JSON.stringify(init.body));
   const response = await door(path, {
     method,
     headers: {
       Authorization: `Bearer ${key}`,
       ...(method === 'GET' ? {} : { 'Idempotency-Key': randomBytes(12).toString('hex') }),
-      ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...(sent === undefined ? {} : { 'Content-Type': 'application/json' }),
       ...init.headers,
     },
-    ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
+    ...(sent === undefined ? {} : { body: sent }),
   });
   const text = await response.text();
   const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
@@ -129,12 +138,14 @@ export async function ask(
 
 async function startEngine(
   db: Database,
+  gateway: Gateway,
   taskQueue: string,
   address: string,
 ): Promise<{ stop(): Promise<void> }> {
   const connection = await NativeConnection.connect({ address });
   const bundlePath = inject('workflowBundle');
-  const worker: Worker = await createEngine({ db, connection, namespace: 'default', taskQueue, bundlePath });
+  const namespace = 'default';
+  const worker: Worker = await createEngine({ db, gateway, connection, namespace, taskQueue, bundlePath });
   const running = worker.run();
   return {
     async stop() {

@@ -3,6 +3,7 @@ import { temporal } from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { expect, inject, test } from 'vitest';
+import { createSandbox } from '../../src/billing/sandbox.ts';
 import { loadConfig } from '../../src/config.ts';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect } from '../../src/db/client.ts';
@@ -82,6 +83,7 @@ test('an idle monthly subscription costs at most 280 events and 60 actions a yea
     await openCommand(db, { ...ref, bodyHash: '', subscriptionId: id, objectId: id });
     const worker = await createEngine({
       db,
+      gateway: createSandbox(),
       connection: environment.nativeConnection,
       namespace: 'default',
       taskQueue: 'budget',

@@ -1,0 +1,192 @@
+import { hash } from 'node:crypto';
+import Stripe from 'stripe';
+import type { Charge, Outcome } from '../domain/state.ts';
+import type { Debtor, Gateway } from './gateway.ts';
+import { metadataOf, type PaymentKey, refusedFor } from './stripe-payments.ts';
+
+/**
+ * Stripe's ids of what was made there for us. They are kept for ever, because Stripe forgets idempotency keys after a day.
+ * A `keep…` that comes second changes nothing; both answer the id that was kept first.
+ */
+export interface StripeRecords {
+  customer(customerId: string): Promise<string | null>;
+  keepCustomer(customerId: string, stripeId: string): Promise<string>;
+  payment(key: PaymentKey): Promise<string | null>;
+  keepPayment(key: PaymentKey, stripeId: string): Promise<string>;
+  /** The payments of all attempts at a charge. */
+  payments(subscriptionId: string, chargeId: string): Promise<string[]>;
+}
+
+export interface StripeOptions {
+  secretKey: string;
+  /** Another address than Stripe's own: for tests. */
+  apiUrl?: string | undefined;
+  records: StripeRecords;
+}
+
+/** A payment that takes longer goes on at Stripe; whoever asks next finds it. */
+const TIMEOUT_MS = 20_000;
+
+/** The payment method is not there, or is not this customer's. */
+class UnusableMethod extends Error {
+  override readonly name = 'UnusableMethod';
+}
+
+/**
+ * Billing by Stripe. A charge is a PaymentIntent that is made without moving money, put on record, and only then confirmed.
+ * One intent is paid once at most, whoever confirms it and however often, so a repeated charge that finds it on record
+ * can't take money twice, not even when Stripe has forgotten its idempotency keys. An intent made by a run that died
+ * before it was on record is never confirmed.
+ */
+export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gateway {
+  const stripe = new Stripe(secretKey, {
+    // The caller repeats: Temporal, with the same keys.
+    maxNetworkRetries: 0,
+    timeout: TIMEOUT_MS,
+    telemetry: false,
+    ...addressOf(apiUrl),
+  });
+
+  async function charge(wanted: Charge, debtor: Debtor): Promise<Outcome> {
+    const { subscriptionId } = debtor;
+    const key = { subscriptionId, chargeId: wanted.id, attempt: wanted.attempt };
+    try {
+      const known = await records.payment(key);
+      const intent = known === null ? await make(wanted, debtor, key) : await retrieve(known);
+      return (
+        outcomeOf(intent) ?? outcomeOf(await confirm(intent.id, key)) ?? neitherPaidNorRefused(intent.id)
+      );
+    } catch (error) {
+      if (error instanceof UnusableMethod) return 'declined';
+      if (error instanceof Stripe.errors.StripeCardError) return refusedFor(error.code);
+      throw error;
+    }
+  }
+
+  /** An intent of this attempt, on record and not confirmed. */
+  async function make(wanted: Charge, debtor: Debtor, key: PaymentKey): Promise<Stripe.PaymentIntent> {
+    const customer = await customerOf(debtor.customerId);
+    await attach(wanted.paymentMethod, customer);
+    const made = await stripe.paymentIntents.create(
+      {
+        amount: wanted.amountMinor,
+        currency: wanted.currency.toLowerCase(),
+        customer,
+        payment_method: wanted.paymentMethod,
+        description: wanted.lines
+          .map(({ quantity, description }) => `${quantity} × ${description}`)
+          .join(', '),
+        metadata: metadataOf(key),
+        // Nobody is there who could be sent to another page.
+        automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+      },
+      { idempotencyKey: keyOf(key) },
+    );
+    const kept = await records.keepPayment(key, made.id);
+    return kept === made.id ? made : retrieve(kept);
+  }
+
+  /** Thrown when another run of this activity was faster: whoever asks next finds what came of it. */
+  async function confirm(intent: string, key: PaymentKey): Promise<Stripe.PaymentIntent> {
+    const idempotencyKey = `${keyOf(key)}/confirm`;
+    return stripe.paymentIntents.confirm(intent, { off_session: true }, { idempotencyKey });
+  }
+
+  async function retrieve(intent: string): Promise<Stripe.PaymentIntent> {
+    return stripe.paymentIntents.retrieve(intent);
+  }
+
+  async function customerOf(customerId: string): Promise<string> {
+    const known = await records.customer(customerId);
+    if (known !== null) return known;
+    // Customer ids are any text, and the header takes less.
+    const idempotencyKey = `customer/${hash('sha256', customerId)}`;
+    const made = await stripe.customers.create({ metadata: { customer_id: customerId } }, { idempotencyKey });
+    return records.keepCustomer(customerId, made.id);
+  }
+
+  /** Attached once; a payment method that is not there, or is somebody else's, can't pay. */
+  async function attach(method: string, customer: string): Promise<void> {
+    const owner = await ownerOf(method);
+    if (owner === null) await attachFree(method, customer);
+    else if (owner !== customer) throw new UnusableMethod('It belongs to another customer.');
+  }
+
+  async function attachFree(method: string, customer: string): Promise<void> {
+    try {
+      await stripe.paymentMethods.attach(method, { customer });
+    } catch (error) {
+      if (!isRefusedRequest(error)) throw error;
+      // Another run of this activity may have attached it meanwhile.
+      if ((await ownerOf(method)) !== customer)
+        throw new UnusableMethod('It can be attached to no customer.');
+    }
+  }
+
+  async function ownerOf(method: string): Promise<string | null> {
+    try {
+      const { customer } = await stripe.paymentMethods.retrieve(method);
+      return typeof customer === 'string' ? customer : (customer?.id ?? null);
+    } catch (error) {
+      if (isRefusedRequest(error) && error.code === 'resource_missing')
+        throw new UnusableMethod('There is no such payment method.');
+      throw error;
+    }
+  }
+
+  async function refund(chargeId: string, { subscriptionId }: Debtor): Promise<void> {
+    const known = await records.payments(subscriptionId, chargeId);
+    const intents = await Promise.all(known.map(retrieve));
+    const paid = intents.filter(({ status }) => status === 'succeeded');
+    if (paid.length === 0)
+      throw new Error(`Stripe holds no paid payment of ${chargeId}: nothing to give back.`);
+    for (const { id } of paid) await refundPayment(id, `${subscriptionId}/${chargeId}/refund/${id}`);
+  }
+
+  async function refundPayment(intent: string, idempotencyKey: string): Promise<void> {
+    try {
+      await stripe.refunds.create({ payment_intent: intent }, { idempotencyKey });
+    } catch (error) {
+      if (!isRefusedRequest(error) || error.code !== 'charge_already_refunded') throw error;
+    }
+  }
+
+  return { charge, refund };
+}
+
+/** The idempotency key of one attempt at a charge: the same at every retry, for ever. */
+const keyOf = ({ subscriptionId, chargeId, attempt }: PaymentKey): string =>
+  `${subscriptionId}/${chargeId}/${attempt}`;
+
+/** What became of an intent; null while it is not confirmed. */
+function outcomeOf({ id, status, last_payment_error: refusal }: Stripe.PaymentIntent): Outcome | null {
+  switch (status) {
+    case 'succeeded':
+      return 'paid';
+    case 'processing':
+    case 'requires_action':
+      return 'pending';
+    case 'canceled':
+      return 'declined';
+    case 'requires_payment_method':
+      return refusal ? refusedFor(refusal.code) : null;
+    case 'requires_confirmation':
+      return null;
+    default:
+      throw new Error(`Payment ${id} has the status ${status}, which nothing here asks for.`);
+  }
+}
+
+function neitherPaidNorRefused(intent: string): never {
+  throw new Error(`Payment ${intent} was confirmed, and Stripe says that it was not.`);
+}
+
+const isRefusedRequest = (error: unknown): error is Stripe.errors.StripeInvalidRequestError =>
+  error instanceof Stripe.errors.StripeInvalidRequestError;
+
+function addressOf(apiUrl: string | undefined): Stripe.StripeConfig {
+  if (apiUrl === undefined) return {};
+  const { protocol, hostname, port } = new URL(apiUrl);
+  const isPlain = protocol === 'http:';
+  return { protocol: isPlain ? 'http' : 'https', host: hostname, port: port || (isPlain ? 80 : 443) };
+}
