@@ -25,7 +25,7 @@ import { nowOf, subscriptionView } from './views.ts';
 /** What the routes are made with; only the roots build it. */
 export interface Deps {
   db: Database;
-  /** The ledger's lanes: what callers spend, hold and give back. */
+  /** What callers spend, hold and give back: it travels together. */
   spending: Spending;
   temporal: Caller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
