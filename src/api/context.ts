@@ -31,9 +31,9 @@ export interface Deps {
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;
-  billing: 'sandbox' | 'stripe';
-  /** Reads what Stripe sends to its webhook; null where another bills. */
-  readStripe: ReadEvent | null;
+  billing: 'sandbox' | 'stripe' | 'external';
+  /** Reads what who bills sends to its webhook; null where the sandbox does, which sends nothing. */
+  readEvent: ReadEvent | null;
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: (line: string) => void;

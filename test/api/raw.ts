@@ -22,7 +22,7 @@ export function appOf(stack: Stack): App {
     taskQueue,
     testMode: true,
     billing: 'sandbox',
-    readStripe: null,
+    readEvent: null,
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
