@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Connection } from '@temporalio/client';
+import {
+  type Client,
+  type Connection,
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { createExternal } from './billing/external.ts';
@@ -14,7 +19,7 @@ import { createStripeRecords } from './db/stripe.ts';
 import { keepMonths } from './db/upkeep.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
 import type { Log } from './services/children.ts';
-import { SEARCH_ATTRIBUTE } from './workflows/messages.ts';
+import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 /** The catalogue of the configuration: a file, checked member by member, or the page's values. */
 export function loadCatalog(file: string | undefined): Catalog {
@@ -103,8 +108,32 @@ export async function ensureSearchAttributes(
   }
 }
 
+/**
+ * Every night at 03:00 UTC the books are looked at. Made once, by whichever worker is first; what an
+ * operator changes of it, its hour or a pause, stays. A worker that may not make it says so and goes on.
+ */
+export async function ensureReconciliation(client: Client, taskQueue: string, log: Log): Promise<void> {
+  const scheduleId = reconcileScheduleId(taskQueue);
+  try {
+    await client.schedule.create({
+      scheduleId,
+      spec: { calendars: [{ hour: 3, comment: 'daily at 03:00 UTC' }], timezone: 'UTC' },
+      action: { type: 'startWorkflow', workflowType: RECONCILE_TYPE, workflowId: scheduleId, taskQueue },
+      // One look at a time; after an outage one is enough.
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 day' },
+    });
+  } catch (error) {
+    if (error instanceof ScheduleAlreadyRunning) return;
+    log(
+      `the schedule ${scheduleId} could not be made here: nobody looks at the books at night until it is (${(error as Error).message})`,
+    );
+  }
+}
+
 export interface EngineOptions {
   db: Database;
+  /** The same database over a pool on which a statement may read all of it. */
+  books: Database;
   gateway: Gateway;
   connection: NativeConnection;
   namespace: string;
@@ -116,6 +145,7 @@ export interface EngineOptions {
 /** The Temporal worker of the subscriptions. */
 export function createEngine({
   db,
+  books,
   gateway,
   connection,
   namespace,
@@ -127,7 +157,7 @@ export function createEngine({
     connection,
     namespace,
     taskQueue,
-    activities: { ...createActivities({ db, gateway }) },
+    activities: { ...createActivities({ db, books, gateway }) },
     maxCachedWorkflows: 2_000,
     // A worker that died keeps its cached workflows silent for this long.
     stickyQueueScheduleToStartTimeout: '1s',

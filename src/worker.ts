@@ -2,8 +2,15 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
 import { connect } from './db/client.ts';
+import { BOOKS_TIMEOUT_MS } from './db/reconcile.ts';
 import { startRelay } from './relay.ts';
-import { createEngine, ensureSearchAttributes, openGateway, openLedger } from './startup.ts';
+import {
+  createEngine,
+  ensureReconciliation,
+  ensureSearchAttributes,
+  openGateway,
+  openLedger,
+} from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.
@@ -15,6 +22,7 @@ async function main(): Promise<void> {
   const level = config.logLevel.toUpperCase() as Uppercase<typeof config.logLevel>;
   Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
   const db = connect(config.databaseUrl, { max: 10 });
+  const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
   await openLedger(db, config, log);
   const { client, connection } = connectTemporal(config);
   await connection.ensureConnected();
@@ -27,7 +35,16 @@ async function main(): Promise<void> {
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
   const bundlePath = await workflowBundle(config.cacheFolder);
   const gateway = await openGateway(config, db);
-  const worker = await createEngine({ db, gateway, connection: native, namespace, taskQueue, bundlePath });
+  const worker = await createEngine({
+    db,
+    books,
+    gateway,
+    connection: native,
+    namespace,
+    taskQueue,
+    bundlePath,
+  });
+  await ensureReconciliation(client, taskQueue, log);
   const relay = startRelay({ db, temporal: createCaller(client), log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => worker.shutdown());
   const running = worker.run();
@@ -37,7 +54,7 @@ async function main(): Promise<void> {
   await relay.stop();
   await native.close();
   await connection.close();
-  await db.$client.end({ timeout: 2 });
+  await Promise.all([db, books].map((pool) => pool.$client.end({ timeout: 2 })));
 }
 
 main().then(

@@ -10,6 +10,7 @@ import {
   type StepHead,
   settle,
 } from '../db/ledger.ts';
+import { type Reconciliation, reconcile } from '../db/reconcile.ts';
 import type { Charge, Effect, Outcome } from '../domain/state.ts';
 
 export interface SettleRequest extends StepHead {
@@ -36,15 +37,27 @@ export interface BillRequest extends StepHead {
   finish: boolean;
 }
 
+export type Reconciled = Omit<Reconciliation, 'not_here'>;
+
 export interface Activities {
   settle(request: SettleRequest): Promise<Settled>;
   bill(request: BillRequest): Promise<Settled>;
+  /** Numbers, and the first rows that have no reason. */
+  reconcile(): Promise<Reconciled>;
 }
 
-/** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
-export function createActivities(deps: { db: Database; gateway: Gateway }): Activities {
-  const { db, gateway } = deps;
+export interface ActivityDeps {
+  db: Database;
+  /** The same database over a pool on which a statement may read all of it. */
+  books: Database;
+  gateway: Gateway;
+}
 
+/** What a Temporal history should hold of many. */
+const UNEXPLAINED_TOLD = 20;
+
+/** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
+export function createActivities({ db, books, gateway }: ActivityDeps): Activities {
   async function refund(effects: Effect[], debtor: Debtor): Promise<void> {
     for (const effect of effects) if (effect.type === 'refund') await gateway.refund(effect.chargeId, debtor);
   }
@@ -73,7 +86,16 @@ export function createActivities(deps: { db: Database; gateway: Gateway }): Acti
     });
   }
 
-  return { settle: quietly(settleStep), bill: quietly(bill) };
+  async function reconcileBooks(): Promise<Reconciled> {
+    const { not_here, ...found } = await reconcile(books, { limit: UNEXPLAINED_TOLD });
+    return found;
+  }
+
+  return {
+    settle: quietly('The step could not be booked', settleStep),
+    bill: quietly('The step could not be booked', bill),
+    reconcile: quietly('The books could not be read', reconcileBooks),
+  };
 }
 
 const debtorOf = ({ state }: After): Debtor => ({ subscriptionId: state.id, customerId: state.customerId });
@@ -82,14 +104,15 @@ const debtorOf = ({ state }: After): Debtor => ({ subscriptionId: state.id, cust
  * I15: a driver's error text holds SQL and parameters, and a failure goes into the Temporal history: only the kind of
  * error does.
  */
-function quietly<Request, Answer>(
-  work: (request: Request) => Promise<Answer>,
-): (request: Request) => Promise<Answer> {
-  return async (request) => {
+function quietly<Request extends unknown[], Answer>(
+  complaint: string,
+  work: (...request: Request) => Promise<Answer>,
+): (...request: Request) => Promise<Answer> {
+  return async (...request) => {
     try {
-      return await work(request);
+      return await work(...request);
     } catch (error) {
-      const message = `The step could not be booked (${codeOf(error)}).`;
+      const message = `${complaint} (${codeOf(error)}).`;
       throw ApplicationFailure.create({ type: 'not_booked', message });
     }
   };

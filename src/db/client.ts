@@ -7,7 +7,12 @@ export type Database = PostgresJsDatabase<typeof schema> & { $client: postgres.S
 export interface DatabaseOptions {
   /** Connections; a statement waits for a free one. */
   max?: number;
+  /** A statement that takes longer is given up. */
+  statementTimeoutMs?: number;
 }
+
+/** Callers wait for what the ledger does; nothing of it takes a second. */
+const STATEMENT_TIMEOUT_MS = 10_000;
 
 /** How long what is under way on a pool that lost a connection may still take, in seconds. */
 const LAST_ANSWERS_WITHIN = 1;
@@ -21,7 +26,10 @@ const LAST_ANSWERS_WITHIN = 1;
  * No transaction of several statements is opened on it: the driver goes on over another connection when a backend
  * dies in between, and would commit half (docs/architecture.md).
  */
-export function connect(url: string, { max = 10 }: DatabaseOptions = {}): Database {
+export function connect(
+  url: string,
+  { max = 10, statementTimeoutMs = STATEMENT_TIMEOUT_MS }: DatabaseOptions = {},
+): Database {
   let isOver = false;
   let current = open();
   return new Proxy(current, { get: (_, name) => Reflect.get(current, name) });
@@ -37,7 +45,7 @@ export function connect(url: string, { max = 10 }: DatabaseOptions = {}): Databa
       fetch_types: false,
       onnotice: () => {},
       onclose: () => giveUp(pool),
-      connection: { application_name: 'drawdown', statement_timeout: 10_000 },
+      connection: { application_name: 'drawdown', statement_timeout: statementTimeoutMs },
     });
     const { end } = pool;
     pool.end = (options) => {

@@ -12,7 +12,7 @@ export interface Broken {
 }
 
 /** A table's rows of the subscriptions that are looked at; null for all. */
-const rowsOf = (table: string, only: readonly string[] | null, column = 'subscription_id') => {
+export const rowsOf = (table: string, only: readonly string[] | null, column = 'subscription_id') => {
   const wanted = sql`${sql.raw(column)} = any(array(select json_array_elements_text(${JSON.stringify(only)}::json)))`;
   return sql`${sql.raw(table)} as not materialized (select * from public.${sql.raw(table)} where ${only === null ? sql`true` : wanted})`;
 };

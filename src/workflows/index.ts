@@ -1,1 +1,2 @@
+export { reconcile } from './reconcile.ts';
 export { subscription } from './subscription.ts';

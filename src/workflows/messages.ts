@@ -10,6 +10,13 @@ import type { Happening } from '../domain/timeline.ts';
 /** Names and payloads of all that is said to a subscription's workflow: what API, relay and other systems need. */
 
 export const WORKFLOW_TYPE = 'subscription';
+
+/** The nightly look at the books: a workflow of its own, started by a Temporal Schedule of this name, one a task queue. */
+export const RECONCILE_TYPE = 'reconcile';
+export const reconcileScheduleId = (taskQueue: string): string => `${RECONCILE_TYPE}/${taskQueue}`;
+/** The failure type of a run that found rows without their reason. */
+export const UNEXPLAINED = 'unexplained';
+
 export const workflowId = (subscriptionId: string): string => `subscription/${subscriptionId}`;
 
 /** What the Temporal UI can filter subscriptions by, all keywords. A namespace must know them before a worker runs. */

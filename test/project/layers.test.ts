@@ -72,6 +72,7 @@ const ROOTS = [
   'start.ts',
   'migrate.ts',
   'simulate.ts',
+  'reconcile.ts',
   'cli.ts',
   'startup.ts',
   'bundle.ts',

@@ -147,7 +147,15 @@ async function startEngine(
   const connection = await NativeConnection.connect({ address });
   const bundlePath = inject('workflowBundle');
   const namespace = 'default';
-  const worker: Worker = await createEngine({ db, gateway, connection, namespace, taskQueue, bundlePath });
+  const worker: Worker = await createEngine({
+    db,
+    books: db,
+    gateway,
+    connection,
+    namespace,
+    taskQueue,
+    bundlePath,
+  });
   const running = worker.run();
   return {
     async stop() {

@@ -83,6 +83,7 @@ test('an idle monthly subscription costs at most 280 events and 60 actions a yea
     await openCommand(db, { ...ref, bodyHash: '', subscriptionId: id, objectId: id });
     const worker = await createEngine({
       db,
+      books: db,
       gateway: createSandbox(),
       connection: environment.nativeConnection,
       namespace: 'default',

@@ -1,0 +1,121 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AT_REST, BentBooks } from './bent-books.ts';
+
+// A message of billing that had no effect is told, and what has come to another outcome is explained.
+
+const NAMES = ['monthly', 'ended', 'purchasePending', 'purchaseSettled', 'givenUpAndPaid'] as const;
+type Name = (typeof NAMES)[number];
+
+let books: BentBooks<Name>;
+beforeAll(async () => {
+  books = await BentBooks.open([...NAMES]);
+});
+afterAll(() => books?.stack.stop());
+
+/** A message told to a workflow an hour ago. */
+const message = (name: Name, payload: object, more: { kind?: string; outcome?: string | null } = {}) => {
+  const { kind = 'paymentSettled', outcome = 'signalled' } = more;
+  return sql`insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
+    values ('test', 'evt_1', ${books.ids[name]}, ${kind}, ${JSON.stringify(payload)}::jsonb, clock_timestamp() - interval '1 hour',
+      ${outcome === null ? sql`null` : sql`clock_timestamp() - interval '1 hour'`}, ${outcome})`;
+};
+const settled = async (name: Name, outcome: string, more: object = {}) =>
+  message(name, { chargeId: await books.newestCharge(name), outcome, at: 0, ...more });
+
+test('an old message that nobody relayed', () =>
+  books.expectTold(
+    message('monthly', { chargeId: books.charge('monthly', 's'), outcome: 'paid', at: 0 }, { outcome: null }),
+    'R-42',
+    'The message of … from test still waits for a worker to tell it to its subscription.',
+  ));
+
+test('a message that says paid of a charge that is pending', async () =>
+  books.expectTold(
+    await settled('purchasePending', 'paid'),
+    'R-42',
+    `The message of … from test says that ${await books.newestCharge('purchasePending')} is paid; here it is pending, and its money was not given back.`,
+  ));
+
+test('a message that says paid of a charge that was given up, whose money was kept', async () =>
+  books.expectTold(
+    sql`update charges set refunded_minor = 0 where ${books.of('givenUpAndPaid')} and kind = 'purchase'`,
+    'R-42',
+    `The message of … from sandbox says that ${await books.newestCharge('givenUpAndPaid')} is paid; here it is given up, and its money was not given back.`,
+  ));
+
+test('a message that says declined of a charge that is pending', async () =>
+  books.expectTold(
+    await settled('purchasePending', 'declined', { attempt: 1 }),
+    'R-42',
+    `The message of … from test says that ${await books.newestCharge('purchasePending')} is declined; here it is still pending.`,
+  ));
+
+test.each<[string, () => SQL, string, string]>([
+  [
+    'of a charge that is not there',
+    () => message('monthly', { chargeId: 'chg_nobody', outcome: 'paid', at: 0 }),
+    'R-42',
+    'says that chg_nobody is paid, and there is no such charge.',
+  ],
+  [
+    'that says nothing',
+    () => message('monthly', { chargeId: books.charge('monthly', 's'), outcome: 'maybe', at: 0 }),
+    'R-42',
+    'says neither paid nor declined of',
+  ],
+  [
+    'told to nobody while its subscription lives',
+    () =>
+      message(
+        'monthly',
+        { chargeId: books.charge('monthly', 's'), outcome: 'paid', at: 0 },
+        { outcome: 'ended' },
+      ),
+    'R-52',
+    'found no workflow, and its subscription is active.',
+  ],
+  [
+    'of a kind that is not known',
+    () => message('monthly', {}, { kind: 'refunded' }),
+    'R-42',
+    'is of a kind whose effect is not known: refunded.',
+  ],
+  [
+    'with an outcome that is not known',
+    () => message('monthly', {}, { outcome: 'lost' }),
+    'R-42',
+    'came to an outcome that is not known: lost.',
+  ],
+])('a message %s', async (_, bend, rule, problem) => {
+  const found = await books.foundAfter(bend());
+  expect(found).toMatchObject([{ table: 'inbox', row: 'test evt_1', rule }]);
+  expect(found[0]!.problem).toContain(problem);
+});
+
+test.each(['ignored', 'unknown', 'superseded'])('%s is an explanation', async (outcome) => {
+  const bend = message('monthly', { chargeId: 'chg_nobody', outcome: 'paid', at: 0 }, { outcome });
+  expect(await books.foundAfter(bend)).toEqual([]);
+});
+
+test('so are the end of the subscription, a decline after a payment, and one of an attempt before', async () => {
+  const late = message(
+    'ended',
+    { chargeId: books.charge('ended', 's'), outcome: 'paid', at: 0 },
+    { outcome: 'ended' },
+  );
+  expect(await books.foundAfter(late)).toEqual([]);
+  expect(await books.foundAfter(await settled('purchaseSettled', 'declined'))).toEqual([]);
+  expect(await books.foundAfter(await settled('purchasePending', 'declined', { attempt: 0 }))).toEqual([]);
+});
+
+test('what came, or was told, a moment ago is on its way', async () => {
+  const now = sql`clock_timestamp()`;
+  const fresh = (relayedAt: SQL, outcome: string | null) => sql`
+    insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
+    values ('test', 'evt_1', ${books.ids.monthly}, 'paymentSettled', '{"chargeId":"chg_nobody","outcome":"paid","at":0}', ${now}, ${relayedAt}, ${outcome})`;
+  for (const bend of [fresh(sql`null`, null), fresh(now, 'signalled')]) {
+    expect(await books.foundAfter(bend, {})).toEqual([]);
+    expect(await books.foundAfter(bend, AT_REST)).toHaveLength(1);
+  }
+});

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { reconcile } from '../../src/db/reconcile.ts';
+import type { LifeName } from '../support/books.ts';
+import { expectPromises } from '../support/promises.ts';
+import { AT_REST, BentBooks } from './bent-books.ts';
+
+// The reconciler on the whole books of many lives. What it says of bent ones: reconcile-charges, -grants and -inbox.
+
+let books: BentBooks<LifeName>;
+beforeAll(async () => {
+  books = await BentBooks.open();
+});
+afterAll(() => books?.stack.stop());
+
+test('a clean book of many lives is explained whole: 1.0', async () => {
+  const { db } = books.stack;
+  const { all, charges, grants, inbox, unexplained } = await reconcile(db, AT_REST);
+  expect(unexplained).toEqual([]);
+  for (const counted of [all, charges, grants, inbox]) {
+    expect(counted.total).toBeGreaterThan(0);
+    expect(counted.explained).toBe(counted.total);
+  }
+  expect(all.total).toBe(charges.total + grants.total + inbox.total);
+  await expectPromises(db);
+});
+
+test('only the subscriptions that are asked for are looked at, and those that are not here are named', async () => {
+  const subscriptionIds = [books.ids.ended, 'sub_nobody'];
+  expect(await reconcile(books.stack.db, { ...AT_REST, subscriptionIds })).toMatchObject({
+    all: { total: 4, explained: 4 },
+    charges: { total: 2, explained: 2 },
+    grants: { total: 2, explained: 2 },
+    inbox: { total: 0, explained: 0 },
+    not_here: ['sub_nobody'],
+    unexplained: [],
+  });
+});
