@@ -198,9 +198,14 @@ judged_inbox as (
       case when s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is ' || replace(s.status, '_', ' ') || '.' end
     when i.outcome is distinct from 'signalled' then 'R-42 ' || w.told || ' came to an outcome that is not known: '
       || coalesce(i.outcome, 'none') || '.'
+    -- R-51, R-54: what comes later undoes them, so there is nothing to look for.
+    when i.kind in ('cancelled', 'planChanged') and s.id is not null then null
     when i.kind <> 'paymentSettled' then 'R-42 ' || w.told || ' is of a kind whose effect is not known: ' || i.kind || '.'
     when i.relayed_at + x.patience > x.now then null
     -- R-43: a first payment declined at once leaves nothing here.
+    -- R-42: it waits for a renewal that is still to come.
+    when c.id is null and (substring(w.charge from '_r([0-9]{1,6})_[0-9]{1,6}$')::int, substring(w.charge from '_r[0-9]{1,6}_([0-9]{1,6})$')::int)
+      > ((s.state->>'series')::int, (s.state->>'cycle')::int) and s.status <> 'ended' then null
     when c.id is null then case when s.id is not null or w.says <> 'declined'
       then 'R-42 ' || w.told || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
     when w.says = 'paid' then case when c.status <> 'paid' and c.refunded_minor < c.amount_minor

@@ -51,6 +51,21 @@ test('a message that says declined of a charge that is pending', async () =>
     `The message of … from test says that ${await books.newestCharge('purchasePending')} is declined; here it is still pending.`,
   ));
 
+test.each<[string, () => SQL]>([
+  [
+    'a cancel, which a later change may have undone',
+    () => message('monthly', { at: 'renewal' }, { kind: 'cancelled' }),
+  ],
+  [
+    'a change of plan, which may have been refused',
+    () => message('monthly', { plan: 'creator', interval: 'year' }, { kind: 'planChanged' }),
+  ],
+  [
+    'a payment of a renewal that is still to come',
+    () => message('monthly', { chargeId: books.charge('monthly', 'r0_99'), outcome: 'paid', at: 0 }),
+  ],
+])('explained: %s', async (_, plant) => expect(await books.foundAfter(plant())).toEqual([]));
+
 test.each<[string, () => SQL, string, string]>([
   [
     'of a charge that is not there',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { reconcile } from '../../src/db/reconcile.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { catalogOf, type Table } from './format.ts';
 import { HttpDoor } from './http-door.ts';
@@ -26,5 +27,13 @@ for (const [version, tables] of groups)
           const report = await runTable(table, new HttpDoor(stack), 'stack');
           expect(report.ok, report.text).toBe(true);
         });
+    });
+
+    test('all their charges, grants and messages are explained, but payments of what was declined', async () => {
+      const { all, unexplained } = await reconcile(stack.db, { patienceMs: 0 });
+      expect(unexplained.filter(({ problem }) => !/ is paid; here it is declined, /.test(problem))).toEqual(
+        [],
+      );
+      expect(all.total).toBeGreaterThan(0);
     });
   });
