@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { ProviderEvent, Settlement } from '../billing/gateway.ts';
+import type { ProviderEvent, Return, Settlement } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
-import { type PutAside, receive } from '../db/inbox.ts';
+import { MONEY_BACK, type PutAside, receive } from '../db/inbox.ts';
 import { type ChargeRow, readCharge } from '../db/reads.ts';
+import { chargeOfPayment } from '../db/stripe.ts';
 import { type PaymentSettled, SIGNAL } from '../workflows/messages.ts';
 import type { Deps } from './context.ts';
 import { notFound } from './problems.ts';
@@ -37,7 +38,8 @@ export function webhookRoutes(app: App, deps: Deps): void {
 
 /** False when it was here before. What no workflow waits for is kept whole. */
 async function store(db: Database, provider: string, event: ProviderEvent): Promise<boolean> {
-  const { id: eventId, type, settlement, content } = event;
+  const { id: eventId, type, settlement, returned, content } = event;
+  if (returned !== null) return storeReturn(db, provider, event, returned);
   const subscriptionId = settlement?.subscriptionId ?? '';
   const charge = settlement ? await readCharge(db, subscriptionId, settlement) : undefined;
   const putAside = putAsideFor(settlement, charge);
@@ -52,6 +54,23 @@ async function store(db: Database, provider: string, event: ProviderEvent): Prom
     kind: SIGNAL.paymentSettled,
     payload: { ...payload },
   });
+}
+
+/** money that went back, or that a bank wants back, of a payment that is named alone. */
+async function storeReturn(
+  db: Database,
+  provider: string,
+  { id: eventId, type, content }: ProviderEvent,
+  { payment, back }: Return,
+): Promise<boolean> {
+  const charge = await chargeOfPayment(db, payment);
+  if (!charge) {
+    const message = { provider, eventId, subscriptionId: '', kind: type, payload: content };
+    return receive(db, message, 'unknown');
+  }
+  const { subscriptionId, chargeId } = charge;
+  const payload = { chargeId, ...back };
+  return receive(db, { provider, eventId, subscriptionId, kind: MONEY_BACK, payload });
 }
 
 /** Why an event goes to no workflow; null when it does. */

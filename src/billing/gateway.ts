@@ -1,4 +1,5 @@
 import type { Instant } from '../domain/calendar.ts';
+import type { MoneyBack } from '../domain/refunds.ts';
 import type { Charge, Outcome } from '../domain/state.ts';
 
 /** Who owes it. With a charge's id and attempt the subscription names one demand of money, for ever. */
@@ -13,6 +14,15 @@ export interface Gateway {
   charge(charge: Charge, debtor: Debtor): Promise<Outcome>;
   /** Gives back the whole of a charge, once. */
   refund(chargeId: string, debtor: Debtor): Promise<void>;
+  /** Gives back part of a charge, once for the id of the refund. False, and nothing done, where less than that is left of it. */
+  refundPart(refund: PartialRefund, debtor: Debtor): Promise<boolean>;
+}
+
+export interface PartialRefund {
+  /** Names it for ever. */
+  id: string;
+  chargeId: string;
+  amountMinor: number;
 }
 
 /** What a provider says of one attempt at a charge. */
@@ -26,6 +36,13 @@ export interface Settlement {
   at: Instant;
 }
 
+/** What a provider says of money that it gave back, or that a bank wants back. */
+export interface Return {
+  /** The provider's id of the payment. */
+  payment: string;
+  back: MoneyBack;
+}
+
 /** What a provider sent to its webhook. */
 export interface ProviderEvent {
   /** The provider's own id of it: the same at every delivery. */
@@ -34,6 +51,8 @@ export interface ProviderEvent {
   type: string;
   /** null when no charge of ours was settled by it. */
   settlement: Settlement | null;
+  /** null when it says of no payment that its money went back. */
+  returned: Return | null;
   /** All of it, to be kept. */
   content: Record<string, unknown>;
 }

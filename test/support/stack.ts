@@ -88,6 +88,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     taskQueue,
     testMode: options.testMode ?? true,
     billing: options.stripe ? 'stripe' : 'sandbox',
+    gateway,
     readStripe: await openStripeReader({ stripe: options.stripe }),
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
