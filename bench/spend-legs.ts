@@ -56,20 +56,20 @@ export const LEGS = {
   direct32: {
     ...spends,
     callers: 32,
-    says: 'the lanes, in process',
+    says: 'in process, without HTTP',
     open: ({ small }) => direct(small.url),
   },
   grants50: {
     ...spends,
     who: 'many',
     callers: 32,
-    says: 'the lanes, 50 open grants each',
+    says: 'the same, 50 open grants each',
     open: ({ small }) => direct(small.url),
   },
   one_call: {
     ...spends,
     callers: 32,
-    says: 'the lanes, one request a call',
+    says: 'one request a call',
     open: ({ small }, n) => oneByOne(small.url, n),
   },
   naive32: {

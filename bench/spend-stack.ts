@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
@@ -21,10 +22,16 @@ export interface Server {
   isOurs: boolean;
 }
 
+/** A quarter of the memory, as PostgreSQL advises, and no more than the pages of 10 M entries that are used again and again. */
+const BUFFERS_MB = Math.min(Math.floor(totalmem() / 4 / 1_048_576), 2_048);
+
 export async function startServer(folder: string, { shutdown }: Running): Promise<Server> {
   const { databaseUrl, cacheFolder } = loadConfig();
   if (databaseUrl !== undefined) return { url: (name) => named(databaseUrl, name), isOurs: false };
-  const starting = startPostgres({ dataDir: join(folder, 'server'), cacheDir: cacheFolder, log: () => {} });
+  const starting = startPostgres({
+    ...{ dataDir: join(folder, 'server'), cacheDir: cacheFolder, log: () => {} },
+    sharedBuffers: `${BUFFERS_MB}MB`,
+  });
   shutdown.add(1, async () => (await starting).stop());
   const { url } = await starting;
   return { url: (name) => named(url, name), isOurs: true };

@@ -6,21 +6,21 @@ import { openWire, restOf, type Wire } from './spend-http.ts';
 import { BODIES, type Job, type Outcome } from './spend-load.ts';
 import { type Api, pool } from './spend-stack.ts';
 
-// The ways to spend: through the lanes in this process, or through the API over HTTP.
+// The ways to spend: in this process, or through the API over HTTP.
 
 export interface Target {
   spend(caller: number, job: Job): Promise<Outcome>;
   close(): Promise<void> | void;
 }
 
-/** The lanes of an API process, without the process. */
+/** What an API process does, without the process. */
 export function direct(url: string): Target {
   const db = pool(url, 10);
   const spending = createSpending(db);
   return { spend: (_, job) => serveJob(spending, job), close: () => closed(db) };
 }
 
-/** Lanes of its own for each caller: so every request travels alone, and nothing else is different. */
+/** A queue of its own for each caller: so every request travels alone, and nothing else is different. */
 export function oneByOne(url: string, callers: number): Target {
   const db = pool(url, callers);
   const own = Array.from({ length: callers }, () => createSpending(db));

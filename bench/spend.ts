@@ -126,7 +126,8 @@ async function measure(folder: string, running: Running): Promise<Figures> {
     wrong = error.message;
     say(`What the API wrote last:\n${lastLines(api.logFile)}`);
   }
-  const [version] = await sql<{ server_version: string }[]>`show server_version`;
+  const [version] = await sql<{ server_version: string }[]>`
+    select current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers') as server_version`;
   return {
     machine: machine(),
     postgres: version!.server_version,

@@ -88,9 +88,9 @@ export const variables = {
     'a file',
   ),
   BILLING: variable(
-    z.enum(['sandbox', 'stripe']).default('sandbox'),
-    'Who charges: sandbox settles by the name of the payment method and moves no money; stripe is Stripe.',
-    'sandbox or stripe',
+    z.enum(['sandbox', 'stripe', 'external']).default('sandbox'),
+    'Who charges: sandbox by the name of the payment method, moving no money; stripe is Stripe; external another system of yours.',
+    'sandbox, stripe or external',
   ),
   STRIPE_SECRET_KEY: variable(
     z.string().optional(),
@@ -109,6 +109,14 @@ export const variables = {
     z.url({ protocol: /^https?$/ }).optional(),
     "Address of Stripe's API; set it for tests only.",
     'a URL like http://127.0.0.1:12111',
+  ),
+  EXTERNAL_WEBHOOK_SECRETS: variable(
+    z
+      .string()
+      .refine((secrets) => secrets.split(',').length <= 2 && secrets.split(',').every(isWebhookSecret))
+      .optional(),
+    'Secret with which the system that owns billing signs its webhooks, for BILLING=external; two while it is rotated.',
+    'one secret (whsec_ and 24 to 64 random bytes in base64: `echo whsec_$(openssl rand -base64 32)`), or two with a comma between',
   ),
   TEST_MODE: variable(
     onOff.optional(),
@@ -142,9 +150,11 @@ export interface Config {
   cacheFolder: string;
   catalogFile: string | undefined;
   apiKeyFile: string | undefined;
-  billing: 'sandbox' | 'stripe';
+  billing: 'sandbox' | 'stripe' | 'external';
   /** Set with billing by Stripe, and only then. */
   stripe: StripeConfig | undefined;
+  /** Set where another system owns billing, and only then. */
+  external: ExternalConfig | undefined;
   testMode: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -154,6 +164,11 @@ export interface StripeConfig {
   /** One, or two while they are rotated. */
   webhookSecrets: string[];
   apiUrl: string | undefined;
+}
+
+export interface ExternalConfig {
+  /** One, or two while they are rotated. */
+  webhookSecrets: string[];
 }
 
 /** What `api` and `worker` need: both servers named. */
@@ -184,6 +199,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     apiKeyFile: values.DRAWDOWN_API_KEY_FILE,
     billing: values.BILLING,
     stripe: values.BILLING === 'stripe' ? stripeOf(values) : undefined,
+    external: values.BILLING === 'external' ? externalOf(values) : undefined,
     testMode: isOn(values.TEST_MODE, values.BILLING === 'sandbox'),
     logLevel: values.LOG_LEVEL,
   };
@@ -198,12 +214,25 @@ export function loadConnectedConfig(env: NodeJS.ProcessEnv = process.env): Conne
   return { ...config, databaseUrl, temporalAddress };
 }
 
+const MOVES_NO_MONEY = 'set BILLING=sandbox, which moves no money';
+
 function stripeOf(values: Values): StripeConfig {
   const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRETS: secrets, STRIPE_API_URL: apiUrl } = values;
-  const instead = 'set BILLING=sandbox, which moves no money';
-  if (secretKey === undefined) throw missing('STRIPE_SECRET_KEY', instead);
-  if (secrets === undefined) throw missing('STRIPE_WEBHOOK_SECRETS', instead);
+  if (secretKey === undefined) throw missing('STRIPE_SECRET_KEY', MOVES_NO_MONEY);
+  if (secrets === undefined) throw missing('STRIPE_WEBHOOK_SECRETS', MOVES_NO_MONEY);
   return { secretKey, webhookSecrets: secrets.split(','), apiUrl };
+}
+
+function externalOf({ EXTERNAL_WEBHOOK_SECRETS: secrets }: Values): ExternalConfig {
+  if (secrets === undefined) throw missing('EXTERNAL_WEBHOOK_SECRETS', MOVES_NO_MONEY);
+  return { webhookSecrets: secrets.split(',') };
+}
+
+/** As Standard Webhooks has it. */
+function isWebhookSecret(secret: string): boolean {
+  const [, base64] = /^whsec_([\w+/=-]+)$/.exec(secret) ?? [];
+  const bytes = Buffer.from(base64 ?? '', 'base64');
+  return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
 }
 
 /** The address a browser on this machine uses for a server that listens on `host`. */

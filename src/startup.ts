@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
+import { createExternal } from './billing/external.ts';
 import type { Gateway, ReadEvent } from './billing/gateway.ts';
 import { createSandbox } from './billing/sandbox.ts';
 import { type Config, ConfigError, type ConnectedConfig } from './config.ts';
@@ -54,15 +55,24 @@ export async function openLedger(db: Database, config: ConnectedConfig, log: Log
   }
 }
 
+/** One of them is set, or neither: then the sandbox bills. */
+type Billing = Pick<Config, 'stripe' | 'external'>;
+
 /** Who charges. Stripe's library is loaded only where Stripe does. */
-export async function openGateway({ stripe }: Pick<Config, 'stripe'>, db: Database): Promise<Gateway> {
+export async function openGateway({ stripe, external }: Billing, db: Database): Promise<Gateway> {
+  if (external) return createExternal();
   if (stripe === undefined) return createSandbox();
   const { createStripe } = await import('./billing/stripe.ts');
   return createStripe({ ...stripe, records: createStripeRecords(db) });
 }
 
-/** Reads what Stripe sends; null where another bills. */
-export async function openStripeReader({ stripe }: Pick<Config, 'stripe'>): Promise<ReadEvent | null> {
+/** Reads what who bills sends; null where the sandbox does. */
+export async function openEventReader({ stripe, external }: Billing): Promise<ReadEvent | null> {
+  if (external) {
+    const { createVerifier } = await import('./billing/standard-webhooks.ts');
+    const { createExternalReader } = await import('./api/external-events.ts');
+    return createExternalReader(createVerifier(external.webhookSecrets));
+  }
   if (stripe === undefined) return null;
   const { createStripeReader } = await import('./billing/stripe-events.ts');
   return createStripeReader(stripe.webhookSecrets);

@@ -25,17 +25,17 @@ import { nowOf, subscriptionView } from './views.ts';
 /** What the routes are made with; only the roots build it. */
 export interface Deps {
   db: Database;
-  /** The ledger's lanes: what callers spend, hold and give back. */
+  /** What callers spend, hold and give back: it travels together. */
   spending: Spending;
   temporal: Caller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;
-  billing: 'sandbox' | 'stripe';
+  billing: 'sandbox' | 'stripe' | 'external';
   /** What gives money back when an operator says so. */
   gateway: Pick<Gateway, 'refundPart'>;
-  /** Reads what Stripe sends to its webhook; null where another bills. */
-  readStripe: ReadEvent | null;
+  /** Reads what who bills sends to its webhook; null where the sandbox does, which sends nothing. */
+  readEvent: ReadEvent | null;
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: (line: string) => void;

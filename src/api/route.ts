@@ -134,7 +134,12 @@ async function readJson(c: Context): Promise<unknown> {
   }
 }
 
-function check(schema: z.ZodType, value: unknown, name: (path: PropertyKey[]) => string): unknown {
+/** A value as its schema has it, or the refusal that names each wrong member. */
+export function check<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  name: (path: PropertyKey[]) => string,
+): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.flatMap((issue): Fault[] =>

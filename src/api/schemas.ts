@@ -67,7 +67,7 @@ export const startRequest = z
       .max(64)
       .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
       .default('UTC'),
-    payment_method: paymentMethod.default('sandbox_ok'),
+    payment_method: paymentMethod.optional(),
     allowance: allowance.min(1).optional(),
     anchor_at: instant.optional(),
     test_clock: z.strictObject({ now: instant }).optional(),

@@ -14,7 +14,7 @@ import { notFound } from './problems.ts';
 import type { Env, Input } from './route.ts';
 import type * as s from './schemas.ts';
 
-// From a request to the ledger's lanes and back: what spends, and what gives back.
+// From a request to the ledger and back: what spends, and what gives back.
 
 /** zod gives `credits?: number | undefined`; the domain knows only present or absent. */
 export const itemsOf = (items: z.output<typeof s.items>): Item[] =>

@@ -9,7 +9,7 @@ import { STARTED, type SubscriptionInput, WORKFLOW_TYPE, workflowId } from '../w
 import { requireScope } from './auth.ts';
 import { runCommand } from './commands.ts';
 import { type Deps, reply, shown, subscriptionOr404, updateId } from './context.ts';
-import { methodFaults } from './methods.ts';
+import { methodFaults, methodOf } from './methods.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 
@@ -65,7 +65,7 @@ async function sendStart(deps: Deps, row: CommandRow, body: StartBody): Promise<
     plan: body.plan,
     interval: body.interval,
     timeZone: body.time_zone,
-    paymentMethod: body.payment_method,
+    paymentMethod: methodOf(deps, body.payment_method),
     allowance: body.allowance ?? null,
     anchorAt: body.anchor_at === undefined ? null : s.toInstant(body.anchor_at),
     testClock: body.test_clock !== undefined,
@@ -119,6 +119,6 @@ function checkStart(
     faults.push({ pointer: '/anchor_at', detail: 'must lie in the past (R-44)' });
   // R-36: enterprise is paid by contract, so only the sandbox looks at its payment method.
   if (body.plan !== 'enterprise' || deps.billing === 'sandbox')
-    faults.push(...methodFaults(deps, body.payment_method));
+    faults.push(...methodFaults(deps, methodOf(deps, body.payment_method)));
   if (faults.length > 0) throw invalid(...(faults as [Fault, ...Fault[]]));
 }

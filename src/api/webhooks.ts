@@ -1,59 +1,58 @@
 import { z } from 'zod';
-import type { ProviderEvent, Return, Settlement } from '../billing/gateway.ts';
+import type { ProviderEvent, ProviderMessage, Return } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
-import { MONEY_BACK, type PutAside, receive } from '../db/inbox.ts';
-import { type ChargeRow, readCharge } from '../db/reads.ts';
+import { type InboxMessage, MONEY_BACK, type PutAside, receive } from '../db/inbox.ts';
+import { readCharge, readSubscription } from '../db/reads.ts';
 import { chargeOfPayment } from '../db/stripe.ts';
-import { type PaymentSettled, SIGNAL } from '../workflows/messages.ts';
+import { isToCome } from '../domain/charges.ts';
+import { newId } from '../ids.ts';
+import { type Cancelled, type PaymentSettled, type PlanChanged, SIGNAL } from '../workflows/messages.ts';
 import type { Deps } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 
+const PROVIDERS = {
+  stripe: 'Take an event of Stripe (billing by Stripe only)',
+  external: 'Take an event of the system that owns billing (external billing only)',
+};
+
 /** What a provider of billing sends: its signature is checked, the event stored, then answered. Temporal is not asked. */
 export function webhookRoutes(app: App, deps: Deps): void {
-  route(
-    app,
-    {
-      method: 'post',
-      path: '/v1/billing/webhooks/stripe',
-      summary: 'Take an event of Stripe (billing by Stripe only)',
-      // Stripe signs instead.
-      scope: null,
-      isSigned: true,
-      answers: {
-        200: {
-          description: 'Stored',
-          schema: z.object({ received: z.literal(true), duplicate: z.boolean() }),
+  for (const [provider, summary] of Object.entries(PROVIDERS))
+    route(
+      app,
+      {
+        method: 'post',
+        path: `/v1/billing/webhooks/${provider}`,
+        summary,
+        // The provider signs instead.
+        scope: null,
+        isSigned: true,
+        answers: {
+          200: {
+            description: 'Stored',
+            schema: z.object({ received: z.literal(true), duplicate: z.boolean() }),
+          },
         },
       },
-    },
-    async (c) => {
-      if (!deps.readStripe) throw notFound();
-      const body = new Uint8Array(await c.req.arrayBuffer());
-      const event = await deps.readStripe(body, c.req.header('Stripe-Signature'));
-      return c.json({ received: true, duplicate: !(await store(deps.db, 'stripe', event)) });
-    },
-  );
+      async (c) => {
+        if (deps.billing !== provider || !deps.readEvent) throw notFound();
+        const body = new Uint8Array(await c.req.arrayBuffer());
+        const event = await deps.readEvent(body, c.req.raw.headers);
+        return c.json({ received: true, duplicate: !(await store(deps.db, provider, event)) });
+      },
+    );
 }
 
 /** False when it was here before. What no workflow waits for is kept whole. */
 async function store(db: Database, provider: string, event: ProviderEvent): Promise<boolean> {
-  const { id: eventId, type, settlement, returned, content } = event;
+  const { id: eventId, type, message, returned, content } = event;
   if (returned !== null) return storeReturn(db, provider, event, returned);
-  const subscriptionId = settlement?.subscriptionId ?? '';
-  const charge = settlement ? await readCharge(db, subscriptionId, settlement) : undefined;
-  const putAside = putAsideFor(settlement, charge);
-  if (settlement === null || putAside !== null)
-    return receive(db, { provider, eventId, subscriptionId, kind: type, payload: content }, putAside);
-  const { chargeId, attempt, outcome, at } = settlement;
-  const payload: PaymentSettled = { chargeId, attempt, outcome, at };
-  return receive(db, {
-    provider,
-    eventId,
-    subscriptionId,
-    kind: SIGNAL.paymentSettled,
-    payload: { ...payload },
-  });
+  const head = { provider, eventId, subscriptionId: message?.subscriptionId ?? '' };
+  const putAside = message ? await putAsideFor(db, message) : 'ignored';
+  if (message === null || putAside !== null)
+    return receive(db, { ...head, kind: type, payload: content }, putAside);
+  return receive(db, { ...head, ...signalOf(message) });
 }
 
 /** R-81: money that went back, or that a bank wants back, of a payment that is named alone. */
@@ -74,9 +73,37 @@ async function storeReturn(
 }
 
 /** Why an event goes to no workflow; null when it does. */
-function putAsideFor(settlement: Settlement | null, charge: ChargeRow | undefined): PutAside | null {
-  if (settlement === null) return 'ignored';
-  if (charge === undefined) return 'unknown';
-  const newest = Math.max(...charge.attempts.map(({ attempt }) => attempt));
-  return settlement.outcome === 'declined' && settlement.attempt < newest ? 'superseded' : null;
+async function putAsideFor(db: Database, message: ProviderMessage): Promise<PutAside | null> {
+  const subscription = await readSubscription(db, message.subscriptionId);
+  if (!subscription) return 'unknown';
+  if (message.kind !== 'settled') return null;
+  const charge = await readCharge(db, message.subscriptionId, message);
+  // R-42: one that is still to come waits in the workflow.
+  if (!charge) return isToCome(subscription.state, message.chargeId) ? null : 'unknown';
+  const { outcome, attempt } = message;
+  const newest = Math.max(...charge.attempts.map((made) => made.attempt));
+  return outcome === 'declined' && attempt !== undefined && attempt < newest ? 'superseded' : null;
+}
+
+/** The signal that tells the workflow. */
+function signalOf({
+  subscriptionId: _,
+  ...message
+}: ProviderMessage): Pick<InboxMessage, 'kind' | 'payload'> {
+  switch (message.kind) {
+    case 'settled': {
+      const { kind: __, ...payload } = message satisfies PaymentSettled;
+      return { kind: SIGNAL.paymentSettled, payload };
+    }
+    case 'cancelled': {
+      const { kind: __, ...payload } = message satisfies Cancelled;
+      return { kind: SIGNAL.cancelled, payload };
+    }
+    case 'plan_changed': {
+      const { kind: __, ...change } = message;
+      // An upgrade is a charge; it is pending under this id until it is settled.
+      const payload = { ...change, chargeId: newId('chg') } satisfies PlanChanged;
+      return { kind: SIGNAL.planChanged, payload };
+    }
+  }
 }

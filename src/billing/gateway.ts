@@ -1,4 +1,5 @@
-import type { Instant } from '../domain/calendar.ts';
+import type { Instant, Interval } from '../domain/calendar.ts';
+import type { PlanId } from '../domain/catalog.ts';
 import type { MoneyBack } from '../domain/refunds.ts';
 import type { Charge, Outcome } from '../domain/state.ts';
 
@@ -27,10 +28,11 @@ export interface PartialRefund {
 
 /** What a provider says of one attempt at a charge. */
 export interface Settlement {
+  kind: 'settled';
   subscriptionId: string;
   chargeId: string;
-  /** From 1. */
-  attempt: number;
+  /** From 1; absent where the provider counts none. */
+  attempt?: number;
   outcome: 'paid' | 'declined';
   /** The provider's instant of it. */
   at: Instant;
@@ -43,14 +45,20 @@ export interface Return {
   back: MoneyBack;
 }
 
+/** What an event of a provider's means to one subscription; the last two come from a system that owns it. */
+export type ProviderMessage =
+  | Settlement
+  | { kind: 'cancelled'; subscriptionId: string; at: 'renewal' | 'now'; reason?: string }
+  | { kind: 'plan_changed'; subscriptionId: string; plan: PlanId; interval: Interval };
+
 /** What a provider sent to its webhook. */
 export interface ProviderEvent {
   /** The provider's own id of it: the same at every delivery. */
   id: string;
   /** The provider's word for what happened. */
   type: string;
-  /** null when no charge of ours was settled by it. */
-  settlement: Settlement | null;
+  /** null when it means nothing here. */
+  message: ProviderMessage | null;
   /** null when it says of no payment that its money went back. */
   returned: Return | null;
   /** All of it, to be kept. */
@@ -58,4 +66,4 @@ export interface ProviderEvent {
 }
 
 /** Reads what came to a webhook, byte for byte. Throws a `Refusal` when the provider did not sign it just now. */
-export type ReadEvent = (body: Uint8Array, signature: string | undefined) => Promise<ProviderEvent>;
+export type ReadEvent = (body: Uint8Array, headers: Headers) => Promise<ProviderEvent>;

@@ -12,8 +12,9 @@ const forged = () =>
 
 /** Reads Stripe's events. Either secret may have signed: while secrets are rotated both are alive. */
 export function createStripeReader(secrets: readonly string[]): ReadEvent {
-  return async (body, signature) => {
-    if (signature === undefined || isAhead(signature, Date.now())) throw forged();
+  return async (body, headers) => {
+    const signature = headers.get('Stripe-Signature');
+    if (signature === null || isAhead(signature, Date.now())) throw forged();
     for (const secret of secrets) {
       const event = await signedWith(secret, body, signature);
       if (event) return read(event);
@@ -45,7 +46,7 @@ export function read(event: Stripe.Event): ProviderEvent {
   return {
     id: event.id,
     type: event.type,
-    settlement: settlementOf(event),
+    message: settlementOf(event),
     returned: returnOf(event),
     content: contentOf(event),
   };
@@ -108,7 +109,7 @@ function settled(
   outcome: Settlement['outcome'],
 ): Settlement | null {
   const key = keyIn(metadata);
-  return key && { ...key, outcome, at: created * 1_000 };
+  return key && { kind: 'settled', ...key, outcome, at: created * 1_000 };
 }
 
 /** All of it but the secret with which a browser could pay. */

@@ -143,18 +143,16 @@ export function createSpending(db: Database): Spending {
     else if (underWay > 0 && (waiting.length % WORTH_A_CALL === 0 || isLate())) depart();
   }
 
-  /** Sends what waits and may go, unless it is better off on the next call. */
+  /** Sends what waits and may go, unless it is better off on the next call. Two calls share what is worth two. */
   function depart(): void {
     if (underWay === CALLS) return;
-    const batch: Pending[] = [];
-    const rest: Pending[] = [];
-    for (const pending of waiting) {
-      const goes = batch.length < MOST && !travelling.has(pending.request.subscriptionId);
-      (goes ? batch : rest).push(pending);
-    }
+    const share = underWay === 0 && waiting.length >= 2 * WORTH_A_CALL ? Math.ceil(waiting.length / 2) : MOST;
+    const { batch, rest } = taken(waiting, share, travelling);
     if (batch.length < (underWay === 0 || isLate() ? 1 : WORTH_A_CALL)) return;
     waiting = rest;
     void travel(batch);
+    // Nobody would look again before this call returns.
+    depart();
   }
 
   const isLate = () => performance.now() - departedAt > LATE_MS;
@@ -196,6 +194,21 @@ export function createSpending(db: Database): Spending {
   }
 
   return { serve };
+}
+
+/** The first `share` that are not of the subscriptions `travelling`, and what else is of theirs: it could not go beside them. */
+function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string>) {
+  const batch: Pending[] = [];
+  const rest: Pending[] = [];
+  const aboard = new Set<string>();
+  for (const pending of waiting) {
+    const { subscriptionId } = pending.request;
+    const fits = batch.length < share || (batch.length < MOST && aboard.has(subscriptionId));
+    const goes = fits && batch.length < MOST && !travelling.has(subscriptionId);
+    if (goes) aboard.add(subscriptionId);
+    (goes ? batch : rest).push(pending);
+  }
+  return { batch, rest };
 }
 
 /** The statement itself failed, and was rolled back; otherwise the connection did (SQLSTATE classes 08, 53, 57 and the driver's own). */

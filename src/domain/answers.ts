@@ -1,5 +1,6 @@
 import { addDays, cycleAt, type Instant, type Interval } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
+import { isToCome } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import { forgetLowered } from './refunds.ts';
 import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
@@ -143,11 +144,11 @@ function pending(d: Draft, charge: Charge): void {
   }
 }
 
-interface Settlement {
+export interface Settlement {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
-  /** The attempt it is of; absent where billing does not say. */
+  /** The attempt it is of; absent where billing does not say: then the newest made by `at`. */
   attempt?: number;
 }
 
@@ -156,8 +157,35 @@ export function isAwaited(state: State, settlement: Settlement): boolean {
   const { chargeId, outcome, attempt } = settlement;
   const charge = pendingUnpaid(state, chargeId)?.charge ?? waitingCharge(state, chargeId);
   // That an earlier attempt was declined says nothing of the one that is pending.
-  if (charge) return outcome === 'paid' || attempt === undefined || attempt >= charge.attempt;
+  if (charge) return outcome === 'paid' || isOfNewest(charge, attempt, settlement.at);
   return outcome === 'paid' && state.givenUp.includes(chargeId);
+}
+
+function isOfNewest(charge: Charge, attempt: number | undefined, at: Instant): boolean {
+  if (attempt === undefined) return charge.attempt === 1 || at >= charge.attemptAt;
+  return attempt >= charge.attempt;
+}
+
+/**
+ * R-42: whether a settlement that nothing awaits comes before what it speaks of: a renewal to come, or the next attempt at
+ * one that was declined and is paid after all.
+ */
+export function isEarly(state: State, { chargeId, outcome }: Settlement): boolean {
+  const isBetweenAttempts = state.unpaid?.charge.id === chargeId && !state.unpaid.pending;
+  return isToCome(state, chargeId) || (isBetweenAttempts && outcome === 'paid');
+}
+
+/** Charges that may be settled before they are asked for, at most. */
+const EARLY_KEPT = 20;
+
+/**
+ * R-42: keeps a settlement until its charge is asked for. One a charge, whatever the order in which they come: that it was
+ * paid outdoes that it was declined before.
+ */
+export function withEarly(early: readonly Settlement[], settlement: Settlement): Settlement[] {
+  const known = early.find(({ chargeId }) => chargeId === settlement.chargeId);
+  if (known?.outcome === 'paid' || known?.outcome === settlement.outcome) return [...early];
+  return [...early.filter((other) => other !== known), settlement].slice(-EARLY_KEPT);
 }
 
 const pendingUnpaid = ({ unpaid }: State, chargeId: string): Unpaid | null =>

@@ -74,6 +74,17 @@ export function startCharge(state: State, catalog: Catalog, at: Instant): Charge
   });
 }
 
+const renewalId = ({ id }: State, series: number, cycle: number): string =>
+  `chg_${stem(id)}_r${series}_${cycle}`;
+
+/** Whether this is the charge of a renewal that the subscription has not come to: who owns billing may settle it before. */
+export function isToCome(state: State, chargeId: string): boolean {
+  const [, series, cycle] = (/_r(\d{1,6})_(\d{1,6})$/.exec(chargeId) ?? []).map(Number);
+  if (series === undefined || cycle === undefined || state.status === 'ended') return false;
+  const isLater = series > state.series || (series === state.series && cycle > state.cycle);
+  return isLater && chargeId === renewalId(state, series, cycle);
+}
+
 /** R-32, R-45, R-54: the plan of the coming term and its add-on, which a change of interval removes. */
 export function renewalCharge(state: State, catalog: Catalog, cycle: number, at: Instant): Charge {
   const { plan, interval } = state.scheduled?.kind === 'plan' ? state.scheduled : state;
@@ -82,7 +93,7 @@ export function renewalCharge(state: State, catalog: Catalog, cycle: number, at:
     planLine(catalog, plan, interval),
     ...(packs > 0 ? [packLine(catalog, interval, packs)] : []),
   ];
-  const id = `chg_${stem(state.id)}_r${state.series}_${cycle}`;
+  const id = renewalId(state, state.series, cycle);
   const { paymentMethod } = state;
   return bill(state, catalog, {
     id,

@@ -24,6 +24,8 @@ export interface PostgresOptions {
   port?: number;
   /** Off only for tests: a crash of the machine then loses the cluster. */
   durable?: boolean;
+  /** As PostgreSQL writes sizes. The default fits a laptop. */
+  sharedBuffers?: string;
   log: Log;
 }
 
@@ -45,7 +47,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const binaries = findPostgresBinaries(cacheDir);
   const password = await ensureCluster(dataDir, binaries, options.durable !== false, log);
   const port = await freePort(options.port);
-  const child = await launch(serverLaunch(dataDir, binaries, port, options.durable !== false));
+  const child = await launch(serverLaunch(options, binaries, port));
   const url = (name: string) => `postgres://${role}:${password}@127.0.0.1:${port}/${name}`;
   try {
     await createDatabase(url('postgres'), child);
@@ -56,7 +58,11 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   return { url: url(database), port, pid: child.pid, exited: child.exited, stop: () => child.stop() };
 }
 
-function serverLaunch(dataDir: string, binaries: PostgresBinaries, port: number, durable: boolean): Launch {
+function serverLaunch(
+  { dataDir, durable = true, sharedBuffers = '512MB' }: PostgresOptions,
+  binaries: PostgresBinaries,
+  port: number,
+): Launch {
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -64,7 +70,7 @@ function serverLaunch(dataDir: string, binaries: PostgresBinaries, port: number,
     unix_socket_directories: '',
     max_connections: '200',
     log_checkpoints: 'off',
-    shared_buffers: '512MB',
+    shared_buffers: sharedBuffers,
     // The first change of a page after a checkpoint writes the whole page to the log: few checkpoints.
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',

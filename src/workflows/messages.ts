@@ -73,13 +73,14 @@ export interface PaymentSettled {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
-  /** Which attempt at the charge it is of: one that was declined does not decline the next. Absent: the newest. */
+  /** Which attempt at the charge it is of: one that was declined does not decline the next. Absent: the newest made by `at`. */
   attempt?: number;
 }
 
 /** From a system that owns billing. */
 export interface Cancelled {
   at: 'renewal' | 'now';
+  reason?: string;
 }
 
 export interface PlanChanged {
@@ -132,7 +133,7 @@ interface Carried {
   step: number;
   version: number;
   advance: AdvanceRequest | null;
-  /** Commands from signals that the run had no time for. */
+  /** Commands from signals that the run had no time for, or that came before what they speak of. */
   signals: Command[];
 }
 

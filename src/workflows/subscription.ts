@@ -15,7 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
-import { answered, isAwaited } from '../domain/answers.ts';
+import { answered, isAwaited, isEarly, type Settlement, withEarly } from '../domain/answers.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import { type Catalog, PLAN_IDS } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
@@ -103,6 +103,7 @@ const earlier = (now: Instant): Refusal =>
 const handingOver = (): ApplicationFailure =>
   ApplicationFailure.create({ type: HANDING_OVER, message: 'The next run takes it.', nonRetryable: true });
 const unasked = (command: Command): Queued => ({ command, ref: null, done: false, failure: null });
+const settling = (settlement: Settlement): Command => ({ ...settlement, type: 'payment_settled' });
 const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
 const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
 /** Whether what another system signalled has the members its command needs. */
@@ -118,7 +119,10 @@ function makesSense(command: Command): boolean {
     case 'withdraw_packs':
       return Number.isSafeInteger(command.packs) && Number.isSafeInteger(command.nth) && command.packs >= 0;
     case 'cancel':
-      return command.at === 'now' || command.at === 'renewal';
+      return (
+        (command.at === 'now' || command.at === 'renewal') &&
+        (command.reason === undefined || typeof command.reason === 'string')
+      );
     case 'change_plan':
       return (
         typeof command.chargeId === 'string' &&
@@ -153,6 +157,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   let started = input.carried !== null;
   let startFailure: ApplicationFailure | null = null;
   let boundaries = 0;
+  /** settlements of what is still to be asked for. */
+  let early: Settlement[] = [];
   const queue: Queued[] = (input.carried?.signals ?? []).map(unasked);
 
   // --- messages: every handler is one line; the loop does the work ---
@@ -164,7 +170,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) =>
     heard({ type: 'payment_settled', ...settlement }),
   );
-  setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), ({ at }) => heard({ type: 'cancel', at }));
+  setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), (cancel) => heard({ ...cancel, type: 'cancel' }));
   setHandler(defineSignal<[PlanChanged]>(SIGNAL.planChanged), (change) =>
     heard({ type: 'change_plan', ...change }),
   );
@@ -257,7 +263,10 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const at = present();
     const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
     // a settlement of what is settled changes nothing, and costs no step.
-    if (command.type === 'payment_settled' && !isAwaited(current(), command)) return;
+    if (command.type === 'payment_settled' && !isAwaited(current(), command)) {
+      if (isEarly(current(), command)) early = withEarly(early, command);
+      return;
+    }
     if (command.type === 'withdraw_packs' && !isNewer(current(), command)) return;
     try {
       const options: Step = ref ? { ref, finish: true, declined } : {};
@@ -285,7 +294,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   /** Hands over to the next run once nobody waits for an answer from this one; what billing said goes along. */
   async function handOver(): Promise<void> {
     await condition(allHandlersFinished);
-    const signals = queue.map(({ command }) => command);
+    const signals = [...early.map(settling), ...queue.map(({ command }) => command)];
     const carried = { state: current(), step, version: known.version, advance, signals };
     await continueAsNew<typeof subscription>({ catalog, begin: null, carried });
   }
@@ -421,6 +430,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     return answered(decision.state, charge, outcome, charge.attemptAt, catalog);
   }
 
+  /** What came before its charge is heard now that the charge is pending. */
+  function recall(now: State): void {
+    const due = early.filter((settlement) => isAwaited(now, settlement));
+    early = early.filter((settlement) => !due.includes(settlement));
+    queue.push(...due.map(settling).map(unasked));
+  }
+
   function adopt(decision: Decision, answer: { outcome: Outcome | null } & Snapshot): void {
     const before = state;
     const next =
@@ -429,6 +445,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     // an end that nobody scheduled is dated when it is booked.
     const endedAt = answer.endedAt ?? next.endedAt;
     state = { ...next, endedAt, grants: known.grants };
+    recall(state);
     step += 1;
     boundaries += before && before.series === next.series ? next.cycle - before.cycle : 1;
     const attributes = searchAttributesOf(state, before);

@@ -24,7 +24,7 @@ export function appOf(stack: Stack): App {
     testMode: true,
     billing: 'sandbox',
     gateway: createSandbox(),
-    readStripe: null,
+    readEvent: null,
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),

@@ -73,7 +73,7 @@ export const ROUTES: Route[] = [
 ];
 
 /** What providers send: signed instead of sent with a key, and not JSON before the signature was checked. */
-export const WEBHOOKS = ['POST /v1/billing/webhooks/stripe'];
+export const WEBHOOKS = ['POST /v1/billing/webhooks/stripe', 'POST /v1/billing/webhooks/external'];
 
 export const nameOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string => `${method} ${path}`;
 

@@ -3,7 +3,7 @@ import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { inbox } from '../../src/db/schema.ts';
-import { openStripeReader } from '../../src/startup.ts';
+import { openEventReader } from '../../src/startup.ts';
 import { expectPromises } from '../support/promises.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
@@ -206,8 +206,9 @@ test('R-52: an event for an ended subscription is kept and marked, and changes n
 describe('who bills', () => {
   /** An app with nothing but the ledger: whatever else it asked would fail. */
   const appWith = async (stripe: StripeAccount['config'] | undefined) => {
-    const readStripe = await openStripeReader({ stripe });
-    return createApp({ db: stack.db, readStripe, isOpen: () => true, log: () => {} } as never);
+    const readEvent = await openEventReader({ stripe, external: undefined });
+    const billing = stripe ? 'stripe' : 'sandbox';
+    return createApp({ db: stack.db, billing, readEvent, isOpen: () => true, log: () => {} } as never);
   };
   const text = JSON.stringify(eventOf('payment_intent.processing', {}));
   const request = () => ({

@@ -8,6 +8,7 @@ import { eventOf, signatureOf } from '../support/stripe-events.ts';
 const at = Date.parse('2026-02-17T00:00:05Z');
 const metadata = { subscription_id: 'sub_1', charge_id: 'chg_1', attempt: '2' };
 const settled = (outcome: 'paid' | 'declined') => ({
+  kind: 'settled',
   subscriptionId: 'sub_1',
   chargeId: 'chg_1',
   attempt: 2,
@@ -50,9 +51,9 @@ describe('what it says', () => {
     ['payment_intent.succeeded', { metadata: { ...metadata, attempt: 'first' } }, null],
     ['payment_intent.succeeded', { metadata: { ...metadata, attempt: '0' } }, null],
     ['payment_intent.succeeded', { metadata: { ...metadata, attempt: '1.5' } }, null],
-  ])('%s %j', (type, object, settlement) => {
+  ])('%s %j', (type, object, message) => {
     const event = eventOf(type, object, at / 1_000);
-    expect(read(event)).toMatchObject({ id: event.id, type, settlement, returned: null });
+    expect(read(event)).toMatchObject({ id: event.id, type, message, returned: null });
   });
 
   const dispute = (status: string, more: object = {}) => ({
@@ -84,7 +85,7 @@ describe('what it says', () => {
     ['charge.refund.updated', { payment_intent: 'pi_1', amount: 500 }, null],
     ['charge.dispute.updated', dispute('under_review'), null],
   ])('%s %j', (type, object, returned) => {
-    expect(read(eventOf(type, object))).toMatchObject({ type, settlement: null, returned });
+    expect(read(eventOf(type, object))).toMatchObject({ type, message: null, returned });
   });
 
   test('it is kept whole, but for the secret with which a browser pays', () => {
@@ -104,7 +105,10 @@ describe('who may say it', () => {
   const now = Math.floor(Date.now() / 1_000);
   const readWith = createStripeReader(['whsec_new', 'whsec_old']);
   const reading = (text: string, signature: string | undefined) =>
-    readWith(new TextEncoder().encode(text), signature);
+    readWith(
+      new TextEncoder().encode(text),
+      new Headers(signature === undefined ? {} : { 'Stripe-Signature': signature }),
+    );
 
   test.each<[string, () => string]>([
     ['the new secret', () => signatureOf(body, 'whsec_new')],

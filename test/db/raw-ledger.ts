@@ -42,11 +42,11 @@ export async function everythingOf(db: Database, id: string): Promise<unknown> {
   return row;
 }
 
-const lanes = new WeakMap<Database, Spending>();
-/** The ledgers of one database share its lanes, as they do in an API process. */
+const queues = new WeakMap<Database, Spending>();
+/** The ledgers of one database share a queue, as they do in an API process. */
 function spendingOf(db: Database): Spending {
-  const known = lanes.get(db) ?? createSpending(db);
-  lanes.set(db, known);
+  const known = queues.get(db) ?? createSpending(db);
+  queues.set(db, known);
   return known;
 }
 

@@ -6,14 +6,14 @@ import { createSpending, type Served, type Spending, type SpendRequest } from '.
 import { expectPromises } from '../support/promises.ts';
 import { answerOf, bodyHash, DAY, everythingOf, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// The lanes by themselves. What is asked in one turn of the event loop goes as one batch, and each is answered as if it had
+// The queue by itself. What is asked in one turn of the event loop goes as one batch, and each is answered as if it had
 // come alone (R-60 to R-65, R-70 to R-74, R-80).
 
 let db: Database;
-let lanes: Spending;
+let spending: Spending;
 beforeAll(async () => {
   db = await openDatabase();
-  lanes = createSpending(db);
+  spending = createSpending(db);
 });
 afterEach(() => expectPromises(db));
 afterAll(() => db.$client.end());
@@ -25,7 +25,7 @@ async function with100(): Promise<RawLedger> {
 }
 
 const together = (requests: SpendRequest[]): Promise<Served[]> =>
-  Promise.all(requests.map((request) => lanes.serve(request)));
+  Promise.all(requests.map((request) => spending.serve(request)));
 
 /** What became of each: the credits that are left, or why not. */
 const told = (served: Served): string => {
@@ -104,7 +104,7 @@ describe('a batch is served one by one', () => {
     const requests = Array.from({ length: 20 }, (_, i) => (i % 2 ? other : ledger).request(1));
     // Ids of usages that are there already.
     const wrong = [4, 15].map((i) => Object.assign(requests[i]!, { subscriptionId: ledger.id, id }));
-    const settled = await Promise.allSettled(requests.map((request) => lanes.serve(request)));
+    const settled = await Promise.allSettled(requests.map((request) => spending.serve(request)));
     const failed = settled.flatMap((one, i) =>
       one.status === 'rejected' ? [`${i} ${one.reason.code}`] : [],
     );
@@ -140,7 +140,7 @@ describe('R-65: one key', () => {
     const outcomes: string[] = [];
     for (const first of [ledger.request(9), ledger.request(500), ledger.request(9, { id })]) {
       const second = { ...ledger.request(10, other), key: first.key };
-      const [a, b] = await Promise.allSettled([lanes.serve(first), lanes.serve(second)]);
+      const [a, b] = await Promise.allSettled([spending.serve(first), spending.serve(second)]);
       outcomes.push(
         `${a.status === 'fulfilled' ? told(a.value) : 'failed'}; ${b.status === 'fulfilled' ? told(b.value) : 'failed'}`,
       );
@@ -172,7 +172,7 @@ describe('R-65: one key', () => {
     expect(first.map(({ kind }) => kind)).toEqual(['ok', 'ok', 'ok']);
     expect(repeat).toEqual(first.map((one) => ({ ...one, kind: 'replay' })));
     const other = ledger.giving('reverse', usage!, { key, bodyHash: bodyHash('another') });
-    expect(await lanes.serve(other)).toEqual({ kind: 'reused' });
+    expect(await spending.serve(other)).toEqual({ kind: 'reused' });
   });
 });
 
@@ -197,7 +197,7 @@ test('I7: a refusal changes nothing', async () => {
   ];
   const before = await everythingOf(db, ledger.id);
   const alone: string[] = [];
-  for (const [, request] of refused) alone.push((await lanes.serve(request)).kind);
+  for (const [, request] of refused) alone.push((await spending.serve(request)).kind);
   const atOnce = await together(refused.map(([, request]) => request));
   expect(alone).toEqual(refused.map(([kind]) => kind));
   expect(atOnce.map(({ kind }) => kind)).toEqual(alone);

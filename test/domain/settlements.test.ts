@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { isAwaited, isEarly, type Settlement, withEarly } from '../../src/domain/answers.ts';
+import { isToCome } from '../../src/domain/charges.ts';
 import { command } from '../../src/domain/timeline.ts';
 import { simulate, simulateUntil } from '../support/lives.ts';
 
@@ -30,4 +32,70 @@ test.each([
   command(life, { type: 'payment_settled', chargeId, outcome, at, ...(attempt ? { attempt } : {}) });
   expect(life.state.unpaid?.pending ?? false).toBe(isPending);
   expect(life.state.status).toBe(outcome === 'paid' ? 'active' : 'past_due');
+});
+
+test.each([
+  ['before the second attempt: the first, again', -1, false],
+  ['at its instant', 0, true],
+  ['after it', 1, true],
+])('a decline that counts no attempts, dated %s', (_, after, awaited) => {
+  const { state } = secondAttemptPending();
+  const { id: chargeId, attemptAt } = state.unpaid!.charge;
+  expect(isAwaited(state, { chargeId, outcome: 'declined', at: attemptAt + after })).toBe(awaited);
+  expect(isAwaited(state, { chargeId, outcome: 'paid', at: attemptAt + after })).toBe(true);
+});
+
+test('a first attempt may be declined by a clock that is behind ours', () => {
+  const life = simulate({ plan: 'creator', interval: 'month', from }, { paymentMethod: 'sandbox_pending' });
+  const { id: chargeId, attemptAt } = life.state.unpaid!.charge;
+  expect(isAwaited(life.state, { chargeId, outcome: 'declined', at: attemptAt - 1 })).toBe(true);
+});
+
+test('a renewal that is paid between two attempts waits for the next', () => {
+  const life = simulate({ plan: 'creator', interval: 'month', from });
+  command(life, { type: 'set_payment_method', paymentMethod: 'sandbox_declined' });
+  simulateUntil(life, renewal);
+  const { state } = life;
+  const told = { chargeId: state.unpaid!.charge.id, at: Date.parse(renewal) };
+  expect(isEarly(state, { ...told, outcome: 'paid' })).toBe(true);
+  expect(isEarly(state, { ...told, outcome: 'declined' })).toBe(false);
+  expect(isEarly(secondAttemptPending().state, { ...told, outcome: 'paid' })).toBe(false);
+});
+
+describe('a renewal that is still to come', () => {
+  const { state } = simulate({ plan: 'creator', interval: 'month', from });
+  test.each([
+    ['chg_simulated_r0_1', true],
+    ['chg_simulated_r0_7', true],
+    ['chg_simulated_r1_1', true],
+    ['chg_simulated_r0_0', false],
+    ['chg_simulated_s', false],
+    ['chg_other_r0_1', false],
+    ['chg_simulated_r0_01', false],
+    ['chg_simulated_r0_9999999', false],
+    ['chg_simulated_r0_1_r0_1', false],
+    ['', false],
+  ])('%s: %s', (chargeId, expected) => {
+    expect(isToCome(state, chargeId)).toBe(expected);
+    expect(isToCome({ ...state, status: 'ended' }, chargeId)).toBe(false);
+    expect(isToCome({ ...state, series: 2 }, chargeId)).toBe(false);
+  });
+
+  const said = (n: number, outcome: Settlement['outcome'], at = n): Settlement => ({
+    chargeId: `chg_simulated_r0_${n}`,
+    outcome,
+    at,
+  });
+
+  test('is kept once, and paid outdoes declined in either order', () => {
+    const both = [said(1, 'declined'), said(1, 'paid')];
+    expect(both.reduce(withEarly, [])).toEqual([said(1, 'paid')]);
+    expect(both.reverse().reduce(withEarly, [])).toEqual([said(1, 'paid')]);
+    expect([said(1, 'paid', 5), said(1, 'paid', 6)].reduce(withEarly, [])).toEqual([said(1, 'paid', 5)]);
+  });
+
+  test('with nineteen others at most', () => {
+    const kept = Array.from({ length: 30 }, (_, n) => said(n, 'paid')).reduce(withEarly, []);
+    expect(kept.map(({ at }) => at)).toEqual(Array.from({ length: 20 }, (_, n) => n + 10));
+  });
 });

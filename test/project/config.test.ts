@@ -81,6 +81,48 @@ describe('the configuration', () => {
     });
   });
 
+  describe('billing by another system', () => {
+    const secret = (bytes: number, fill = 7) => `whsec_${Buffer.alloc(bytes, fill).toString('base64')}`;
+    const external = { BILLING: 'external', EXTERNAL_WEBHOOK_SECRETS: secret(32) };
+
+    it('takes one or two secrets of 24 to 64 bytes', () => {
+      const taken = (secrets: string) =>
+        loadConfig({ ...external, EXTERNAL_WEBHOOK_SECRETS: secrets }).external;
+      expect(taken(secret(24))).toEqual({ webhookSecrets: [secret(24)] });
+      expect(taken(`${secret(64)},${secret(32)}`)).toEqual({ webhookSecrets: [secret(64), secret(32)] });
+    });
+
+    it.each([
+      'whsec_',
+      'hunter2',
+      secret(23),
+      secret(65),
+      secret(32).slice(6),
+      secret(32).slice(0, -1),
+      `${secret(32)},`,
+      `${secret(32)}, ${secret(32)}`,
+      `${secret(32)},${secret(33)},${secret(34)}`,
+      secret(33, 255).replaceAll('/', '_'),
+    ])('and not %j', (secrets) => {
+      expect(() => loadConfig({ ...external, EXTERNAL_WEBHOOK_SECRETS: secrets })).toThrow(
+        /^EXTERNAL_WEBHOOK_SECRETS has a value that cannot be used/,
+      );
+    });
+
+    it('says that the secret is missing, and what to do', () => {
+      const load = () => loadConfig({ BILLING: 'external' });
+      expect(load).toThrow(ConfigError);
+      expect(load).toThrow(
+        /^EXTERNAL_WEBHOOK_SECRETS is not set\. Set it to .*openssl.*, or set BILLING=sandbox/,
+      );
+    });
+
+    it('has no test clocks unless they are asked for, and is not looked at while another bills', () => {
+      expect(loadConfig(external).testMode).toBe(false);
+      expect(loadConfig({ ...external, BILLING: 'sandbox' }).external).toBeUndefined();
+    });
+  });
+
   it('names every variable that is wrong, and never repeats its value', () => {
     const load = () => loadConfig({ PORT: 'http', DATABASE_URL: 'hunter2', TEST_MODE: 'maybe' });
     expect(load).toThrow(ConfigError);

@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type ServerType, serve } from '@hono/node-server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { SECRETS } from '../support/external-events.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // The examples as a reader runs them: programs of their own, against a server that listens.
@@ -44,8 +45,10 @@ async function forward(request: Request): Promise<Response> {
 async function run(
   name: string,
   env: Record<string, string>,
+  args: string[] = [],
 ): Promise<{ code: number | null; said: string }> {
-  const child = spawn('bash', [folder + name], { env: { ...process.env, ...env } });
+  const program = name.endsWith('.mjs') ? process.execPath : 'bash';
+  const child = spawn(program, [folder + name, ...args], { env: { ...process.env, ...env } });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
@@ -70,5 +73,45 @@ describe('the examples', () => {
     expect(code, said).not.toBe(0);
     expect(said).toContain('answered 401 instead of 201');
     expect(said).not.toContain('SyntaxError');
+  });
+});
+
+describe('settle-by-signal.mjs, where another system owns billing', () => {
+  let owned: Stack;
+  const env = () => ({ TEMPORAL_ADDRESS: inject('temporalAddress') });
+  beforeAll(async () => {
+    owned = await startStack({ external: { webhookSecrets: [SECRETS.new] } });
+  });
+  afterAll(() => owned?.stop());
+
+  async function start(): Promise<string> {
+    const body = { customer_id: `signalled-${Date.now()}`, plan: 'creator', interval: 'month' };
+    const started = await owned.request('POST', '/v1/subscriptions', { body });
+    expect(started.status).toBe(202);
+    return (started.body as { id: string }).id;
+  }
+
+  it('settles the first payment, and nothing the second time', async () => {
+    const id = await start();
+    const first = await run('settle-by-signal.mjs', env(), [id]);
+    expect(first.code, first.said).toBe(0);
+    expect(first.said).toContain('the subscription is active, on creator');
+    const { body } = await owned.request('GET', `/v1/subscriptions/${id}/balance`);
+    expect(body).toMatchObject({ available: 200 });
+    const second = await run('settle-by-signal.mjs', env(), [id]);
+    expect(second.said).toContain('pending: nothing');
+    expect(second.code, second.said).toBe(0);
+  });
+
+  it('or declines it', async () => {
+    const { code, said } = await run('settle-by-signal.mjs', env(), [await start(), 'declined']);
+    expect(code, said).toBe(0);
+    expect(said).toContain('the subscription is ended');
+  });
+
+  it('ends with a failure, and says why, where there is no such subscription', async () => {
+    const { code, said } = await run('settle-by-signal.mjs', env(), ['sub_nobody']);
+    expect(code, said).not.toBe(0);
+    expect(said).toContain('WorkflowNotFoundError');
   });
 });

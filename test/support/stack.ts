@@ -6,13 +6,13 @@ import { inject } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
 import type { Gateway } from '../../src/billing/gateway.ts';
-import type { StripeConfig } from '../../src/config.ts';
+import type { ExternalConfig, StripeConfig } from '../../src/config.ts';
 import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { createSpending } from '../../src/db/spending.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { startRelay } from '../../src/relay.ts';
-import { createEngine, openGateway, openStripeReader } from '../../src/startup.ts';
+import { createEngine, openEventReader, openGateway } from '../../src/startup.ts';
 import { createCaller } from '../../src/temporal.ts';
 import { templateDatabase } from './services.ts';
 
@@ -49,8 +49,9 @@ export interface StackOptions {
   testMode?: boolean;
   /** Without a worker the API is there, and nothing that needs a workflow. */
   withWorker?: boolean;
-  /** Billing by Stripe; by the sandbox when it is left out. */
+  /** Billing by Stripe, or by another system; by the sandbox when both are left out. */
   stripe?: StripeConfig | undefined;
+  external?: ExternalConfig | undefined;
 }
 
 let hasRuntime = false;
@@ -77,7 +78,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });
   const temporal = createCaller(client);
-  const gateway = await openGateway({ stripe: options.stripe }, db);
+  const billing = { stripe: options.stripe, external: options.external };
+  const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
   const relay = engine && startRelay({ db, temporal, log: () => {} });
   const app = createApp({
@@ -87,9 +89,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     catalogs: createCatalogCache(db),
     taskQueue,
     testMode: options.testMode ?? true,
-    billing: options.stripe ? 'stripe' : 'sandbox',
+    billing: options.external ? 'external' : options.stripe ? 'stripe' : 'sandbox',
     gateway,
-    readStripe: await openStripeReader({ stripe: options.stripe }),
+    readEvent: await openEventReader(billing),
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),

@@ -85,15 +85,15 @@ describe('two processes', () => {
 test('four processes, 24 subscriptions in random order: nobody waits in a circle, and every count is exact', async () => {
   const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(100)));
   const seed = Date.now() & 0x7fffffff;
-  process.stderr.write(`  lanes: seed ${seed}\n`);
+  process.stderr.write(`  processes: seed ${seed}\n`);
   // Many small batches of which any two have something in common.
   const round = fc.shuffledSubarray(ledgers, { minLength: 8, maxLength: 8 });
   const rounds = fc.sample(round, { seed, numRuns: 320 });
   const served = new Map(ledgers.map((ledger) => [ledger, [] as Served[]]));
-  const work = processes.map(async (lane, i) => {
+  const work = processes.map(async (spending, i) => {
     for (const asked of rounds.slice(i * 80, (i + 1) * 80))
       await Promise.all(
-        asked.map(async (ledger) => served.get(ledger)!.push(await lane.serve(ledger.request(2)))),
+        asked.map(async (ledger) => served.get(ledger)!.push(await spending.serve(ledger.request(2)))),
       );
   });
   await Promise.all(work);

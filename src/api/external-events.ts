@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import type { ProviderMessage, ReadEvent } from '../billing/gateway.ts';
+import { invalid, Refusal } from '../domain/errors.ts';
+import { pointer } from './problems.ts';
+import { check } from './route.ts';
+import * as s from './schemas.ts';
+
+// What a system that owns billing says (docs/billing.md): a part of our contract, unlike a provider's events.
+
+const subscription = s.text(64);
+
+/** One type of event, as Standard Webhooks shapes them. */
+const event = <Type extends string, Data extends z.ZodType>(type: Type, data: Data) =>
+  z.strictObject({ type: z.literal(type), timestamp: s.instant.optional(), data });
+
+const settled = event(
+  'payment.settled',
+  z.strictObject({
+    subscription,
+    charge: s.text(64),
+    attempt: z.int().min(1).optional(),
+    outcome: z.enum(['paid', 'declined']),
+    at: s.instant,
+  }),
+);
+const cancelled = event(
+  'subscription.cancelled',
+  z.strictObject({ subscription, at: z.enum(['renewal', 'now']), reason: s.reason.optional() }),
+);
+const planChanged = event(
+  'plan.changed',
+  z.strictObject({ subscription, plan: s.plan, interval: s.interval }),
+);
+
+/** Of an event that nobody here knows no more is asked than that it can be kept. */
+const anyEvent = z.looseObject({ type: s.text(128) });
+
+/** Reads events that `verify` says are signed. A wrong member is refused by its pointer, and nothing is kept. */
+export function createExternalReader(
+  verify: (body: Uint8Array, headers: Headers) => { id: string; text: string },
+): ReadEvent {
+  return async (body, headers) => {
+    const { id, text } = verify(body, headers);
+    const content = check(anyEvent, parse(text), pointer);
+    return { id, type: content.type, message: messageOf(content), returned: null, content };
+  };
+}
+
+function messageOf(content: z.output<typeof anyEvent>): ProviderMessage | null {
+  switch (content.type) {
+    case 'payment.settled': {
+      const {
+        subscription: subscriptionId,
+        charge,
+        attempt,
+        outcome,
+        at,
+      } = check(settled, content, pointer).data;
+      const counted = attempt === undefined ? {} : { attempt };
+      return {
+        kind: 'settled',
+        subscriptionId,
+        chargeId: charge,
+        ...counted,
+        outcome,
+        at: s.toInstant(at),
+      };
+    }
+    case 'subscription.cancelled': {
+      const { subscription: subscriptionId, at, reason } = check(cancelled, content, pointer).data;
+      return { kind: 'cancelled', subscriptionId, at, ...(reason === undefined ? {} : { reason }) };
+    }
+    case 'plan.changed': {
+      const { subscription: subscriptionId, plan, interval } = check(planChanged, content, pointer).data;
+      return { kind: 'plan_changed', subscriptionId, plan, interval };
+    }
+    default:
+      return null;
+  }
+}
+
+/** PostgreSQL keeps neither a NUL nor half a surrogate pair. */
+const UNKEEPABLE = /[\0\p{Cs}]/u;
+
+function parse(text: string): unknown {
+  let isKept = true;
+  const content = parsed(text, (name, value) => {
+    if (UNKEEPABLE.test(name) || (typeof value === 'string' && UNKEEPABLE.test(value))) isKept = false;
+    return value;
+  });
+  if (!isKept) throw invalid({ pointer: '', detail: 'must hold neither a NUL nor half a surrogate pair' });
+  return content;
+}
+
+function parsed(text: string, look: (name: string, value: unknown) => unknown): unknown {
+  try {
+    return JSON.parse(text, look);
+  } catch {
+    throw new Refusal('malformed_json', 'The body is signed, and is not JSON.');
+  }
+}

@@ -1,0 +1,298 @@
+import { and, eq, isNull } from 'drizzle-orm';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { grants, inbox } from '../../src/db/schema.ts';
+import { bodyOf, Door, type Json } from '../api/door.ts';
+import { deliver, eventId, SECRETS } from '../support/external-events.ts';
+import { expectPromises } from '../support/promises.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { runsOf } from '../workflows/histories.ts';
+
+// Lives whose billing another system owns, on the real stack: every charge is pending until it says how it went, and it may
+// say so early, late, twice, and in any order.
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ external: { webhookSecrets: [SECRETS.new] } });
+});
+afterAll(() => stack?.stop());
+afterEach(() => expectPromises(stack.db));
+
+type Outcome = 'paid' | 'declined';
+
+const SOON = { timeout: 15_000 };
+const stem = (door: Door): string => door.id.slice('sub_'.length);
+const startOf = (door: Door): string => `chg_${stem(door)}_s`;
+const renewalOf = (door: Door, n: number): string => `chg_${stem(door)}_r0_${n}`;
+const statusOf = async (door: Door): Promise<string> => (await door.subscription()).status;
+const charge = async (door: Door, id: string): Promise<Json> => bodyOf(await door.get(`charges/${id}`));
+const chargeStatus = async (door: Door, id: string): Promise<unknown> => (await charge(door, id))['status'];
+const nowOf = async (door: Door): Promise<string> => (await door.subscription()).test_clock!.now;
+
+/** What became of each event of a subscription, once none of them waits for the relay. */
+async function outcomes(door: Door): Promise<(string | null)[]> {
+  const mine = eq(inbox.subscriptionId, door.id);
+  const waiting = () => stack.db.$count(inbox, and(mine, isNull(inbox.outcome)));
+  await expect.poll(waiting, SOON).toBe(0);
+  const rows = await stack.db.select().from(inbox).where(mine).orderBy(inbox.id);
+  return rows.map(({ outcome }) => outcome);
+}
+
+/** Says how a charge went, now by the subscription's clock unless `more` says otherwise. */
+async function settle(door: Door, id: string, outcome: Outcome, more: object = {}): Promise<void> {
+  const data = { subscription: door.id, charge: id, outcome, at: await nowOf(door), ...more };
+  bodyOf(await deliver(stack, 'payment.settled', data));
+}
+
+async function say(door: Door, type: string, data: object, id = eventId()): Promise<void> {
+  bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, id));
+}
+
+/** A subscription whose first payment is paid: 200 credits. */
+async function paid(): Promise<Door> {
+  const door = await Door.open(stack);
+  await settle(door, startOf(door), 'paid');
+  await expect.poll(() => statusOf(door), SOON).toBe('active');
+  return door;
+}
+
+async function buy(door: Door): Promise<string> {
+  const bought = await door.post('purchases', { packs: 1 });
+  return bodyOf<{ charge: { id: string } }>(bought, 202).charge.id;
+}
+
+describe('the first payment (R-43)', () => {
+  test('fifty settlements at once, and fifty copies of another: one effect', async () => {
+    const door = await Door.open(stack);
+    expect(await statusOf(door)).toBe('incomplete');
+    const data = { subscription: door.id, charge: startOf(door), outcome: 'paid', at: await nowOf(door) };
+    const same = eventId();
+    const ids = Array.from({ length: 100 }, (_, i) => (i % 2 ? same : eventId()));
+    const answers = await Promise.all(ids.map((id) => deliver(stack, 'payment.settled', data, id)));
+    const duplicates = answers.filter((answer) => bodyOf(answer)['duplicate']);
+    expect(duplicates).toHaveLength(49);
+    expect(new Set(await outcomes(door))).toEqual(new Set(['signalled']));
+    await expect.poll(() => statusOf(door), SOON).toBe('active');
+    // The advance comes after all of them.
+    await door.advance('2026-02-01T00:00:00Z');
+    expect(await door.available()).toBe(200);
+    expect(await stack.db.$count(grants, eq(grants.subscriptionId, door.id))).toBe(1);
+  });
+
+  test('declined: it ends, and a late payment changes nothing and stays on record', async () => {
+    const door = await Door.open(stack);
+    await settle(door, startOf(door), 'declined');
+    await expect.poll(() => statusOf(door), SOON).toBe('ended');
+    await settle(door, startOf(door), 'paid');
+    expect((await outcomes(door)).at(-1)).toBe('ended');
+    expect(await chargeStatus(door, startOf(door))).toBe('declined');
+  });
+
+  test('never settled: given up after 24 hours', async () => {
+    const door = await Door.open(stack);
+    await door.advance('2026-01-31T23:59:59Z');
+    expect(await statusOf(door)).toBe('incomplete');
+    await door.advance('2026-02-01T00:00:00Z');
+    expect(await statusOf(door)).toBe('ended');
+    await settle(door, startOf(door), 'paid');
+    expect(await outcomes(door)).toEqual(['ended']);
+    expect(await chargeStatus(door, startOf(door))).toBe('given_up');
+  });
+});
+
+describe('a purchase (R-42)', () => {
+  test.each<[Outcome[], string, number]>([
+    [['paid', 'paid'], 'paid', 500],
+    [['paid', 'declined'], 'paid', 500],
+    [['declined', 'declined'], 'declined', 200],
+  ])('%j: %s', async (said, status, credits) => {
+    const door = await paid();
+    const id = await buy(door);
+    expect(await door.available()).toBe(200);
+    for (const outcome of said) await settle(door, id, outcome);
+    await expect.poll(() => chargeStatus(door, id), SOON).toBe(status);
+    expect(await outcomes(door)).toEqual(['signalled', 'signalled', 'signalled']);
+    await door.advance('2026-02-01T00:00:00Z');
+    expect(await door.available()).toBe(credits);
+    expect(await chargeStatus(door, id)).toBe(status);
+  });
+
+  test('given up after 24 hours; paid after that it is to be given back, once', async () => {
+    const door = await paid();
+    const id = await buy(door);
+    await door.advance('2026-02-01T00:00:00Z');
+    expect(await charge(door, id)).toMatchObject({ status: 'given_up', refunded: { amount_minor: 0 } });
+    await settle(door, id, 'paid');
+    await settle(door, id, 'paid');
+    const refunded = async () => (await charge(door, id))['refunded'];
+    await expect.poll(refunded, SOON).toMatchObject({ amount_minor: 1500 });
+    await door.advance('2026-02-02T00:00:00Z');
+    expect(await charge(door, id)).toMatchObject({ status: 'given_up', refunded: { amount_minor: 1500 } });
+    expect(await door.available()).toBe(200);
+  });
+});
+
+describe('a renewal that is settled before it is asked for waits (R-42)', () => {
+  test.each<[Outcome[], string]>([
+    [['paid'], 'paid'],
+    [['paid', 'paid'], 'paid'],
+    [['paid', 'declined'], 'paid'],
+    [['declined', 'paid'], 'paid'],
+    [['declined'], 'declined'],
+  ])('%j: %s', async (said, status) => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    for (const outcome of said) await settle(door, id, outcome);
+    expect(await outcomes(door)).toEqual(['signalled', ...said.map(() => 'signalled')]);
+    expect(await door.available()).toBe(200);
+    await door.advance('2026-02-28T00:00:00Z');
+    await expect.poll(() => chargeStatus(door, id), SOON).toBe(status);
+    expect(await statusOf(door)).toBe(status === 'paid' ? 'active' : 'past_due');
+    expect(await door.available()).toBe(status === 'paid' ? 400 : 200);
+  });
+
+  test('also when a year of them is settled ahead, over a hand-over to the next run', async () => {
+    const door = await paid();
+    for (let n = 1; n <= 14; n += 1) await settle(door, renewalOf(door, n), 'paid');
+    expect(await outcomes(door)).toHaveLength(15);
+    await door.advance('2027-03-31T00:00:00Z');
+    expect(await statusOf(door)).toBe('active');
+    expect((await runsOf(stack.client, door.id)).length).toBeGreaterThan(1);
+    expect(await stack.db.$count(grants, eq(grants.subscriptionId, door.id))).toBe(15);
+    await door.advance('2027-04-30T00:00:00Z');
+    expect(await statusOf(door)).toBe('past_due');
+  });
+});
+
+describe('dunning (R-41)', () => {
+  test('each attempt waits for its own settlement; what was said of an earlier one changes nothing', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await door.advance('2026-02-28T00:00:00Z');
+    expect(await statusOf(door)).toBe('past_due');
+    const at = await nowOf(door);
+    await settle(door, id, 'declined', { at });
+    await expect.poll(() => chargeStatus(door, id), SOON).toBe('declined');
+    await door.advance('2026-03-01T00:00:00Z');
+    expect(await chargeStatus(door, id)).toBe('pending');
+    // The same fact under other ids, counted and not.
+    await settle(door, id, 'declined', { at });
+    await settle(door, id, 'declined', { at, attempt: 1 });
+    expect((await outcomes(door)).slice(-2)).toEqual(['signalled', 'superseded']);
+    await door.advance('2026-03-02T00:00:00Z');
+    expect(await chargeStatus(door, id)).toBe('pending');
+    await settle(door, id, 'paid', { attempt: 2 });
+    await expect.poll(() => statusOf(door), SOON).toBe('active');
+    const made = (await charge(door, id))['attempts'];
+    expect(made).toHaveLength(2);
+    // R-13: dated at the boundary; the first allowance ended on 2 March.
+    expect(await door.available()).toBe(200);
+  });
+
+  test('paid between two attempts: it pays the next', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await door.advance('2026-02-28T00:00:00Z');
+    for (const outcome of ['declined', 'paid', 'declined'] as const) await settle(door, id, outcome);
+    await outcomes(door);
+    await door.advance('2026-02-28T23:00:00Z');
+    expect(await chargeStatus(door, id)).toBe('declined');
+    await door.advance('2026-03-01T00:00:00Z');
+    expect(await statusOf(door)).toBe('active');
+    expect((await charge(door, id))['attempts']).toHaveLength(2);
+  });
+
+  test('a new payment method asks for the open charge at once, pending again (R-45)', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await door.advance('2026-02-28T00:00:00Z');
+    await settle(door, id, 'declined');
+    await expect.poll(() => chargeStatus(door, id), SOON).toBe('declined');
+    bodyOf(await door.put('payment_method', { payment_method: 'another card' }), 202);
+    await settle(door, id, 'paid');
+    await expect.poll(() => statusOf(door), SOON).toBe('active');
+  });
+
+  test('still pending at the date of the last retry: it ends, and a late payment is on record', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await door.advance('2026-03-06T23:59:59Z');
+    expect(await statusOf(door)).toBe('past_due');
+    await door.advance('2026-03-07T00:00:00Z');
+    expect(await statusOf(door)).toBe('ended');
+    await settle(door, id, 'paid');
+    expect((await outcomes(door)).at(-1)).toBe('ended');
+    expect(await chargeStatus(door, id)).toBe('given_up');
+    expect(await door.available()).toBe(0);
+  });
+});
+
+describe('cancelled and changed elsewhere (R-51)', () => {
+  test('a cancel at the renewal, twice under two ids; after the end nothing changes', async () => {
+    const door = await paid();
+    const scheduled = async () => (await door.subscription()).scheduled_change;
+    for (const _ of [1, 2]) await say(door, 'subscription.cancelled', { at: 'renewal', reason: 'moved' });
+    await expect.poll(scheduled, SOON).toMatchObject({ kind: 'cancel', at: '2026-02-28T00:00:00.000Z' });
+    await outcomes(door);
+    await door.advance('2026-02-28T00:00:00Z');
+    expect(await door.subscription()).toMatchObject({
+      status: 'ended',
+      ended_at: '2026-02-28T00:00:00.000Z',
+    });
+    await say(door, 'plan.changed', { plan: 'pro', interval: 'month' });
+    await say(door, 'subscription.cancelled', { at: 'now' });
+    await settle(door, startOf(door), 'paid');
+    expect((await outcomes(door)).slice(-3)).toEqual(['ended', 'ended', 'ended']);
+    expect(await door.subscription()).toMatchObject({
+      status: 'ended',
+      plan: 'creator',
+      ended_at: '2026-02-28T00:00:00.000Z',
+    });
+  });
+
+  test('at once, each delivered twice', async () => {
+    const door = await paid();
+    const id = eventId();
+    for (const _ of [1, 2]) await say(door, 'subscription.cancelled', { at: 'now' }, id);
+    await expect.poll(() => statusOf(door), SOON).toBe('ended');
+    expect(await outcomes(door)).toEqual(['signalled', 'signalled']);
+    expect(await door.available()).toBe(0);
+  });
+
+  test('an upgrade is one pending charge, however often it is told, and takes effect when it is paid', async () => {
+    const door = await paid();
+    for (const _ of [1, 2]) await say(door, 'plan.changed', { plan: 'pro', interval: 'month' });
+    await outcomes(door);
+    const upgrades = async () => {
+      const { data } = bodyOf<{ data: { id: string; kind: string; status: string }[] }>(
+        await door.get('charges'),
+      );
+      return data.filter(({ kind }) => kind === 'upgrade');
+    };
+    await expect.poll(upgrades, SOON).toMatchObject([{ status: 'pending' }]);
+    expect((await door.subscription()).plan).toBe('creator');
+    await settle(door, (await upgrades())[0]!.id, 'paid');
+    await expect.poll(async () => (await door.subscription()).plan, SOON).toBe('pro');
+    await say(door, 'plan.changed', { plan: 'pro', interval: 'month' });
+    await outcomes(door);
+    await door.advance('2026-02-01T00:00:00Z');
+    expect(await upgrades()).toHaveLength(1);
+    expect(await door.available()).toBe(2200);
+  });
+
+  test('a downgrade waits for the renewal, and is what that charges', async () => {
+    const door = await Door.open(stack, { plan: 'pro' });
+    await settle(door, startOf(door), 'paid');
+    await expect.poll(() => statusOf(door), SOON).toBe('active');
+    for (const _ of [1, 2]) await say(door, 'plan.changed', { plan: 'creator', interval: 'month' });
+    const scheduled = async () => (await door.subscription()).scheduled_change;
+    await expect.poll(scheduled, SOON).toMatchObject({ kind: 'plan', plan: 'creator' });
+    await settle(door, renewalOf(door, 1), 'paid');
+    await outcomes(door);
+    await door.advance('2026-02-28T00:00:00Z');
+    await expect.poll(async () => (await door.subscription()).plan, SOON).toBe('creator');
+    expect(await charge(door, renewalOf(door, 1))).toMatchObject({
+      status: 'paid',
+      amount: { amount_minor: 2900 },
+    });
+  });
+});
