@@ -7,7 +7,7 @@ import { createCatalogCache } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
 import { createSpending } from './db/spending.ts';
-import { openEventReader, openLedger } from './startup.ts';
+import { openEventReader, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
 // The API process: stateless, any number may run. It starts, and spends, without Temporal; without PostgreSQL it says so.
@@ -27,6 +27,7 @@ async function main(): Promise<void> {
     taskQueue: config.temporalTaskQueue,
     testMode: config.testMode,
     billing: config.billing,
+    gateway: await openGateway(config, db),
     readEvent: await openEventReader(config),
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporalNamespace,

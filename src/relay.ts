@@ -1,7 +1,16 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from './db/client.ts';
-import { type Claimed, claimMessages, claimUntold, markRelayed, markTold, unclaim } from './db/inbox.ts';
+import {
+  type Claimed,
+  claimMessages,
+  claimUntold,
+  MONEY_BACK,
+  markRelayed,
+  markTold,
+  unclaim,
+} from './db/inbox.ts';
 import { snapshot } from './db/ledger.ts';
+import { refundCharge, type Said } from './db/refunds.ts';
 import { keepMonths, relayDeadlines } from './db/upkeep.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
@@ -80,6 +89,7 @@ function ticker(deps: RelayDeps): () => Promise<void> {
 }
 
 async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<void> {
+  if (message.kind === MONEY_BACK) return bookMoneyBack(db, message);
   try {
     await temporal.call((client) =>
       client.workflow.getHandle(workflowId(message.subscription_id)).signal(message.kind, message.payload),
@@ -91,6 +101,15 @@ async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<voi
     throw error;
   }
   await markRelayed(db, message.id, 'signalled');
+}
+
+/**
+ * R-81: the ledger itself books it, whether the workflow is there or over. Of a charge that is still pending nothing is
+ * booked: the message comes again when its claim is over.
+ */
+async function bookMoneyBack(db: Database, { id, subscription_id, payload }: Claimed): Promise<void> {
+  const { kind } = await refundCharge(db, subscription_id, payload as Said);
+  if (kind !== 'pending') await markRelayed(db, id, kind === 'ok' ? 'booked' : 'unknown');
 }
 
 /** Tells a workflow what its ledger holds now. A nudge that does not arrive is sent again when its claim is over. */

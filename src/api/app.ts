@@ -16,6 +16,7 @@ import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
 import { bodyTooLarge, ledgerAway, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
+import { refundRoute } from './refunds.ts';
 import type { App, Env } from './route.ts';
 import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -55,6 +56,7 @@ export function createApp(deps: Deps): App {
   changeRoute(app, deps);
   advanceRoute(app, deps);
   purchaseRoutes(app, deps);
+  refundRoute(app, deps);
   balanceRoutes(app, deps);
   workflowRoute(app, deps);
   grantRoutes(app, deps);

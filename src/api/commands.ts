@@ -34,6 +34,8 @@ export interface Wanted extends NewCommand {
   answer(row: CommandRow): Promise<Answer>;
   /** A taken command is waited for without limit. */
   unlimited?: boolean;
+  /** All is done in this process, by what may be repeated: it is waited for, and its own error is told. */
+  isLocal?: boolean;
   /** True while another command must end first. */
   waitsFor?(row: CommandRow): Promise<boolean>;
 }
@@ -84,7 +86,7 @@ async function execute(db: Database, row: CommandRow, wanted: Wanted): Promise<v
     () => ({ error: null }),
     (error: unknown) => ({ error }),
   );
-  let first = await Promise.race([sent, late()]);
+  let first = wanted.isLocal ? await sent : await Promise.race([sent, late()]);
   // a second advance waits for the first.
   while (first === LATE && wanted.waitsFor && (await wanted.waitsFor(row)))
     first = await Promise.race([sent, late()]);
@@ -98,7 +100,7 @@ async function execute(db: Database, row: CommandRow, wanted: Wanted): Promise<v
     throw refusal;
   }
   // Nobody knows whether the workflow has it: the row decides.
-  if (await abandonCommand(db, refOf(row))) throw notTaken();
+  if (await abandonCommand(db, refOf(row))) throw wanted.isLocal && first !== LATE ? first.error : notTaken();
   await awaitEnd(db, row, wanted.unlimited ? Number.POSITIVE_INFINITY : Date.now() + TAKEN_TIMEOUT_MS);
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from 'hono';
-import type { ReadEvent } from '../billing/gateway.ts';
+import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { CommandRow } from '../db/commands.ts';
 import { releaseOverdue } from '../db/ledger.ts';
@@ -32,6 +32,8 @@ export interface Deps {
   taskQueue: string;
   testMode: boolean;
   billing: 'sandbox' | 'stripe' | 'external';
+  /** What gives money back when an operator says so. */
+  gateway: Pick<Gateway, 'refundPart'>;
   /** Reads what who bills sends to its webhook; null where the sandbox does, which sends nothing. */
   readEvent: ReadEvent | null;
   temporalUiUrl: string | undefined;
@@ -113,7 +115,8 @@ async function update(deps: Deps, row: CommandRow, wanted: Command): Promise<voi
   // R-52: nothing runs for an ended subscription any more; the row is the truth for callers.
   const { state } = await subscriptionOr404(deps, row.subscriptionId);
   if (state.status === 'ended') throw NOT_ACTIVE();
-  if (wanted.type === 'payment_settled') throw new Error('settlements go through the inbox');
+  if (wanted.type === 'payment_settled' || wanted.type === 'withdraw_packs')
+    throw new Error(`${wanted.type} goes through the inbox`);
   const { scope, operation, key, attempt } = row;
   const args: [unknown] = [{ command: wanted, ref: { scope, operation, key, attempt } }];
   await throughHandOvers((again) =>

@@ -42,7 +42,7 @@ export function createExternalReader(
   return async (body, headers) => {
     const { id, text } = verify(body, headers);
     const content = check(anyEvent, parse(text), pointer);
-    return { id, type: content.type, message: messageOf(content), content };
+    return { id, type: content.type, message: messageOf(content), returned: null, content };
   };
 }
 

@@ -178,6 +178,15 @@ export const purchase = z
   })
   .meta({ id: 'Purchase' });
 
+export const refund = z
+  .object({
+    refunded: money,
+    revoked: whole,
+    unrecoverable: whole,
+    add_on: z.object({ packs: whole }),
+  })
+  .meta({ id: 'Refund' });
+
 export const entry = z
   .object({
     id: z.string(),

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { ProviderEvent, ProviderMessage } from '../billing/gateway.ts';
+import type { ProviderEvent, ProviderMessage, Return } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
-import { type InboxMessage, type PutAside, receive } from '../db/inbox.ts';
+import { type InboxMessage, MONEY_BACK, type PutAside, receive } from '../db/inbox.ts';
 import { readCharge, readSubscription } from '../db/reads.ts';
+import { chargeOfPayment } from '../db/stripe.ts';
 import { isToCome } from '../domain/charges.ts';
 import { newId } from '../ids.ts';
 import { type Cancelled, type PaymentSettled, type PlanChanged, SIGNAL } from '../workflows/messages.ts';
@@ -45,12 +46,30 @@ export function webhookRoutes(app: App, deps: Deps): void {
 
 /** False when it was here before. What no workflow waits for is kept whole. */
 async function store(db: Database, provider: string, event: ProviderEvent): Promise<boolean> {
-  const { id: eventId, type, message, content } = event;
+  const { id: eventId, type, message, returned, content } = event;
+  if (returned !== null) return storeReturn(db, provider, event, returned);
   const head = { provider, eventId, subscriptionId: message?.subscriptionId ?? '' };
   const putAside = message ? await putAsideFor(db, message) : 'ignored';
   if (message === null || putAside !== null)
     return receive(db, { ...head, kind: type, payload: content }, putAside);
   return receive(db, { ...head, ...signalOf(message) });
+}
+
+/** money that went back, or that a bank wants back, of a payment that is named alone. */
+async function storeReturn(
+  db: Database,
+  provider: string,
+  { id: eventId, type, content }: ProviderEvent,
+  { payment, back }: Return,
+): Promise<boolean> {
+  const charge = await chargeOfPayment(db, payment);
+  if (!charge) {
+    const message = { provider, eventId, subscriptionId: '', kind: type, payload: content };
+    return receive(db, message, 'unknown');
+  }
+  const { subscriptionId, chargeId } = charge;
+  const payload = { chargeId, ...back };
+  return receive(db, { provider, eventId, subscriptionId, kind: MONEY_BACK, payload });
 }
 
 /** Why an event goes to no workflow; null when it does. */

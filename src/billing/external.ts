@@ -8,5 +8,6 @@ export function createExternal(): Gateway {
   return {
     charge: async () => 'pending',
     refund: async () => {},
+    refundPart: async () => true,
   };
 }

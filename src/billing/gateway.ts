@@ -1,5 +1,6 @@
 import type { Instant, Interval } from '../domain/calendar.ts';
 import type { PlanId } from '../domain/catalog.ts';
+import type { MoneyBack } from '../domain/refunds.ts';
 import type { Charge, Outcome } from '../domain/state.ts';
 
 /** Who owes it. With a charge's id and attempt the subscription names one demand of money, for ever. */
@@ -14,6 +15,15 @@ export interface Gateway {
   charge(charge: Charge, debtor: Debtor): Promise<Outcome>;
   /** Gives back the whole of a charge, once. */
   refund(chargeId: string, debtor: Debtor): Promise<void>;
+  /** Gives back part of a charge, once for the id of the refund. False, and nothing done, where less than that is left of it. */
+  refundPart(refund: PartialRefund, debtor: Debtor): Promise<boolean>;
+}
+
+export interface PartialRefund {
+  /** Names it for ever. */
+  id: string;
+  chargeId: string;
+  amountMinor: number;
 }
 
 /** What a provider says of one attempt at a charge. */
@@ -26,6 +36,13 @@ export interface Settlement {
   outcome: 'paid' | 'declined';
   /** The provider's instant of it. */
   at: Instant;
+}
+
+/** What a provider says of money that it gave back, or that a bank wants back. */
+export interface Return {
+  /** The provider's id of the payment. */
+  payment: string;
+  back: MoneyBack;
 }
 
 /** What an event of a provider's means to one subscription; the last two come from a system that owns it. */
@@ -42,6 +59,8 @@ export interface ProviderEvent {
   type: string;
   /** null when it means nothing here. */
   message: ProviderMessage | null;
+  /** null when it says of no payment that its money went back. */
+  returned: Return | null;
   /** All of it, to be kept. */
   content: Record<string, unknown>;
 }

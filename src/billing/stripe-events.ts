@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { Refusal } from '../domain/errors.ts';
-import type { ProviderEvent, ReadEvent, Settlement } from './gateway.ts';
+import type { DisputeStatus, MoneyBack } from '../domain/refunds.ts';
+import type { ProviderEvent, ReadEvent, Return, Settlement } from './gateway.ts';
 import { keyIn, refusedFor } from './stripe-payments.ts';
 
 /** How far Stripe's clock and ours may be apart, and how long a delivery may be under way. */
@@ -42,7 +43,13 @@ function isAhead(signature: string, now: number): boolean {
 
 /** What an event of Stripe's says. */
 export function read(event: Stripe.Event): ProviderEvent {
-  return { id: event.id, type: event.type, message: settlementOf(event), content: contentOf(event) };
+  return {
+    id: event.id,
+    type: event.type,
+    message: settlementOf(event),
+    returned: returnOf(event),
+    content: contentOf(event),
+  };
 }
 
 /** Which attempt at which charge was paid or declined; null when the event says neither of a charge of ours. */
@@ -59,6 +66,41 @@ function settlementOf(event: Stripe.Event): Settlement | null {
     default:
       return null;
   }
+}
+
+/** What it says of money that went back; null when nothing, or of a payment that no PaymentIntent made. */
+function returnOf(event: Stripe.Event): Return | null {
+  switch (event.type) {
+    case 'charge.refunded': {
+      const { payment_intent: payment, amount_refunded: toMinor } = event.data.object;
+      return ofPayment(payment, { kind: 'refund', toMinor });
+    }
+    case 'charge.dispute.created':
+    case 'charge.dispute.funds_withdrawn':
+    case 'charge.dispute.closed': {
+      const { payment_intent: payment, id, amount: amountMinor, status } = event.data.object;
+      const become = DISPUTE[status];
+      return become ? ofPayment(payment, { kind: 'dispute', id, amountMinor, status: become }) : null;
+    }
+    default:
+      return null;
+  }
+}
+
+/** A bank that only inquires (`warning_…`) has taken no money; where it goes on to take some, that is a new status. */
+const DISPUTE: Partial<Record<Stripe.Dispute.Status, DisputeStatus>> = {
+  needs_response: 'open',
+  under_review: 'open',
+  won: 'won',
+  lost: 'lost',
+};
+
+function ofPayment(
+  payment: string | Stripe.PaymentIntent | null | undefined,
+  back: MoneyBack,
+): Return | null {
+  if (!payment) return null;
+  return { payment: typeof payment === 'string' ? payment : payment.id, back };
 }
 
 function settled(

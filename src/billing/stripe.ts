@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import Stripe from 'stripe';
 import type { Charge, Outcome } from '../domain/state.ts';
-import type { Debtor, Gateway } from './gateway.ts';
+import type { Debtor, Gateway, PartialRefund } from './gateway.ts';
 import { metadataOf, type PaymentKey, refusedFor } from './stripe-payments.ts';
 
 /**
@@ -151,8 +151,45 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     }
   }
 
-  return { charge, refund };
+  async function refundPart(
+    { id, chargeId, amountMinor }: PartialRefund,
+    { subscriptionId }: Debtor,
+  ): Promise<boolean> {
+    const { id: intent } = await paidIntent(subscriptionId, chargeId);
+    // Stripe forgets idempotency keys after a day, and knows its refunds for ever.
+    if (await isRefunded(intent, id)) return true;
+    try {
+      await stripe.refunds.create(
+        { payment_intent: intent, amount: amountMinor, metadata: { refund_id: id } },
+        { idempotencyKey: `${subscriptionId}/${chargeId}/refund/${id}` },
+      );
+      return true;
+    } catch (error) {
+      // Somebody gave it back at Stripe itself, or a bank took it.
+      if (isRefusedRequest(error) && isBeyondRefund(error)) return false;
+      throw error;
+    }
+  }
+
+  async function paidIntent(subscriptionId: string, chargeId: string): Promise<Stripe.PaymentIntent> {
+    const intents = await Promise.all((await records.payments(subscriptionId, chargeId)).map(retrieve));
+    const paid = intents.find(({ status }) => status === 'succeeded');
+    if (!paid) throw new Error(`Stripe holds no paid payment of ${chargeId}: nothing to give back.`);
+    return paid;
+  }
+
+  async function isRefunded(intent: string, id: string): Promise<boolean> {
+    for await (const { metadata, status } of stripe.refunds.list({ payment_intent: intent, limit: 100 }))
+      if (metadata?.['refund_id'] === id && status !== 'failed' && status !== 'canceled') return true;
+    return false;
+  }
+
+  return { charge, refund, refundPart };
 }
+
+/** Stripe's words for more than is left of a payment. */
+const isBeyondRefund = ({ code, param }: Stripe.errors.StripeInvalidRequestError): boolean =>
+  code === 'charge_already_refunded' || code === 'charge_disputed' || param === 'amount';
 
 /** The idempotency key of one attempt at a charge: the same at every retry, for ever. */
 const keyOf = ({ subscriptionId, chargeId, attempt }: PaymentKey): string =>

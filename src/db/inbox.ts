@@ -30,6 +30,9 @@ export async function receive(
   return rows.length > 0;
 }
 
+/** Kinds of messages that are booked by the ledger itself, also when the workflow is long over. */
+export const MONEY_BACK = 'moneyBack';
+
 export interface Claimed {
   id: number;
   subscription_id: string;

@@ -21,6 +21,7 @@ const promises = (only: readonly string[] | null) => sql`
 with
 ${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('entries', only)},
 ${rowsOf('usages', only)}, ${rowsOf('holds', only)}, ${rowsOf('replies', only)}, ${rowsOf('charges', only)},
+${rowsOf('refunds', only)}, ${rowsOf('disputes', only)},
 -- What each entry left of its grant, and the running sum of its subscription, in seq order.
 replayed as (
   select e.*,
@@ -94,15 +95,18 @@ select 'I4 one pack grant for each paid purchase or renewal, and none for any ot
 from charges c left join (
   select subscription_id, charge_id, count(*) as n, sum(amount) as credits from grants where kind = 'pack' group by 1, 2
 ) p on p.subscription_id = c.subscription_id and p.charge_id = c.id
-where case when c.kind in ('purchase', 'renewal') and c.status = 'paid' and c.refunded_minor < c.amount_minor and c.credits > 0
-      then coalesce(p.n, 0) <> 1 or p.credits <> c.credits else coalesce(p.n, 0) <> 0 end
+-- What was refunded in whole may have been paid for nothing (R-42), or delivered before (R-81).
+where case when c.kind in ('purchase', 'renewal') and c.status = 'paid' and c.credits > 0
+      then coalesce(p.n, 0) <> 1 and (c.refunded_minor < c.amount_minor or p.n is not null) or p.credits <> c.credits
+      else coalesce(p.n, 0) <> 0 end
 union all
 select 'I4 one allowance for each paid start, renewal or upgrade, and none for an unpaid one', c.subscription_id,
   concat_ws(' ', c.id, c.kind, c.status, 'allowances', coalesce(p.n, 0))
 from charges c left join (
   select subscription_id, charge_id, count(*) as n from grants where kind = 'allowance' group by 1, 2
 ) p on p.subscription_id = c.subscription_id and p.charge_id = c.id
-where coalesce(p.n, 0) <> (c.kind <> 'purchase' and c.status = 'paid' and c.refunded_minor = 0)::int
+where coalesce(p.n, 0) <> (c.kind <> 'purchase' and c.status = 'paid')::int
+  and not (p.n is null and c.refunded_minor = c.amount_minor)
 union all
 select 'I4 a pack is paid for by a charge', g.subscription_id, g.id
 from grants g left join charges c on c.subscription_id = g.subscription_id and c.id = g.charge_id and c.status = 'paid'
@@ -148,9 +152,35 @@ from usages u left join (
 where u.credits <> coalesce(d.credits, 0) or u.reversed <> coalesce(d.reversed, 0)
    or u.answer::jsonb->'debits' <> coalesce(d.debits, '[]') or (u.answer->>'credits')::bigint <> u.credits
 union all
-select 'a debit, capture or reversal belongs to a usage', e.subscription_id, concat_ws(' ', 'seq', e.seq)
+select 'a debit, capture or reversal belongs to a usage, or is a dispute that was won', e.subscription_id, concat_ws(' ', 'seq', e.seq)
 from entries e left join usages u on u.subscription_id = e.subscription_id and u.id = e.usage_id
+left join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
 where e.kind in ('debit', 'capture', 'reversal') and u.id is null
+  and not (e.kind = 'reversal' and g.kind = 'pack' and exists (
+    select from disputes d where d.subscription_id = e.subscription_id and d.charge_id = g.charge_id and d.status = 'won'))
+union all
+select 'R-81 what was refunded of a charge is its refunds and disputes', c.subscription_id,
+  concat_ws(' ', c.id, 'refunded', c.refunded_minor, 'of', c.amount_minor, 'returned', c.returned_minor, 'asked', r.done, 'disputed', d.amount)
+from charges c
+cross join lateral (select coalesce(max(to_minor), 0) as done from refunds
+  where subscription_id = c.subscription_id and charge_id = c.id and answer is not null) r
+cross join lateral (select coalesce(sum(amount_minor), 0) as amount from disputes
+  where subscription_id = c.subscription_id and charge_id = c.id and status <> 'won') d
+where c.refunded_minor <> least(c.amount_minor, c.returned_minor + d.amount) or c.returned_minor < r.done
+union all
+-- Of renewals none is ever taken: their packs are not a purchase's.
+select 'R-81 of a purchase no more is taken back than its refunded part, and the ledger says how much', g.subscription_id,
+  concat_ws(' ', g.id, 'taken', e.taken, 'lowest', e.lowest, 'known', c.revoked_credits, c.kind, 'refunded', c.refunded_minor, 'of', c.amount_minor)
+from grants g
+join charges c on c.subscription_id = g.subscription_id and c.id = g.charge_id
+cross join lateral (
+  select coalesce(sum(taken), 0) as taken, coalesce(min(so_far), 0) as lowest from (
+    select -credits as taken, sum(-credits) over (order by seq) as so_far from entries
+    where subscription_id = g.subscription_id and grant_id = g.id
+      and (kind = 'revocation' or kind = 'reversal' and usage_id is null)) t
+) e
+where g.kind = 'pack' and (e.taken <> c.revoked_credits or e.lowest < 0
+  or e.taken > case when c.kind = 'purchase' then div(c.credits::numeric * c.refunded_minor, nullif(c.amount_minor, 0)::numeric) else 0 end)
 union all
 select 'R-71 a hold is settled once, and wholly', h.subscription_id,
   concat_ws(' ', h.id, h.status, 'held', h.credits, d.held, 'released', d.released, 'captured', h.captured, d.captured)

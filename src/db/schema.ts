@@ -16,6 +16,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { Catalog } from '../domain/catalog.ts';
+import type { Refunded } from '../domain/refunds.ts';
 import type { State } from '../domain/state.ts';
 
 // Every table of the ledger begins its primary key and its unique indexes with `subscription_id`, so that all
@@ -79,6 +80,8 @@ export const ledgers = pgTable(
     askedAt: at('asked_at'),
     /** R-72: no open hold's deadline lies before it; null when none is open. */
     nextDeadline: at('next_deadline'),
+    /** R-81: how often a purchase became refunded in whole, or no longer was: the newest word on the add-on wins. */
+    withdrawals: integer('withdrawals').notNull().default(0),
   },
   // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
   (t) => [index('ledgers_untold').on(t.subscriptionId).where(sql`untold`)],
@@ -259,7 +262,12 @@ export const charges = pgTable(
     at: at('at').notNull(),
     status: text('status').notNull(),
     amountMinor: whole('amount_minor').notNull(),
+    /** R-81: what was refunded and what is disputed or was lost, together never more than the amount. */
     refundedMinor: whole('refunded_minor').notNull().default(0),
+    /** The refunds alone: the most that was ever said to be refunded of it in all. */
+    returnedMinor: whole('returned_minor').notNull().default(0),
+    /** R-81: credits of its grant that were taken back and not given again. */
+    revokedCredits: whole('revoked_credits').notNull().default(0),
     currency: text('currency').notNull(),
     lines: jsonb('lines').$type<{ description: string; quantity: number; amountMinor: number }[]>().notNull(),
     attempts: jsonb('attempts').$type<ChargeAttempt[]>().notNull(),
@@ -275,6 +283,52 @@ export const charges = pgTable(
     index('charges_by_time').on(t.subscriptionId, t.at, t.step),
     check('charges_status', sql`status in ('paid', 'pending', 'declined', 'given_up')`),
     check('charges_refunded', sql`refunded_minor >= 0 and refunded_minor <= amount_minor`),
+    check('charges_returned', sql`returned_minor >= 0 and returned_minor <= amount_minor`),
+    check('charges_revoked', sql`revoked_credits >= 0 and revoked_credits <= credits`),
+  ],
+);
+
+/** R-81: refunds that an operator asked for: on record before money moves, done when their credits are taken back. */
+export const refunds = pgTable(
+  'refunds',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    /** Made of the key it was asked with: the same for ever. */
+    id: text('id').notNull(),
+    chargeId: text('charge_id').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    amountMinor: whole('amount_minor').notNull(),
+    /** All that is refunded of the charge with it. */
+    toMinor: whole('to_minor').notNull(),
+    /** Credits of its grant that were taken back before: what it did is counted from here. */
+    revokedBefore: whole('revoked_before').notNull(),
+    reason: text('reason').notNull(),
+    askedAt: at('asked_at').notNull(),
+    /** What it did; null until it is done. */
+    answer: jsonb('answer').$type<Refunded>(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.id] }),
+    // One at a time of a charge: whoever comes next ends it first.
+    uniqueIndex('refunds_one_asked').on(t.subscriptionId, t.chargeId).where(sql`answer is null`),
+    check('refunds_amount', sql`amount_minor > 0 and amount_minor <= to_minor`),
+  ],
+);
+
+/** R-81: disputes of charges, by the provider's id. */
+export const disputes = pgTable(
+  'disputes',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    id: text('id').notNull(),
+    chargeId: text('charge_id').notNull(),
+    amountMinor: whole('amount_minor').notNull(),
+    status: text('status').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.id] }),
+    index('disputes_by_charge').on(t.subscriptionId, t.chargeId),
+    check('disputes_status', sql`status in ('open', 'won', 'lost')`),
   ],
 );
 
@@ -360,7 +414,11 @@ export const stripePayments = pgTable(
     attempt: integer('attempt').notNull(),
     stripeId: text('stripe_id').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.subscriptionId, t.chargeId, t.attempt] })],
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.chargeId, t.attempt] }),
+    // Refunds and disputes name the payment alone.
+    index('stripe_payments_by_id').on(t.stripeId),
+  ],
 );
 
 export const apiKeys = pgTable('api_keys', {

@@ -54,5 +54,18 @@ export function createStripeRecords(db: Database) {
   return { customer, keepCustomer, payment, keepPayment, payments };
 }
 
+/** The charge that a payment at Stripe is of; undefined where it is none of ours. */
+export async function chargeOfPayment(
+  db: Database,
+  stripeId: string,
+): Promise<{ subscriptionId: string; chargeId: string } | undefined> {
+  const { subscriptionId, chargeId } = stripePayments;
+  const [row] = await db
+    .select({ subscriptionId, chargeId })
+    .from(stripePayments)
+    .where(eq(stripePayments.stripeId, stripeId));
+  return row;
+}
+
 const ofCharge = (subscriptionId: string, chargeId: string) =>
   and(eq(stripePayments.subscriptionId, subscriptionId), eq(stripePayments.chargeId, chargeId));

@@ -1,7 +1,8 @@
-import { addDays, cycleAt, type Instant } from './calendar.ts';
+import { addDays, cycleAt, type Instant, type Interval } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
 import { isToCome } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
+import { forgetLowered } from './refunds.ts';
 import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
 import { type Draft, draft, end, grant, grantAllowance, packExpiry, stem } from './subscription.ts';
 
@@ -47,9 +48,11 @@ function activate(d: Draft, charge: Charge, at: Instant): void {
 
 /** R-40, R-41: the cycle's grants are dated at the boundary, however late it was paid. */
 function renew(d: Draft, charge: Charge): void {
-  const { plan, interval, packs, allowance } = charge.buys;
+  const { plan, interval, allowance } = charge.buys;
   const k = charge.cycle!;
   const changed = d.state.scheduled?.kind === 'plan' ? null : d.state.scheduled;
+  // What it buys, or less: a refund may have lowered the add-on since it was asked for.
+  const packs = keptPacks(d, interval);
   Object.assign(d.state, {
     plan,
     interval,
@@ -60,7 +63,7 @@ function renew(d: Draft, charge: Charge): void {
     scheduled: changed,
   } satisfies Partial<State>);
   grantAllowance(d, k, charge.at, allowance, charge.id);
-  if (packs === 0) return;
+  if (charge.buys.packs === 0) return;
   grantPacks(d, charge, `grt_${stem(d.state.id)}_p${d.state.series}_${k}`, charge.at, k);
 }
 
@@ -78,11 +81,17 @@ function deliver(d: Draft, charge: Charge, at: Instant): void {
   grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
 }
 
+/** R-34: the add-on under a plan of this interval: packs of the other can't renew there. */
+function keptPacks(d: Draft, interval: Interval): number {
+  if (interval === d.state.interval) return d.state.packs;
+  forgetLowered(d);
+  return 0;
+}
+
 /** R-53: a new series of cycles; old grants keep their expiry, a scheduled change is cleared (R-51). */
 function upgrade(d: Draft, charge: Charge, at: Instant): void {
   const { plan, interval } = charge.buys;
-  // R-34: packs of the other interval can't renew here.
-  const packs = interval === d.state.interval ? d.state.packs : 0;
+  const packs = keptPacks(d, interval);
   const series = d.state.series + 1;
   Object.assign(d.state, {
     plan,

@@ -1,5 +1,6 @@
 import { burnDown, type Debit, type Grant, type GrantKind, isUsable } from './burndown.ts';
 import type { Instant } from './calendar.ts';
+import type { DisputeStatus } from './refunds.ts';
 import type { Charge, ChargeKind, Effect, Outcome } from './state.ts';
 
 export type EntryKind =
@@ -31,8 +32,19 @@ export interface ChargeRecord {
   at: Instant;
   status: Outcome | 'given_up';
   amountMinor: number;
+  /** R-81: refunded, disputed or lost, in all. */
   refundedMinor: number;
   currency: string;
+  /** Of it the refunds alone. */
+  returnedMinor: number;
+  disputes: Map<string, { amountMinor: number; status: DisputeStatus }>;
+  packs: number;
+  /** What its packs bring. */
+  credits: number;
+  /** The grant of a purchase, once it is paid. */
+  grantId: string | null;
+  /** Taken back of that grant, and not given again. */
+  revokedCredits: number;
 }
 
 /** What was spent, at once or by a capture, in burn order; `reversed` of it was given back (R-80). */
@@ -153,7 +165,7 @@ function bookOne(target: Book, effect: Effect): void {
     }
     case 'refund': {
       const charge = target.charges.get(effect.chargeId);
-      if (charge) charge.refundedMinor = charge.amountMinor;
+      if (charge) charge.refundedMinor = charge.returnedMinor = charge.amountMinor;
       return;
     }
     case 'note':
@@ -201,13 +213,17 @@ function bookGrant(target: Book, effect: Extract<Effect, { type: 'grant' }>): vo
     made,
   };
   target.grants.set(id, grant);
+  const charge = target.charges.get(effect.chargeId ?? '');
+  if (charge?.kind === 'purchase') charge.grantId = id;
   enter(target, 'grant', credits, grant, effectiveAt);
 }
 
 /** Records what billing answered to a charge; a retried renewal stays one charge. */
 export function bookCharge(target: Book, charge: Charge, status: Outcome): void {
-  const { id, kind, at, amountMinor, currency } = charge;
-  target.charges.set(id, { id, kind, at, status, amountMinor, refundedMinor: 0, currency });
+  const { id, kind, at, amountMinor, currency, buys } = charge;
+  const sold = { packs: buys.packs, credits: buys.packCredits, grantId: null };
+  const back = { refundedMinor: 0, returnedMinor: 0, disputes: new Map(), revokedCredits: 0 };
+  target.charges.set(id, { id, kind, at, status, amountMinor, currency, ...sold, ...back });
 }
 
 /** R-60, R-61: takes credits at an instant in burn order, all or nothing; null and no change when they do not suffice. */

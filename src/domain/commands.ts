@@ -4,6 +4,7 @@ import { type Catalog, findPack, findPlan, MOST, type PlanId } from './catalog.t
 import { nextAttempt, purchaseCharge, startCharge, upgradeCharge } from './charges.ts';
 import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
 import { invalid, Refusal } from './errors.ts';
+import { forgetLowered, type Withdrawal, withdraw } from './refunds.ts';
 import type { Decision, State } from './state.ts';
 import { allowanceOf, type Draft, draft, end, grant, grantAllowance, nextRenewalAt } from './subscription.ts';
 
@@ -24,6 +25,7 @@ export type Command =
   | { type: 'issue_grant'; grantId: string; credits: number; expiresAt: Instant; reason: string }
   | { type: 'revoke_grant'; grantId: string; reason: string }
   | { type: 'set_allowance'; credits: number }
+  | ({ type: 'withdraw_packs' } & Withdrawal)
   | {
       type: 'payment_settled';
       chargeId: string;
@@ -102,6 +104,7 @@ function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
  */
 export function decide(state: State, command: Command, at: Instant, catalog: Catalog): Decision {
   if (command.type === 'payment_settled') return settled(state, command, at, catalog);
+  if (command.type === 'withdraw_packs') return withdraw(state, command, at, catalog);
   // R-52: an ended subscription never comes back to life.
   if (state.status === 'ended') throw NOT_ACTIVE();
   const d = draft(state, at, catalog);
@@ -172,6 +175,7 @@ function setAddOn(d: Draft, packs: number): void {
       detail: `must be at most ${d.state.packs}: more packs are bought at /v1/subscriptions/${d.state.id}/purchases`,
     });
   d.state.packs = packs;
+  forgetLowered(d);
 }
 
 function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {

@@ -33,6 +33,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, title: 'Something went wrong here' },
   database_unavailable: { status: 503, title: 'The ledger is not reachable' },
   temporal_unavailable: { status: 503, title: 'The workflow engine is not reachable' },
+  billing_unavailable: { status: 503, title: 'The billing provider does not answer' },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

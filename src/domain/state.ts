@@ -35,6 +35,15 @@ export interface State {
   paidRenewal: number;
   /** The add-on: packs that renew with the plan. */
   packs: number;
+  /** what refunds withdrew of the add-on, as the ledger last said; absent where nothing was. */
+  withdrawn?: {
+    /** Packs of the purchases that are refunded in whole. */
+    packs: number;
+    /** By how many packs that lowered the add-on. */
+    lowered: number;
+    /** Counts what was said: the highest is the newest. */
+    nth: number;
+  };
   /** Credits a cycle where the plan names none: enterprise. */
   allowance: number | null;
   paymentMethod: string;

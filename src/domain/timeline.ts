@@ -6,6 +6,7 @@ import type { Catalog } from './catalog.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
 import { nextDue, workAt } from './due.ts';
 import { openHolds, releaseDue } from './holds.ts';
+import { type MoneyBack, type Refunded, refundCharge, withdrawnPacks } from './refunds.ts';
 import type { Charge, Decision, Outcome, State } from './state.ts';
 
 /** What billing would answer: the simulator's stand-in for the gateway. */
@@ -82,6 +83,20 @@ export function advanceLife(life: Life, to: Instant): void {
 /** Carries out a command at the life's now. Throws its `Refusal`; answers billing's outcome where it charged. */
 export function command(life: Life, wanted: Command): Outcome | null {
   return carryOut(life, decide(life.state, wanted, life.state.now, life.catalog));
+}
+
+/** R-81: what billing says of a charge's money, with what follows for the add-on. Also after the end (R-52). */
+export function moneyBack(life: Life, chargeId: string, back: MoneyBack): Refunded {
+  passDeadlines(life, life.state.now);
+  const done = refundCharge(life.book, chargeId, back, life.state.now);
+  const withdrawal = { packs: withdrawnPacks(life.book), nth: (life.state.withdrawn?.nth ?? 0) + 1 };
+  if (withdrawal.packs !== (life.state.withdrawn?.packs ?? 0))
+    carryOut(
+      life,
+      decide(life.state, { type: 'withdraw_packs', ...withdrawal }, life.state.now, life.catalog),
+    );
+  life.state = { ...life.state, grants: openGrants(life.book) };
+  return { ...done, packs: life.state.packs };
 }
 
 export interface Happening {

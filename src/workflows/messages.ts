@@ -37,7 +37,10 @@ export const UPDATE_OF = {
   issue_grant: 'issueGrant',
   revoke_grant: 'revokeGrant',
   set_allowance: 'setAllowance',
-} as const satisfies Record<Exclude<Command['type'], 'payment_settled'>, string>;
+} as const satisfies Record<Exclude<Command['type'], Heard>, string>;
+
+/** What is only signalled: nobody waits for it. */
+export type Heard = 'payment_settled' | 'withdraw_packs';
 
 /** An update's argument: the command, and the row that must be taken before it takes effect. */
 export interface Request {
@@ -69,6 +72,7 @@ export const SIGNAL = {
   paymentSettled: 'paymentSettled',
   cancelled: 'cancelled',
   planChanged: 'planChanged',
+  packsWithdrawn: 'packsWithdrawn',
   ledgerAdvanced: 'ledgerAdvanced',
 } as const;
 

@@ -21,6 +21,7 @@ import { type Catalog, PLAN_IDS } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { invalid, type ProblemCode, Refusal } from '../domain/errors.ts';
+import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import {
   ABANDONED,
@@ -115,6 +116,8 @@ function makesSense(command: Command): boolean {
         Number.isSafeInteger(command.at) &&
         (command.attempt === undefined || Number.isSafeInteger(command.attempt))
       );
+    case 'withdraw_packs':
+      return Number.isSafeInteger(command.packs) && Number.isSafeInteger(command.nth) && command.packs >= 0;
     case 'cancel':
       return (
         (command.at === 'now' || command.at === 'renewal') &&
@@ -170,6 +173,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), (cancel) => heard({ ...cancel, type: 'cancel' }));
   setHandler(defineSignal<[PlanChanged]>(SIGNAL.planChanged), (change) =>
     heard({ type: 'change_plan', ...change }),
+  );
+  setHandler(defineSignal<[Withdrawal]>(SIGNAL.packsWithdrawn), (withdrawal) =>
+    heard({ type: 'withdraw_packs', ...withdrawal }),
   );
   setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), learn);
   setHandler(
@@ -261,6 +267,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       if (isEarly(current(), command)) early = withEarly(early, command);
       return;
     }
+    if (command.type === 'withdraw_packs' && !isNewer(current(), command)) return;
     try {
       const options: Step = ref ? { ref, finish: true, declined } : {};
       const result = await carryOut((inForce) => decide(current(), command, at, inForce), at, options);

@@ -6,7 +6,7 @@ import type { Database } from '../../src/db/client.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
 import { expectPromises } from '../support/promises.ts';
-import { type Answer, type Stack, startStack } from '../support/stack.ts';
+import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Door, type Json, type Page, type Problem, start } from './door.ts';
 import { expectProblem, seen } from './problem.ts';
 import { raw } from './raw.ts';
@@ -497,6 +497,7 @@ describe('not_a_test_clock', () => {
 describe('the engine away', () => {
   reached.add('temporal_unavailable');
   reached.add('database_unavailable');
+  reached.add('billing_unavailable');
   test('no worker: 503 with Retry-After, and nothing takes effect later', async () => {
     const customer_id = `c-${randomUUID()}`;
     const answer = await start(idle, { customer_id });
@@ -504,6 +505,24 @@ describe('the engine away', () => {
     expect(answer.headers.get('Retry-After')).toBe('1');
     const [row] = await idle.db.execute<{ status: string }>(sql`select status from commands`);
     expect(row).toEqual({ status: 'abandoned' });
+  });
+
+  test('billing does not say: 503 with Retry-After, nothing is booked, and no secret is logged', async () => {
+    const door = await Door.open(stack);
+    const { id } = await door.buy(1);
+    const before = await seen(door);
+    const lines: string[] = [];
+    const gateway = { refundPart: () => Promise.reject(new Error('sk_live_secret')) };
+    const log = (line: string) => lines.push(line);
+    const app = createApp({ db: stack.db, gateway, log, isOpen: () => true } as never);
+    const path = door.path(`purchases/${String(id)}/refund`);
+    const answer = await ask((at, init) => app.request(at, init), stack.key, 'POST', path, {
+      body: { reason: 'r' },
+    });
+    expectProblem(answer, 'billing_unavailable');
+    expect(answer.headers.get('Retry-After')).toBe('1');
+    expect(await seen(door)).toEqual(before);
+    expect(lines.join()).toMatch(/^refund rfd_\w+: Error$/);
   });
 
   test('no database: 503 with Retry-After, and no word of SQL', async () => {

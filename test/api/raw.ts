@@ -1,5 +1,6 @@
 import { createApp } from '../../src/api/app.ts';
 import type { App } from '../../src/api/route.ts';
+import { createSandbox } from '../../src/billing/sandbox.ts';
 import { createCatalogCache } from '../../src/db/catalogs.ts';
 import { createSpending } from '../../src/db/spending.ts';
 import { createCaller } from '../../src/temporal.ts';
@@ -22,6 +23,7 @@ export function appOf(stack: Stack): App {
     taskQueue,
     testMode: true,
     billing: 'sandbox',
+    gateway: createSandbox(),
     readEvent: null,
     temporalUiUrl: undefined,
     temporalNamespace: 'default',

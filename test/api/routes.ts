@@ -44,6 +44,7 @@ export const ROUTES: Route[] = [
   command('POST', `${sub}/resume`, 'billing', {}),
   command('POST', `${sub}/change`, 'billing', { plan: 'pro', interval: 'month' }),
   command('POST', `${sub}/purchases`, 'billing', { packs: 1 }),
+  command('POST', `${sub}/purchases/{purchase_id}/refund`, 'operator', { reason: 'r' }),
   command('PUT', `${sub}/add_on`, 'billing', { packs: 0 }),
   command('PUT', `${sub}/payment_method`, 'billing', { payment_method: 'sandbox_ok' }),
   command('POST', `${sub}/quote`, 'spend', { items }, false),
@@ -61,6 +62,14 @@ export const ROUTES: Route[] = [
   command('PUT', `${sub}/allowance`, 'operator', { credits: 1 }),
   command('POST', `${sub}/advance`, 'operator', { to: '2030-01-01T00:00:00Z' }),
   command('POST', '/v1/sandbox/charges/{id}/settle', 'billing', { outcome: 'paid' }, false),
+  command('POST', '/v1/sandbox/charges/{id}/refund', 'billing', { refunded_minor: 1 }, false),
+  command(
+    'POST',
+    '/v1/sandbox/charges/{id}/dispute',
+    'billing',
+    { dispute: 'd', amount_minor: 1, status: 'open' },
+    false,
+  ),
 ];
 
 /** What providers send: signed instead of sent with a key, and not JSON before the signature was checked. */

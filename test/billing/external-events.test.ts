@@ -53,7 +53,7 @@ describe('what it says', () => {
     const content = { type, timestamp: '2026-02-17T00:00:01Z', data };
     const text = JSON.stringify(content);
     const event = await reading(text, signed(text, 'msg_1'));
-    expect(event).toEqual({ id: 'msg_1', type, message: said, content });
+    expect(event).toEqual({ id: 'msg_1', type, message: said, returned: null, content });
   });
 
   test.each<[string, string[], object]>([

@@ -53,7 +53,39 @@ describe('what it says', () => {
     ['payment_intent.succeeded', { metadata: { ...metadata, attempt: '1.5' } }, null],
   ])('%s %j', (type, object, message) => {
     const event = eventOf(type, object, at / 1_000);
-    expect(read(event)).toMatchObject({ id: event.id, type, message });
+    expect(read(event)).toMatchObject({ id: event.id, type, message, returned: null });
+  });
+
+  const dispute = (status: string, more: object = {}) => ({
+    id: 'dp_1',
+    amount: 700,
+    status,
+    payment_intent: 'pi_1',
+    ...more,
+  });
+  const disputed = (status: 'open' | 'won' | 'lost') => ({
+    payment: 'pi_1',
+    back: { kind: 'dispute', id: 'dp_1', amountMinor: 700, status },
+  });
+  const refunded = { payment: 'pi_1', back: { kind: 'refund', toMinor: 500 } };
+  test.each<[string, object, object | null]>([
+    ['charge.refunded', { payment_intent: 'pi_1', amount: 1500, amount_refunded: 500 }, refunded],
+    ['charge.refunded', { payment_intent: { id: 'pi_1' }, amount_refunded: 500 }, refunded],
+    ['charge.dispute.created', dispute('needs_response'), disputed('open')],
+    ['charge.dispute.created', dispute('under_review'), disputed('open')],
+    ['charge.dispute.funds_withdrawn', dispute('needs_response'), disputed('open')],
+    ['charge.dispute.closed', dispute('won'), disputed('won')],
+    ['charge.dispute.closed', dispute('lost'), disputed('lost')],
+    // An inquiry takes no money.
+    ['charge.dispute.created', dispute('warning_needs_response'), null],
+    ['charge.dispute.closed', dispute('warning_closed'), null],
+    // Of a charge that no PaymentIntent made.
+    ['charge.refunded', { payment_intent: null, amount_refunded: 500 }, null],
+    ['charge.dispute.created', dispute('needs_response', { payment_intent: null }), null],
+    ['charge.refund.updated', { payment_intent: 'pi_1', amount: 500 }, null],
+    ['charge.dispute.updated', dispute('under_review'), null],
+  ])('%s %j', (type, object, returned) => {
+    expect(read(eventOf(type, object))).toMatchObject({ type, message: null, returned });
   });
 
   test('it is kept whole, but for the secret with which a browser pays', () => {

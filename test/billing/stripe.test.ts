@@ -267,3 +267,57 @@ describe('refunds', () => {
     expect(account.paid(wanted.charge.id)).toMatchObject([{ refunded: true }]);
   });
 });
+
+describe('partial refunds', () => {
+  const part = ({ charge }: Demand, id: string, amountMinor: number) => ({
+    id,
+    chargeId: charge.id,
+    amountMinor,
+  });
+
+  test('each once for its id, also after Stripe forgot its keys', async () => {
+    const wanted = demand('pm_visa');
+    await asked(wanted);
+    for (const id of ['rfd_1', 'rfd_2', 'rfd_1'])
+      expect(await gateway.refundPart(part(wanted, id, 1_000), wanted.debtor)).toBe(true);
+    account.forgetKeys();
+    expect(await gateway.refundPart(part(wanted, 'rfd_2', 1_000), wanted.debtor)).toBe(true);
+    expect(account.paid(wanted.charge.id)).toMatchObject([
+      { refunds: [{ amount: 1_000 }, { amount: 1_000 }] },
+    ]);
+    const refunds = keys(wanted).filter((line) => line.startsWith('/v1/refunds'));
+    expect(refunds).toEqual(['/v1/refunds SUB/CHG/refund/rfd_1', '/v1/refunds SUB/CHG/refund/rfd_2']);
+  });
+
+  test('more than is left: no, and nothing is given back', async () => {
+    const wanted = demand('pm_visa');
+    await asked(wanted);
+    expect(await gateway.refundPart(part(wanted, 'rfd_1', 2_000), wanted.debtor)).toBe(true);
+    expect(await gateway.refundPart(part(wanted, 'rfd_2', 901), wanted.debtor)).toBe(false);
+    expect(await gateway.refundPart(part(wanted, 'rfd_3', 900), wanted.debtor)).toBe(true);
+    expect(await gateway.refundPart(part(wanted, 'rfd_4', 1), wanted.debtor)).toBe(false);
+    expect(account.paid(wanted.charge.id)).toMatchObject([{ refunds: [{ amount: 2_000 }, { amount: 900 }] }]);
+  });
+
+  test.each<[string, RegExp, Fault, number]>([
+    ['made, no answer', /POST .*refunds$/, 'lost', 2],
+    ['500', /POST .*refunds$/, away, 1],
+    ['what was refunded before: 500', /GET .*refunds/, away, 1],
+  ])('%s: thrown, asked again, given back once', async (_, request, fault, times) => {
+    const wanted = demand('pm_visa');
+    await asked(wanted);
+    account.fail(request, fault, times);
+    await expect(gateway.refundPart(part(wanted, 'rfd_1', 700), wanted.debtor)).rejects.toThrow();
+    account.forgetKeys();
+    expect(await gateway.refundPart(part(wanted, 'rfd_1', 700), wanted.debtor)).toBe(true);
+    expect(account.paid(wanted.charge.id)).toMatchObject([{ refunds: [{ amount: 700 }] }]);
+  });
+
+  test('of what nobody paid is an error', async () => {
+    const wanted = demand('pm_bankDebit');
+    await asked(wanted);
+    await expect(gateway.refundPart(part(wanted, 'rfd_1', 1), wanted.debtor)).rejects.toThrow(
+      /no paid payment/,
+    );
+  });
+});

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
+import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { expectPromises } from '../support/promises.ts';
 import { openDatabase } from './raw-ledger.ts';
 import { type Op, type Part, Twins } from './twins.ts';
@@ -16,6 +17,17 @@ const is = <const T>(value: T) => fc.constant(value);
 const over = fc.option(whole(-1, 1), { freq: 2 });
 const which = whole(0, 3);
 const part: fc.Arbitrary<Part> = fc.oneof(fc.constantFrom<Part[]>(null, 'one', 'all', 'over'), whole(1, 9));
+
+const amountMinor = fc.constantFrom(1, 500, 750, 1_000, 1_499, 1_500);
+const moneyBack: fc.Arbitrary<MoneyBack> = fc.oneof(
+  fc.record({ kind: is('refund'), toMinor: amountMinor }),
+  fc.record({
+    kind: is('dispute'),
+    id: fc.constantFrom('a', 'b'),
+    amountMinor,
+    status: fc.constantFrom('open', 'open', 'won', 'won', 'lost'),
+  }),
+);
 
 const op: fc.Arbitrary<Op> = fc.oneof(
   {
@@ -36,6 +48,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: is('stand'), seconds: whole(0, 3), asleep: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: is('revoke'), which: whole(0, 2) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('expire', 'grant again'), which: whole(0, 5) }) },
+  { weight: 3, arbitrary: fc.record({ do: is('money back'), which: whole(0, 2), back: moneyBack }) },
   { weight: 1, arbitrary: fc.record({ do: is('schedule end'), seconds: whole(0, 4) }) },
   { weight: 1, arbitrary: fc.record({ do: is('end') }) },
 );

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
+import { refundCharge } from '../../src/db/refunds.ts';
 import { brokenPromises } from '../support/promises.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
@@ -10,13 +11,15 @@ import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.t
 let db: Database;
 let ledger: RawLedger;
 const grants: Record<string, string> = {};
+let chargeId: string;
 
 beforeAll(async () => {
   db = await openDatabase();
   ledger = await RawLedger.open(db);
   for (const kind of ['allowance', 'pack', 'adjustment'] as const) {
-    const { id } = await ledger.grant({ kind, credits: 100, to: T0 + (kind === 'pack' ? 2 : 3) * DAY });
-    grants[kind] = id;
+    const made = await ledger.grant({ kind, credits: 100, to: T0 + (kind === 'pack' ? 2 : 3) * DAY });
+    grants[kind] = made.id;
+    if (kind === 'pack') chargeId = made.chargeId!;
   }
   await ledger.stand(T0 + HOUR);
   await ledger.spend(130);
@@ -28,6 +31,10 @@ beforeAll(async () => {
   await hold(5);
   await ledger.give('release', await hold(3));
   await ledger.give('reverse', usage, 2);
+  // And 500 of its 1,500 refunded, the same disputed and won.
+  await refundCharge(db, ledger.id, { chargeId, kind: 'refund', toMinor: 500 });
+  for (const status of ['open', 'won'] as const)
+    await refundCharge(db, ledger.id, { chargeId, kind: 'dispute', id: 'dp_1', amountMinor: 500, status });
 });
 afterAll(() => db.$client.end());
 
@@ -158,7 +165,7 @@ describe('one bent row is noticed', () => {
     ['a reversal that no usage knows of', 'a usage', () => [sql`update usages set reversed = 0`]],
     [
       'a reversal of no usage',
-      'a debit',
+      'R-81',
       () => [sql`update entries set usage_id = null where kind = 'reversal'`],
     ],
     ['a hold released in part', 'R-71', () => [sql`update entries set credits = 9 where seq = 8`]],
@@ -211,6 +218,15 @@ describe('one bent row is noticed', () => {
       'what a caller',
       () => [sql`update entries set effective_at = ${at(HOUR)} where kind = 'reversal'`],
     ],
+    ['more refunded than was said', 'R-81', () => [sql`update charges set refunded_minor = 501`]],
+    ['a dispute that takes no money', 'R-81', () => [sql`update disputes set status = 'lost'`]],
+    [
+      'more taken than is refunded',
+      'R-81',
+      () => [sql`update charges set refunded_minor = 400, returned_minor = 400`],
+    ],
+    ['taken, and not known', 'R-81', () => [sql`update charges set revoked_credits = 0`]],
+    ['given again without a dispute', 'a debit', () => [sql`delete from disputes`]],
     ['a row and its ledger apart', 'the row', () => [sql`update ledgers set status = 'past_due'`]],
   ])('%s: %s', async (_, promise, bend) => {
     const broken = await noticed(bend());

@@ -240,7 +240,8 @@ export class RawLedger {
     return this.spending.serve(this.giving(op, object, { credits }));
   }
 
-  private purchase(credits: number, at: Instant): Charge {
+  /** A pack of so many credits for 1,500, as the workflow would charge it. */
+  purchase(credits: number, at: Instant): Charge {
     const purchaseId = newId('pur');
     return {
       id: `chg_${stem(purchaseId)}`,

@@ -1,12 +1,14 @@
 import { expect } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { advanceEnded, releaseOverdue } from '../../src/db/ledger.ts';
+import { refundCharge } from '../../src/db/refunds.ts';
 import type { Served } from '../../src/db/spending.ts';
-import { type Book, balance, book, emptyBook, spend } from '../../src/domain/book.ts';
+import { type Book, balance, book, type ChargeRecord, emptyBook, spend } from '../../src/domain/book.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { capture, hold, release, releaseDue } from '../../src/domain/holds.ts';
+import { type MoneyBack, refundCharge as refundInCore } from '../../src/domain/refunds.ts';
 import { reverse } from '../../src/domain/reversals.ts';
 import type { Effect } from '../../src/domain/state.ts';
 import { expectEqual } from './at-rest.ts';
@@ -28,6 +30,8 @@ export type Op =
   | { do: 'capture'; which: number; part: Part }
   | { do: 'release'; which: number }
   | { do: 'reverse'; which: number; part: Part }
+  /** What billing says of the money of a pack, of which 1,500 were paid. */
+  | { do: 'money back'; which: number; back: MoneyBack }
   /** Asleep, no worker runs: what is due on the way is booked later, or never. */
   | { do: 'stand'; seconds: number; asleep: boolean }
   | { do: 'expire' | 'revoke' | 'grant again'; which: number }
@@ -45,6 +49,23 @@ function creditsOf(part: Part, whole: number): number | null {
   if (part === null || typeof part === 'number') return part;
   return { one: 1, all: whole || null, over: whole + 1 }[part];
 }
+
+/** The charge of a pack, as RawLedger makes it. */
+const paidFor = ({ chargeId, credits, effectiveAt }: Extract<Effect, { type: 'grant' }>): ChargeRecord => ({
+  id: chargeId!,
+  kind: 'purchase',
+  at: effectiveAt,
+  status: 'paid',
+  amountMinor: 1_500,
+  refundedMinor: 0,
+  currency: 'USD',
+  returnedMinor: 0,
+  disputes: new Map(),
+  packs: 1,
+  credits,
+  grantId: null,
+  revokedCredits: 0,
+});
 
 export class Twins {
   private readonly core: Book = emptyBook();
@@ -84,6 +105,8 @@ export class Twins {
         return this.release(op);
       case 'reverse':
         return this.reverse(op);
+      case 'money back':
+        return this.moneyBack(op);
       case 'stand':
         return this.stand(op);
       default:
@@ -93,7 +116,9 @@ export class Twins {
 
   // What the workflow does, step by step.
 
-  private async work(op: Exclude<Op, Of<'spend' | 'hold' | 'capture' | 'release' | 'reverse' | 'stand'>>) {
+  private async work(
+    op: Exclude<Op, Of<'spend' | 'hold' | 'capture' | 'release' | 'reverse' | 'money back' | 'stand'>>,
+  ) {
     if (this.endsAt !== null && this.endsAt <= this.now) await this.end(this.endsAt);
     // R-52: nothing of this comes to an ended subscription.
     if (this.ended) return;
@@ -127,6 +152,7 @@ export class Twins {
     const to = effectiveAt + seconds * SECOND;
     const effect = await this.ledger.grant({ kind, credits, from: effectiveAt, to });
     this.granted.push(effect);
+    if (effect.chargeId !== null) this.core.charges.set(effect.chargeId, paidFor(effect));
     this.step([effect]);
   }
 
@@ -289,6 +315,20 @@ export class Twins {
     const served = await this.ledger.give('reverse', usage.id, credits);
     const given = this.answerOr(served, left, () => reverse(this.core, usage.id, { credits, at: this.now }));
     if (given) expect(jsonOf(served)).toEqual({ ...given, balance: this.balance });
+  }
+
+  /** R-81: also of what is over. */
+  private async moneyBack({ which, back }: Of<'money back'>): Promise<void> {
+    const { now, endsAt, core } = this;
+    const grant = this.granted.filter(({ chargeId }) => chargeId !== null).at(-1 - which);
+    if (!grant || grant.effectiveAt > now || (endsAt === now && !this.ended)) return;
+    this.pass(Math.min(now, endsAt ?? now));
+    if (endsAt !== null && endsAt < now) core.endedAt = endsAt;
+    const chargeId = grant.chargeId!;
+    const named = back.kind === 'dispute' ? { ...back, id: `${back.id} of ${chargeId}` } : back;
+    const booked = await refundCharge(this.db, this.ledger.id, { chargeId, ...named });
+    const done = refundInCore(core, chargeId, named, now);
+    expect(booked).toMatchObject({ kind: 'ok', answer: done });
   }
 
   /** What the core answers; null where it refuses, with the same code and the same number. */

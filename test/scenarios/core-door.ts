@@ -19,6 +19,7 @@ import {
   sandboxPayer,
   startLife,
 } from '../../src/domain/timeline.ts';
+import { refund, sayBack } from './core-refunds.ts';
 import {
   type Data,
   giveBackUsage,
@@ -114,6 +115,11 @@ export class CoreDoor implements Door {
           expiresAt: moment(step.until),
           reason: 'scenario',
         });
+      case 'refund':
+        return refund(this.life, step);
+      case 'refunded':
+      case 'dispute':
+        return sayBack(this.life, step);
       case 'revoke':
         return this.revoke();
       case 'allowance':

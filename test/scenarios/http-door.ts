@@ -94,6 +94,7 @@ export class HttpDoor implements Door {
     if (step.verb === 'look') return { outcome: 'ok', data: {} };
     if (step.verb === 'again') return this.again(step, at);
     if (step.verb === 'settle') return this.settle(step);
+    if (step.verb === 'refunded' || step.verb === 'dispute') return this.sayBack(step);
     if (step.verb === 'outage' || step.verb === 'catalogue')
       throw new Error(`${step.verb} is for the core: mark the row or table`);
     return this.perform(step, at, randomUUID());
@@ -232,6 +233,12 @@ export class HttpDoor implements Door {
         const { credits, until } = step;
         return answerOf(await post('grants', { credits, expires_at: wireMoment(until), reason: 'scenario' }));
       }
+      case 'refund': {
+        const { id } = await this.purchase(step.which);
+        const body = { ...optional('amount_minor', step.amount), reason: 'scenario' };
+        const reply = await post(`purchases/${id}/refund`, body);
+        return answerOf(reply, refundData(reply));
+      }
       case 'revoke': {
         const last = (await this.all<GrantBody>('grants')).filter(({ kind }) => kind === 'adjustment').at(-1);
         const reply = await post(`grants/${last?.id}/revoke`, { reason: 'scenario' });
@@ -254,6 +261,8 @@ export class HttpDoor implements Door {
       case 'look':
       case 'again':
       case 'settle':
+      case 'refunded':
+      case 'dispute':
       case 'outage':
       case 'catalogue':
         throw new Error(`${step.verb} is not one request`);
@@ -316,6 +325,26 @@ export class HttpDoor implements Door {
     } finally {
       this.id = newestId;
     }
+  }
+
+  private async purchase(which: Made): Promise<{ id: string; charge: ChargeBody }> {
+    const all = await this.all<{ id: string; status: string; charge: ChargeBody }>('purchases');
+    const paid = all.filter(({ status }) => status === 'paid');
+    const found = which === 'oldest' ? paid[0] : paid.at(-1);
+    if (!found) throw new Error('there is no paid purchase yet');
+    return found;
+  }
+
+  /** The provider's word comes through the inbox: done when what it says of the add-on had time to arrive too. */
+  private async sayBack(step: Of<'refunded' | 'dispute'>): Promise<Answer> {
+    const { charge } = await this.purchase(step.which);
+    const [path, body] =
+      step.verb === 'refunded'
+        ? ['refund', { refunded_minor: step.amount }]
+        : ['dispute', { dispute: step.name, amount_minor: step.amount, status: step.status }];
+    const reply = await this.stack.request('POST', `/v1/sandbox/charges/${charge.id}/${path}`, { body });
+    await sleep(1_000);
+    return answerOf(reply);
   }
 
   private async settled(chargeId: string, wasPending: boolean): Promise<void> {
@@ -399,6 +428,17 @@ function holdData({ status, body }: Reply, via: string | undefined): Record<stri
   if (status >= 300) return {};
   const { deadline } = body as { deadline: string };
   return { ...usageData(body, via), deadline: showMoment(moment(deadline)) };
+}
+
+function refundData({ status, body }: Reply): Record<string, string> {
+  if (status >= 300) return {};
+  const { refunded, revoked, unrecoverable, add_on } = body as {
+    refunded: Money;
+    revoked: number;
+    unrecoverable: number;
+    add_on: { packs: number };
+  };
+  return strings({ revoked, unrecoverable, money: refunded.amount_minor, left_on: add_on.packs });
 }
 
 function quoteData(body: unknown): Record<string, string> {

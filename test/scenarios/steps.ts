@@ -1,11 +1,12 @@
 import type { Interval } from '../../src/domain/calendar.ts';
 import { PLAN_IDS, type PlanId } from '../../src/domain/catalog.ts';
 import type { Item } from '../../src/domain/rates.ts';
+import type { DisputeStatus } from '../../src/domain/refunds.ts';
 
 /** Which charge a settlement names: the newest or oldest pending one, the newest of any status, the one settled before, or the former subscription's newest. */
 export type Which = 'newest' | 'oldest' | 'last' | 'again' | 'former';
 
-/** Which hold or usage of the subscription: the one made last, or first. */
+/** Which hold, usage or paid purchase of the subscription: the one made last, or first. */
 export type Made = 'newest' | 'oldest';
 
 export type Step =
@@ -36,6 +37,11 @@ export type Step =
   | { verb: 'method'; method: string }
   | { verb: 'settle'; outcome: 'paid' | 'declined'; which: Which }
   | { verb: 'grant'; credits: number; until: string }
+  /** An operator's refund of a purchase: of what is not refunded yet, or of an amount. */
+  | { verb: 'refund'; which: Made; amount?: number }
+  /** What the provider says of a purchase's charge: all that was refunded of it; or a dispute of an amount, by its name. */
+  | { verb: 'refunded'; which: Made; amount: number }
+  | { verb: 'dispute'; which: Made; name: string; amount: number; status: DisputeStatus }
   | { verb: 'revoke' }
   | { verb: 'allowance'; credits: number }
   /** Do nothing. */
@@ -139,6 +145,25 @@ const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
     return { verb: 'settle', outcome, which: which as Which };
   },
   grant: ([credits, , until = '']) => ({ verb: 'grant', credits: number(credits), until }),
+  refund: (words) => {
+    const { which, credits: amount } = made(words);
+    return amount === undefined ? { verb: 'refund', which } : { verb: 'refund', which, amount };
+  },
+  refunded: (words) => {
+    const { which, credits } = made(words);
+    return { verb: 'refunded', which, amount: number(String(credits)) };
+  },
+  dispute: ([name = '', status, amount, which]) => {
+    if (status !== 'open' && status !== 'won' && status !== 'lost')
+      throw new Error(`not a status: ${status}`);
+    return {
+      verb: 'dispute',
+      which: which === 'oldest' ? 'oldest' : 'newest',
+      name,
+      amount: number(amount),
+      status,
+    };
+  },
   revoke: () => ({ verb: 'revoke' }),
   allowance: ([credits]) => ({ verb: 'allowance', credits: number(credits) }),
   look: () => ({ verb: 'look' }),

@@ -90,6 +90,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     taskQueue,
     testMode: options.testMode ?? true,
     billing: options.external ? 'external' : options.stripe ? 'stripe' : 'sandbox',
+    gateway,
     readEvent: await openEventReader(billing),
     temporalUiUrl: undefined,
     temporalNamespace: 'default',

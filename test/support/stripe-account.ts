@@ -26,12 +26,15 @@ export interface Intent {
   payment_method: string;
   metadata: Record<string, string>;
   last_payment_error: Refused | null;
+  /** All of it was given back. */
   refunded: boolean;
+  refunds: { amount: number; metadata: Record<string, string> }[];
 }
 
 interface Refused {
   type: string;
   code?: string;
+  param?: string;
   decline_code?: string;
   message: string;
 }
@@ -159,7 +162,8 @@ export async function openStripeAccount(): Promise<StripeAccount> {
   async function carryOut(wanted: Seen, text: string, headers: IncomingMessage['headers']): Promise<Reply> {
     const example = await ofMock(wanted, text, headers);
     if (example.status !== 200) return example;
-    const [, , kind, id = '', verb] = wanted.path.split('/');
+    const [path = '', query] = wanted.path.split('?');
+    const [, , kind, id = '', verb] = path.split('/');
     const body = example.body as { id: string };
     switch (`${wanted.method} ${kind}${id && '/id'}${verb ? `/${verb}` : ''}`) {
       case 'POST customers':
@@ -179,7 +183,9 @@ export async function openStripeAccount(): Promise<StripeAccount> {
       case 'POST payment_intents/id/confirm':
         return confirm(intents.get(id)!, body);
       case 'POST refunds':
-        return refund(intents.get(wanted.body['payment_intent']!)!, body);
+        return refund(intents.get(wanted.body['payment_intent']!)!, wanted.body, body);
+      case 'GET refunds':
+        return refundsOf(intents.get(new URLSearchParams(query).get('payment_intent')!)!, body);
       default:
         throw new Error(`${wanted.method} ${wanted.path} is not asked for by Drawdown`);
     }
@@ -210,7 +216,6 @@ export async function openStripeAccount(): Promise<StripeAccount> {
   }
 
   function make(wanted: Record<string, string>, body: { id: string }): Reply {
-    const metadata = Object.entries(wanted).filter(([name]) => name.startsWith('metadata['));
     const intent: Intent = {
       id: body.id,
       status: 'requires_confirmation',
@@ -218,9 +223,10 @@ export async function openStripeAccount(): Promise<StripeAccount> {
       currency: wanted['currency']!,
       customer: wanted['customer']!,
       payment_method: wanted['payment_method']!,
-      metadata: Object.fromEntries(metadata.map(([name, value]) => [name.slice(9, -1), value])),
+      metadata: metadataIn(wanted),
       last_payment_error: null,
       refunded: false,
+      refunds: [],
     };
     intents.set(intent.id, intent);
     return { status: 200, body: { ...body, ...intent } };
@@ -241,11 +247,23 @@ export async function openStripeAccount(): Promise<StripeAccount> {
     return error ? refused(402, error) : { status: 200, body: { ...body, ...intent } };
   }
 
-  function refund(intent: Intent, body: object): Reply {
-    if (intent.refunded)
-      return invalidRequest('charge_already_refunded', 'The charge has already been refunded.');
-    intent.refunded = true;
-    return { status: 200, body };
+  function refund(intent: Intent, wanted: Record<string, string>, body: object): Reply {
+    const left = intent.amount - intent.refunds.reduce((sum, { amount }) => sum + amount, 0);
+    if (left === 0) return invalidRequest('charge_already_refunded', 'The charge has already been refunded.');
+    const amount = Number(wanted['amount'] ?? left);
+    if (amount > left) {
+      const message = 'Refund amount is greater than unrefunded amount on charge.';
+      return refused(400, { type: 'invalid_request_error', param: 'amount', message });
+    }
+    const metadata = metadataIn(wanted);
+    intent.refunds.push({ amount, metadata });
+    intent.refunded = amount === left;
+    return { status: 200, body: { ...body, amount, metadata } };
+  }
+
+  function refundsOf({ refunds }: Intent, body: object): Reply {
+    const data = refunds.map((one) => ({ ...one, status: 'succeeded' }));
+    return { status: 200, body: { ...body, data, has_more: false } };
   }
 
   return {
@@ -280,6 +298,14 @@ export async function openStripeAccount(): Promise<StripeAccount> {
     },
   };
 }
+
+/** `metadata[name]=value` of a form. */
+const metadataIn = (form: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(form)
+      .filter(([name]) => name.startsWith('metadata['))
+      .map(([name, value]) => [name.slice(9, -1), value]),
+  );
 
 function send(response: ServerResponse, { status, body }: Reply): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));

@@ -1,0 +1,73 @@
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import type { MoneyBack, Refunded } from '../domain/refunds.ts';
+import type { Database } from './client.ts';
+import { refunds } from './schema.ts';
+
+// R-81 in the ledger: each a single statement under the lock of the subscription's row.
+
+/** What is said of the money of a charge; a refund may be one that an operator asked for, by its id. */
+export type Said = { chargeId: string } & (MoneyBack | { kind: 'refund'; id: string });
+
+export type Booked = { kind: 'ok'; answer: Refunded } | { kind: 'pending' } | { kind: 'unknown' };
+
+async function call<T>(db: Database, query: ReturnType<typeof sql>): Promise<T> {
+  const [row] = await db.execute<{ answer: T }>(query);
+  return row!.answer;
+}
+
+/** Books it, once and in any order. `pending`: the charge is not settled, nothing was booked. */
+export function refundCharge(db: Database, subscriptionId: string, said: Said): Promise<Booked> {
+  const { chargeId: charge, ...back } = said;
+  const wire =
+    back.kind === 'dispute'
+      ? { kind: back.kind, charge, id: back.id, amount: back.amountMinor, status: back.status }
+      : { kind: back.kind, charge, ...('id' in back ? { id: back.id } : { to: back.toMinor }) };
+  return call(db, sql`select refund_charge(${subscriptionId}, ${JSON.stringify(wire)}::jsonb) as answer`);
+}
+
+/** A refund on record. */
+export interface AskedRefund {
+  id: string;
+  charge_id: string;
+  amount_minor: number;
+  answer: Refunded | null;
+}
+
+export type Asked =
+  | { kind: 'asked' | 'done' | 'other'; refund: AskedRefund }
+  | { kind: 'reused' }
+  | { kind: 'unpaid' }
+  | { kind: 'exceeds'; left: number };
+
+export interface WantedRefund {
+  id: string;
+  charge: string;
+  bodyHash: string;
+  /** null: all that is not refunded yet. */
+  amount: number | null;
+  reason: string;
+}
+
+/** Puts a refund on record before money moves. `other`: one of the same charge must end first. */
+export function askRefund(db: Database, subscriptionId: string, wanted: WantedRefund): Promise<Asked> {
+  return call(db, sql`select ask_refund(${subscriptionId}, ${JSON.stringify(wanted)}::jsonb) as answer`);
+}
+
+/** Takes a refund off the record that billing refused: no money moved. */
+export async function dropRefund(db: Database, subscriptionId: string, id: string): Promise<void> {
+  await db
+    .delete(refunds)
+    .where(and(eq(refunds.subscriptionId, subscriptionId), eq(refunds.id, id), isNull(refunds.answer)));
+}
+
+export async function readRefund(
+  db: Database,
+  subscriptionId: string,
+  id: string,
+): Promise<typeof refunds.$inferSelect | undefined> {
+  const [row] = await db
+    .select()
+    .from(refunds)
+    .where(and(eq(refunds.subscriptionId, subscriptionId), eq(refunds.id, id)));
+  return row;
+}
