@@ -75,7 +75,8 @@ asked as (
     l.minor as lines_minor, a.newest, a.asked_at,
     case c.kind when 'start' then 0 when 'renewal' then substring(c.id from '_r([0-9]+)_[0-9]+$')::int
       -- R-53: each upgrade that took effect began a series; one may be pending at a time.
-      when 'upgrade' then count(*) filter (where c.kind = 'upgrade' and c.status = 'paid' and c.refunded_minor < c.amount_minor)
+      when 'upgrade' then count(*) filter (where c.kind = 'upgrade' and c.status = 'paid'
+          and (c.refunded_minor < c.amount_minor or exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id)))
         over (partition by c.subscription_id order by c.step)::int end as series,
     case c.kind when 'renewal' then substring(c.id from '_r[0-9]+_([0-9]+)$')::int when 'purchase' then null else 0 end as cycle
   from charges c
@@ -102,6 +103,9 @@ judged_charges as (
       || to_char(c.price_minor / 100.0, 'FM999999999999990.00') || ' by its catalogue ' || c.catalog_version || '.'
     when c.amount_minor <> c.lines_minor then 'R-32 ' || c.told || ' has lines that add up to '
       || to_char(c.lines_minor / 100.0, 'FM999999999999990.00') || '.'
+    when c.refunded_minor <> least(c.amount_minor, c.returned_minor + r.disputed) then 'R-81 ' || c.told || ' counts '
+      || to_char(c.refunded_minor / 100.0, 'FM999999999999990.00') || ' as given back; refunds and disputes say '
+      || to_char(least(c.amount_minor, c.returned_minor + r.disputed) / 100.0, 'FM999999999999990.00') || '.'
     when c.is_paid and (m.allowance or m.packs) then
       case c.kind when 'start' then 'R-20 ' when 'renewal' then 'R-40 ' when 'upgrade' then 'R-53 ' else 'R-30 ' end
       || c.told || ' is paid, and credits that it brings were not granted: '
@@ -120,6 +124,10 @@ judged_charges as (
     select subscription_id, charge_id, bool_or(kind = 'allowance') as allowance, bool_or(kind = 'pack') as packs
     from grants where charge_id is not null group by 1, 2
   ) g on g.subscription_id = c.subscription_id and g.charge_id = c.id
+  cross join lateral (
+    select coalesce(sum(amount_minor), 0) as disputed from disputes
+    where subscription_id = c.subscription_id and charge_id = c.id and status <> 'won'
+  ) r
   cross join lateral (
     select c.allowance > 0 and g.allowance is not true as allowance, c.pack_credits > 0 and g.packs is not true as packs
   ) m
@@ -155,7 +163,8 @@ judged_grants as (
       case when coalesce(btrim(g.reason), '') = '' then 'R-36 ' || w.told || ' was issued without a reason.' end
     when g.charge_id is null and g.kind = 'pack' then 'R-30 ' || w.told || ' names no charge.'
     when g.charge_id is not null and c.id is null then 'R-56 ' || w.told || ' names ' || g.charge_id || ', and there is no such charge.'
-    when not c.is_paid then case c.kind when 'start' then 'R-43 ' when 'renewal' then 'R-41 ' else 'R-35 ' end
+    -- R-81: a refund takes credits, not the grant.
+    when c.status <> 'paid' then case c.kind when 'start' then 'R-43 ' when 'renewal' then 'R-41 ' else 'R-35 ' end
       || w.told || ' was given for ' || c.id || ', a ' || c.kind || ' that is ' || c.stands || '.'
     when w.due = 0 then 'R-56 ' || w.told || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
     when c.id is not null and g.nth > 1 then 'R-56 ' || w.told || ' is a second one for ' || c.id || '.'
@@ -185,7 +194,7 @@ judged_grants as (
   ) w
   cross join lateral (select (n.at at time zone w.zone) + make_interval(months => g.cycle) as local) b
   left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.cycle = g.cycle - g.cycle % 12
-    and g.cycle % 12 > 0 and y.is_paid and y.interval = 'year'
+    and g.cycle % 12 > 0 and y.status = 'paid' and y.interval = 'year'
   left join terms t on t.subscription_id = g.subscription_id
 ),
 judged_inbox as (
@@ -196,10 +205,15 @@ judged_inbox as (
     when i.outcome in ('ignored', 'unknown', 'superseded') then null
     when i.outcome = 'ended' then
       case when s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is ' || replace(s.status, '_', ' ') || '.' end
-    when i.outcome is distinct from 'signalled' then 'R-42 ' || w.told || ' came to an outcome that is not known: '
+    when i.outcome is distinct from 'signalled' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.told || ' came to an outcome that is not known: '
       || coalesce(i.outcome, 'none') || '.'
     -- R-51, R-54: what comes later undoes them, so there is nothing to look for.
     when i.kind in ('cancelled', 'planChanged') and s.id is not null then null
+    -- R-81: the ledger booked it, or told the add-on.
+    when i.kind = 'moneyBack' and i.outcome = 'booked' then null
+    when i.kind = 'packsWithdrawn' then case when s.status <> 'ended' and i.relayed_at + x.patience <= x.now
+        and coalesce((s.state->'withdrawn'->>'nth')::int, 0) < (i.payload->>'nth')::int
+      then 'R-81 ' || w.told || ' should have lowered the add-on, which has not heard of it.' end
     when i.kind <> 'paymentSettled' then 'R-42 ' || w.told || ' is of a kind whose effect is not known: ' || i.kind || '.'
     when i.relayed_at + x.patience > x.now then null
     -- R-43: a first payment declined at once leaves nothing here.

@@ -68,9 +68,9 @@ test('something is not: each row with its rule and a sentence, and exit code 1',
     const { code, out } = await command([]);
     expect(code).toBe(1);
     const [rule, sentence, ...rest] = out.split('Not explained: 1\n')[1]!.split('\n');
-    expect(rule).toMatch(new RegExp(`^R-35 {2}${bent} {2}grt_\\w+$`));
+    expect(rule).toMatch(new RegExp(`^R-81 {2}${bent} {2}chg_\\w+$`));
     expect(sentence).toMatch(
-      /^ {6}The pack of 300 credits of 2026-01-31T00:00:00\.000Z was given for chg_\w+, a purchase that is paid back\.$/,
+      /^ {6}The purchase of USD 15\.00 of 2026-01-31T00:00:00\.000Z counts 15\.00 as given back; refunds and disputes say 0\.00\.$/,
     );
     expect(rest).toEqual(['']);
     expect(out).toContain('all               8          7     0.8750');
@@ -81,8 +81,8 @@ test('something is not: each row with its rule and a sentence, and exit code 1',
       total: 4,
       explained: 3,
       ratio: 0.75,
-      grants: { total: 2, explained: 1 },
-      unexplained: [{ table: 'grants', subscription_id: bent, rule: 'R-35' }],
+      charges: { total: 2, explained: 1 },
+      unexplained: [{ table: 'charges', subscription_id: bent, rule: 'R-81' }],
     });
     expect(await command(['--subscription', whole])).toMatchObject({ code: 0 });
   } finally {

@@ -119,7 +119,6 @@ test.each<Fault>([
 test.each([
   ['declined', sql`status = 'declined'`, 'declined'],
   ['given up', sql`status = 'given_up'`, 'given up'],
-  ['paid back', sql`refunded_minor = amount_minor`, 'paid back'],
 ])('a pack whose charge is %s', async (_, change, stands) => {
   const bend = sql`update charges set ${change} where ${books.of('ended')} and kind = 'purchase'`;
   const [found] = await books.foundAfter(bend);

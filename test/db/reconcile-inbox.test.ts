@@ -39,7 +39,7 @@ test('a message that says paid of a charge that is pending', async () =>
 
 test('a message that says paid of a charge that was given up, whose money was kept', async () =>
   books.expectTold(
-    sql`update charges set refunded_minor = 0 where ${books.of('givenUpAndPaid')} and kind = 'purchase'`,
+    sql`update charges set refunded_minor = 0, returned_minor = 0 where ${books.of('givenUpAndPaid')} and kind = 'purchase'`,
     'R-42',
     `The message of … from sandbox says that ${await books.newestCharge('givenUpAndPaid')} is paid; here it is given up, and its money was not given back.`,
   ));
@@ -59,6 +59,10 @@ test.each<[string, () => SQL]>([
   [
     'a change of plan, which may have been refused',
     () => message('monthly', { plan: 'creator', interval: 'year' }, { kind: 'planChanged' }),
+  ],
+  [
+    'a refund, which the ledger books',
+    () => message('monthly', {}, { kind: 'moneyBack', outcome: 'booked' }),
   ],
   [
     'a payment of a renewal that is still to come',
@@ -89,6 +93,12 @@ test.each<[string, () => SQL, string, string]>([
       ),
     'R-52',
     'found no workflow, and its subscription is active.',
+  ],
+  [
+    'of a refund that the add-on has not heard of',
+    () => message('monthly', { packs: 1, nth: 1 }, { kind: 'packsWithdrawn' }),
+    'R-81',
+    'should have lowered the add-on, which has not heard of it.',
   ],
   [
     'of a kind that is not known',
