@@ -110,3 +110,14 @@ test('a ledger of before goes on: entries in order, keys answered for ever, spen
   expect(answerOf(reverse)).toMatchObject({ restored: 20, balance: { available: 45 } });
   await expectPromises(db);
 });
+
+// A database that has run a migration never runs it again: what is changed later belongs into a new one.
+test.each([
+  ['0000_tables', 'dad8d9363fd1637d2442a65033be1819801f4b51c506f52e7dd3c2e4f9afb70e'],
+  ['0001_functions', 'cd01719aed3d63091dd0815df1c9fb1b51f8b77e2f386227d1921cf6c1b9d0c6'],
+  ['0002_spending', '130ab856f4f977055a8ee1eb1c1d6d4cdae2c3d1b368ac93b56dbb715123f1a2'],
+  ['0003_spending_functions', 'fcf7b655c336d6215aa1c2413711ba51ebfc9387cd6cb74edea7b0e4795d7796'],
+])('%s, which databases have run, is as it was', (tag, sha256) => {
+  const content = readFileSync(new URL(`../../src/db/migrations/${tag}.sql`, import.meta.url));
+  expect(hash('sha256', content)).toBe(sha256);
+});

@@ -1,9 +1,8 @@
 -- Spending at the speed of the disk: one call carries a batch, answers each request by itself, and is as strict as one call
--- a request. Read first: serve, serve_spends, give_back.
+-- a request. What spends (usages, holds) is worked as a set; what gives back (captures, releases, reversals) row by row
+-- before it. Read first: laid_out, give_back, settle_hold, serve.
 
 drop function spend(text, json);
---> statement-breakpoint
-drop function can_spend(ledgers, timestamptz);
 --> statement-breakpoint
 drop function enter(text, text, text, bigint, timestamptz, text);
 --> statement-breakpoint
@@ -67,7 +66,8 @@ begin
     remaining = remaining + case when v_end = 'restored' then v_back else 0 end,
     open = remaining + held - case when p_kind = 'release' then p_credits else 0 end
            + case when v_end = 'restored' then v_back else 0 end > 0,
-    taken = case when v_end = 'restored' and v_back > 0 then null else taken end
+    taken = case when v_end <> 'restored' then case v_end when 'expiry' then 'expired' else 'forfeited' end
+                 when v_back > 0 then null else taken end
   where subscription_id = p_sub and id = p_grant;
   perform enter(p_sub, p_grant, p_kind, p_credits, p_at, p_usage, p_hold);
   if p_kept > 0 then perform enter(p_sub, p_grant, 'capture', -p_kept, p_at, p_usage, p_hold); end if;
@@ -152,13 +152,8 @@ begin
       where h.status = 'held' and h.live and h.deadline <= clock_timestamp() order by h.deadline limit p_limit)
     order by l.subscription_id for no key update skip locked
   loop
-    begin
-      perform release_due(v_sub, ledger_now(null));
-      released := released + 1;
-    exception when others then
-      -- One ledger that is broken must not keep the holds of all others.
-      raise warning 'the holds of % could not be released: %', v_sub, sqlerrm;
-    end;
+    perform release_due(v_sub, ledger_now(null));
+    released := released + 1;
   end loop;
   return released;
 end $$;
@@ -201,10 +196,8 @@ begin
   kind := 'ok';
   if p_op = 'reverse' then
     select * into u from usages where subscription_id = p_sub and id = p_object;
-    -- R-63: the running sum stays below 2^53, whatever was granted since, and whatever is held comes back.
-    select least(u.credits - u.reversed, 9007199254740991 - l.balance - (select coalesce(sum(g.held), 0) from grants g
-      where g.subscription_id = p_sub and g.open)) into most from ledgers l where l.subscription_id = p_sub;
-    v_wanted := coalesce(p_credits, u.credits - u.reversed);
+    most := u.credits - u.reversed;
+    v_wanted := coalesce(p_credits, most);
     if u.id is null then kind := 'not_found';
     elsif v_wanted > most or (v_wanted = 0 and u.credits > 0) then kind := 'reversal_exceeds_usage';
     else answer := reverse_usage(u, v_wanted, p_at);
@@ -224,8 +217,17 @@ begin
   end if;
 end $$;
 --> statement-breakpoint
--- A batch of requests on any ledgers, each answered as if it had come alone: what gives back first, then what spends, in
--- their order. `p_subs` are their subscriptions, which are locked first, in one order, so that batches never wait in a circle.
+-- Runs of a sum that passes over what does not fit: one-by-one semantics for a set of requests.
+create function fit_step(p_sum bigint, p_credits bigint, p_limit bigint) returns bigint language plpgsql immutable strict as $$
+begin
+  if p_credits <= p_limit - p_sum then return p_sum + p_credits; end if;
+  return p_sum;
+end $$;
+--> statement-breakpoint
+create aggregate fit_sum(bigint, bigint) (sfunc = fit_step, stype = bigint, initcond = '0');
+--> statement-breakpoint
+-- A batch of requests on any ledgers, each answered as if it had come alone, in their order, what gives back before what
+-- spends. `p_subs` are their subscriptions, which are locked first, in one order, so that batches never wait in a circle.
 --   p_gives: ord, sub, op (capture, release, reverse), object, credits (null: all), id (of the usage a capture makes), digest, body
 --   p_spends: ord, sub, op (usage, hold), credits, id, digest, body, head and tail (of the answer, around what is decided
 --     here), catalog, via, reference, metadata, seconds (to a hold's deadline)
@@ -235,192 +237,132 @@ end $$;
 --   reversal_exceeds_usage {available}
 create function serve(p_subs text[], p_gives json, p_spends json)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint)
--- Plans are made once a connection, perhaps while the tables are empty. What is right whatever they hold later is to probe an
--- index for each row: so nothing else may be chosen, and every probe is a lateral subquery, which can't be planned otherwise.
-language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off
-  set enable_mergejoin = off set jit = off
-  -- A ledger that somebody else keeps locked must not keep those that travel with it: the batch is taken apart.
-  set lock_timeout = '2s' as $$
-declare
-  v_clock timestamptz;
-  v_late text[];
-begin
-  select array_agg(subscription_id) filter (where next_deadline is not null) into v_late from (
-    select subscription_id, next_deadline from ledgers where subscription_id = any(p_subs) order by subscription_id for no key update
-  ) locked;
-  -- Only now: a grant may have expired during the wait.
-  v_clock := date_trunc('milliseconds', clock_timestamp());
-  if v_late is not null then
-    perform release_due(subscription_id, coalesce(test_clock, v_clock)) from ledgers
-    where subscription_id = any(v_late) and next_deadline <= coalesce(test_clock, v_clock);
-  end if;
-  if p_gives is not null then return query select * from serve_gives(p_gives, v_clock); end if;
-  if p_spends is not null then return query select * from serve_spends(p_spends, v_clock); end if;
-end $$;
---> statement-breakpoint
-create function serve_gives(p_gives json, p_clock timestamptz)
-returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
+language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off as $$
+#variable_conflict use_column
 declare
   l ledgers;
   y replies;
   r record;
   given record;
+  v_late text[] := '{}';
+  v_clock timestamptz;
   v_at timestamptz;
+  v_catalog text;
 begin
+  for l in select * from ledgers where subscription_id = any(p_subs) order by subscription_id for no key update loop
+    if l.next_deadline <= ledger_now(l.test_clock) then v_late := v_late || l.subscription_id; end if;
+  end loop;
+  -- Only now: a grant may have expired during the wait.
+  v_clock := ledger_now(null);
+  perform release_due(subscription_id, coalesce(test_clock, v_clock)) from ledgers where subscription_id = any(v_late);
+
   for r in
     select * from json_to_recordset(p_gives)
-      as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid) order by x.ord
+      as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid) order by ord
   loop
-    ord := r.ord;
+    select * into l from ledgers where subscription_id = r.sub;
     select * into y from replies where subscription_id = r.sub and digest = r.digest;
     if y.digest is not null then
-      kind := case when y.body_hash = r.body then 'replay' else 'reused' end;
-      answer := y.answer;
-    else
-      select * into l from ledgers where subscription_id = r.sub;
-      -- A caller's entries never go back in time, should the clock do so.
-      v_at := greatest(coalesce(l.test_clock, p_clock), l.asked_at);
-      given := give(r.sub, r.op, r.object, r.credits, r.id, v_at);
-      kind := given.kind;
-      answer := given.answer;
-      available := given.most;
-      if kind = 'ok' then
-        insert into replies (subscription_id, digest, body_hash, answer) values (r.sub, r.digest, r.body, given.answer);
-        update ledgers set asked_at = v_at, untold = true, touched_at = p_clock where subscription_id = r.sub;
-      end if;
+      return query select r.ord, case when y.body_hash = r.body then 'replay' else 'reused' end, y.answer::text, null::bigint, null::bigint, null::bigint;
+      continue;
     end if;
-    return next;
+    v_at := greatest(coalesce(l.test_clock, v_clock), l.asked_at);
+    given := give(r.sub, r.op, r.object, r.credits, r.id, v_at);
+    if given.kind = 'ok' then
+      insert into replies (subscription_id, digest, body_hash, answer) values (r.sub, r.digest, r.body, given.answer);
+      update ledgers set asked_at = v_at, untold = true, touched_at = v_clock where subscription_id = r.sub;
+    end if;
+    return query select r.ord, given.kind, given.answer::text, ms(v_at), given.most, null::bigint;
   end loop;
-end $$;
---> statement-breakpoint
--- The spends of a batch: decided one by one on what is read once of each subscription, written together.
-create function serve_spends(p_spends json, p_clock timestamptz)
-returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
-#variable_conflict use_column
-declare
-  r record;
-  -- The first request's row of the subscription at hand; its balance, seq and what is left of its grants go on from there.
-  s record;
-  v_sub text;
-  v_catalog text;
-  v_iso text;
-  v_deadline timestamptz;
-  -- The first grant with something left, for this request and those after it.
-  i int;
-  v_needed bigint;
-  v_part bigint;
-  v_debits text;
-  made_entries entries[];
-  made_usages usages[];
-  made_holds holds[];
-  made_replies replies[];
-begin
-  select version into v_catalog from catalogs order by in_force_from desc limit 1;
-  for r in
-    -- A caller's entries never go back in time, should the clock do so.
-    select x.*, b.subscription_id as found, b.seq, b.balance, b.status, b.ends_at, b.blocked, b.test_clock is null as live, n.now,
-      k.body_hash, k.object_id, k.answer as reply, p.*
+
+  if p_spends is null then return; end if;
+  select c.version into v_catalog from catalog_in_force(null) c;
+  return query
+  with asked as materialized (
+    select x.*, n.at, b.seq, b.balance,
+      case when b.subscription_id is null then 'not_found'
+           when k.body_hash = x.body then 'replay'
+           when k.body_hash is not null then 'reused'
+           when not can_spend(b, n.at) then 'subscription_not_active'
+           when b.blocked then 'payment_past_due'
+           when x.catalog <> v_catalog then 'stale' end as verdict,
+      coalesce(k.answer, (select u.answer from usages u where u.subscription_id = x.sub and u.id = k.object_id),
+                         (select o.answer from holds o where o.subscription_id = x.sub and o.id = k.object_id)) as before
     from json_to_recordset(p_spends) as x(ord int, sub text, op text, credits bigint, id text, digest uuid, body uuid,
       head text, tail text, catalog text, via text, reference text, metadata json, seconds int)
-    left join lateral (select * from ledgers where subscription_id = x.sub limit 1) b on true
-    left join lateral (select * from replies where subscription_id = x.sub and digest = x.digest limit 1) k on true
-    cross join lateral (select greatest(coalesce(b.test_clock, p_clock), b.asked_at) as now) n
-    -- R-60: the open grants in burn order; what can't be spent now counts as nothing (R-12).
-    left join lateral (
-      select array_agg(g.id) as ids, array_agg(g.kind) as kinds, array_agg(g.usable) as lefts,
-        coalesce(sum(g.usable), 0)::bigint as available, coalesce(sum(g.held), 0)::bigint as held
-      from (
-        select g.id, g.kind, g.held, case when g.effective_at <= n.now and n.now < g.expires_at then g.remaining else 0 end as usable
-        from grants g where g.subscription_id = x.sub and g.open
-        order by g.kind <> 'allowance', g.expires_at, g.effective_at, g.made
-      ) g
-    ) p on true
-    order by x.sub, x.ord
-  loop
-    ord := r.ord;
-    answer := null;
-    kind := case
-      when r.found is null then 'not_found'
-      when r.body_hash = r.body then 'replay'
-      when r.body_hash is not null then 'reused'
-      when r.status not in ('active', 'past_due') or r.ends_at <= r.now then 'subscription_not_active'
-      when r.blocked then 'payment_past_due'
-      when r.catalog <> v_catalog then 'stale'
-      else 'ok' end;
-    if kind = 'replay' then
-      answer := coalesce(r.reply, (select u.answer from usages u where u.subscription_id = r.sub and u.id = r.object_id),
-        (select h.answer from holds h where h.subscription_id = r.sub and h.id = r.object_id));
-    end if;
-    if kind <> 'ok' then
-      return next;
-      continue;
-    end if;
-    if r.sub is distinct from v_sub then
-      v_sub := r.sub;
-      s := r;
-      v_iso := to_char(r.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-      i := 1;
-    end if;
-    -- R-61: all or nothing.
-    if r.credits > s.available then
-      kind := 'insufficient_credits';
-      at := extract(epoch from r.now) * 1000;
-      available := s.available;
-      held := s.held;
-      return next;
-      continue;
-    end if;
-
-    v_needed := r.credits;
-    v_debits := '';
-    while v_needed > 0 loop
-      v_part := least(v_needed, s.lefts[i]);
-      if v_part = 0 then
-        i := i + 1;
-        continue;
-      end if;
-      s.lefts[i] := s.lefts[i] - v_part;
-      v_needed := v_needed - v_part;
-      s.seq := s.seq + 1;
-      s.balance := s.balance - v_part;
-      v_debits := v_debits || case v_debits when '' then '' else ',' end
-        || '{"grant_id":"' || s.ids[i] || '","kind":"' || s.kinds[i] || '","credits":' || v_part || '}';
-      made_entries := made_entries || row(r.sub, s.seq, case r.op when 'hold' then 'hold' else 'debit' end, -v_part, s.ids[i], s.balance,
-        r.now, p_clock, case r.op when 'usage' then r.id end, case r.op when 'hold' then r.id end)::entries;
-    end loop;
-    s.available := s.available - r.credits;
-    if r.op = 'hold' then
-      s.held := s.held + r.credits;
-      v_deadline := r.now + r.seconds * interval '1 second';
-      answer := r.head || v_debits || '],"balance":{"available":' || s.available || ',"held":' || s.held || '}' || r.tail || v_iso
-        || '","deadline":"' || to_char(v_deadline at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}';
-      made_holds := made_holds || row(r.sub, r.id, r.now, v_deadline, r.credits, 'held', 0, null, null, r.via, r.reference, r.metadata,
-        answer::json, null, r.live)::holds;
-    else
-      answer := r.head || v_debits || '],"balance":{"available":' || s.available || ',"held":' || s.held || '}' || r.tail || v_iso || '"}';
-      made_usages := made_usages || row(r.sub, r.id, r.credits, r.via, r.reference, r.metadata, r.now, answer::json, 0, null)::usages;
-    end if;
-    made_replies := made_replies || row(r.sub, r.digest, r.body, r.id, null)::replies;
-    return next;
-  end loop;
-
-  if made_replies is null then return; end if;
-  insert into replies select * from unnest(made_replies);
-  insert into usages select * from unnest(made_usages);
-  if made_holds is not null then insert into holds select * from unnest(made_holds); end if;
-  insert into entries select * from unnest(made_entries);
-  update grants g set remaining = g.remaining + x.credits, held = g.held + x.held, open = g.remaining + x.credits + g.held + x.held > 0
-  from (select e.subscription_id, e.grant_id, sum(e.credits)::bigint as credits,
-               coalesce(-sum(e.credits) filter (where e.kind = 'hold'), 0)::bigint as held
-        from unnest(made_entries) e group by e.subscription_id, e.grant_id) x
-  cross join lateral (select ctid as place from grants where subscription_id = x.subscription_id and id = x.grant_id limit 1) k
-  where g.ctid = k.place;
-  update ledgers b set seq = x.seq, balance = b.balance + x.credits, asked_at = x.at, touched_at = p_clock, untold = true,
-    next_deadline = least(b.next_deadline, (select min(h.deadline) from unnest(made_holds) h where h.subscription_id = x.subscription_id))
-  from (select e.subscription_id, max(e.seq) as seq, sum(e.credits)::bigint as credits, max(e.effective_at) as at
-        from unnest(made_entries) e group by e.subscription_id) x
-  cross join lateral (select ctid as place from ledgers where subscription_id = x.subscription_id limit 1) k
-  where b.ctid = k.place;
+    left join ledgers b on b.subscription_id = x.sub
+    left join replies k on k.subscription_id = x.sub and k.digest = x.digest
+    -- A caller's entries never go back in time, should the clock do so.
+    cross join lateral (select greatest(coalesce(b.test_clock, v_clock), b.asked_at) as at) n
+  ), pile as materialized (
+    -- R-60: open grants laid end to end in burn order; what cannot be spent now has no length (R-12).
+    select s.sub, g.id, g.kind, g.held, (sum(g.left_over) over burning)::bigint - g.left_over as lo, (sum(g.left_over) over burning)::bigint as hi
+    from (select distinct sub, at from asked where verdict is null) s
+    cross join lateral (
+      select g.*, case when g.effective_at <= s.at and s.at < g.expires_at then g.remaining else 0 end as left_over
+      from grants g where g.subscription_id = s.sub and g.open offset 0
+    ) g
+    window burning as (partition by s.sub order by g.kind <> 'allowance', g.expires_at, g.effective_at, g.made)
+  ), total as (
+    select sub, max(hi) as credits, sum(held)::bigint as held from pile group by sub
+  ), ranged as (
+    -- R-61: each request its range of the pile, if it fits behind those before it.
+    select a.*, coalesce(t.credits, 0) as total, coalesce(t.held, 0) as held,
+      fit_sum(a.credits, coalesce(t.credits, 0)) over (partition by a.sub order by a.ord) as hi
+    from asked a left join total t on t.sub = a.sub where a.verdict is null
+  ), decided as materialized (
+    select r.*, r.hi - lag(r.hi, 1, 0::bigint) over (partition by r.sub order by r.ord) = r.credits as fits from ranged r
+  ), done as materialized (
+    select d.*, d.held + (sum(case when d.fits and d.op = 'hold' then d.credits else 0 end) over (partition by d.sub order by d.ord))::bigint as held_after
+    from decided d
+  ), taken as materialized (
+    -- The overlap of the two is the split.
+    select d.ord, d.sub, d.op, d.id, d.at, d.seq, d.balance, p.id as grant_id, p.kind as grant_kind, p.lo,
+      least(d.hi, p.hi) - greatest(d.hi - d.credits, p.lo) as credits
+    from done d join pile p on p.sub = d.sub and p.lo < d.hi and p.hi > d.hi - d.credits
+    where d.fits and p.lo < p.hi
+  ), answers as materialized (
+    select d.*, case when d.op = 'hold' then d.at + d.seconds * interval '1 second' end as deadline,
+      d.head || coalesce(t.debits, '') || '],"balance":{"available":' || d.total - d.hi || ',"held":' || d.held_after || '}' || d.tail || iso(d.at) || '"'
+      || case when d.op = 'hold' then ',"deadline":"' || iso(d.at + d.seconds * interval '1 second') || '"}' else '}' end as answer
+    from done d left join (
+      select ord, string_agg('{"grant_id":"' || grant_id || '","kind":"' || grant_kind || '","credits":' || credits || '}', ',' order by lo) as debits
+      from taken group by ord
+    ) t on t.ord = d.ord
+    where d.fits
+  ), burn as (
+    update grants g set remaining = g.remaining - x.credits, held = g.held + x.held, open = g.remaining - x.credits + g.held + x.held > 0
+    from (select sub, grant_id, sum(credits)::bigint as credits, sum(case when op = 'hold' then credits else 0 end)::bigint as held
+          from taken group by sub, grant_id) x
+    where g.subscription_id = x.sub and g.id = x.grant_id
+  ), count_up as (
+    update ledgers b set seq = b.seq + x.entries, balance = b.balance - x.credits, asked_at = x.at, touched_at = v_clock,
+      untold = b.untold or x.credits > 0, next_deadline = least(b.next_deadline, x.deadline)
+    from (select a.sub, max(a.at) as at, min(a.deadline) as deadline, max(a.hi) as credits,
+                 (select count(*) from taken t where t.sub = a.sub) as entries
+          from answers a group by a.sub) x
+    where b.subscription_id = x.sub
+  ), enter as (
+    insert into entries (subscription_id, seq, kind, credits, grant_id, balance_after, effective_at, usage_id, hold_id)
+    select t.sub, t.seq + row_number() over w, case when t.op = 'hold' then 'hold' else 'debit' end, -t.credits, t.grant_id,
+      t.balance - (sum(t.credits) over w)::bigint, t.at, case when t.op = 'usage' then t.id end, case when t.op = 'hold' then t.id end
+    from taken t window w as (partition by t.sub order by t.ord, t.lo)
+  ), use as (
+    insert into usages (subscription_id, id, at, credits, via, reference, metadata, answer)
+    select sub, id, at, credits, via, reference, metadata, answer::json from answers where op = 'usage'
+  ), set_aside as (
+    insert into holds (subscription_id, id, at, deadline, credits, status, via, reference, metadata, answer, live)
+    select a.sub, a.id, a.at, a.deadline, a.credits, 'held', a.via, a.reference, a.metadata, a.answer::json,
+      (select b.test_clock is null from ledgers b where b.subscription_id = a.sub)
+    from answers a where a.op = 'hold'
+  ), remember as (
+    insert into replies (subscription_id, digest, body_hash, object_id) select sub, digest, body, id from answers
+  )
+  select a.ord, 'ok', a.answer, ms(a.at), a.total - a.hi, a.held_after from answers a
+  union all
+  select d.ord, 'insufficient_credits', null, ms(d.at), d.total - d.hi, d.held_after from done d where not d.fits
+  union all
+  select a.ord, a.verdict, a.before::text, ms(a.at), null, null from asked a where a.verdict is not null;
 end $$;
 --> statement-breakpoint
 -- As before, with what is held of a grant whose term was booked.
@@ -474,7 +416,6 @@ declare
   line int := 0;
   after jsonb := p->'after';
   v_asked timestamptz := instant((p->>'catalogAt')::bigint);
-  v_now timestamptz;
 begin
   if stop is not null then return stop; end if;
   if (p->>'discard')::boolean then -- R-43: a declined first payment starts nothing
@@ -486,10 +427,9 @@ begin
   end if;
   if jsonb_typeof(p->'charge') = 'object' then perform book_charge(p_sub, p->'charge', p->>'outcome', (p->>'step')::int); end if;
   select * into l from ledgers where subscription_id = p_sub;
-  v_now := case when l.test_clock is null then ledger_now(null) else greatest(l.test_clock, instant((after->'state'->>'now')::bigint)) end;
   for e in select * from jsonb_array_elements(p->'effects') loop
     e := dated(e, l, v_asked);
-    perform pass(p_sub, least(v_now, instant(coalesce(e->>'effectiveAt', e->>'at')::bigint)));
+    perform pass(p_sub, instant(coalesce(e->>'effectiveAt', e->>'at')::bigint));
     if e->>'type' = 'forfeit' then
       after := after || jsonb_build_object('endsAt', e->'at', 'state', after->'state' || jsonb_build_object('endedAt', e->'at'));
     end if;
@@ -523,8 +463,8 @@ begin
 end $$;
 --> statement-breakpoint
 -- I13: what each grant could give at an instant (null: now), and what was held of it. A past instant is told backwards from
--- now, by what was in force after it, so that archived months are not needed for later ones. Once some are gone, what was
--- before the oldest entry that a caller asked for is `archived`: nothing that is gone can be dated after that one. R-12 is applied as a predicate, so nothing needs to have been booked.
+-- now, by what was in force after it, so that archived months are not needed for later ones; before the oldest entry that is
+-- there the answer is that it is `archived`. R-12 is applied as a predicate, so nothing needs to have been booked.
 -- `refreshed` is the allowance that came next after a past instant.
 create or replace function balance_at(p_sub text, p_at timestamptz) returns jsonb language plpgsql stable as $$
 declare
@@ -537,11 +477,10 @@ begin
   if not found then return null; end if;
   v_now := ledger_now(l.test_clock);
   v_at := coalesce(p_at, v_now);
-  if v_at < v_now and l.seq > 0
-    and coalesce((select seq from entries where subscription_id = p_sub order by seq limit 1), 2) > 1
-    and v_at < coalesce((select effective_at from entries
-      where subscription_id = p_sub and kind in ('debit', 'hold', 'capture', 'reversal') order by seq limit 1), 'infinity')
-  then
+  if v_at < v_now and exists (
+    select from (select seq, effective_at from entries where subscription_id = p_sub order by seq limit 1) oldest
+    where oldest.seq > 1 and v_at < oldest.effective_at
+  ) then
     return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', '[]'::jsonb, 'refreshed', null, 'archived', true);
   end if;
   select coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'kind', g.kind, 'remaining', y.usable, 'held', x.held,

@@ -4,7 +4,14 @@ ALTER TABLE "replies" DROP CONSTRAINT "replies_subscription_id_digest_pk";--> st
 UPDATE "replies" SET digest = encode(substring(
   sha256(convert_to(subscription_id || chr(10) || replace(digest::text, '-', ''), 'UTF8')) for 16), 'hex')::uuid;--> statement-breakpoint
 ALTER TABLE "replies" ADD PRIMARY KEY ("digest");--> statement-breakpoint
--- What gives back, like what spends, is read once, decided, and written together.
+-- The functions of migration 0003 that decided set by set or row by row. What gives back, like what spends, is read once, decided,
+-- and written together now. Read first: serve, serve_spends, serve_round.
+drop function can_spend(ledgers, timestamptz);
+--> statement-breakpoint
+drop aggregate fit_sum(bigint, bigint);
+--> statement-breakpoint
+drop function fit_step(bigint, bigint, bigint);
+--> statement-breakpoint
 drop function give(text, text, text, bigint, text, timestamptz);
 --> statement-breakpoint
 drop function reverse_usage(usages, bigint, timestamptz);
@@ -25,24 +32,84 @@ begin
   where subscription_id = p_sub;
 end $$;
 --> statement-breakpoint
--- Captures, releases and reversals, in rounds: of each subscription the first, then the second of those that have one, and so on.
--- As `serve` has them, and `at` where what is booked is dated by a deadline, not asked for by a caller now.
-create or replace function serve_gives(p_gives json, p_clock timestamptz)
-returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
+-- The relay's part: up to so many subscriptions with overdue holds, the longest overdue first. A busy one is left to those
+-- who keep it busy.
+create or replace function relay_deadlines(p_limit int) returns int language plpgsql as $$
 declare
-  v_round int := 1;
-  v_rounds int := (select max(n) from (select count(*) as n from json_array_elements(p_gives) x group by x->>'sub') r);
+  v_sub text;
+  released int := 0;
 begin
-  while v_round <= v_rounds loop
-    return query select * from serve_round(p_gives, p_clock, v_round);
-    v_round := v_round + 1;
+  for v_sub in
+    select l.subscription_id from ledgers l
+    where l.subscription_id in (select h.subscription_id from holds h
+      where h.status = 'held' and h.live and h.deadline <= clock_timestamp() order by h.deadline limit p_limit)
+    order by l.subscription_id for no key update skip locked
+  loop
+    begin
+      perform release_due(v_sub, ledger_now(null));
+      released := released + 1;
+    exception when others then
+      -- One ledger that is broken must not keep the holds of all others.
+      raise warning 'the holds of % could not be released: %', v_sub, sqlerrm;
+    end;
+  end loop;
+  return released;
+end $$;
+--> statement-breakpoint
+-- A batch of requests on any ledgers, each answered as if it had come alone: what gives back first, then what spends, in
+-- their order. `p_subs` are their subscriptions, which are locked first, in one order, so that batches never wait in a circle.
+--   p_gives: ord, sub, op (capture, release, reverse), object, credits (null: all), id (of the usage a capture makes), digest, body
+--   p_spends: ord, sub, op (usage, hold), credits, id, digest, body, head and tail (of the answer, around what is decided
+--     here), catalog, via, reference, metadata, seconds (to a hold's deadline)
+-- Answers for each ord one of
+--   ok, replay {answer} · reused · not_found · stale · subscription_not_active · payment_past_due ·
+--   insufficient_credits {at, available, held} · hold_expired · hold_already_settled · capture_exceeds_hold {available} ·
+--   reversal_exceeds_usage {available}
+create or replace function serve(p_subs text[], p_gives json, p_spends json)
+returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint)
+-- Plans are made once a connection, perhaps while the tables are empty. What is right whatever they hold later is to probe an
+-- index for each row: so nothing else may be chosen, and every probe is a lateral subquery, which can't be planned otherwise.
+language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off
+  set enable_mergejoin = off set jit = off
+  -- A ledger that somebody else keeps locked must not keep those that travel with it: the batch is taken apart.
+  set lock_timeout = '2s' as $$
+declare
+  v_clock timestamptz;
+  v_late text[];
+begin
+  select array_agg(subscription_id) filter (where next_deadline is not null) into v_late from (
+    select subscription_id, next_deadline from ledgers where subscription_id = any(p_subs) order by subscription_id for no key update
+  ) locked;
+  -- Only now: a grant may have expired during the wait.
+  v_clock := date_trunc('milliseconds', clock_timestamp());
+  if v_late is not null then
+    perform release_due(subscription_id, coalesce(test_clock, v_clock)) from ledgers
+    where subscription_id = any(v_late) and next_deadline <= coalesce(test_clock, v_clock);
+  end if;
+  if p_gives is not null then return query select * from serve_gives(p_gives, v_clock); end if;
+  if p_spends is not null then return query select * from serve_spends(p_spends, v_clock); end if;
+end $$;
+--> statement-breakpoint
+-- Captures, releases and reversals, in rounds: of each subscription the first, then the second of those that have one, and so on.
+-- As `serve` has them, in order, and `at` where what is booked is dated by a deadline, not asked for by a caller now.
+create function serve_gives(p_gives json, p_clock timestamptz)
+returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
+declare v_round json;
+begin
+  for v_round in
+    select json_agg(x.give order by x.place)
+    from (select give, place, row_number() over (partition by give->>'sub' order by place) as nth
+          from json_array_elements(p_gives) with ordinality as g(give, place)) x
+    group by x.nth order by x.nth
+  loop
+    return query select * from serve_round(v_round, p_clock);
   end loop;
 end $$;
 --> statement-breakpoint
 -- At most one request a subscription, so that none depends on another. Of the debits of a hold or usage, laid end to end, what
 -- lies from `lo` to `hi` goes back to the grants it came from; the first `kept` of a hold are captured instead (R-74). What belongs to a
 -- grant that has expired expires at once, to a subscription that has ended is forfeited at once (R-73, R-80).
-create function serve_round(p_gives json, p_clock timestamptz, p_round int)
+create function serve_round(p_gives json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -62,10 +129,7 @@ begin
     select x.*, y.body_hash, y.answer as reply, (b.ledger).subscription_id as found, b.ledger, s.hold, t.usage, n.now, w.wanted, w.most, k.outcome, k.moves, g.held,
       g.available + coalesce(p.usable, 0) as available, p.made, coalesce(p.credits, 0) as credits_back, p.debits,
       coalesce(p.expired, 0) as expired, coalesce(p.forfeited, 0) as forfeited
-    from (
-      select *, row_number() over (partition by sub order by ord) as nth
-      from json_to_recordset(p_gives) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
-    ) x
+    from json_to_recordset(p_gives) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
     left join lateral (select * from replies where digest = x.digest limit 1) y on true
     left join lateral (select b as ledger from ledgers b where subscription_id = x.sub limit 1) b on true
     left join lateral (select s as hold from holds s where subscription_id = x.sub and id = x.object limit 1) s on x.op <> 'reverse'
@@ -126,7 +190,6 @@ begin
         window in_order as (order by o.lo, v.n)
       ) e
     ) p on k.moves
-    where x.nth = p_round
     order by x.ord
   loop
     ord := r.ord;
@@ -201,7 +264,7 @@ begin
 end $$;
 --> statement-breakpoint
 -- The spends of a batch: decided one by one on what is read once of each subscription, written together.
-create or replace function serve_spends(p_spends json, p_clock timestamptz)
+create function serve_spends(p_spends json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -328,4 +391,94 @@ begin
         from unnest(made_entries) e group by e.subscription_id) x
   cross join lateral (select ctid as place from ledgers where subscription_id = x.subscription_id limit 1) k
   where b.ctid = k.place;
+end $$;
+--> statement-breakpoint
+-- As before; what comes before an effect is worked before it (R-14), and an end is dated by `dated`.
+create or replace function settle(p_sub text, p jsonb) returns jsonb language plpgsql as $$
+declare
+  stop jsonb := open_step(p_sub, p);
+  e jsonb;
+  l ledgers;
+  line int := 0;
+  after jsonb := p->'after';
+  v_asked timestamptz := instant((p->>'catalogAt')::bigint);
+  v_now timestamptz;
+begin
+  if stop is not null then return stop; end if;
+  if (p->>'discard')::boolean then -- R-43: a declined first payment starts nothing
+    perform finish_command(p->'command', p->'refusal');
+    delete from charges where subscription_id = p_sub;
+    delete from ledgers where subscription_id = p_sub;
+    delete from subscriptions where id = p_sub;
+    return jsonb_build_object('kind', 'booked', 'outcome', p->>'outcome', 'version', 0, 'now', p->'after'->'now', 'step', p->'step', 'grants', '[]'::jsonb);
+  end if;
+  if jsonb_typeof(p->'charge') = 'object' then perform book_charge(p_sub, p->'charge', p->>'outcome', (p->>'step')::int); end if;
+  select * into l from ledgers where subscription_id = p_sub;
+  v_now := case when l.test_clock is null then ledger_now(null) else greatest(l.test_clock, instant((after->'state'->>'now')::bigint)) end;
+  for e in select * from jsonb_array_elements(p->'effects') loop
+    e := dated(e, l, v_asked);
+    perform pass(p_sub, least(v_now, instant(coalesce(e->>'effectiveAt', e->>'at')::bigint)));
+    if e->>'type' = 'forfeit' then
+      after := after || jsonb_build_object('endsAt', e->'at', 'state', after->'state' || jsonb_build_object('endedAt', e->'at'));
+    end if;
+    perform book_effect(p_sub, e, (p->>'step')::int, line);
+    line := line + 1;
+  end loop;
+  update subscriptions set plan = after->'state'->>'plan', interval = after->'state'->>'interval',
+    status = after->'state'->>'status', state = after->'state'
+  where id = p_sub;
+  update ledgers set step = (p->>'step')::int, status = after->'state'->>'status', untold = false,
+    ends_at = instant((after->>'endsAt')::bigint), blocked = (after->>'blocked')::boolean,
+    test_clock = case when test_clock is null then null else greatest(test_clock, instant((after->'state'->>'now')::bigint)) end
+  where subscription_id = p_sub
+  returning * into l;
+  perform pass(p_sub, ledger_now(l.test_clock));
+  update ledgers set untold = false where subscription_id = p_sub and untold;
+  if jsonb_typeof(p->'command') = 'object' and (p->>'finish')::boolean then
+    perform finish_command(p->'command', nullif(p->'refusal', 'null'));
+  end if;
+  return snapshot(p_sub) || jsonb_build_object('kind', 'booked', 'outcome', p->>'outcome');
+end $$;
+--> statement-breakpoint
+-- I13: what each grant could give at an instant (null: now), and what was held of it. A past instant is told backwards from
+-- now, by what was in force after it, so that archived months are not needed for later ones. Once some are gone, what was
+-- before the oldest entry that a caller asked for is `archived`: nothing that is gone can be dated after that one. R-12 is applied as a predicate, so nothing needs to have been booked.
+-- `refreshed` is the allowance that came next after a past instant.
+create or replace function balance_at(p_sub text, p_at timestamptz) returns jsonb language plpgsql stable as $$
+declare
+  l ledgers;
+  v_now timestamptz;
+  v_at timestamptz;
+  rows jsonb;
+begin
+  select * into l from ledgers where subscription_id = p_sub;
+  if not found then return null; end if;
+  v_now := ledger_now(l.test_clock);
+  v_at := coalesce(p_at, v_now);
+  if v_at < v_now and l.seq > 0
+    and coalesce((select seq from entries where subscription_id = p_sub order by seq limit 1), 2) > 1
+    and v_at < coalesce((select effective_at from entries
+      where subscription_id = p_sub and kind in ('debit', 'hold', 'capture', 'reversal') order by seq limit 1), 'infinity')
+  then
+    return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', '[]'::jsonb, 'refreshed', null, 'archived', true);
+  end if;
+  select coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'kind', g.kind, 'remaining', y.usable, 'held', x.held,
+           'expiresAt', ms(g.expires_at)) order by g.expires_at, g.made), '[]') into rows
+  from grants g
+  cross join lateral (
+    select g.remaining, g.held where v_at >= v_now
+    union all
+    select g.remaining - coalesce(sum(e.credits), 0)::bigint,
+           g.held + coalesce(sum(e.credits) filter (where e.kind in ('hold', 'release')), 0)::bigint
+    from entries e where v_at < v_now and e.subscription_id = p_sub and e.grant_id = g.id and e.effective_at > v_at
+    having v_at < v_now
+  ) x
+  cross join lateral (
+    select case when v_at < g.expires_at and (l.ends_at is null or v_at < l.ends_at) then x.remaining else 0 end as usable
+  ) y
+  where g.subscription_id = p_sub and g.effective_at <= v_at and y.usable + x.held > 0;
+  return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', rows, 'refreshed', (
+    select jsonb_build_object('at', ms(g.effective_at), 'credits', g.amount) from grants g
+    where v_at < v_now and g.subscription_id = p_sub and g.kind = 'allowance' and g.effective_at > v_at
+    order by g.effective_at limit 1));
 end $$;
