@@ -135,12 +135,8 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
   }
 
   async function refund(chargeId: string, { subscriptionId }: Debtor): Promise<void> {
-    const known = await records.payments(subscriptionId, chargeId);
-    const intents = await Promise.all(known.map(retrieve));
-    const paid = intents.filter(({ status }) => status === 'succeeded');
-    if (paid.length === 0)
-      throw new Error(`Stripe holds no paid payment of ${chargeId}: nothing to give back.`);
-    for (const { id } of paid) await refundPayment(id, `${subscriptionId}/${chargeId}/refund/${id}`);
+    for (const { id } of await paidIntents(subscriptionId, chargeId))
+      await refundPayment(id, `${subscriptionId}/${chargeId}/refund/${id}`);
   }
 
   async function refundPayment(intent: string, idempotencyKey: string): Promise<void> {
@@ -155,7 +151,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     { id, chargeId, amountMinor }: PartialRefund,
     { subscriptionId }: Debtor,
   ): Promise<boolean> {
-    const { id: intent } = await paidIntent(subscriptionId, chargeId);
+    const [{ id: intent }] = await paidIntents(subscriptionId, chargeId);
     // Stripe forgets idempotency keys after a day, and knows its refunds for ever.
     if (await isRefunded(intent, id)) return true;
     try {
@@ -171,11 +167,16 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     }
   }
 
-  async function paidIntent(subscriptionId: string, chargeId: string): Promise<Stripe.PaymentIntent> {
-    const intents = await Promise.all((await records.payments(subscriptionId, chargeId)).map(retrieve));
-    const paid = intents.find(({ status }) => status === 'succeeded');
-    if (!paid) throw new Error(`Stripe holds no paid payment of ${chargeId}: nothing to give back.`);
-    return paid;
+  /** Of all attempts at a charge, those that were paid, the oldest first. */
+  async function paidIntents(
+    subscriptionId: string,
+    chargeId: string,
+  ): Promise<[Stripe.PaymentIntent, ...Stripe.PaymentIntent[]]> {
+    const known = await records.payments(subscriptionId, chargeId);
+    const intents = await Promise.all(known.map(retrieve));
+    const [first, ...others] = intents.filter(({ status }) => status === 'succeeded');
+    if (!first) throw new Error(`Stripe holds no paid payment of ${chargeId}: nothing to give back.`);
+    return [first, ...others];
   }
 
   async function isRefunded(intent: string, id: string): Promise<boolean> {

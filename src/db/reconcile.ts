@@ -48,6 +48,9 @@ const PATIENCE_MS = 10 * 60 * 1_000;
 /** How long the statement may take: a pool whose statements are given up sooner is not for it. */
 export const BOOKS_TIMEOUT_MS = 10 * 60 * 1_000;
 
+/** An amount in minor units, as sentences have it. */
+const money = (minor: string) => sql.raw(`to_char(${minor} / 100.0, 'FM999999999999990.00')`);
+
 const reconciliation = (only: readonly string[] | null, limit: number | null, patienceMs: number) => sql`
 with
 clock as (select instant(ms(clock_timestamp())) as now, ${patienceMs}::bigint * interval '1 ms' as patience),
@@ -67,7 +70,7 @@ dunning as (
 asked as (
   select c.*, c.status = 'paid' and c.refunded_minor < c.amount_minor as is_paid,
     case when c.refunded_minor = c.amount_minor then 'paid back' else replace(c.status, '_', ' ') end as stands,
-    'The ' || c.kind || ' of ' || c.currency || ' ' || to_char(c.amount_minor / 100.0, 'FM999999999999990.00') || ' of ' || iso(c.at) as told,
+    'The ' || c.kind || ' of ' || c.currency || ' ' || ${money('c.amount_minor')} || ' of ' || iso(c.at) as told,
     p.plan, p.interval, case when c.kind <> 'purchase' then p.allowance else 0 end as allowance,
     case when c.kind in ('purchase', 'renewal') then c.credits else 0 end as pack_credits,
     case when c.kind <> 'purchase' then p.price_minor else 0 end
@@ -100,12 +103,12 @@ judged_charges as (
   select c.subscription_id, c.id, case
     when c.price_minor is null then 'R-07 ' || c.told || ' asks for what its catalogue ' || c.catalog_version || ' does not sell.'
     when c.amount_minor <> c.price_minor then 'R-07 ' || c.told || ' should be ' || c.currency || ' '
-      || to_char(c.price_minor / 100.0, 'FM999999999999990.00') || ' by its catalogue ' || c.catalog_version || '.'
+      || ${money('c.price_minor')} || ' by its catalogue ' || c.catalog_version || '.'
     when c.amount_minor <> c.lines_minor then 'R-32 ' || c.told || ' has lines that add up to '
-      || to_char(c.lines_minor / 100.0, 'FM999999999999990.00') || '.'
+      || ${money('c.lines_minor')} || '.'
     when c.refunded_minor <> least(c.amount_minor, c.returned_minor + r.disputed) then 'R-81 ' || c.told || ' counts '
-      || to_char(c.refunded_minor / 100.0, 'FM999999999999990.00') || ' as given back; refunds and disputes say '
-      || to_char(least(c.amount_minor, c.returned_minor + r.disputed) / 100.0, 'FM999999999999990.00') || '.'
+      || ${money('c.refunded_minor')} || ' as given back; refunds and disputes say '
+      || ${money('least(c.amount_minor, c.returned_minor + r.disputed)')} || '.'
     when c.is_paid and (m.allowance or m.packs) then
       case c.kind when 'start' then 'R-20 ' when 'renewal' then 'R-40 ' when 'upgrade' then 'R-53 ' else 'R-30 ' end
       || c.told || ' is paid, and credits that it brings were not granted: '

@@ -203,8 +203,8 @@ function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string
   const aboard = new Set<string>();
   for (const pending of waiting) {
     const { subscriptionId } = pending.request;
-    const fits = batch.length < share || (batch.length < MOST && aboard.has(subscriptionId));
-    const goes = fits && batch.length < MOST && !travelling.has(subscriptionId);
+    const fits = batch.length < MOST && (batch.length < share || aboard.has(subscriptionId));
+    const goes = fits && !travelling.has(subscriptionId);
     if (goes) aboard.add(subscriptionId);
     (goes ? batch : rest).push(pending);
   }

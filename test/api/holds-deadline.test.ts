@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, codeOf, Door, type Json, type Page } from './door.ts';
+import { looks } from './holding.ts';
 import { expectProblem } from './problem.ts';
 
 // past its deadline a hold is released by whoever comes first, dated there.
@@ -15,7 +16,6 @@ beforeAll(async () => {
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
-const looks = (quantity: number): Json => ({ items: [{ feature: 'generate_look', quantity }] });
 const hold = async (door: Door, credits: number): Promise<unknown> =>
   bodyOf(await door.hold(credits), 201)['id'];
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { expectPromises } from '../support/promises.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, Door, type Json } from './door.ts';
+import { all, Door, type Json } from './door.ts';
+import { balance, entriesOf, hold, IN_AN_HOUR, looks, use } from './holding.ts';
 import { expectProblem, seen } from './problem.ts';
 
 // R-65, I10: the keys of holds, captures, releases and reversals.
@@ -13,19 +14,6 @@ beforeAll(async () => {
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
-
-const looks = (quantity: number): Json => ({ items: [{ feature: 'generate_look', quantity }] });
-const IN_AN_HOUR = '2026-01-31T01:00:00.000Z';
-
-const hold = async (door: Door, credits: number, more: Json = {}): Promise<Json> =>
-  bodyOf(await door.post('holds', { ...looks(credits), ...more }), 201);
-const use = async (door: Door, credits: number): Promise<Json> => bodyOf(await door.spend(credits), 201);
-const balance = async (door: Door): Promise<Json> => {
-  const { available, held } = bodyOf(await door.get('balance'));
-  return { available, held };
-};
-const entriesOf = async (door: Door): Promise<Json[]> =>
-  (await all(stack, `${door.path('entries')}?order=asc`, 100)).slice(1);
 
 interface Made {
   door: Door;

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { expectPromises } from '../support/promises.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, Door, type Json, type Page, T0 } from './door.ts';
+import { balance, entriesOf, hold, IN_AN_HOUR, looks, use } from './holding.ts';
 import { expectProblem } from './problem.ts';
 
 // Holds and reversals over HTTP: the exact answers, pages of them, and what is refused (R-70 to R-73, R-80).
@@ -14,20 +15,8 @@ beforeAll(async () => {
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
-const looks = (quantity: number): Json => ({ items: [{ feature: 'generate_look', quantity }] });
 const said = { via: 'zapier', reference: 'job-81', metadata: { clip: 'a' } };
 const nothing = { via: null, reference: null, metadata: {} };
-const IN_AN_HOUR = '2026-01-31T01:00:00.000Z';
-
-const hold = async (door: Door, credits: number, more: Json = {}): Promise<Json> =>
-  bodyOf(await door.post('holds', { ...looks(credits), ...more }), 201);
-const use = async (door: Door, credits: number): Promise<Json> => bodyOf(await door.spend(credits), 201);
-const balance = async (door: Door): Promise<Json> => {
-  const { available, held } = bodyOf(await door.get('balance'));
-  return { available, held };
-};
-const entriesOf = async (door: Door): Promise<Json[]> =>
-  (await all(stack, `${door.path('entries')}?order=asc`, 100)).slice(1);
 
 describe('a hold', () => {
   test('answers all that was set aside and until when, and is read back with what was said', async () => {

@@ -1,0 +1,23 @@
+import { all, bodyOf, type Door, type Json } from './door.ts';
+
+// What the tests of holds and reversals ask and look at, through the API's door.
+
+/** An hour after `T0`: the deadline of a hold that names none. */
+export const IN_AN_HOUR = '2026-01-31T01:00:00.000Z';
+
+export const looks = (quantity: number): Json => ({ items: [{ feature: 'generate_look', quantity }] });
+
+export const hold = async (door: Door, credits: number, more: Json = {}): Promise<Json> =>
+  bodyOf(await door.post('holds', { ...looks(credits), ...more }), 201);
+
+export const use = async (door: Door, credits: number): Promise<Json> =>
+  bodyOf(await door.spend(credits), 201);
+
+export const balance = async (door: Door): Promise<Json> => {
+  const { available, held } = bodyOf(await door.get('balance'));
+  return { available, held };
+};
+
+/** All but the first, which is the allowance. */
+export const entriesOf = async (door: Door): Promise<Json[]> =>
+  (await all(door.stack, `${door.path('entries')}?order=asc`, 100)).slice(1);
