@@ -82,9 +82,19 @@ export const ledgers = pgTable(
     nextDeadline: at('next_deadline'),
     /** R-81: how often a purchase became refunded in whole, or no longer was: the newest word on the add-on wins. */
     withdrawals: integer('withdrawals').notNull().default(0),
+    /** Credits are low when fewer than these are available: a tenth of the allowance, or what automatic top-up says. */
+    lowBelow: whole('low_below').notNull().default(1),
+    /** enough, low or exhausted: what was told last. It only sinks until there is enough again. */
+    level: text('level').notNull().default('enough'),
+    /** No notice of an expiry that is near is due before it; null when none is. */
+    nextNotice: at('next_notice'),
   },
-  // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
-  (t) => [index('ledgers_untold').on(t.subscriptionId).where(sql`untold`)],
+  (t) => [
+    // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
+    index('ledgers_untold').on(t.subscriptionId).where(sql`untold`),
+    index('ledgers_notice').on(t.nextNotice).where(sql`next_notice is not null and test_clock is null`),
+    check('ledgers_level', sql`level in ('enough', 'low', 'exhausted')`),
+  ],
 );
 
 export const grants = pgTable(
@@ -107,6 +117,8 @@ export const grants = pgTable(
     taken: text('taken'),
     /** Changes only at exhaustion, so that ordinary spends stay heap-only updates. */
     open: boolean('open').notNull().default(true),
+    /** When its expiry is next told of beforehand: seven days, then one day before; null after that. */
+    noticeAt: at('notice_at'),
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
@@ -396,6 +408,69 @@ export const inbox = pgTable(
   (t) => [
     unique('inbox_once').on(t.provider, t.eventId),
     index('inbox_waiting').on(t.id).where(sql`relayed_at is null`),
+  ],
+);
+
+/**
+ * What happened, for whoever wants to hear of it: written by the statement that caused it (`tell`), delivered by a workflow
+ * to each endpoint. Nothing decides by them.
+ */
+export const events = pgTable(
+  'events',
+  {
+    /** The order of their making. */
+    nth: bigint('nth', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    id: text('id').notNull(),
+    subscriptionId: text('subscription_id').notNull(),
+    type: text('type').notNull(),
+    /** When it happened: the due instant of what was due, on a test clock that clock's. */
+    at: at('at').notNull(),
+    data: jsonb('data').$type<Record<string, unknown>>().notNull(),
+    recordedAt: at('recorded_at').notNull().default(sql`clock_timestamp()`),
+    claimedUntil: at('claimed_until'),
+    relayedAt: at('relayed_at'),
+  },
+  (t) => [
+    unique('events_id').on(t.id),
+    index('events_of_subscription').on(t.subscriptionId, t.nth),
+    index('events_waiting').on(t.nth).where(sql`relayed_at is null`),
+  ],
+);
+
+/** Who hears of events. */
+export const webhookEndpoints = pgTable('webhook_endpoints', {
+  id: text('id').primaryKey(),
+  url: text('url').notNull(),
+  description: text('description'),
+  /** The types it wants; null: all. */
+  types: text('types').array(),
+  /** What it checks our signatures with, `whsec_…`. */
+  secret: text('secret').notNull(),
+  /** The secret before the last rotation signs too until then. */
+  previousSecret: text('previous_secret'),
+  previousUntil: at('previous_until'),
+  createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+  disabledAt: at('disabled_at'),
+});
+
+/** One event to one endpoint, and how far that got. */
+export const deliveries = pgTable(
+  'deliveries',
+  {
+    eventId: text('event_id').notNull(),
+    endpointId: text('endpoint_id').notNull(),
+    status: text('status').notNull().default('pending'),
+    attempts: integer('attempts').notNull().default(0),
+    /** HTTP status of the newest answer, and why it did not count: null where there was none. */
+    responseStatus: integer('response_status'),
+    failure: text('failure'),
+    createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+    endedAt: at('ended_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.eventId, t.endpointId] }),
+    index('deliveries_of_endpoint').on(t.endpointId, t.createdAt),
+    check('deliveries_status', sql`status in ('pending', 'delivered', 'failed')`),
   ],
 );
 
