@@ -11,7 +11,7 @@ import {
 } from './db/inbox.ts';
 import { snapshot } from './db/ledger.ts';
 import { refundCharge, type Said } from './db/refunds.ts';
-import { keepMonths, relayDeadlines } from './db/upkeep.ts';
+import { keepMonths, relayDeadlines, relayNotices } from './db/upkeep.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
 
@@ -21,6 +21,7 @@ const NUDGES_A_TICK = 5;
 const NUDGES_A_CLAIM = 50;
 const MESSAGES_A_TICK = 20;
 const DEADLINES_A_TICK = 100;
+const NOTICES_A_TICK = 20;
 const MONTHS_EVERY_MS = 60 * 60 * 1_000;
 
 export interface RelayDeps {
@@ -32,7 +33,8 @@ export interface RelayDeps {
 /**
  * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge. A
  * row is marked after its call returned, so nothing is lost; everything may arrive twice and changes nothing then. It also
- * releases holds at their deadlines where nobody else comes by, and makes the months of entries ahead.
+ * releases holds at their deadlines where nobody else comes by, tells of expiries that are near, and makes the months of
+ * entries ahead.
  */
 export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   let stopping = false;
@@ -73,6 +75,7 @@ function ticker(deps: RelayDeps): () => Promise<void> {
   return async () => {
     // First, for it needs PostgreSQL alone.
     await relayDeadlines(deps.db, DEADLINES_A_TICK);
+    await relayNotices(deps.db, NOTICES_A_TICK);
     if (Date.now() >= monthsAt) {
       await keepMonths(deps.db);
       monthsAt = Date.now() + MONTHS_EVERY_MS;

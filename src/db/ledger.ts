@@ -38,6 +38,8 @@ export interface After {
   /** nothing can be spent from here on. */
   endsAt: Instant | null;
   blocked: boolean;
+  /** Credits are low when fewer are available. */
+  lowBelow: number;
 }
 
 export interface Booking extends StepHead {

@@ -15,3 +15,8 @@ export async function keepMonths(db: Database): Promise<void> {
 export async function relayDeadlines(db: Database, limit: number): Promise<void> {
   await db.execute(sql`select relay_deadlines(${limit})`);
 }
+
+/** Tells of expiries that are near, of up to so many subscriptions, the longest overdue first. */
+export async function relayNotices(db: Database, limit: number): Promise<void> {
+  await db.execute(sql`select relay_notices(${limit})`);
+}

@@ -4,7 +4,7 @@ import { isToCome } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import { forgetLowered } from './refunds.ts';
 import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
-import { type Draft, draft, end, grant, grantAllowance, packExpiry, stem } from './subscription.ts';
+import { type Draft, draft, end, grant, grantAllowance, packExpiry, stem, turn } from './subscription.ts';
 
 /** Billing's answer to the charge it was just asked for: the state goes on from the one that asked. */
 export function answered(
@@ -43,6 +43,7 @@ function activate(d: Draft, charge: Charge, at: Instant): void {
     paidRenewal: 0,
     unpaid: null,
   } satisfies Partial<State>);
+  turn(d, 'started', at, 'R-43');
   grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
 }
 
@@ -53,6 +54,7 @@ function renew(d: Draft, charge: Charge): void {
   const changed = d.state.scheduled?.kind === 'plan' ? null : d.state.scheduled;
   // What it buys, or less: a refund may have lowered the add-on since it was asked for.
   const packs = keptPacks(d, interval);
+  const isChanged = plan !== d.state.plan || interval !== d.state.interval;
   Object.assign(d.state, {
     plan,
     interval,
@@ -62,6 +64,8 @@ function renew(d: Draft, charge: Charge): void {
     paidRenewal: k,
     scheduled: changed,
   } satisfies Partial<State>);
+  turn(d, 'renewed', charge.at, 'R-40');
+  if (isChanged) turn(d, 'changed', charge.at, 'R-54');
   grantAllowance(d, k, charge.at, allowance, charge.id);
   if (charge.buys.packs === 0) return;
   grantPacks(d, charge, `grt_${stem(d.state.id)}_p${d.state.series}_${k}`, charge.at, k);
@@ -103,6 +107,7 @@ function upgrade(d: Draft, charge: Charge, at: Instant): void {
     paidRenewal: 0,
     scheduled: null,
   } satisfies Partial<State>);
+  turn(d, 'changed', at, 'R-53');
   grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
 }
 
@@ -117,9 +122,15 @@ function declined(d: Draft, charge: Charge): void {
 /** R-41: past due until a retry is paid; after the last declined one the subscription ends (R-50). */
 function declinedRenewal(d: Draft, charge: Charge): void {
   const unpaid = unpaidRenewal(d, charge, false);
+  becomePastDue(d, unpaid);
+  if (unpaid.retries >= unpaid.retryAt.length) end(d, d.booked, 'R-41');
+}
+
+/** R-41, R-42: told once, at the boundary that is not paid. */
+function becomePastDue(d: Draft, unpaid: Unpaid): void {
+  if (d.state.status === 'active') turn(d, 'past_due', unpaid.charge.at, unpaid.pending ? 'R-42' : 'R-41');
   d.state.status = 'past_due';
   d.state.unpaid = unpaid;
-  if (unpaid.retries >= unpaid.retryAt.length) end(d, d.booked, 'R-41');
 }
 
 function unpaidRenewal(d: Draft, charge: Charge, isPending: boolean): Unpaid {
@@ -135,8 +146,7 @@ function pending(d: Draft, charge: Charge): void {
       d.state.unpaid = { charge, pending: true, retries: 0, retryAt: [] };
       return;
     case 'renewal':
-      d.state.status = 'past_due';
-      d.state.unpaid = unpaidRenewal(d, charge, true);
+      becomePastDue(d, unpaidRenewal(d, charge, true));
       return;
     case 'purchase':
     case 'upgrade':

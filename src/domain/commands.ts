@@ -6,7 +6,16 @@ import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE 
 import { invalid, Refusal } from './errors.ts';
 import { forgetLowered, type Withdrawal, withdraw } from './refunds.ts';
 import type { Decision, State } from './state.ts';
-import { allowanceOf, type Draft, draft, end, grant, grantAllowance, nextRenewalAt } from './subscription.ts';
+import {
+  allowanceOf,
+  type Draft,
+  draft,
+  end,
+  grant,
+  grantAllowance,
+  nextRenewalAt,
+  turn,
+} from './subscription.ts';
 
 /** What a caller, an operator or billing asks of a subscription. Ids of what will be made come with it. */
 export type Command =
@@ -59,6 +68,7 @@ export function begin(start: Start, at: Instant, catalog: Catalog): Decision {
   if (start.anchorAt !== null) moveIn(d, start.anchorAt, at);
   else if (findPlan(catalog, start.plan, start.interval)?.price_minor === null) {
     Object.assign(d.state, { status: 'active', anchorAt: at } satisfies Partial<State>);
+    turn(d, 'started', at, 'R-36');
     grantAllowance(d, 0, at, allowanceOf(d.state, catalog), null);
   } else d.charge = startCharge(d.state, catalog, at);
   return d;
@@ -96,6 +106,7 @@ function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
   const cycle = cycleAt(anchorAt, d.state.timeZone, at);
   const paidRenewal = renewalOf(cycle, d.state.interval);
   Object.assign(d.state, { status: 'active', anchorAt, cycle, paidRenewal } satisfies Partial<State>);
+  turn(d, 'started', at, 'R-44');
 }
 
 /**

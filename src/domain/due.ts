@@ -2,7 +2,7 @@ import { type Instant, RENEWAL_EVERY, renewalOf } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
 import { giveUpAt, nextAttempt, renewalCharge } from './charges.ts';
 import type { Decision, State, Unpaid } from './state.ts';
-import { allowanceOf, boundaryOf, type Draft, draft, end, grantAllowance } from './subscription.ts';
+import { allowanceOf, boundaryOf, type Draft, draft, end, grantAllowance, turn } from './subscription.ts';
 
 export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up';
 
@@ -93,6 +93,7 @@ function workRenewal(d: Draft, k: number, due: Instant): void {
   if (findPlan(d.catalog, d.state.plan, d.state.interval)?.price_minor === null) {
     // enterprise is paid by contract.
     d.state.paidRenewal = k;
+    turn(d, 'renewed', due, 'R-36');
     return grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
   }
   const following = k + RENEWAL_EVERY[d.state.interval];

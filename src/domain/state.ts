@@ -59,7 +59,9 @@ export interface State {
   endedAt: Instant | null;
 }
 
-export type NoteKind = 'renewal_skipped' | 'cancel_asked' | 'ended';
+/** What happened to the subscription itself: told to whoever listens (docs/events.md). */
+export type Turn = 'started' | 'renewed' | 'past_due' | 'changed' | 'ended';
+export type NoteKind = 'renewal_skipped' | 'cancel_asked';
 
 /** One change to be booked. All effects between two answers from billing are booked in one statement. */
 export type Effect =
@@ -81,6 +83,15 @@ export type Effect =
   | { type: 'settle_charge'; chargeId: string; status: 'paid' | 'declined' | 'given_up'; at: Instant }
   | { type: 'refund'; chargeId: string; at: Instant }
   | { type: 'note'; at: Instant; kind: NoteKind; rule: string; detail: string }
+  | {
+      type: 'note';
+      at: Instant;
+      kind: Turn;
+      rule: string;
+      detail: string;
+      plan: PlanId;
+      interval: Interval;
+    }
   /** a declined first payment starts nothing; its rows go. */
   | { type: 'discard' };
 

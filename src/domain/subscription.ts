@@ -1,7 +1,7 @@
 import type { GrantKind } from './burndown.ts';
 import { addDays, boundary, type Instant, renewalAfter } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
-import type { Decision, State } from './state.ts';
+import type { Decision, State, Turn } from './state.ts';
 
 /** A state being worked on: the copy is the worker's own. */
 export interface Draft extends Decision {
@@ -33,6 +33,11 @@ export function allowanceOf(
   interval = state.interval,
 ): number {
   return findPlan(catalog, plan, interval)?.allowance ?? state.allowance ?? 0;
+}
+
+/** Credits are low when fewer are available: a tenth of the allowance, and none at all where that is nothing. */
+export function lowBelow(state: State, catalog: Catalog): number {
+  return Math.max(1, Math.floor(allowanceOf(state, catalog) / 10));
 }
 
 /** The random part of an id, from which the ids of what belongs to it are made. */
@@ -95,15 +100,27 @@ export function grant(
   });
 }
 
+const TURN: Record<Turn, string> = {
+  started: 'The subscription started.',
+  renewed: 'The renewal is paid.',
+  past_due: 'The renewal is not paid.',
+  changed: 'The plan changed.',
+  ended: 'The subscription ended.',
+};
+
+/** Puts on record what happened to the subscription, with the plan it has then. */
+export function turn(d: Draft, kind: Turn, at: Instant, rule: string): void {
+  const { plan, interval } = d.state;
+  d.effects.push({ type: 'note', at, kind, rule, detail: TURN[kind], plan, interval });
+}
+
 /** at the end all that is left is forfeited, the add-on goes, nothing more is charged. */
 export function end(d: Draft, at: Instant, rule: string): void {
   const { unpaid } = d.state;
   if (unpaid?.pending)
     d.effects.push({ type: 'settle_charge', chargeId: unpaid.charge.id, status: 'given_up', at });
-  d.effects.push(
-    { type: 'forfeit', at },
-    { type: 'note', at, kind: 'ended', rule, detail: 'The subscription ended.' },
-  );
+  d.effects.push({ type: 'forfeit', at });
+  turn(d, 'ended', at, rule);
   Object.assign(d.state, {
     status: 'ended',
     endedAt: at,

@@ -9,6 +9,7 @@ import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextDue } from '../domain/due.ts';
 import type { Decision, State } from '../domain/state.ts';
+import { lowBelow } from '../domain/subscription.ts';
 import { forecast } from '../domain/timeline.ts';
 import {
   type BalanceAnswer,
@@ -107,7 +108,7 @@ export function describe(state: State, version: number): string {
 
 /** One line on an activity: what is booked, and what is charged. */
 export function summaryOf({ effects, charge }: Decision): string {
-  const booked = effects.slice(0, 4).map((effect) => effect.type);
+  const booked = effects.slice(0, 4).map((effect) => (effect.type === 'note' ? effect.kind : effect.type));
   const more = effects.length > 4 ? [`${effects.length - 4} more`] : [];
   const asked = charge ? [`${charge.kind} ${charge.currency} ${(charge.amountMinor / 100).toFixed(2)}`] : [];
   return [...booked, ...more, ...asked].join(', ') || 'state';
@@ -119,6 +120,7 @@ export function afterOf(state: State, catalog: Catalog): After {
   return {
     state,
     endsAt: state.endedAt ?? scheduledEnd,
+    lowBelow: lowBelow(state, catalog),
     blocked: state.status === 'past_due' && catalog.policies.pastDueSpending === 'block',
   };
 }

@@ -122,7 +122,15 @@ class Life {
         ...asked,
         effects: [
           { type: 'forfeit', at },
-          { type: 'note', at, kind: 'ended', rule: 'R-51', detail: 'cancelled' },
+          {
+            type: 'note',
+            at,
+            kind: 'ended',
+            rule: 'R-51',
+            detail: 'cancelled',
+            plan: 'creator',
+            interval: 'month',
+          },
         ],
         state: { ...state, status: 'ended', endedAt: at },
       });

@@ -38,7 +38,8 @@ export async function everythingOf(db: Database, id: string): Promise<unknown> {
     (select jsonb_agg(to_jsonb(h) order by id) from holds h where subscription_id = ${id}) as holds,
     (select jsonb_agg(to_jsonb(r) order by digest) from replies r where subscription_id = ${id}) as replies,
     (select jsonb_agg(c order by id) from charges c where subscription_id = ${id}) as charges,
-    (select jsonb_agg(n order by step, line) from notes n where subscription_id = ${id}) as notes`);
+    (select jsonb_agg(n order by step, line) from notes n where subscription_id = ${id}) as notes,
+    (select jsonb_agg(e order by nth) from events e where subscription_id = ${id}) as events`);
   return row;
 }
 
@@ -69,6 +70,7 @@ export type Wanted = Partial<Booking> & { state?: Partial<State> };
 export class RawLedger {
   readonly id = newId('sub');
   step = 0;
+  lowBelow = 1;
   private cycles = 0;
   private state: State;
   private db: Database;
@@ -132,7 +134,7 @@ export class RawLedger {
       begin: null,
       conflict: null,
       effects: [],
-      after: { state: next, endsAt: next.endedAt ?? scheduledEnd, blocked: false },
+      after: { state: next, endsAt: next.endedAt ?? scheduledEnd, blocked: false, lowBelow: this.lowBelow },
       charge: null,
       outcome: null,
       finish: false,

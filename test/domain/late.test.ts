@@ -95,8 +95,10 @@ test('R-13: ninety days of outage: renewals found when the next was due are skip
     '2026-04-17 grant allowance +200',
   ]);
   expect(life.notes.map((note) => [iso(note.at).slice(0, 10), note.kind])).toEqual([
+    ['2026-01-17', 'started'],
     ['2026-02-17', 'renewal_skipped'],
     ['2026-03-17', 'renewal_skipped'],
+    ['2026-04-17', 'renewed'],
   ]);
 });
 

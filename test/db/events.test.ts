@@ -1,0 +1,198 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Database } from '../../src/db/client.ts';
+import { type Instant, iso } from '../../src/domain/calendar.ts';
+import { expectPromises } from '../support/promises.ts';
+import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
+
+// What the ledger's statements tell of themselves: once, dated at the instant it happened, and nothing of what was refused.
+
+let db: Database;
+beforeAll(async () => {
+  db = await openDatabase();
+});
+afterAll(async () => {
+  await expectPromises(db);
+  await db.$client.end();
+});
+
+interface Told {
+  type: string;
+  at: Instant;
+  data: Record<string, unknown>;
+}
+
+async function toldOf({ id }: RawLedger): Promise<Told[]> {
+  const rows = await db.execute<{ type: string; at: string; data: Told['data'] }>(
+    sql`select type, ms(at)::text as at, data from events where subscription_id = ${id} order by nth`,
+  );
+  return rows.map(({ type, at, data }) => ({ type, at: Number(at), data }));
+}
+
+/** `day 30 credits.low 15` of the events of these kinds. */
+async function lines(ledger: RawLedger, kinds: RegExp, from = T0): Promise<string[]> {
+  const told = (await toldOf(ledger)).filter(({ type }) => kinds.test(type));
+  return told.map(
+    ({ type, at, data }) => `day ${(at - from) / DAY} ${type} ${data['available'] ?? data['credits']}`,
+  );
+}
+
+/** On a test clock, with 100 credits for 30 days, low below 20. */
+async function withHundred(): Promise<RawLedger> {
+  const ledger = await RawLedger.open(db);
+  ledger.lowBelow = 20;
+  await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
+  return ledger;
+}
+
+test('credits are low once, exhausted once, and recovered when there is enough again', async () => {
+  const ledger = await withHundred();
+  const steps: [string, () => Promise<unknown>, string[]][] = [
+    ['80 spent, 20 left: not fewer than 20', () => ledger.spend(80), []],
+    ['1 more', () => ledger.spend(1), ['credits.low 19']],
+    ['1 more', () => ledger.spend(1), []],
+    ['refused', () => ledger.spend(90), []],
+    ['the rest', () => ledger.spend(18), ['credits.exhausted 0']],
+    ['10 arrive: still low', () => ledger.grant({ credits: 10, to: T0 + 30 * DAY }), []],
+    ['and are spent', () => ledger.spend(10), []],
+    ['20 arrive', () => ledger.grant({ credits: 20, to: T0 + 30 * DAY }), ['credits.recovered 20']],
+    ['all at once', () => ledger.spend(20), ['credits.exhausted 0']],
+  ];
+  let before = 0;
+  for (const [step, act, wanted] of steps) {
+    await act();
+    const told = (await toldOf(ledger)).filter(({ type }) => type.startsWith('credits.'));
+    expect([step, ...told.slice(before).map(({ type, data }) => `${type} ${data['available']}`)]).toEqual([
+      step,
+      ...wanted,
+    ]);
+    before = told.length;
+  }
+});
+
+test('in one batch each spend speaks for itself', async () => {
+  const ledger = await withHundred();
+  await Promise.all([70, 15, 14, 1, 5].map((credits) => ledger.spend(credits)));
+  expect(await lines(ledger, /^credits/)).toEqual(['day 0 credits.low 15', 'day 0 credits.exhausted 0']);
+});
+
+test('what a hold takes counts, and what comes back of it', async () => {
+  const ledger = await withHundred();
+  const hold = answerOf(await ledger.hold(90, 3_600));
+  await ledger.give('release', hold.id);
+  const usage = answerOf(await ledger.spend(95));
+  await ledger.give('reverse', usage.id, 10);
+  await ledger.give('reverse', usage.id, 10);
+  expect(await lines(ledger, /^credits/)).toEqual([
+    'day 0 credits.low 10',
+    'day 0 credits.recovered 100',
+    'day 0 credits.low 5',
+    'day 0 credits.recovered 25',
+  ]);
+});
+
+test('R-14: at one instant an expiry and a grant are one; a day between them is told', async () => {
+  const ledger = await withHundred();
+  const [, made] = (await toldOf(ledger)).filter(({ type }) => type !== 'subscription.started');
+  expect(made).toBeUndefined();
+  const grantId = String((await toldOf(ledger)).at(-1)!.data['grant_id']);
+  const at = T0 + 30 * DAY;
+  const arrives = (id: string, from: Instant, to: Instant) => ({
+    type: 'grant' as const,
+    id,
+    kind: 'adjustment' as const,
+    credits: 50,
+    effectiveAt: from,
+    expiresAt: to,
+    cause: id,
+    chargeId: null,
+    reason: null,
+  });
+  await ledger.book({
+    effects: [
+      { type: 'expire', grantId, at },
+      arrives('grt_second', at, at + DAY),
+      { type: 'expire', grantId: 'grt_second', at: at + DAY },
+      arrives('grt_third', at + 2 * DAY, at + 90 * DAY),
+    ],
+    state: { now: at + 3 * DAY },
+  });
+  expect(await lines(ledger, /^credits|expired/)).toEqual([
+    'day 30 grant.expired 100',
+    'day 31 grant.expired 50',
+    'day 31 credits.exhausted 0',
+    'day 32 credits.recovered 50',
+  ]);
+});
+
+test('an expiry is told of seven days and one day before, dated then, of what is left', async () => {
+  const ledger = await RawLedger.open(db);
+  await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
+  await ledger.grant({ credits: 10, to: T0 + 3 * DAY });
+  await ledger.grant({ credits: 7, to: T0 + DAY });
+  await ledger.grant({ kind: 'allowance', credits: 40, to: T0 + 20 * DAY });
+  await ledger.spend(40);
+  await ledger.stand(T0 + 23 * DAY - 1);
+  expect(await lines(ledger, /expiring/)).toEqual(['day 2 grant.expiring 10']);
+  await ledger.stand(T0 + 40 * DAY);
+  expect(await lines(ledger, /expiring|expired/)).toEqual([
+    'day 2 grant.expiring 10',
+    'day 1 grant.expired 7',
+    'day 3 grant.expired 10',
+    'day 23 grant.expiring 100',
+    'day 29 grant.expiring 100',
+    'day 30 grant.expired 100',
+  ]);
+});
+
+test('a notice after a scheduled end is none, nor one of what was forfeited', async () => {
+  const ledger = await RawLedger.open(db);
+  await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
+  await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 25 * DAY } } });
+  await ledger.stand(T0 + 24 * DAY);
+  await ledger.end(T0 + 25 * DAY);
+  expect(await lines(ledger, /^grant/)).toEqual([
+    'day 0 grant.made 100',
+    'day 23 grant.expiring 100',
+    'day 25 grant.forfeited 100',
+  ]);
+});
+
+test('on real time the relay gives the notices, one relay each', async () => {
+  const ledger = await RawLedger.live(db);
+  const start = ledger.now;
+  // Its notice is due a moment from now.
+  await ledger.grant({ credits: 5, from: start, to: start + DAY + 300 });
+  const clocked = await RawLedger.open(db);
+  await clocked.grant({ credits: 5, to: T0 + 30 * DAY });
+  expect(await lines(ledger, /expiring/, start)).toEqual([]);
+  while (Date.now() < start + 310) await new Promise((resolve) => setTimeout(resolve, 10));
+  const given = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const [row] = await db.execute<{ given: number }>(sql`select relay_notices(10) as given`);
+      return row!.given;
+    }),
+  );
+  expect(given.reduce((sum, count) => sum + count, 0)).toBe(1);
+  const told = (await toldOf(ledger)).filter(({ type }) => type === 'grant.expiring');
+  expect(told.map(({ at, data }) => [iso(at), data['days']])).toEqual([[iso(start + 300), 1]]);
+  expect(await lines(clocked, /expiring/)).toEqual([]);
+});
+
+test('a purchase tells how it went and what was refunded of it', async () => {
+  const ledger = await RawLedger.open(db);
+  const charge = ledger.purchase(300, ledger.now);
+  await ledger.book({ charge, outcome: 'declined' });
+  await ledger.grant({ kind: 'pack', credits: 300, to: T0 + 90 * DAY });
+  const other = ledger.purchase(300, ledger.now);
+  await ledger.book({ charge: other, outcome: 'pending' });
+  await ledger.book({
+    effects: [{ type: 'settle_charge', chargeId: other.id, status: 'given_up', at: ledger.now }],
+  });
+  const told = (await toldOf(ledger)).filter(({ type }) => type.startsWith('purchase'));
+  expect(told.map(({ type, data }) => [type, data['status'], data['credits']])).toEqual([
+    ['purchase.declined', 'declined', 300],
+    ['purchase.paid', 'paid', 300],
+    ['purchase.declined', 'given_up', 300],
+  ]);
+});
