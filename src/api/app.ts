@@ -20,6 +20,7 @@ import { refundRoute } from './refunds.ts';
 import type { App, Env } from './route.ts';
 import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
+import { topUpRoute } from './top-up.ts';
 import { usageRoutes } from './usage.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workflowRoute } from './workflow.ts';
@@ -57,6 +58,7 @@ export function createApp(deps: Deps): App {
   advanceRoute(app, deps);
   purchaseRoutes(app, deps);
   refundRoute(app, deps);
+  topUpRoute(app, deps);
   balanceRoutes(app, deps);
   workflowRoute(app, deps);
   grantRoutes(app, deps);

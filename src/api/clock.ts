@@ -4,6 +4,7 @@ import { advanceEnded } from '../db/ledger.ts';
 import { firedSince } from '../db/reads.ts';
 import { boundary, type Instant, iso } from '../domain/calendar.ts';
 import { invalid, Refusal } from '../domain/errors.ts';
+import { nudge } from '../relay.ts';
 import { ADVANCE_CLOCK, type AdvanceAnswer, type AdvanceRequest, workflowId } from '../workflows/messages.ts';
 import { type Answer, runCommand } from './commands.ts';
 import { type Deps, reply, subscriptionOr404, updateId } from './context.ts';
@@ -64,6 +65,8 @@ async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<vo
   if (to > boundary(testClock, 'UTC', MAX_ADVANCE_MONTHS))
     throw invalid({ pointer: '/to', detail: 'must lie within 100 years of the clock’s now' });
   if (state.status === 'ended' && state.waiting.length === 0) return advanceEnded(deps.db, state.id, to);
+  // what was spent before now may bring a top-up before the clock goes on.
+  if (state.topUp?.wish) await nudge(deps, state.id);
   const { scope, operation, key, attempt } = row;
   const request: AdvanceRequest = { to, ref: { scope, operation, key, attempt } };
   // A run that hands over on the way answers "not done": the next run is asked.

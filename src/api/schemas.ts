@@ -101,6 +101,24 @@ const change = z.object({
   interval: interval.optional(),
 });
 
+const topUp = z.object({
+  threshold: whole,
+  packs: whole,
+  monthly_ceiling: money,
+  spent_this_month: money,
+  not_before: z.string().nullable(),
+  skipped: z
+    .enum([
+      'ceiling',
+      'gap_day',
+      'declined',
+      'payment_past_due',
+      'cancellation_scheduled',
+      'pack_not_offered',
+    ])
+    .nullable(),
+});
+
 export const subscription = z
   .object({
     id: z.string(),
@@ -114,6 +132,7 @@ export const subscription = z
     next_refresh_at: z.string().nullable(),
     next_renewal: z.object({ at: z.string(), charge: money.nullable() }).nullable(),
     add_on: z.object({ packs: whole }),
+    top_up: topUp.nullable(),
     scheduled_change: change.nullable(),
     ended_at: z.string().nullable(),
     test_clock: z.object({ now: z.string() }).nullable(),

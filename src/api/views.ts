@@ -30,6 +30,7 @@ export function subscriptionView(row: SubscriptionRow, catalog: Catalog): Subscr
     next_refresh_at: refresh && iso(refresh.at),
     next_renewal: renewalView(row, catalog),
     add_on: { packs: state.packs },
+    top_up: topUpView(row, catalog),
     scheduled_change: changeView(row),
     ended_at: state.endedAt === null ? null : iso(state.endedAt),
     test_clock: row.testClock === null ? null : { now: iso(row.testClock) },
@@ -53,6 +54,22 @@ function renewalView({ state }: SubscriptionRow, catalog: Catalog): Subscription
   return {
     at: iso(renewal.at),
     charge: charge && { amount_minor: charge.amountMinor, currency: charge.currency },
+  };
+}
+
+/** R-39; null where it is not wished. */
+function topUpView(row: SubscriptionRow, { currency }: Catalog): SubscriptionView['top_up'] {
+  const { topUp } = row.state;
+  if (!topUp?.wish) return null;
+  const { threshold, packs, monthlyCeilingMinor } = topUp.wish;
+  const spent = topUp.month > nowOf(row) ? topUp.spentMinor : 0;
+  return {
+    threshold,
+    packs,
+    monthly_ceiling: { amount_minor: monthlyCeilingMinor, currency },
+    spent_this_month: { amount_minor: spent, currency },
+    not_before: topUp.notBefore > nowOf(row) ? iso(topUp.notBefore) : null,
+    skipped: topUp.skipped,
   };
 }
 

@@ -5,6 +5,7 @@ import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import { forgetLowered } from './refunds.ts';
 import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
 import { type Draft, draft, end, grant, grantAllowance, packExpiry, stem, turn } from './subscription.ts';
+import { declinedTopUp, paidTopUp } from './top-up.ts';
 
 /** Billing's answer to the charge it was just asked for: the state goes on from the one that asked. */
 export function answered(
@@ -81,6 +82,7 @@ function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: nu
 /** R-30, R-31: the packs arrive at once and join the add-on. */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
   d.state.packs += charge.buys.packs;
+  paidTopUp(d, charge);
   const cycle = cycleAt(d.state.anchorAt!, d.state.timeZone, at);
   grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
 }
@@ -114,6 +116,7 @@ function upgrade(d: Draft, charge: Charge, at: Instant): void {
 function declined(d: Draft, charge: Charge): void {
   if (charge.kind === 'renewal') return declinedRenewal(d, charge);
   // R-43: a first payment declined at once starts nothing. R-35: a declined purchase or upgrade changes nothing.
+  if (charge.kind === 'purchase') declinedTopUp(d, charge, charge.attemptAt);
   if (charge.kind !== 'start') return;
   Object.assign(d.state, { status: 'ended', endedAt: charge.attemptAt } satisfies Partial<State>);
   d.effects.push({ type: 'discard' });
@@ -225,6 +228,7 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
   d.effects.push({ type: 'settle_charge', chargeId, status: outcome, at });
   d.state.waiting = d.state.waiting.filter((waiting) => waiting.charge.id !== chargeId);
   if (unpaid) settleUnpaid(d, unpaid, outcome, at);
+  else if (outcome === 'declined') declinedTopUp(d, charge, at);
   else if (outcome === 'paid' && unfit(d.state, charge))
     d.effects.push({ type: 'refund', chargeId, at: booked });
   else if (outcome === 'paid') paid(d, charge, at);

@@ -24,6 +24,12 @@ export function addDays(at: Instant, timeZone: string, days: number): Instant {
   return zoned(at, timeZone).add({ days }).epochMilliseconds;
 }
 
+/** The instant at which the next calendar month begins in the zone: it names the month before it. */
+export function nextMonthAt(at: Instant, timeZone: string): Instant {
+  const first = zoned(at, timeZone).toPlainDate().with({ day: 1 }).add({ months: 1 });
+  return first.toZonedDateTime(timeZone).epochMilliseconds;
+}
+
 /** The newest boundary at or before `at`: the k of the cycle in which it lies. `at` is not before the anchor. */
 export function cycleAt(anchor: Instant, timeZone: string, at: Instant): number {
   const from = zoned(anchor, timeZone);

@@ -16,6 +16,7 @@ import {
   nextRenewalAt,
   turn,
 } from './subscription.ts';
+import { retryTopUp, setTopUp, type TopUpWish } from './top-up.ts';
 
 /** What a caller, an operator or billing asks of a subscription. Ids of what will be made come with it. */
 export type Command =
@@ -34,6 +35,7 @@ export type Command =
   | { type: 'issue_grant'; grantId: string; credits: number; expiresAt: Instant; reason: string }
   | { type: 'revoke_grant'; grantId: string; reason: string }
   | { type: 'set_allowance'; credits: number }
+  | { type: 'set_top_up'; wish: TopUpWish | null }
   | ({ type: 'withdraw_packs' } & Withdrawal)
   | {
       type: 'payment_settled';
@@ -149,6 +151,9 @@ export function decide(state: State, command: Command, at: Instant, catalog: Cat
     case 'set_allowance':
       setAllowance(d, command.credits);
       break;
+    case 'set_top_up':
+      setTopUp(d, command.wish);
+      break;
     default:
       command satisfies never;
   }
@@ -219,6 +224,7 @@ function resume(d: Draft): void {
 /** kept either way; an open charge is tried at once, outside the schedule of retries. */
 function setPaymentMethod(d: Draft, paymentMethod: string, at: Instant): void {
   d.state.paymentMethod = paymentMethod;
+  retryTopUp(d);
   const { unpaid } = d.state;
   if (d.state.status === 'past_due' && unpaid && !unpaid.pending)
     d.charge = nextAttempt(d.state, unpaid.charge, at);

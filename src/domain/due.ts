@@ -3,8 +3,9 @@ import { type Catalog, findPlan } from './catalog.ts';
 import { giveUpAt, nextAttempt, renewalCharge } from './charges.ts';
 import type { Decision, State, Unpaid } from './state.ts';
 import { allowanceOf, boundaryOf, type Draft, draft, end, grantAllowance, turn } from './subscription.ts';
+import { declinedTopUp, topUpAt, workTopUp } from './top-up.ts';
 
-export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up';
+export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up' | 'top_up';
 
 /** The next instant at which something happens by itself, and what; null when nothing will. */
 export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
@@ -22,6 +23,7 @@ export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
     if (state.scheduled?.kind === 'cancel' && state.scheduled.at === at) consider(at, 'end');
     else consider(at, k % RENEWAL_EVERY[state.interval] === 0 ? 'renewal' : 'refresh');
   }
+  consider(topUpAt(state), 'top_up');
   return next;
 }
 
@@ -33,7 +35,7 @@ function considerUnpaid(unpaid: Unpaid, consider: (at: Instant | undefined, kind
 
 /**
  * R-14: works all that is due at one instant, in order: expiries, the end of the subscription, else the
- * renewal charge or its retry, then grants. `booked` is the present: on a live clock it may be later (R-13).
+ * renewal charge or its retry, then grants, then an automatic top-up (R-39). `booked` is the present: on a live clock it may be later (R-13).
  */
 export function workAt(state: State, at: Instant, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
@@ -42,6 +44,7 @@ export function workAt(state: State, at: Instant, booked: Instant, catalog: Cata
   giveUpDue(d, at);
   if (d.state.unpaid) workUnpaid(d, d.state.unpaid, at);
   else if (d.state.status === 'active') workBoundary(d, at);
+  workTopUp(d, at);
   return d;
 }
 
@@ -61,6 +64,7 @@ function giveUpDue(d: Draft, at: Instant): void {
     end(d, giveUpAt(unpaid.charge), 'R-43');
   for (const { charge } of d.state.waiting.filter((waiting) => giveUpAt(waiting.charge) <= at)) {
     d.effects.push({ type: 'settle_charge', chargeId: charge.id, status: 'given_up', at: giveUpAt(charge) });
+    declinedTopUp(d, charge, giveUpAt(charge));
     d.state.givenUp = [...d.state.givenUp, charge.id].slice(-GIVEN_UP_KEPT);
   }
   d.state.waiting = d.state.waiting.filter(({ charge }) => giveUpAt(charge) > at);

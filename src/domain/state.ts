@@ -44,6 +44,8 @@ export interface State {
     /** Counts what was said: the highest is the newest. */
     nth: number;
   };
+  /** R-39: automatic top-up; absent where it was never asked for. */
+  topUp?: TopUp;
   /** Credits a cycle where the plan names none: enterprise (R-36). */
   allowance: number | null;
   paymentMethod: string;
@@ -57,6 +59,30 @@ export interface State {
   /** Grants that are not used up, expired or taken. */
   grants: Grant[];
   endedAt: Instant | null;
+}
+
+/** R-39: what is bought by itself, and how that went. */
+export interface TopUp {
+  /** null: switched off. */
+  wish: { threshold: number; packs: number; monthlyCeilingMinor: number } | null;
+  /** How many were asked for: the number of the newest. */
+  bought: number;
+  /** The month in which `spentMinor` was paid, named by the instant at which it ends. */
+  month: Instant;
+  spentMinor: number;
+  /** Declined in a row. */
+  declines: number;
+  /** None is bought before it. */
+  notBefore: Instant;
+  /** Why the newest was skipped; null when it was not. */
+  skipped:
+    | 'ceiling'
+    | 'gap_day'
+    | 'declined'
+    | 'payment_past_due'
+    | 'cancellation_scheduled'
+    | 'pack_not_offered'
+    | null;
 }
 
 /** What happened to the subscription itself: told to whoever listens (docs/events.md). */
@@ -83,6 +109,7 @@ export type Effect =
   | { type: 'settle_charge'; chargeId: string; status: 'paid' | 'declined' | 'given_up'; at: Instant }
   | { type: 'refund'; chargeId: string; at: Instant }
   | { type: 'note'; at: Instant; kind: NoteKind; rule: string; detail: string }
+  | { type: 'note'; at: Instant; kind: 'top_up_skipped'; rule: string; detail: string; reason: string }
   | {
       type: 'note';
       at: Instant;

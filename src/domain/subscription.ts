@@ -35,9 +35,9 @@ export function allowanceOf(
   return findPlan(catalog, plan, interval)?.allowance ?? state.allowance ?? 0;
 }
 
-/** Credits are low when fewer are available: a tenth of the allowance, and none at all where that is nothing. */
+/** Credits are low when fewer are available: what is topped up below, else a tenth of the allowance. */
 export function lowBelow(state: State, catalog: Catalog): number {
-  return Math.max(1, Math.floor(allowanceOf(state, catalog) / 10));
+  return state.topUp?.wish?.threshold ?? Math.max(1, Math.floor(allowanceOf(state, catalog) / 10));
 }
 
 /** The random part of an id, from which the ids of what belongs to it are made. */

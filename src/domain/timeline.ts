@@ -113,7 +113,7 @@ export type OpenHold = Pick<Hold, 'id' | 'credits' | 'deadline' | 'debits'>;
  * What will happen from a state on if nobody asks for anything and every charge is paid: at most `limit`
  * happenings, none after `until`. `grants` are the ledger's open grants. The life as it will be then comes too.
  * `holds` are the open holds: each is released at its deadline. Without them what the grants hold counts as given
- * back from the start.
+ * back from the start. What would be topped up by itself depends on what is spent, so nothing is (R-39).
  */
 export function forecast(
   state: State,
@@ -124,8 +124,9 @@ export function forecast(
   const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY, holds } = bounds;
   const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(givenBack));
   from.endedAt = state.endedAt;
+  const { topUp: _, ...calendar } = state;
   const life: Life = {
-    state: { ...state, grants: openGrants(from) },
+    state: { ...calendar, grants: openGrants(from) },
     book: from,
     catalog,
     payer: () => 'paid',

@@ -37,6 +37,7 @@ export const UPDATE_OF = {
   issue_grant: 'issueGrant',
   revoke_grant: 'revokeGrant',
   set_allowance: 'setAllowance',
+  set_top_up: 'setTopUp',
 } as const satisfies Record<Exclude<Command['type'], Heard>, string>;
 
 /** What is only signalled: nobody waits for it. */

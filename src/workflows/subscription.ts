@@ -23,6 +23,7 @@ import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { invalid, type ProblemCode, Refusal } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
+import { topUpAt } from '../domain/top-up.ts';
 import {
   ABANDONED,
   ADVANCE_CLOCK,
@@ -245,12 +246,18 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   /** Sleeps until the next due instant or a message. A test clock moves only when it is advanced. */
   async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
     setCurrentDetails(describe(current(), known.version));
-    const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver();
+    const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver() || isToppedUp();
     if (due === null || current().testClock) await condition(woken);
     else
       await condition(woken, due.at - present(), {
         summary: `${due.kind} ${new Date(due.at).toISOString()}`,
       });
+  }
+
+  /** R-39: what the ledger told us brings a top-up. */
+  function isToppedUp(): boolean {
+    const at = topUpAt(current());
+    return at !== null && at <= present();
   }
 
   async function work(at: Instant): Promise<void> {

@@ -46,6 +46,7 @@ export const ROUTES: Route[] = [
   command('POST', `${sub}/purchases`, 'billing', { packs: 1 }),
   command('POST', `${sub}/purchases/{purchase_id}/refund`, 'operator', { reason: 'r' }),
   command('PUT', `${sub}/add_on`, 'billing', { packs: 0 }),
+  command('PUT', `${sub}/top_up`, 'billing', { enabled: false }),
   command('PUT', `${sub}/payment_method`, 'billing', { payment_method: 'sandbox_ok' }),
   command('POST', `${sub}/quote`, 'spend', { items }, false),
   command('POST', `${sub}/usage`, 'spend', { items }),

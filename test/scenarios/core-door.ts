@@ -61,7 +61,11 @@ export class CoreDoor implements Door {
 
   do(step: Step, at: string): Promise<Answer> {
     try {
-      return Promise.resolve(this.carryOut(step, at));
+      const answer = this.carryOut(step, at);
+      const life = this.lives.at(-1);
+      // what is spent may bring a top-up at once.
+      if (life?.state.topUp && step.verb !== 'outage') advanceLife(life, life.state.now);
+      return Promise.resolve(answer);
     } catch (error) {
       if (error instanceof Refusal) return Promise.resolve(said(error.code, refusalData(error)));
       throw error;
@@ -85,6 +89,8 @@ export class CoreDoor implements Door {
         return this.buy(step);
       case 'add_on':
         return this.command({ type: 'set_add_on', packs: step.packs });
+      case 'top_up':
+        return this.topUp(step);
       case 'use':
         return use(this.life, step);
       case 'quote':
@@ -191,6 +197,12 @@ export class CoreDoor implements Door {
     return said(outcome === 'declined' ? 'payment_declined' : outcome === 'pending' ? 'pending' : 'ok');
   }
 
+  private topUp({ wish }: Of<'top_up'>): Answer {
+    if (wish === null) return this.command({ type: 'set_top_up', wish });
+    const { threshold, packs, ceiling } = wish;
+    return this.command({ type: 'set_top_up', wish: { threshold, packs, monthlyCeilingMinor: ceiling } });
+  }
+
   private change(step: Of<'change' | 'preview'>): Answer {
     const { plan, interval } = step;
     const { state, catalog } = this.life;
@@ -288,6 +300,7 @@ function viewOf(life: Life): View {
     refreshAt: refreshAt(life),
     renewal: renewal && { at: renewal.at, chargeMinor: renewal.charge?.amountMinor ?? null },
     packs: state.packs,
+    skipped: state.topUp?.wish ? state.topUp.skipped : null,
     scheduled: state.scheduled,
     endedAt: state.endedAt,
     grants: grants.map(({ kind, amount, effectiveAt, expiresAt }) => ({

@@ -19,6 +19,8 @@ export interface View {
   refreshAt: Instant | null;
   renewal: { at: Instant; chargeMinor: number | null } | null;
   packs: number;
+  /** Why the newest automatic top-up was skipped; null where it was not. */
+  skipped: string | null;
   scheduled:
     | { kind: 'cancel'; at: Instant }
     | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval }

@@ -40,9 +40,17 @@ interface SubscriptionBody {
   next_refresh_at: string | null;
   next_renewal: { at: string; charge: Money | null } | null;
   add_on: { packs: number };
+  top_up: { skipped: string | null } | null;
+  ledger_version: number;
   scheduled_change: { kind: 'cancel' | 'plan'; at: string; plan?: PlanId; interval?: Interval } | null;
   ended_at: string | null;
   test_clock: { now: string } | null;
+}
+
+interface WorkflowBody {
+  balance: { ledger_version: number };
+  state: { now: string };
+  next_due: { kind: string; at: string } | null;
 }
 
 interface ChargeBody {
@@ -97,7 +105,21 @@ export class HttpDoor implements Door {
     if (step.verb === 'refunded' || step.verb === 'dispute') return this.sayBack(step);
     if (step.verb === 'outage' || step.verb === 'catalogue')
       throw new Error(`${step.verb} is for the core: mark the row or table`);
-    return this.perform(step, at, randomUUID());
+    const answer = await this.perform(step, at, randomUUID());
+    if (this.id !== null) await this.toppedUp();
+    return answer;
+  }
+
+  /** R-39: the workflow hears of what was spent a moment later. Done when it has, and has no top-up to make. */
+  private async toppedUp(): Promise<void> {
+    for (const until = Date.now() + 15_000; Date.now() < until; await sleep(50)) {
+      const { top_up: wish, ledger_version: version } = await this.get<SubscriptionBody>(this.path(''));
+      if (wish === null) return;
+      const { balance, state, next_due } = await this.get<WorkflowBody>(this.path('workflow'));
+      const isDue = next_due?.kind === 'top_up' && next_due.at <= state.now;
+      if (balance.ledger_version >= version && !isDue) return;
+    }
+    throw new Error('the top-up was not made within 15 s');
   }
 
   async look(): Promise<View | null> {
@@ -186,6 +208,11 @@ export class HttpDoor implements Door {
       }
       case 'add_on':
         return answerOf(await put('add_on', { packs: step.packs }));
+      case 'top_up': {
+        const { threshold, packs, ceiling } = step.wish ?? {};
+        const body = step.wish ? { threshold, packs, monthly_ceiling_minor: ceiling } : { enabled: false };
+        return answerOf(await put('top_up', body));
+      }
       case 'use': {
         const reply = await post('usage', { items: step.items, ...optional('via', step.via) });
         return answerOf(reply, usageData(reply.body, step.via));
@@ -482,6 +509,7 @@ function viewOf(
     refreshAt: instant(subscription.next_refresh_at),
     renewal: renewal && { at: moment(renewal.at), chargeMinor: renewal.charge?.amount_minor ?? null },
     packs: subscription.add_on.packs,
+    skipped: subscription.top_up?.skipped ?? null,
     scheduled: scheduledOf(scheduled, subscription),
     endedAt: instant(subscription.ended_at),
     grants: grants.map((grant) => ({

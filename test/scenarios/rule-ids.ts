@@ -6,7 +6,7 @@ export const RULE_IDS: readonly string[] = [
   ...range(1, 8),
   ...range(10, 15),
   ...range(20, 22),
-  ...range(30, 38),
+  ...range(30, 39),
   ...range(40, 45),
   ...range(50, 56),
   ...range(60, 65),

@@ -111,6 +111,7 @@ function facts(view: View | null): Record<string, string> {
     renewal: moments(view.renewal?.at),
     bill: String(view.renewal?.chargeMinor ?? 'none'),
     add_on: String(view.packs),
+    skipped: view.skipped ?? 'none',
     scheduled:
       scheduled?.kind === 'plan' ? `${scheduled.plan}/${scheduled.interval}` : (scheduled?.kind ?? 'none'),
     scheduled_at: moments(scheduled?.at),

@@ -23,6 +23,8 @@ export type Step =
     }
   | { verb: 'buy'; packs: number; interval?: Interval; method?: string }
   | { verb: 'add_on'; packs: number }
+  /** null: off. The ceiling in minor units. */
+  | { verb: 'top_up'; wish: { threshold: number; packs: number; ceiling: number } | null }
   | { verb: 'use'; items: Item[]; via?: string }
   | { verb: 'quote'; items: Item[] }
   /** `for`: its deadline, in seconds from now. */
@@ -129,6 +131,14 @@ const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
     return per === undefined ? step : { ...step, interval: interval(per) };
   },
   add_on: ([packs]) => ({ verb: 'add_on', packs: number(packs) }),
+  top_up: ([first, ...rest]) => {
+    if (first === 'off') return { verb: 'top_up', wish: null };
+    const { below, ceiling } = options(rest, ['below', 'ceiling']);
+    return {
+      verb: 'top_up',
+      wish: { packs: number(first), threshold: number(below), ceiling: number(ceiling) },
+    };
+  },
   use: (_, text) => ({ verb: 'use', ...items(text) }),
   quote: (_, text) => ({ verb: 'quote', ...items(text) }),
   hold: (_, text) => held(text),

@@ -185,6 +185,8 @@ begin
       if e->>'kind' in ('started', 'renewed', 'past_due', 'changed', 'ended') then
         perform tell(p_sub, 'subscription.' || (e->>'kind'), instant((e->>'at')::bigint),
           jsonb_build_object('plan', e->>'plan', 'interval', e->>'interval', 'rule', e->>'rule', 'detail', e->>'detail'));
+      elsif e->>'kind' = 'top_up_skipped' then
+        perform tell(p_sub, 'top_up.skipped', instant((e->>'at')::bigint), jsonb_build_object('reason', e->>'reason', 'detail', e->>'detail'));
       end if;
     else
       raise exception 'unknown effect %', e->>'type';
