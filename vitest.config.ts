@@ -15,6 +15,7 @@ export default defineConfig({
           include: [
             'test/domain/**/*.test.ts',
             'test/project/**/*.test.ts',
+            'test/web/**/*.test.ts',
             'test/scenarios/core.test.ts',
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
@@ -39,6 +40,7 @@ export default defineConfig({
             'test/billing/**/*.test.ts',
             'test/workflows/**/*.test.ts',
             'test/faults/**/*.test.ts',
+            'test/browser/**/*.test.ts',
             'test/start/**/*.test.ts',
             'test/scenarios/stack.test.ts',
           ],

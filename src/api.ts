@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     billing: config.billing,
     gateway: await openGateway(config, db),
     readEvent: await openEventReader(config),
+    publicUrl: config.publicUrl,
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporalNamespace,
     log,

@@ -14,6 +14,7 @@ import type { Deps } from './context.ts';
 import { entryRoutes } from './entries.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
+import { assetRoutes } from './pages.ts';
 import { bodyTooLarge, ledgerAway, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
 import { refundRoute } from './refunds.ts';
@@ -22,6 +23,7 @@ import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { topUpRoute } from './top-up.ts';
 import { usageRoutes } from './usage.ts';
+import { walletRoutes } from './wallet.tsx';
 import { webhookRoutes } from './webhooks.ts';
 import { workflowRoute } from './workflow.ts';
 
@@ -51,6 +53,7 @@ export function createApp(deps: Deps): App {
 
   healthRoutes(app, deps);
   problemPages(app);
+  assetRoutes(app);
   catalogRoutes(app, deps);
   startRoute(app, deps);
   subscriptionRoutes(app, deps);
@@ -66,6 +69,7 @@ export function createApp(deps: Deps): App {
   usageRoutes(app, deps);
   holdRoutes(app, deps);
   billingRoutes(app, deps);
+  walletRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });

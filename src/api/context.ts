@@ -36,6 +36,8 @@ export interface Deps {
   gateway: Pick<Gateway, 'refundPart'>;
   /** Reads what who bills sends to its webhook; null where the sandbox does, which sends nothing. */
   readEvent: ReadEvent | null;
+  /** The address under which people and callers reach this server. */
+  publicUrl: string;
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: (line: string) => void;

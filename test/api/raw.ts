@@ -25,6 +25,7 @@ export function appOf(stack: Stack): App {
     billing: 'sandbox',
     gateway: createSandbox(),
     readEvent: null,
+    publicUrl: 'http://localhost',
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),

@@ -83,7 +83,7 @@ describe('docs/rules.md', () => {
   const ruled = headings('docs/rules.md').filter((heading) => /^R-\d\d$/.test(heading));
 
   it('has a heading for each rule that code, tests and pages name', () => {
-    const sources = [...filesBelow('src', /\.(ts|sql)$/), ...filesBelow('test', /\.ts$/), ...pages];
+    const sources = [...filesBelow('src', /\.(tsx?|sql)$/), ...filesBelow('test', /\.tsx?$/), ...pages];
     const named = new Set(sources.flatMap((file) => idsIn(read(file))));
     expect([...named].filter((id) => !ruled.includes(id))).toEqual([]);
   });

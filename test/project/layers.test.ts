@@ -48,12 +48,14 @@ const LAYERS: Record<string, Rule[]> = {
   billing: [within('billing', 'domain'), packages('stripe', 'standardwebhooks'), node],
   activities: [within('activities', 'domain', 'db', 'billing'), packages('@temporalio/common')],
   api: [
-    within('api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts'),
+    within('api', 'domain', 'db', 'web', 'workflows/messages.ts', 'temporal.ts', 'ids.ts'),
     only('relay.ts', 'nudge'),
     typesOf('billing/gateway.ts'),
     packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common'),
     node,
   ],
+  // Pages are functions of what they show.
+  web: [within('web', 'domain'), packages('hono/jsx')],
   // The servers and programs of `npm start`.
   services: [
     within('services', 'config.ts', 'db/migrate.ts', 'workflows/messages.ts'),
@@ -152,7 +154,7 @@ function faultsOf(file: string, text: string): string[] {
 }
 
 const files = readdirSync(src, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
   .map((entry) => relative(src, join(entry.parentPath, entry.name)));
 
 describe('the layers of src', () => {
@@ -185,6 +187,8 @@ describe('the layers of src', () => {
     ['workflows/x.ts', "import { settle } from '../db/ledger.ts';", 'workflows/x.ts imports db/ledger.ts'],
     ['workflows/x.ts', "import { createHash } from 'node:crypto';", 'workflows/x.ts imports node:crypto'],
     ['workflows/x.ts', "export * from '../api/app.ts';", 'workflows/x.ts imports api/app.ts'],
+    ['web/x.tsx', "import { createHash } from 'node:crypto';", 'web/x.tsx imports node:crypto'],
+    ['web/x.tsx', "import type { Deps } from '../api/context.ts';", 'web/x.tsx imports api/context.ts'],
     ['api/x.ts', "import { startRelay } from '../relay.ts';", 'api/x.ts imports relay.ts'],
     [
       'api/x.ts',

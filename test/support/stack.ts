@@ -36,6 +36,8 @@ export interface RequestInit {
 export interface Stack {
   /** One request with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  /** The API's door for a server that listens. */
+  fetch: (request: Request) => Response | Promise<Response>;
   db: Database;
   databaseUrl: string;
   client: Client;
@@ -47,6 +49,7 @@ export interface Stack {
 export interface StackOptions {
   catalog?: Catalog;
   testMode?: boolean;
+  publicUrl?: string;
   /** Without a worker the API is there, and nothing that needs a workflow. */
   withWorker?: boolean;
   /** Billing by Stripe, or by another system; by the sandbox when both are left out. */
@@ -92,6 +95,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     billing: options.external ? 'external' : options.stripe ? 'stripe' : 'sandbox',
     gateway,
     readEvent: await openEventReader(billing),
+    publicUrl: options.publicUrl ?? 'http://localhost',
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
@@ -104,6 +108,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     client,
     taskQueue,
     key,
+    fetch: (request) => app.fetch(request),
     request: (method, path, init) => ask((at, request) => app.request(at, request), key, method, path, init),
     async stop() {
       await relay?.stop();

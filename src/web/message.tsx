@@ -1,0 +1,31 @@
+import { type Assets, page } from './page.tsx';
+
+export interface MessageView {
+  title: string;
+  text: string;
+  /** A second line: what to do now. */
+  hint?: string | undefined;
+  way?: { href: string; label: string } | undefined;
+}
+
+/** A page that says one thing: what was refused, what is missing, what comes next. */
+export function messagePage({ title, text, hint, way }: MessageView, assets: Assets): string {
+  return page({
+    title,
+    assets,
+    children: (
+      <section class="card narrow">
+        <h1>{title}</h1>
+        <p>{text}</p>
+        {hint && <p class="quiet">{hint}</p>}
+        {way && (
+          <p>
+            <a class="button" href={way.href}>
+              {way.label}
+            </a>
+          </p>
+        )}
+      </section>
+    ),
+  });
+}

@@ -1,0 +1,101 @@
+// The one script of all pages. Every page works by plain forms without it; this makes them pleasanter.
+(() => {
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const say = (text) => {
+    document.getElementById('said').textContent = text;
+  };
+
+  /** A stepper: − and + beside a number, and what the number comes to. */
+  function stepper(box) {
+    const input = box.querySelector('input');
+    const total = document.getElementById(box.dataset.total ?? '');
+    const money = new Intl.NumberFormat(box.dataset.locale, {
+      style: 'currency',
+      currency: box.dataset.currency ?? 'USD',
+    });
+    const whole = new Intl.NumberFormat(box.dataset.locale);
+    const unit = 10 ** money.resolvedOptions().maximumFractionDigits;
+    const show = () => {
+      const count = Number(input.value);
+      if (!total || !input.validity.valid || !Number.isInteger(count)) return;
+      for (const part of all('[data-of]', total)) {
+        const each = Number(part.dataset.each);
+        part.textContent =
+          part.dataset.of === 'money' ? money.format((count * each) / unit) : whole.format(count * each);
+      }
+    };
+    for (const button of all('button[data-step]', box))
+      button.addEventListener('click', () => {
+        if (button.dataset.step === '1') input.stepUp();
+        else input.stepDown();
+        input.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+    input.addEventListener('input', show);
+    box.classList.add('live');
+    show();
+  }
+
+  /** Whoever presses twice meant once. The form's key makes two one effect; this only says that something is under way. */
+  function busyOnce(event) {
+    const { target, submitter } = event;
+    if (target.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    target.dataset.sent = 'yes';
+    submitter?.setAttribute('aria-busy', 'true');
+  }
+
+  function enhance(from) {
+    all('.stepper', from).forEach(stepper);
+    for (const dialog of all('dialog[data-modal]', from)) {
+      // Not close(): its event would come later and be taken for the person's own.
+      dialog.removeAttribute('open');
+      dialog.showModal();
+      const away = dialog.dataset.away;
+      if (away) dialog.addEventListener('close', () => location.assign(away));
+    }
+    for (const select of all('select[data-submit]', from))
+      select.addEventListener('change', () => select.form.requestSubmit());
+  }
+
+  /** What changed on the server is fetched and put in place, unless someone is in the middle of something. */
+  async function refresh() {
+    const active = document.activeElement;
+    const isBusy =
+      document.querySelector('dialog:modal, form[data-sent], details[open]') ||
+      active?.matches('input, select, textarea');
+    if (isBusy) return;
+    const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('main');
+    const main = document.getElementById('main');
+    if (!fresh || fresh.innerHTML === main.innerHTML) return;
+    const focused = active?.id;
+    main.replaceChildren(...fresh.childNodes);
+    enhance(main);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    say(main.querySelector('[data-live-text]')?.dataset.liveText ?? '');
+  }
+
+  function listen(url) {
+    const events = new EventSource(url);
+    let known = null;
+    events.addEventListener('version', ({ data }) => {
+      if (known !== null && known !== data) refresh().catch(() => {});
+      known = data;
+    });
+    addEventListener('pagehide', () => events.close());
+  }
+
+  document.addEventListener('submit', busyOnce);
+  // A page that comes back from the browser's memory was not sent.
+  addEventListener('pageshow', () => {
+    for (const form of all('form[data-sent]')) {
+      delete form.dataset.sent;
+      for (const button of all('[aria-busy]', form)) button.removeAttribute('aria-busy');
+    }
+  });
+  enhance(document);
+  if (document.body.dataset.live) listen(document.body.dataset.live);
+})();
