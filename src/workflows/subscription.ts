@@ -158,6 +158,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   let started = input.carried !== null;
   let startFailure: ApplicationFailure | null = null;
   let boundaries = 0;
+  /** A step is being booked: what is known here may be older than what the ledger says already. */
+  let isBooking = false;
   /** settlements of what is still to be asked for. */
   let early: Settlement[] = [];
   const queue: Queued[] = (input.carried?.signals ?? []).map(unasked);
@@ -322,7 +324,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   /** Refuses what is plainly not possible now, before it leaves a trace in the history. The loop decides again. */
   function refuse({ command }: Request): void {
-    if (state === null || advance !== null || queue.length > 0) return;
+    if (state === null || advance !== null || queue.length > 0 || isBooking) return;
     const due = nextDue(state);
     if (due !== null && due.at <= present()) return;
     try {
@@ -394,7 +396,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   ): Promise<Carried> {
     for (;;) {
       const decision = decideWith(catalog);
+      isBooking = true;
       const answer = await book(decision, at, options);
+      isBooking = false;
       if (answer.kind === 'stale') catalog = answer.catalog;
       else if (answer.kind === 'abandoned' || answer.kind === 'refused') return answer;
       else if (answer.kind === 'booked' || answer.kind === 'replayed') {
