@@ -11,7 +11,9 @@ import { catalogRoutes } from './catalog.ts';
 import { changeRoute } from './changes.ts';
 import { advanceRoute } from './clock.ts';
 import type { Deps } from './context.ts';
+import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entries.ts';
+import { eventRoutes } from './events.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
 import { bodyTooLarge, ledgerAway, notFound, problem, refusalOf } from './problems.ts';
@@ -66,6 +68,8 @@ export function createApp(deps: Deps): App {
   usageRoutes(app, deps);
   holdRoutes(app, deps);
   billingRoutes(app, deps);
+  eventRoutes(app, deps);
+  endpointRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });
