@@ -15,6 +15,7 @@ export default defineConfig({
           include: [
             'test/domain/**/*.test.ts',
             'test/project/**/*.test.ts',
+            'test/webhooks/**/*.test.ts',
             'test/scenarios/core.test.ts',
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
