@@ -171,7 +171,7 @@ export async function replayEvent(db: Database, eventId: string, endpointId: str
   return rows.length;
 }
 
-/** Starts an endpoint's deliveries again whose events were recorded since: those that failed, or all that have ended. */
+/** Starts an endpoint's deliveries again that were first made since: those that failed, or all that have ended. */
 export async function replayEndpoint(
   db: Database,
   endpointId: string,
