@@ -12,7 +12,7 @@ import {
 import { snapshot } from './db/ledger.ts';
 import { refundCharge, type Said } from './db/refunds.ts';
 import { keepMonths, relayDeadlines, relayNotices } from './db/upkeep.ts';
-import { relayEvents } from './relay-events.ts';
+import { createEventRelay } from './relay-events.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
 
@@ -73,6 +73,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What the relay does ten times a second. */
 function ticker(deps: RelayDeps): () => Promise<void> {
+  const relayEvents = createEventRelay(deps);
   let untold: string[] = [];
   let claimAt = 0;
   let monthsAt = 0;
@@ -93,7 +94,7 @@ function ticker(deps: RelayDeps): () => Promise<void> {
     const next = untold.splice(0, NUDGES_A_TICK);
     await Promise.all(next.map((id) => nudge(deps, id)));
     // Last: a flood of them must keep nobody waiting.
-    await relayEvents(deps);
+    await relayEvents();
   };
 }
 

@@ -9,7 +9,7 @@ export async function webhook({ type, ...ref }: WebhookInput): Promise<Delivered
   const { deliver } = proxyActivities<DeliveryActivities>({
     // Receivers take their time: not that of the subscriptions' activities.
     taskQueue: deliveryQueue(workflowInfo().taskQueue),
-    startToCloseTimeout: '45s',
+    startToCloseTimeout: '30s',
     // Where an attempt names no pause of its own: the database was away, or the worker was lost.
     retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '5m' },
   });

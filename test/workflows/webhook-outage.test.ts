@@ -6,7 +6,7 @@ import { createDeliveryActivities } from '../../src/activities/deliver.ts';
 import { loadConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { PAUSES_MS } from '../../src/domain/deliveries.ts';
-import { relayEvents } from '../../src/relay-events.ts';
+import { createEventRelay } from '../../src/relay-events.ts';
 import { findTestServer } from '../../src/services/temporal-binary.ts';
 import { createCaller } from '../../src/temporal.ts';
 import { createPost } from '../../src/webhooks/post.ts';
@@ -46,7 +46,8 @@ async function deliver(events: string[], endpoints: string[], rounds: number): P
   const client = new Client({ connection: environment.connection });
   const deps = { db, temporal: createCaller(client), taskQueue };
   const pairs = events.flatMap((eventId) => endpoints.map((endpointId) => ({ eventId, endpointId, run: 0 })));
-  for (let tick = 0; tick * 5 <= pairs.length; tick += 1) await relayEvents(deps);
+  const tick = createEventRelay(deps);
+  for (let ticks = 0; ticks <= pairs.length; ticks += 1) await tick();
   const codePath = inject('workflowBundle');
   const common = { connection, namespace: 'default' };
   const engine = await Worker.create({ ...common, taskQueue, workflowBundle: { codePath } });

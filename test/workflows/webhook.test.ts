@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { changeEndpoint, deleteEndpoint, rotateSecret } from '../../src/db/endpoints.ts';
-import { relayEvents } from '../../src/relay-events.ts';
+import { createEventRelay, MOST_STARTS_A_TICK } from '../../src/relay-events.ts';
 import { createCaller } from '../../src/temporal.ts';
 import { webhookId } from '../../src/workflows/messages.ts';
 import { deliveriesOf, ended, endpointAt, secretOf, tell, until } from '../support/deliveries.ts';
@@ -252,7 +252,8 @@ describe('the relay', () => {
     const events = await tell(stack.db, 'grant.made', 40);
     // Beside the stack's own.
     const relays = [1, 2].map(async () => {
-      for (let tick = 0; tick < 15; tick += 1) await relayEvents(deps);
+      const tick = createEventRelay(deps);
+      for (let ticks = 0; ticks < 15; ticks += 1) await tick();
     });
     await Promise.all(relays);
     for (const event of events) expect(await ended(stack.db, event)).toMatchObject({ status: 'delivered' });
@@ -265,15 +266,23 @@ describe('the relay', () => {
       await endpointAt(quiet.db, receiver.url);
       await tell(quiet.db, 'grant.made', 1_000);
       const deps = { db: quiet.db, temporal: createCaller(stack.client), taskQueue: quiet.taskQueue };
+      const tick = createEventRelay(deps);
       const seen = async () =>
         (
           await quiet.db.execute<{ rows: number; started: number }>(sql`
             select count(*)::int as rows, count(started_at)::int as started from deliveries`)
-        )[0];
-      await relayEvents(deps);
-      expect(await seen()).toEqual({ rows: 500, started: 5 });
-      await relayEvents(deps);
-      expect(await seen()).toEqual({ rows: 1_000, started: 10 });
+        )[0]!;
+      await tick();
+      expect(await seen()).toEqual({ rows: 500, started: 1 });
+      let before = 1;
+      for (let ticks = 2; ticks <= 15; ticks += 1) {
+        await tick();
+        const { started } = await seen();
+        expect(started - before).toBeGreaterThanOrEqual(1);
+        expect(started - before).toBeLessThanOrEqual(MOST_STARTS_A_TICK);
+        before = started;
+      }
+      expect((await seen()).rows).toBe(1_000);
     } finally {
       await quiet.stop();
     }
