@@ -16,6 +16,7 @@ export default defineConfig({
             'test/domain/**/*.test.ts',
             'test/project/**/*.test.ts',
             'test/web/**/*.test.ts',
+            'test/webhooks/**/*.test.ts',
             'test/scenarios/core.test.ts',
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',

@@ -26,6 +26,7 @@ async function main(): Promise<void> {
     catalogs: createCatalogCache(db),
     taskQueue: config.temporalTaskQueue,
     testMode: config.testMode,
+    allowsPrivateReceivers: config.webhookPrivateAddresses === 'allow',
     billing: config.billing,
     gateway: await openGateway(config, db),
     readEvent: await openEventReader(config),

@@ -118,6 +118,11 @@ export const variables = {
     'Secret with which the system that owns billing signs its webhooks, for BILLING=external; two while it is rotated.',
     'one secret (whsec_ and 24 to 64 random bytes in base64: `echo whsec_$(openssl rand -base64 32)`), or two with a comma between',
   ),
+  WEBHOOK_PRIVATE_ADDRESSES: variable(
+    z.enum(['allow', 'refuse']).optional(),
+    'Whether events may be sent to private addresses of this network, and over http, for development; refused unless allowed, but by `npm start`, which allows it.',
+    'allow or refuse',
+  ),
   TEST_MODE: variable(
     onOff.optional(),
     'Whether subscriptions may carry a test clock (R-90); on by itself with sandbox billing.',
@@ -155,6 +160,8 @@ export interface Config {
   stripe: StripeConfig | undefined;
   /** Set where another system owns billing, and only then. */
   external: ExternalConfig | undefined;
+  /** Undefined: refused, but by `npm start`. */
+  webhookPrivateAddresses: 'allow' | 'refuse' | undefined;
   testMode: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -200,6 +207,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     billing: values.BILLING,
     stripe: values.BILLING === 'stripe' ? stripeOf(values) : undefined,
     external: values.BILLING === 'external' ? externalOf(values) : undefined,
+    webhookPrivateAddresses: values.WEBHOOK_PRIVATE_ADDRESSES,
     testMode: isOn(values.TEST_MODE, values.BILLING === 'sandbox'),
     logLevel: values.LOG_LEVEL,
   };

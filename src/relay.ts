@@ -12,6 +12,7 @@ import {
 import { snapshot } from './db/ledger.ts';
 import { refundCharge, type Said } from './db/refunds.ts';
 import { keepMonths, relayDeadlines, relayNotices } from './db/upkeep.ts';
+import { createEventRelay } from './relay-events.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
 
@@ -27,12 +28,15 @@ const MONTHS_EVERY_MS = 60 * 60 * 1_000;
 export interface RelayDeps {
   db: Database;
   temporal: Caller;
+  /** On which the workflows of deliveries run. */
+  taskQueue: string;
   log: (line: string) => void;
 }
 
 /**
- * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge. A
- * row is marked after its call returned, so nothing is lost; everything may arrive twice and changes nothing then. It also
+ * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge, an event
+ * becomes deliveries. A row is marked after its call returned, so nothing is lost; everything may arrive twice and changes
+ * nothing then. It also
  * releases holds at their deadlines where nobody else comes by, tells of expiries that are near, and makes the months of
  * entries ahead.
  */
@@ -69,6 +73,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What the relay does ten times a second. */
 function ticker(deps: RelayDeps): () => Promise<void> {
+  const relayEvents = createEventRelay(deps);
   let untold: string[] = [];
   let claimAt = 0;
   let monthsAt = 0;
@@ -88,6 +93,8 @@ function ticker(deps: RelayDeps): () => Promise<void> {
     }
     const next = untold.splice(0, NUDGES_A_TICK);
     await Promise.all(next.map((id) => nudge(deps, id)));
+    // Last: a flood of them must keep nobody waiting.
+    await relayEvents();
   };
 }
 
@@ -116,7 +123,7 @@ async function bookMoneyBack(db: Database, { id, subscription_id, payload }: Cla
 }
 
 /** Tells a workflow what its ledger holds now. A nudge that does not arrive is sent again when its claim is over. */
-export async function nudge({ db, temporal }: Omit<RelayDeps, 'log'>, id: string): Promise<void> {
+export async function nudge({ db, temporal }: Pick<RelayDeps, 'db' | 'temporal'>, id: string): Promise<void> {
   const news = await snapshot(db, id);
   if (news === null) return;
   const { version, now, grants } = news;

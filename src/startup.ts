@@ -7,6 +7,7 @@ import {
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
+import { createDeliveryActivities } from './activities/deliver.ts';
 import { createActivities } from './activities/index.ts';
 import { createExternal } from './billing/external.ts';
 import type { Gateway, ReadEvent } from './billing/gateway.ts';
@@ -19,7 +20,13 @@ import { createStripeRecords } from './db/stripe.ts';
 import { keepMonths } from './db/upkeep.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
 import type { Log } from './services/children.ts';
-import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
+import { createPost } from './webhooks/post.ts';
+import {
+  deliveryQueue,
+  RECONCILE_TYPE,
+  reconcileScheduleId,
+  SEARCH_ATTRIBUTE,
+} from './workflows/messages.ts';
 
 /** The catalogue of the configuration: a file, checked member by member, or the page's values. */
 export function loadCatalog(file: string | undefined): Catalog {
@@ -161,6 +168,33 @@ export function createEngine({
     maxCachedWorkflows: 2_000,
     // A worker that died keeps its cached workflows silent for this long.
     stickyQueueScheduleToStartTimeout: '1s',
+    shutdownGraceTime: '5s',
+  });
+}
+
+/** Attempts at receivers at the same time: each may hang for seconds, and a small machine has better things to do. */
+const DELIVERIES_AT_ONCE = 50;
+
+export interface DelivererOptions
+  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
+  /** Whether receivers may be at private addresses, and be asked over http. */
+  allowsPrivate: boolean;
+}
+
+/** The Temporal worker that asks receivers of events: activities only, on a queue of their own. */
+export function createDeliverer({
+  db,
+  allowsPrivate,
+  connection,
+  namespace,
+  taskQueue,
+}: DelivererOptions): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: deliveryQueue(taskQueue),
+    activities: { ...createDeliveryActivities({ db, post: createPost({ allowsPrivate }) }) },
+    maxConcurrentActivityTaskExecutions: DELIVERIES_AT_ONCE,
     shutdownGraceTime: '5s',
   });
 }

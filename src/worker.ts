@@ -5,6 +5,7 @@ import { connect } from './db/client.ts';
 import { BOOKS_TIMEOUT_MS } from './db/reconcile.ts';
 import { startRelay } from './relay.ts';
 import {
+  createDeliverer,
   createEngine,
   ensureReconciliation,
   ensureSearchAttributes,
@@ -35,19 +36,20 @@ async function main(): Promise<void> {
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
   const bundlePath = await workflowBundle(config.cacheFolder);
   const gateway = await openGateway(config, db);
-  const worker = await createEngine({
-    db,
-    books,
-    gateway,
-    connection: native,
-    namespace,
-    taskQueue,
-    bundlePath,
-  });
+  const place = { db, connection: native, namespace, taskQueue };
+  const allowsPrivate = config.webhookPrivateAddresses === 'allow';
+  const workers = await Promise.all([
+    createEngine({ ...place, books, gateway, bundlePath }),
+    createDeliverer({ ...place, allowsPrivate }),
+  ]);
   await ensureReconciliation(client, taskQueue, log);
-  const relay = startRelay({ db, temporal: createCaller(client), log });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => worker.shutdown());
-  const running = worker.run();
+  const relay = startRelay({ db, temporal: createCaller(client), taskQueue, log });
+  const shutdown = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, shutdown);
+  // One that ends by itself takes the other along.
+  const running = Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
   process.send?.({ ready: true });
   log('ready');
   await running;

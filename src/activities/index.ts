@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/common';
 import type { Debtor, Gateway } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../db/ledger.ts';
 import { type Reconciliation, reconcile } from '../db/reconcile.ts';
 import type { Charge, Effect, Outcome } from '../domain/state.ts';
+import { quietly } from './quietly.ts';
 
 export interface SettleRequest extends StepHead {
   subscriptionId: string;
@@ -99,30 +99,3 @@ export function createActivities({ db, books, gateway }: ActivityDeps): Activiti
 }
 
 const debtorOf = ({ state }: After): Debtor => ({ subscriptionId: state.id, customerId: state.customerId });
-
-/**
- * I15: a driver's error text holds SQL and parameters, and a failure goes into the Temporal history: only the kind of
- * error does.
- */
-function quietly<Request extends unknown[], Answer>(
-  complaint: string,
-  work: (...request: Request) => Promise<Answer>,
-): (...request: Request) => Promise<Answer> {
-  return async (...request) => {
-    try {
-      return await work(...request);
-    } catch (error) {
-      const message = `${complaint} (${codeOf(error)}).`;
-      throw ApplicationFailure.create({ type: 'not_booked', message });
-    }
-  };
-}
-
-/** The innermost error code: a SQLSTATE, a system error, Stripe's code or kind of error, or the name of the error's class. */
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  if (error.cause instanceof Error) return codeOf(error.cause);
-  const { code, type } = error as Error & { code?: unknown; type?: unknown };
-  if (typeof code === 'string') return code;
-  return typeof type === 'string' ? type : error.name;
-}

@@ -11,7 +11,9 @@ import { catalogRoutes } from './catalog.ts';
 import { changeRoute } from './changes.ts';
 import { advanceRoute } from './clock.ts';
 import type { Deps } from './context.ts';
+import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entries.ts';
+import { eventRoutes } from './events.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
 import { assetRoutes } from './pages.ts';
@@ -70,6 +72,8 @@ export function createApp(deps: Deps): App {
   holdRoutes(app, deps);
   billingRoutes(app, deps);
   walletRoutes(app, deps);
+  eventRoutes(app, deps);
+  endpointRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });

@@ -31,6 +31,8 @@ export interface Deps {
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;
+  /** In development: webhook endpoints may be at private addresses, and be spoken to over http. */
+  allowsPrivateReceivers: boolean;
   billing: 'sandbox' | 'stripe' | 'external';
   /** What gives money back when an operator says so. */
   gateway: Pick<Gateway, 'refundPart'>;

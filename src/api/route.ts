@@ -12,7 +12,7 @@ export interface Env {
 export type App = OpenAPIHono<Env>;
 
 interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
-  method: 'get' | 'post' | 'put';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As in OpenAPI: `/v1/subscriptions/{id}`. */
   path: string;
   summary: string;

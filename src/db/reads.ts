@@ -83,7 +83,7 @@ function paged(
   return { after, order: [by(at), by(tie)], limit: page.limit + 1 };
 }
 
-async function listOf<T extends PgTable>(
+export async function listOf<T extends PgTable>(
   db: Database,
   table: T,
   where: (SQL | undefined)[],

@@ -460,15 +460,23 @@ export const deliveries = pgTable(
     eventId: text('event_id').notNull(),
     endpointId: text('endpoint_id').notNull(),
     status: text('status').notNull().default('pending'),
+    /** Since it was made, or last started again. */
     attempts: integer('attempts').notNull().default(0),
+    /** How often it was started again: each run is a workflow of its own. */
+    run: integer('run').notNull().default(0),
     /** HTTP status of the newest answer, and why it did not count: null where there was none. */
     responseStatus: integer('response_status'),
     failure: text('failure'),
     createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
     endedAt: at('ended_at'),
+    claimedUntil: at('claimed_until'),
+    /** Its workflow was started. */
+    startedAt: at('started_at'),
   },
   (t) => [
     primaryKey({ columns: [t.eventId, t.endpointId] }),
+    // What is new goes first, however much is started again.
+    index('deliveries_waiting').on(t.run, t.createdAt, t.eventId).where(sql`started_at is null`),
     index('deliveries_of_endpoint').on(t.endpointId, t.createdAt),
     check('deliveries_status', sql`status in ('pending', 'delivered', 'failed')`),
   ],

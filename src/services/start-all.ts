@@ -133,6 +133,8 @@ function programEnvironment(config: Config, port: number, databaseUrl: string, t
     ...(temporal.cli ? { TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: 'off' } : {}),
     PORT: String(port),
     PUBLIC_URL: publicUrlIsMade ? localUrl(config.host, port) : config.publicUrl,
+    // A receiver that one tries this with runs on the same machine.
+    WEBHOOK_PRIVATE_ADDRESSES: config.webhookPrivateAddresses ?? 'allow',
     DRAWDOWN_API_KEY_FILE: config.apiKeyFile ?? join(config.dataFolder, 'api-key'),
   };
 }

@@ -1,2 +1,3 @@
 export { reconcile } from './reconcile.ts';
 export { subscription } from './subscription.ts';
+export { webhook } from './webhook.ts';

@@ -1,3 +1,4 @@
+import type { DeliveryRef } from '../db/deliveries.ts';
 import type { CommandRef, RefusalRecord } from '../db/ledger.ts';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant, Interval } from '../domain/calendar.ts';
@@ -16,6 +17,16 @@ export const RECONCILE_TYPE = 'reconcile';
 export const reconcileScheduleId = (taskQueue: string): string => `${RECONCILE_TYPE}/${taskQueue}`;
 /** The failure type of a run that found rows without their reason. */
 export const UNEXPLAINED = 'unexplained';
+
+/** The delivery of an event to an endpoint: a workflow of its own, one a run. An id is used once, for ever. */
+export const WEBHOOK_TYPE = 'webhook';
+export interface WebhookInput extends DeliveryRef {
+  type: string;
+}
+export const webhookId = ({ endpointId, eventId, run }: DeliveryRef): string =>
+  `${WEBHOOK_TYPE}/${endpointId}/${eventId}${run === 0 ? '' : `/${run}`}`;
+/** Attempts wait for receivers: on a queue of their own no ledger activity waits behind them. */
+export const deliveryQueue = (taskQueue: string): string => `${taskQueue}/deliveries`;
 
 export const workflowId = (subscriptionId: string): string => `subscription/${subscriptionId}`;
 

@@ -22,6 +22,7 @@ export function appOf(stack: Stack): App {
     catalogs: createCatalogCache(db),
     taskQueue,
     testMode: true,
+    allowsPrivateReceivers: true,
     billing: 'sandbox',
     gateway: createSandbox(),
     readEvent: null,

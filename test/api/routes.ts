@@ -4,7 +4,7 @@ import type { Scope } from '../../src/api/auth.ts';
 // Idempotency-Key (I), and a body it would accept. openapi.test.ts holds the list complete.
 
 export interface Route {
-  method: 'GET' | 'POST' | 'PUT';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   scope: Scope;
   idempotent: boolean;
@@ -13,9 +13,15 @@ export interface Route {
 
 const items = [{ feature: 'generate_look', quantity: 1 }];
 const sub = '/v1/subscriptions/{id}';
-const read = (path: string): Route => ({ method: 'GET', path, scope: 'read', idempotent: false });
+const endpoint = '/v1/webhook_endpoints/{id}';
+const read = (path: string, scope: Scope = 'read'): Route => ({
+  method: 'GET',
+  path,
+  scope,
+  idempotent: false,
+});
 const command = (
-  method: 'POST' | 'PUT',
+  method: Exclude<Route['method'], 'GET'>,
   path: string,
   scope: Scope,
   body: unknown,
@@ -71,6 +77,17 @@ export const ROUTES: Route[] = [
     { dispute: 'd', amount_minor: 1, status: 'open' },
     false,
   ),
+  read('/v1/events'),
+  read('/v1/events/{id}'),
+  command('POST', '/v1/events/{id}/replay', 'operator', {}, false),
+  read('/v1/webhook_endpoints', 'operator'),
+  read(endpoint, 'operator'),
+  command('POST', '/v1/webhook_endpoints', 'operator', { url: 'https://example.com/hook' }, false),
+  command('PATCH', endpoint, 'operator', { disabled: true }, false),
+  command('DELETE', endpoint, 'operator', {}, false),
+  command('POST', `${endpoint}/rotate_secret`, 'operator', {}, false),
+  command('POST', `${endpoint}/test`, 'operator', {}, false),
+  command('POST', `${endpoint}/replay`, 'operator', { since: '2026-01-01T00:00:00Z' }, false),
 ];
 
 /** What providers send: signed instead of sent with a key, and not JSON before the signature was checked. */

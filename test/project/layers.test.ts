@@ -41,14 +41,25 @@ const LAYERS: Record<string, Rule[]> = {
   domain: [within('domain'), ({ target }) => target === 'temporal-polyfill/implementation'],
   workflows: [
     within('workflows', 'domain'),
-    typesOf('activities/index.ts', 'db/ledger.ts'),
+    typesOf('activities/index.ts', 'activities/deliver.ts', 'db/ledger.ts', 'db/deliveries.ts'),
     packages('@temporalio/workflow', '@temporalio/common'),
   ],
   db: [within('db', 'domain'), packages('drizzle-orm', 'postgres'), node],
   billing: [within('billing', 'domain'), packages('stripe', 'standardwebhooks'), node],
-  activities: [within('activities', 'domain', 'db', 'billing'), packages('@temporalio/common')],
+  // What is said to receivers of events, and to whom.
+  webhooks: [within('webhooks', 'domain'), packages('standardwebhooks', 'ipaddr.js'), node],
+  activities: [within('activities', 'domain', 'db', 'billing', 'webhooks'), packages('@temporalio/common')],
   api: [
-    within('api', 'domain', 'db', 'web', 'workflows/messages.ts', 'temporal.ts', 'ids.ts'),
+    within(
+      'api',
+      'domain',
+      'db',
+      'web',
+      'workflows/messages.ts',
+      'temporal.ts',
+      'ids.ts',
+      'webhooks/receivers.ts',
+    ),
     only('relay.ts', 'nudge'),
     typesOf('billing/gateway.ts'),
     packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common'),
@@ -63,7 +74,11 @@ const LAYERS: Record<string, Rule[]> = {
   ],
   'config.ts': [packages('zod'), node],
   'ids.ts': [node],
-  'relay.ts': [within('db', 'temporal.ts', 'workflows/messages.ts'), packages('@temporalio/client')],
+  'relay.ts': [
+    within('db', 'relay-events.ts', 'temporal.ts', 'workflows/messages.ts'),
+    packages('@temporalio/client'),
+  ],
+  'relay-events.ts': [within('db', 'temporal.ts', 'workflows/messages.ts'), packages('@temporalio/client')],
   'temporal.ts': [typesOf('config.ts'), packages('@temporalio/client')],
 };
 

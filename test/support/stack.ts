@@ -12,7 +12,7 @@ import { connect, type Database } from '../../src/db/client.ts';
 import { createSpending } from '../../src/db/spending.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { startRelay } from '../../src/relay.ts';
-import { createEngine, openEventReader, openGateway } from '../../src/startup.ts';
+import { createDeliverer, createEngine, openEventReader, openGateway } from '../../src/startup.ts';
 import { createCaller } from '../../src/temporal.ts';
 import { templateDatabase } from './services.ts';
 
@@ -50,6 +50,8 @@ export interface StackOptions {
   catalog?: Catalog;
   testMode?: boolean;
   publicUrl?: string;
+  /** Whether webhook endpoints may be at private addresses; they may unless a test says otherwise. */
+  allowsPrivateReceivers?: boolean;
   /** Without a worker the API is there, and nothing that needs a workflow. */
   withWorker?: boolean;
   /** Billing by Stripe, or by another system; by the sandbox when both are left out. */
@@ -84,7 +86,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const billing = { stripe: options.stripe, external: options.external };
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
-  const relay = engine && startRelay({ db, temporal, log: () => {} });
+  const relay = engine && startRelay({ db, temporal, taskQueue, log: () => {} });
   const app = createApp({
     db,
     spending: createSpending(db),
@@ -92,6 +94,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     catalogs: createCatalogCache(db),
     taskQueue,
     testMode: options.testMode ?? true,
+    allowsPrivateReceivers: options.allowsPrivateReceivers ?? true,
     billing: options.external ? 'external' : options.stripe ? 'stripe' : 'sandbox',
     gateway,
     readEvent: await openEventReader(billing),
@@ -153,20 +156,16 @@ async function startEngine(
   const connection = await NativeConnection.connect({ address });
   const bundlePath = inject('workflowBundle');
   const namespace = 'default';
-  const worker: Worker = await createEngine({
-    db,
-    books: db,
-    gateway,
-    connection,
-    namespace,
-    taskQueue,
-    bundlePath,
-  });
-  const running = worker.run();
+  const place = { db, connection, namespace, taskQueue };
+  const workers: Worker[] = await Promise.all([
+    createEngine({ ...place, books: db, gateway, bundlePath }),
+    createDeliverer({ ...place, allowsPrivate: true }),
+  ]);
+  const running = workers.map((worker) => worker.run());
   return {
     async stop() {
-      worker.shutdown();
-      await running;
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
       await connection.close();
     },
   };

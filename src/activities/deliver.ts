@@ -1,0 +1,88 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Database } from '../db/client.ts';
+import { type Attempt, beginAttempt, type DeliveryRef, type Noted, noteAttempt } from '../db/deliveries.ts';
+import { FAILURES, type Failure, MOST_ATTEMPTS, pauseAfter } from '../domain/deliveries.ts';
+import { told } from '../domain/events.ts';
+import type { Post } from '../webhooks/post.ts';
+import { signed } from '../webhooks/sign.ts';
+import { quietly } from './quietly.ts';
+
+/** How a delivery ended well, or why nobody has to look at it. */
+export interface Delivered {
+  outcome: 'delivered' | 'endpoint_gone' | 'ended_before';
+  attempts: number;
+  status: number | null;
+}
+
+export interface DeliveryActivities {
+  /** One attempt. Fails with the pause to the next one, or for good after the last. */
+  deliver(ref: DeliveryRef): Promise<Delivered>;
+}
+
+export interface DeliveryDeps {
+  db: Database;
+  post: Post;
+  /** In [0, 1): how much longer a pause is. */
+  luck?: () => number;
+}
+
+/** The failure type of an attempt that was not taken, and of a delivery that is given up. */
+const NOT_TAKEN = 'not_taken';
+const UNDELIVERED = 'undelivered';
+
+/** What a delivery's workflow does: each attempt is counted, made, and recorded. */
+export function createDeliveryActivities({ db, post, luck = Math.random }: DeliveryDeps): DeliveryActivities {
+  const begin = quietly('The attempt could not be counted', beginAttempt);
+  const note = quietly('The attempt could not be recorded', noteAttempt);
+
+  return {
+    async deliver(ref) {
+      const begun = await begin(db, ref, MOST_ATTEMPTS);
+      if (begun === null) {
+        // It ended before, or its last attempt was never recorded.
+        await note(db, ref, { status: 'failed', answer: null, failure: 'lost' });
+        return { outcome: 'ended_before', attempts: 0, status: null };
+      }
+      const { attempt } = begun;
+      const pause = pauseAfter(attempt, luck());
+      const noted = await attemptOnce(post, ref.eventId, begun, pause === null);
+      await note(db, ref, noted);
+      if (noted.status === 'delivered')
+        return { outcome: 'delivered', attempts: attempt, status: noted.answer };
+      if (noted.failure !== null && ENDED_BY_ENDPOINT.includes(noted.failure))
+        return { outcome: 'endpoint_gone', attempts: attempt, status: noted.answer };
+      throw notTaken(attempt, noted, pause);
+    },
+  };
+}
+
+/** The receiver's own word that it wants no more. */
+const ENDED_BY_ENDPOINT: Failure[] = ['gone', 'endpoint_deleted', 'endpoint_disabled'];
+
+async function attemptOnce(
+  post: Post,
+  eventId: string,
+  { event, endpoint }: Attempt,
+  isLast: boolean,
+): Promise<Noted> {
+  if (endpoint === null) return { status: 'failed', answer: null, failure: 'endpoint_deleted' };
+  if (endpoint.disabled) return { status: 'failed', answer: null, failure: 'endpoint_disabled' };
+  const body = JSON.stringify(told(event));
+  const headers = signed({ id: eventId, body }, endpoint.secrets, new Date());
+  const { status: answer, failure } = await post(endpoint.url, headers, body);
+  if (failure === null) return { status: 'delivered', answer, failure };
+  return { status: isLast || failure === 'gone' ? 'failed' : 'pending', answer, failure };
+}
+
+/** I15: neither the URL, which may hold a token, nor anything the receiver said but its status. */
+function notTaken(attempt: number, { answer, failure }: Noted, pause: number | null): ApplicationFailure {
+  const why = `${failure && FAILURES[failure]}${answer === null ? '' : ` (${answer})`}`;
+  const message = `Attempt ${attempt} of ${MOST_ATTEMPTS}: ${why}.`;
+  if (pause === null)
+    return ApplicationFailure.create({
+      type: UNDELIVERED,
+      message: `${message} It is given up, and can be started again by a replay.`,
+      nonRetryable: true,
+    });
+  return ApplicationFailure.create({ type: NOT_TAKEN, message, nextRetryDelay: pause });
+}

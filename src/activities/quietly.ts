@@ -1,0 +1,28 @@
+import { ApplicationFailure } from '@temporalio/common';
+
+/**
+ * I15: a driver's error text holds SQL and parameters, and a failure goes into the Temporal history: only the kind of
+ * error does.
+ */
+export function quietly<Request extends unknown[], Answer>(
+  complaint: string,
+  work: (...request: Request) => Promise<Answer>,
+): (...request: Request) => Promise<Answer> {
+  return async (...request) => {
+    try {
+      return await work(...request);
+    } catch (error) {
+      const message = `${complaint} (${codeOf(error)}).`;
+      throw ApplicationFailure.create({ type: 'not_booked', message });
+    }
+  };
+}
+
+/** The innermost error code: a SQLSTATE, a system error, Stripe's code or kind of error, or the name of the error's class. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  if (error.cause instanceof Error) return codeOf(error.cause);
+  const { code, type } = error as Error & { code?: unknown; type?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof type === 'string' ? type : error.name;
+}

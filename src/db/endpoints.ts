@@ -1,0 +1,69 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Database } from './client.ts';
+import { listOf, type Page } from './reads.ts';
+import { webhookEndpoints } from './schema.ts';
+
+export type EndpointRow = typeof webhookEndpoints.$inferSelect;
+type Said = Pick<EndpointRow, 'url' | 'types' | 'description'>;
+
+export async function makeEndpoint(
+  db: Database,
+  endpoint: Said & Pick<EndpointRow, 'id' | 'secret'>,
+): Promise<EndpointRow> {
+  const [row] = await db.insert(webhookEndpoints).values(endpoint).returning();
+  return row!;
+}
+
+export function listEndpoints(db: Database, page: Page): Promise<EndpointRow[]> {
+  return listOf(db, webhookEndpoints, [], { at: webhookEndpoints.createdAt, tie: webhookEndpoints.id }, page);
+}
+
+export async function readEndpoint(db: Database, id: string): Promise<EndpointRow | undefined> {
+  const [row] = await db.select().from(webhookEndpoints).where(eq(webhookEndpoints.id, id));
+  return row;
+}
+
+type Change = { [Name in keyof Said]?: Said[Name] | undefined } & { disabled?: boolean | undefined };
+
+/** Changes what is named; undefined when there is no such endpoint. */
+export async function changeEndpoint(
+  db: Database,
+  id: string,
+  { disabled, ...said }: Change,
+): Promise<EndpointRow | undefined> {
+  const set = {
+    ...said,
+    // Disabled twice it stays disabled since the first time.
+    disabledAt: sql`case ${disabled === undefined ? 'as is' : disabled ? 'disabled' : 'enabled'}
+      when 'as is' then disabled_at when 'disabled' then coalesce(disabled_at, clock_timestamp()) end`,
+  };
+  const [row] = await db.update(webhookEndpoints).set(set).where(eq(webhookEndpoints.id, id)).returning();
+  return row;
+}
+
+/** False when there is no such endpoint. Its deliveries stay on record; those under way end at their next attempt. */
+export async function deleteEndpoint(db: Database, id: string): Promise<boolean> {
+  const rows = await db
+    .delete(webhookEndpoints)
+    .where(eq(webhookEndpoints.id, id))
+    .returning({ id: webhookEndpoints.id });
+  return rows.length > 0;
+}
+
+/** The secret before goes on signing beside the new one for a day; one before that ends at once. */
+export async function rotateSecret(
+  db: Database,
+  id: string,
+  secret: string,
+): Promise<EndpointRow | undefined> {
+  const [row] = await db
+    .update(webhookEndpoints)
+    .set({
+      secret,
+      previousSecret: sql`${webhookEndpoints.secret}`,
+      previousUntil: sql`clock_timestamp() + interval '24 hours'`,
+    })
+    .where(eq(webhookEndpoints.id, id))
+    .returning();
+  return row;
+}

@@ -1,0 +1,78 @@
+import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm';
+import type { Instant } from '../domain/calendar.ts';
+import { type Happened, TEST_EVENT } from '../domain/events.ts';
+import type { Database } from './client.ts';
+import type { Page } from './reads.ts';
+import { deliveries, events, subscriptions } from './schema.ts';
+
+export interface EventRow extends Happened {
+  id: string;
+  nth: number;
+  recordedAt: Date;
+}
+
+export type DeliveryRow = typeof deliveries.$inferSelect;
+
+const selected = (db: Database) =>
+  db
+    .select({
+      id: events.id,
+      nth: events.nth,
+      type: events.type,
+      at: events.at,
+      subscriptionId: events.subscriptionId,
+      customerId: subscriptions.customerId,
+      data: events.data,
+      recordedAt: events.recordedAt,
+    })
+    .from(events)
+    .leftJoin(subscriptions, eq(subscriptions.id, events.subscriptionId));
+
+const toRow = <Row extends { at: Date }>(row: Row): Omit<Row, 'at'> & { at: Instant } => ({
+  ...row,
+  at: row.at.getTime(),
+});
+
+/** In the order of their making: what is recorded late stands where it was recorded. */
+export async function listEvents(
+  db: Database,
+  filter: { subscriptionId: string | undefined; type: string | undefined },
+  { limit, order, after }: Page,
+): Promise<EventRow[]> {
+  const [by, beyond] = order === 'asc' ? [asc, gt] : [desc, lt];
+  const rows = await selected(db)
+    .where(
+      and(
+        filter.subscriptionId === undefined ? undefined : eq(events.subscriptionId, filter.subscriptionId),
+        filter.type === undefined ? undefined : eq(events.type, filter.type),
+        after ? beyond(events.nth, Number(after.tie)) : undefined,
+      ),
+    )
+    .orderBy(by(events.nth))
+    .limit(limit + 1);
+  return rows.map(toRow);
+}
+
+export async function readEvent(db: Database, id: string): Promise<EventRow | undefined> {
+  const [row] = await selected(db).where(eq(events.id, id));
+  return row && toRow(row);
+}
+
+export function deliveriesOf(db: Database, eventId: string): Promise<DeliveryRow[]> {
+  return db
+    .select()
+    .from(deliveries)
+    .where(eq(deliveries.eventId, eventId))
+    .orderBy(asc(deliveries.createdAt), asc(deliveries.endpointId));
+}
+
+/** Makes an event for one endpoint alone, with its delivery. */
+export async function tellTest(db: Database, id: string, endpointId: string): Promise<void> {
+  await db.execute(sql`
+    with made as (
+      insert into events (id, subscription_id, type, at, data, relayed_at)
+      values (${id}, '', ${TEST_EVENT}, clock_timestamp(), ${JSON.stringify({ endpoint_id: endpointId })}::jsonb,
+        clock_timestamp())
+      returning id)
+    insert into deliveries (event_id, endpoint_id) select id, ${endpointId} from made`);
+}

@@ -1,0 +1,84 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { Failure } from '../domain/deliveries.ts';
+import { AddressRefused, isPublic, literalAddress, publicLookup } from './addresses.ts';
+import { isSpoken } from './receivers.ts';
+
+/** What came of one attempt: a status where there was an answer, a reason where it does not count. */
+export interface Answered {
+  status: number | null;
+  failure: Failure | null;
+}
+
+export type Post = (url: string, headers: Record<string, string>, body: string) => Promise<Answered>;
+
+export interface PostOptions {
+  /** In development: private addresses are asked too, and over http. */
+  allowsPrivate: boolean;
+  timeoutMs?: number;
+  /** How names are looked up. */
+  resolve?: Parameters<typeof publicLookup>[0];
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** Sends one POST to a URL and takes the status of the answer, never its body; never follows a redirect. */
+export function createPost({ allowsPrivate, timeoutMs = TIMEOUT_MS, resolve }: PostOptions): Post {
+  const lookup = allowsPrivate ? {} : { lookup: publicLookup(resolve) };
+  return async (text, headers, body) => {
+    const url = new URL(text);
+    if (!isSpoken(url, allowsPrivate)) return { status: null, failure: 'url_refused' };
+    const literal = literalAddress(url);
+    if (!allowsPrivate && literal !== null && !isPublic(literal))
+      return { status: null, failure: 'address_refused' };
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const status = await send(url, { ...lookup, headers, signal }, body);
+      return { status, failure: failureOf(status) };
+    } catch (error) {
+      return { status: null, failure: signal.aborted ? 'timeout' : reasonOf(error) };
+    }
+  };
+}
+
+function send(url: URL, options: https.RequestOptions, body: string): Promise<number> {
+  const { request } = url.protocol === 'http:' ? http : https;
+  return new Promise((resolve, reject) => {
+    const asked = request(url, {
+      ...options,
+      method: 'POST',
+      // A connection of its own, checked when it was made: none is kept for a name that leads elsewhere by then.
+      agent: false,
+      headers: {
+        ...options.headers,
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(body),
+        'User-Agent': 'Drawdown',
+      },
+    });
+    asked.once('response', (response) => {
+      resolve(response.statusCode ?? 0);
+      // What it says besides is nobody's business here.
+      response.destroy();
+    });
+    // Not `once`: cutting the answer off may be told as an error too.
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+function failureOf(status: number): Failure | null {
+  if (status >= 200 && status < 300) return null;
+  if (status === 410) return 'gone';
+  return status >= 300 && status < 400 ? 'redirect' : 'status';
+}
+
+const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/;
+
+function reasonOf(error: unknown): Failure {
+  if (error instanceof AddressRefused) return 'address_refused';
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string') return 'connection';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'name';
+  return TLS.test(code) ? 'tls' : 'connection';
+}

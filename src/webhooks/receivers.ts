@@ -1,0 +1,16 @@
+import { isPublic, literalAddress } from './addresses.ts';
+
+/** Whether we speak what the URL asks for: https, in development http too. */
+export const isSpoken = ({ protocol }: URL, allowsPrivate: boolean): boolean =>
+  protocol === 'https:' || (allowsPrivate && protocol === 'http:');
+
+/** Why nothing can be sent to a URL, as far as it says so itself; where its name leads is looked at with every attempt. */
+export function receiverFault(text: string, allowsPrivate: boolean): string | null {
+  if (!URL.canParse(text)) return 'must be a URL';
+  const url = new URL(text);
+  if (!isSpoken(url, allowsPrivate)) return 'must be an https URL';
+  if (url.username !== '' || url.password !== '') return 'must not hold a user or password';
+  const literal = literalAddress(url);
+  if (!allowsPrivate && literal !== null && !isPublic(literal)) return 'must not be a private address';
+  return null;
+}

@@ -1,0 +1,16 @@
+import { Webhook } from 'standardwebhooks';
+
+export interface Letter {
+  /** The event's id: the same at every attempt, so that receivers know what they had. */
+  id: string;
+  body: string;
+}
+
+/** The three headers of Standard Webhooks: a signature by each secret that is alive, the newest first. */
+export function signed({ id, body }: Letter, secrets: readonly string[], at: Date): Record<string, string> {
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),
+  };
+}
