@@ -7,6 +7,7 @@ import {
   MONEY_BACK,
   markRelayed,
   markTold,
+  postpone,
   unclaim,
 } from './db/inbox.ts';
 import { snapshot } from './db/ledger.ts';
@@ -115,11 +116,12 @@ async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<voi
 
 /**
  * R-81: the ledger itself books it, whether the workflow is there or over. Of a charge that is still pending nothing is
- * booked: the message comes again when its claim is over.
+ * booked: the message comes again, until it is settled.
  */
 async function bookMoneyBack(db: Database, { id, subscription_id, payload }: Claimed): Promise<void> {
   const { kind } = await refundCharge(db, subscription_id, payload as Said);
-  if (kind !== 'pending') await markRelayed(db, id, kind === 'ok' ? 'booked' : 'unknown');
+  if (kind === 'pending') return postpone(db, id);
+  await markRelayed(db, id, kind === 'ok' ? 'booked' : 'unknown');
 }
 
 /** Tells a workflow what its ledger holds now. A nudge that does not arrive is sent again when its claim is over. */

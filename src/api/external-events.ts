@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ProviderMessage, ReadEvent } from '../billing/gateway.ts';
+import type { ProviderMessage, ReadEvent, Return } from '../billing/gateway.ts';
 import { invalid, Refusal } from '../domain/errors.ts';
 import { pointer } from './problems.ts';
 import { check } from './route.ts';
@@ -31,6 +31,20 @@ const planChanged = event(
   'plan.changed',
   z.strictObject({ subscription, plan: s.plan, interval: s.interval }),
 );
+const refunded = event(
+  'payment.refunded',
+  z.strictObject({ subscription, charge: s.text(64), refunded_minor: s.credits }),
+);
+const disputed = event(
+  'payment.disputed',
+  z.strictObject({
+    subscription,
+    charge: s.text(64),
+    dispute: s.text(64),
+    amount_minor: s.credits,
+    status: z.enum(['open', 'won', 'lost']),
+  }),
+);
 
 /** Of an event that nobody here knows no more is asked than that it can be kept. */
 const anyEvent = z.looseObject({ type: s.text(128) });
@@ -42,11 +56,13 @@ export function createExternalReader(
   return async (body, headers) => {
     const { id, text } = verify(body, headers);
     const content = check(anyEvent, parse(text), pointer);
-    return { id, type: content.type, message: messageOf(content), returned: null, content };
+    return { id, type: content.type, message: messageOf(content), returned: returnOf(content), content };
   };
 }
 
-function messageOf(content: z.output<typeof anyEvent>): ProviderMessage | null {
+type Content = z.output<typeof anyEvent>;
+
+function messageOf(content: Content): ProviderMessage | null {
   switch (content.type) {
     case 'payment.settled': {
       const {
@@ -57,14 +73,7 @@ function messageOf(content: z.output<typeof anyEvent>): ProviderMessage | null {
         at,
       } = check(settled, content, pointer).data;
       const counted = attempt === undefined ? {} : { attempt };
-      return {
-        kind: 'settled',
-        subscriptionId,
-        chargeId: charge,
-        ...counted,
-        outcome,
-        at: s.toInstant(at),
-      };
+      return { kind: 'settled', subscriptionId, chargeId: charge, ...counted, outcome, at: s.toInstant(at) };
     }
     case 'subscription.cancelled': {
       const { subscription: subscriptionId, at, reason } = check(cancelled, content, pointer).data;
@@ -73,6 +82,24 @@ function messageOf(content: z.output<typeof anyEvent>): ProviderMessage | null {
     case 'plan.changed': {
       const { subscription: subscriptionId, plan, interval } = check(planChanged, content, pointer).data;
       return { kind: 'plan_changed', subscriptionId, plan, interval };
+    }
+    default:
+      return null;
+  }
+}
+
+function returnOf(content: Content): Return | null {
+  switch (content.type) {
+    case 'payment.refunded': {
+      const { subscription: subscriptionId, charge, refunded_minor } = check(refunded, content, pointer).data;
+      const back = { kind: 'refund', toMinor: refunded_minor } as const;
+      return { subscriptionId, chargeId: charge, back };
+    }
+    case 'payment.disputed': {
+      const { data } = check(disputed, content, pointer);
+      const { subscription: subscriptionId, charge, dispute: id, amount_minor, status } = data;
+      const back = { kind: 'dispute', id, amountMinor: amount_minor, status } as const;
+      return { subscriptionId, chargeId: charge, back };
     }
     default:
       return null;

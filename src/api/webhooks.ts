@@ -55,21 +55,30 @@ async function store(db: Database, provider: string, event: ProviderEvent): Prom
   return receive(db, { ...head, ...signalOf(message) });
 }
 
-/** money that went back, or that a bank wants back, of a payment that is named alone. */
+/** money that went back, or that a bank wants back. */
 async function storeReturn(
   db: Database,
   provider: string,
   { id: eventId, type, content }: ProviderEvent,
-  { payment, back }: Return,
+  returned: Return,
 ): Promise<boolean> {
-  const charge = await chargeOfPayment(db, payment);
+  const charge = await chargeOfReturn(db, returned);
   if (!charge) {
-    const message = { provider, eventId, subscriptionId: '', kind: type, payload: content };
-    return receive(db, message, 'unknown');
+    const subscriptionId = 'payment' in returned ? '' : returned.subscriptionId;
+    return receive(db, { provider, eventId, subscriptionId, kind: type, payload: content }, 'unknown');
   }
   const { subscriptionId, chargeId } = charge;
-  const payload = { chargeId, ...back };
+  const payload = { chargeId, ...returned.back };
   return receive(db, { provider, eventId, subscriptionId, kind: MONEY_BACK, payload });
+}
+
+async function chargeOfReturn(
+  db: Database,
+  returned: Return,
+): Promise<{ subscriptionId: string; chargeId: string } | undefined> {
+  if ('payment' in returned) return chargeOfPayment(db, returned.payment);
+  const charge = await readCharge(db, returned.subscriptionId, returned);
+  return charge && { subscriptionId: charge.subscriptionId, chargeId: charge.id };
 }
 
 /** Why an event goes to no workflow; null when it does. */

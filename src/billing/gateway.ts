@@ -38,12 +38,11 @@ export interface Settlement {
   at: Instant;
 }
 
-/** What a provider says of money that it gave back, or that a bank wants back. */
-export interface Return {
-  /** The provider's id of the payment. */
-  payment: string;
-  back: MoneyBack;
-}
+/** What a provider says of money that it gave back, or that a bank wants back: of a charge, or of a payment by its own id. */
+export type Return = { back: MoneyBack } & (
+  | { payment: string }
+  | { subscriptionId: string; chargeId: string }
+);
 
 /** What an event of a provider's means to one subscription; the last two come from a system that owns it. */
 export type ProviderMessage =
@@ -59,7 +58,7 @@ export interface ProviderEvent {
   type: string;
   /** null when it means nothing here. */
   message: ProviderMessage | null;
-  /** null when it says of no payment that its money went back. */
+  /** null when it says of no money that it went back. */
   returned: Return | null;
   /** All of it, to be kept. */
   content: Record<string, unknown>;

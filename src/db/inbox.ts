@@ -57,6 +57,13 @@ export async function markRelayed(db: Database, id: number, outcome: string): Pr
   await db.update(inbox).set({ relayedAt: sql`clock_timestamp()`, outcome }).where(eq(inbox.id, id));
 }
 
+/** Has a message come again: soon while it is young, then every 30 s, as what it waits for may take days. */
+export async function postpone(db: Database, id: number): Promise<void> {
+  const age = sql`clock_timestamp() - received_at`;
+  const claimedUntil = sql`clock_timestamp() + least(${age}, interval '30 seconds')`;
+  await db.update(inbox).set({ claimedUntil }).where(eq(inbox.id, id));
+}
+
 /** Lets a message go back to the queue after a failed call. */
 export async function unclaim(db: Database, id: number): Promise<void> {
   await db.update(inbox).set({ claimedUntil: null }).where(eq(inbox.id, id));

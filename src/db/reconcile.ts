@@ -98,6 +98,13 @@ asked as (
     order by q.price_minor * c.packs <> c.amount_minor limit 1
   ) q on true
 ),
+-- R-42: what billing says was paid, from when on somebody should have done something about it.
+said_paid as (
+  select subscription_id, payload->>'chargeId' as charge_id, min(instant((payload->>'at')::bigint)) as at
+  from inbox, clock
+  where kind = 'paymentSettled' and payload->>'outcome' = 'paid' and outcome in ('signalled', 'ended') and relayed_at + patience <= now
+  group by 1, 2
+),
 -- R-42, R-43: until when a charge may be pending, on its subscription's clock.
 judged_charges as (
   select c.subscription_id, c.id, case
@@ -114,6 +121,11 @@ judged_charges as (
       || c.told || ' is paid, and credits that it brings were not granted: '
       || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
       || '.'
+    -- R-52: after the end nothing here gives it back. What is paid between two attempts at a renewal pays the next (R-42).
+    when i.at is not null and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor
+        and (s.state->'unpaid'->'charge'->>'id') is distinct from c.id then
+      case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '
+      || iso(i.at) || ': ' || c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.'
     when c.status = 'pending' and d.until + case when k.test_clock is null then x.patience else interval '0' end <= coalesce(k.test_clock, x.now)
       then case when c.kind = 'start' then 'R-43 ' else 'R-42 ' end || c.told || ' is still pending; '
         || case when c.kind = 'renewal' then 'at its last retry, ' || iso(d.until) || ', the subscription should have ended.'
@@ -123,6 +135,7 @@ judged_charges as (
   left join subscriptions s on s.id = c.subscription_id
   left join ledgers k on k.subscription_id = c.subscription_id
   left join dunning n on n.version = c.catalog_version
+  left join said_paid i on i.subscription_id = c.subscription_id and i.charge_id = c.id
   left join (
     select subscription_id, charge_id, bool_or(kind = 'allowance') as allowance, bool_or(kind = 'pack') as packs
     from grants where charge_id is not null group by 1, 2
@@ -206,9 +219,11 @@ judged_inbox as (
       case when i.received_at + x.patience <= x.now then 'R-42 ' || w.told || ' still waits for a worker to tell it to its subscription.' end
     -- docs/billing.md: kept, and nothing to be done.
     when i.outcome in ('ignored', 'unknown', 'superseded') then null
-    when i.outcome = 'ended' then
-      case when s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is ' || replace(s.status, '_', ' ') || '.' end
-    when i.outcome is distinct from 'signalled' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.told || ' came to an outcome that is not known: '
+    when i.outcome = 'ended' and s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is '
+      || replace(s.status, '_', ' ') || '.'
+    -- R-52: it changes nothing. Whether money was taken for nothing is asked below.
+    when i.outcome = 'ended' and i.kind <> 'paymentSettled' then null
+    when i.outcome is distinct from 'signalled' and i.outcome is distinct from 'ended' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.told || ' came to an outcome that is not known: '
       || coalesce(i.outcome, 'none') || '.'
     -- R-51, R-54: what comes later undoes them, so there is nothing to look for.
     when i.kind in ('cancelled', 'planChanged') and s.id is not null then null
@@ -223,10 +238,16 @@ judged_inbox as (
     -- R-42: it waits for a renewal that is still to come.
     when c.id is null and (substring(w.charge from '_r([0-9]{1,6})_[0-9]{1,6}$')::int, substring(w.charge from '_r[0-9]{1,6}_([0-9]{1,6})$')::int)
       > ((s.state->>'series')::int, (s.state->>'cycle')::int) and s.status <> 'ended' then null
+    -- R-52: one that was to come and never will is told once, until billing says that it gave the money back.
+    when c.id is null and s.status = 'ended' and (w.says = 'declined' or exists (
+        select from inbox j where j.subscription_id = i.subscription_id and (j.kind = i.kind and j.payload->>'chargeId' = w.charge
+          and j.payload->>'outcome' = w.says and j.id < i.id or j.kind = 'payment.refunded' and j.payload->'data'->>'charge' = w.charge)))
+      then null
     when c.id is null then case when s.id is not null or w.says <> 'declined'
-      then 'R-42 ' || w.told || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
-    when w.says = 'paid' then case when c.status <> 'paid' and c.refunded_minor < c.amount_minor
-      then 'R-42 ' || w.told || ' says that ' || c.id || ' is paid; here it is ' || c.stands || ', and its money was not given back.' end
+      then case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || w.told || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
+    -- One that was declined or given up is told as a charge.
+    when w.says = 'paid' then case when c.status = 'pending'
+      then 'R-42 ' || w.told || ' says that ' || c.id || ' is paid; here it is still pending.' end
     when w.says = 'declined' then case when c.status = 'pending' and c.newest <= coalesce(w.attempt, c.newest)
         and (w.attempt is not null or c.newest = 1 or c.asked_at < w.at)
       then 'R-42 ' || w.told || ' says that ' || c.id || ' is declined; here it is still pending.' end

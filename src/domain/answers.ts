@@ -4,7 +4,17 @@ import { isToCome } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import { forgetLowered } from './refunds.ts';
 import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
-import { type Draft, draft, end, grant, grantAllowance, packExpiry, stem, turn } from './subscription.ts';
+import {
+  type Draft,
+  draft,
+  end,
+  grant,
+  grantAllowance,
+  packExpiry,
+  stem,
+  turn,
+  writeOff,
+} from './subscription.ts';
 import { declinedTopUp, paidTopUp } from './top-up.ts';
 
 /** Billing's answer to the charge it was just asked for: the state goes on from the one that asked. */
@@ -79,9 +89,9 @@ function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: nu
   grant(d, { id, kind: 'pack', credits, effectiveAt: at, expiresAt, chargeId: charge.id });
 }
 
-/** R-30, R-31: the packs arrive at once and join the add-on. */
+/** R-30, R-31: the packs arrive at once and join the add-on, unless a caller has set it since they were paid (R-33). */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
-  d.state.packs += charge.buys.packs;
+  if (at >= (d.state.packsSetAt ?? at)) d.state.packs += charge.buys.packs;
   paidTopUp(d, charge);
   const cycle = cycleAt(d.state.anchorAt!, d.state.timeZone, at);
   grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
@@ -116,10 +126,15 @@ function upgrade(d: Draft, charge: Charge, at: Instant): void {
 function declined(d: Draft, charge: Charge): void {
   if (charge.kind === 'renewal') return declinedRenewal(d, charge);
   // R-43: a first payment declined at once starts nothing. R-35: a declined purchase or upgrade changes nothing.
-  if (charge.kind === 'purchase') declinedTopUp(d, charge, charge.attemptAt);
-  if (charge.kind !== 'start') return;
+  if (charge.kind !== 'start') return declinedOrder(d, charge, charge.attemptAt);
   Object.assign(d.state, { status: 'ended', endedAt: charge.attemptAt } satisfies Partial<State>);
   d.effects.push({ type: 'discard' });
+}
+
+/** A purchase or upgrade of which nothing comes. */
+function declinedOrder(d: Draft, charge: Charge, at: Instant): void {
+  declinedTopUp(d, charge, at);
+  writeOff(d, charge.id);
 }
 
 /** R-41: past due until a retry is paid; after the last declined one the subscription ends (R-50). */
@@ -165,7 +180,7 @@ export interface Settlement {
   attempt?: number;
 }
 
-/** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was given up. */
+/** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was written off. */
 export function isAwaited(state: State, settlement: Settlement): boolean {
   const { chargeId, outcome, attempt } = settlement;
   const charge = pendingUnpaid(state, chargeId)?.charge ?? waitingCharge(state, chargeId);
@@ -219,7 +234,7 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
   const unpaid = pendingUnpaid(state, chargeId);
   const charge = unpaid?.charge ?? waitingCharge(state, chargeId);
   if (!charge) {
-    // Given up, and paid after all: nothing comes of it, and its money goes back, once.
+    // Given up or declined, and paid after all: nothing comes of it, and its money goes back, once.
     d.effects.push({ type: 'refund', chargeId, at: booked });
     d.state.givenUp = state.givenUp.filter((id) => id !== chargeId);
     return d;
@@ -228,18 +243,32 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
   d.effects.push({ type: 'settle_charge', chargeId, status: outcome, at });
   d.state.waiting = d.state.waiting.filter((waiting) => waiting.charge.id !== chargeId);
   if (unpaid) settleUnpaid(d, unpaid, outcome, at);
-  else if (outcome === 'declined') declinedTopUp(d, charge, at);
-  else if (outcome === 'paid' && unfit(d.state, charge))
-    d.effects.push({ type: 'refund', chargeId, at: booked });
-  else if (outcome === 'paid') paid(d, charge, at);
+  else if (outcome === 'declined') declinedOrder(d, charge, at);
+  else if (unfit(d.state, charge, at)) d.effects.push({ type: 'refund', chargeId, at: booked });
+  else paid(d, charge, at);
   return d;
 }
 
-/** R-42: what a purchase or upgrade would be refused for now; its money goes back. */
-function unfit(state: State, charge: Charge): boolean {
+/** R-42: what a purchase would have been refused for when it was paid, or an upgrade would be now; its money goes back. */
+function unfit(state: State, charge: Charge, at: Instant): boolean {
   const { plan, interval } = charge.buys;
-  if (charge.kind === 'purchase') return buyingRefusal(state, interval) !== null;
+  if (charge.kind === 'purchase') return buyingRefusal(whenPaid(state, at), interval) !== null;
   return changingRefusal({ ...state, waiting: [] }, plan, interval) !== null;
+}
+
+/**
+ * A payment counts from its own instant, whenever it is heard of: neither a cancel that was asked for later nor a renewal
+ * that came due later speaks against it. An end does, however it came: it is never undone (R-52).
+ */
+function whenPaid(state: State, at: Instant): State {
+  const { unpaid, scheduled } = state;
+  const wasActive = state.status === 'past_due' && unpaid !== null && at < unpaid.charge.at;
+  const wasCancelled = scheduled?.kind === 'cancel' && at >= (scheduled.since ?? at);
+  return {
+    ...state,
+    status: wasActive ? 'active' : state.status,
+    scheduled: wasCancelled ? scheduled : null,
+  };
 }
 
 function settleUnpaid(d: Draft, unpaid: Unpaid, outcome: 'paid' | 'declined', at: Instant): void {

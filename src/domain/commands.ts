@@ -127,7 +127,7 @@ export function decide(state: State, command: Command, at: Instant, catalog: Cat
       buyPacks(d, command, at);
       break;
     case 'set_add_on':
-      setAddOn(d, command.packs);
+      setAddOn(d, command.packs, at);
       break;
     case 'change_plan':
       changePlan(d, command, at);
@@ -180,7 +180,7 @@ function buyPacks(d: Draft, command: Of<'buy_packs'>, at: Instant): void {
 }
 
 /** R-33: lowered or removed until the renewal; what was delivered stays. */
-function setAddOn(d: Draft, packs: number): void {
+function setAddOn(d: Draft, packs: number, at: Instant): void {
   const refusal = inactiveRefusal(d.state);
   if (refusal) throw refusal;
   if (!Number.isInteger(packs) || packs < 0)
@@ -191,6 +191,7 @@ function setAddOn(d: Draft, packs: number): void {
       detail: `must be at most ${d.state.packs}: more packs are bought at /v1/subscriptions/${d.state.id}/purchases`,
     });
   d.state.packs = packs;
+  d.state.packsSetAt = at;
   forgetLowered(d);
 }
 
@@ -211,7 +212,9 @@ function cancel(d: Draft, { at: when, reason }: Of<'cancel'>, at: Instant): void
   if (reason !== undefined)
     d.effects.push({ type: 'note', at, kind: 'cancel_asked', rule: 'R-51', detail: reason });
   if (when === 'now' || d.state.status !== 'active') return end(d, at, 'R-51');
-  d.state.scheduled = { kind: 'cancel', at: nextRenewalAt(d.state)! };
+  const { scheduled } = d.state;
+  const known = scheduled?.kind === 'cancel' ? scheduled : { since: at };
+  d.state.scheduled = { ...known, kind: 'cancel', at: nextRenewalAt(d.state)! };
 }
 
 function resume(d: Draft): void {

@@ -2,7 +2,16 @@ import { type Instant, RENEWAL_EVERY, renewalOf } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
 import { giveUpAt, nextAttempt, renewalCharge } from './charges.ts';
 import type { Decision, State, Unpaid } from './state.ts';
-import { allowanceOf, boundaryOf, type Draft, draft, end, grantAllowance, turn } from './subscription.ts';
+import {
+  allowanceOf,
+  boundaryOf,
+  type Draft,
+  draft,
+  end,
+  grantAllowance,
+  turn,
+  writeOff,
+} from './subscription.ts';
 import { declinedTopUp, topUpAt, workTopUp } from './top-up.ts';
 
 export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up' | 'top_up';
@@ -55,9 +64,6 @@ function expireDue(d: Draft, at: Instant): void {
   d.state.grants = d.state.grants.filter((grant) => grant.expiresAt > at);
 }
 
-/** The state stays small: whoever pays a charge after this many others were given up is for billing's reconciler. */
-const GIVEN_UP_KEPT = 20;
-
 function giveUpDue(d: Draft, at: Instant): void {
   const { unpaid } = d.state;
   if (unpaid?.charge.kind === 'start' && giveUpAt(unpaid.charge) <= at)
@@ -65,7 +71,7 @@ function giveUpDue(d: Draft, at: Instant): void {
   for (const { charge } of d.state.waiting.filter((waiting) => giveUpAt(waiting.charge) <= at)) {
     d.effects.push({ type: 'settle_charge', chargeId: charge.id, status: 'given_up', at: giveUpAt(charge) });
     declinedTopUp(d, charge, giveUpAt(charge));
-    d.state.givenUp = [...d.state.givenUp, charge.id].slice(-GIVEN_UP_KEPT);
+    writeOff(d, charge.id);
   }
   d.state.waiting = d.state.waiting.filter(({ charge }) => giveUpAt(charge) > at);
 }

@@ -7,7 +7,8 @@ import type { PlanId } from './catalog.ts';
 export type Status = 'incomplete' | 'active' | 'past_due' | 'ended';
 
 export type ScheduledChange =
-  | { kind: 'cancel'; at: Instant }
+  /** `since`: when it was first asked for; absent in states from before that was kept. */
+  | { kind: 'cancel'; at: Instant; since?: Instant }
   | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval };
 
 /**
@@ -35,6 +36,8 @@ export interface State {
   paidRenewal: number;
   /** The add-on: packs that renew with the plan (R-30). */
   packs: number;
+  /** When a caller last said how many they are (R-33); absent where nobody did. */
+  packsSetAt?: Instant;
   /** R-81: what refunds withdrew of the add-on, as the ledger last said; absent where nothing was. */
   withdrawn?: {
     /** Packs of the purchases that are refunded in whole. */
@@ -54,7 +57,7 @@ export interface State {
   unpaid: Unpaid | null;
   /** Purchases and upgrades whose payment is pending (R-42). */
   waiting: Waiting[];
-  /** Purchases and upgrades given up, the newest last: should one be paid after all, its money goes back (R-42). */
+  /** Purchases and upgrades given up or declined, the newest last: should one be paid after all, its money goes back (R-42). */
   givenUp: string[];
   /** Grants that are not used up, expired or taken. */
   grants: Grant[];

@@ -114,6 +114,14 @@ export function turn(d: Draft, kind: Turn, at: Instant, rule: string): void {
   d.effects.push({ type: 'note', at, kind, rule, detail: TURN[kind], plan, interval });
 }
 
+/** The state stays small: a charge that is paid after this many others were written off is for billing's reconciler. */
+const WRITTEN_OFF_KEPT = 20;
+
+/** nothing comes of this purchase or upgrade any more; should it be paid after all, its money goes back. */
+export function writeOff(d: Draft, chargeId: string): void {
+  d.state.givenUp = [...d.state.givenUp.filter((id) => id !== chargeId), chargeId].slice(-WRITTEN_OFF_KEPT);
+}
+
 /** at the end all that is left is forfeited, the add-on goes, nothing more is charged. */
 export function end(d: Draft, at: Instant, rule: string): void {
   const { unpaid } = d.state;

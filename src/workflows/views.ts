@@ -78,7 +78,7 @@ export function subscriptionOf(state: State): SubscriptionAnswer {
       anchor_at: isoOf(state.anchorAt),
       cycle: state.cycle,
       packs: state.packs,
-      scheduled_change: scheduled && { ...scheduled, at: iso(scheduled.at) },
+      scheduled_change: changeOf(scheduled),
       unpaid: unpaid && { charge_id: unpaid.charge.id, pending: unpaid.pending, retries: unpaid.retries },
       waiting: state.waiting.map(({ charge }) => charge.id),
       ended_at: isoOf(state.endedAt),
@@ -86,6 +86,12 @@ export function subscriptionOf(state: State): SubscriptionAnswer {
     },
     next_due: dueOf(state),
   };
+}
+
+function changeOf(scheduled: State['scheduled']): SubscriptionAnswer['state']['scheduled_change'] {
+  if (scheduled === null) return null;
+  const at = iso(scheduled.at);
+  return scheduled.kind === 'cancel' ? { kind: 'cancel', at } : { ...scheduled, at };
 }
 
 const isoOf = (at: Instant | null): string | null => (at === null ? null : iso(at));

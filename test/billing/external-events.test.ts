@@ -56,6 +56,21 @@ describe('what it says', () => {
     expect(event).toEqual({ id: 'msg_1', type, message: said, returned: null, content });
   });
 
+  test.each<[string, object, object]>([
+    ['payment.refunded', { refunded_minor: 500 }, { kind: 'refund', toMinor: 500 }],
+    [
+      'payment.disputed',
+      { dispute: 'd1', amount_minor: 1500, status: 'won' },
+      { kind: 'dispute', id: 'd1', amountMinor: 1500, status: 'won' },
+    ],
+  ])('%s %j', async (type, data, back) => {
+    const event = await reading(
+      JSON.stringify({ type, data: { subscription: 'sub_1', charge: 'chg_1', ...data } }),
+    );
+    const returned = { subscriptionId: 'sub_1', chargeId: 'chg_1', back };
+    expect(event).toMatchObject({ type, message: null, returned });
+  });
+
   test.each<[string, string[], object]>([
     ['payment.settled', ['/data'], {}],
     ['payment.settled', ['/data'], { data: 'paid' }],
@@ -72,6 +87,17 @@ describe('what it says', () => {
     ['subscription.cancelled', ['/data/at'], { data: { subscription: 'sub_1' } }],
     ['plan.changed', ['/data/plan'], { data: { subscription: 'sub_1', plan: 'gold', interval: 'year' } }],
     ['plan.changed', ['/data/interval'], { data: { subscription: 'sub_1', plan: 'pro', interval: 'week' } }],
+    ['payment.refunded', ['/data/refunded_minor'], { data: { subscription: 'sub_1', charge: 'chg_1' } }],
+    [
+      'payment.refunded',
+      ['/data/refunded_minor'],
+      { data: { subscription: 'sub_1', charge: 'chg_1', refunded_minor: 0 } },
+    ],
+    [
+      'payment.disputed',
+      ['/data/amount_minor', '/data/dispute', '/data/status'],
+      { data: { subscription: 'sub_1', charge: 'chg_1', status: 'closed' } },
+    ],
     ['', ['/type'], {}],
   ])('refused: %s, for %j: %j', async (type, pointers, rest) => {
     const refusal = await refusalOf(reading(JSON.stringify({ type, ...rest })));

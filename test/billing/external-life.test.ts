@@ -1,5 +1,6 @@
 import { and, eq, isNull } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { reconcile } from '../../src/db/reconcile.ts';
 import { grants, inbox } from '../../src/db/schema.ts';
 import { bodyOf, Door, type Json } from '../api/door.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
@@ -128,6 +129,106 @@ describe('a purchase (R-42)', () => {
     await door.advance('2026-02-02T00:00:00Z');
     expect(await charge(door, id)).toMatchObject({ status: 'given_up', refunded: { amount_minor: 1500 } });
     expect(await door.available()).toBe(200);
+  });
+});
+
+/** What of a subscription has no reason; nothing of it is on its way. */
+async function unexplained(door: Door): Promise<string[]> {
+  const found = await reconcile(stack.db, { subscriptionIds: [door.id], patienceMs: 0 });
+  return found.unexplained.map(({ table, rule, problem }) => `${table} ${rule} ${problem}`);
+}
+
+const refunded = (door: Door, id: string, refunded_minor: number) =>
+  say(door, 'payment.refunded', { charge: id, refunded_minor });
+
+describe('money that was taken for nothing', () => {
+  test('while it lives: a purchase that was declined and is paid after all is to be given back, once', async () => {
+    const door = await paid();
+    const id = await buy(door);
+    for (const outcome of ['declined', 'paid', 'paid', 'declined'] as const) await settle(door, id, outcome);
+    await expect
+      .poll(async () => charge(door, id), SOON)
+      .toMatchObject({ status: 'declined', refunded: { amount_minor: 1500 } });
+    await outcomes(door);
+    await door.advance('2026-02-01T00:00:00Z');
+    expect(await door.available()).toBe(200);
+    expect(await unexplained(door)).toEqual([]);
+  });
+
+  test.each<[string, 'renewal' | 'start' | 'purchase', string]>([
+    [
+      'a renewal, once the last retry is over',
+      'renewal',
+      'The renewal of USD 29.00 of 2026-02-28T00:00:00.000Z',
+    ],
+    ['a first payment, once it was given up', 'start', 'The start of USD 29.00 of 2026-01-31T00:00:00.000Z'],
+    ['a purchase that was given up', 'purchase', 'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z'],
+  ])('after the end: %s, is told until it is given back', async (_, kind, told) => {
+    const door = kind === 'start' ? await Door.open(stack) : await paid();
+    const id = kind === 'purchase' ? await buy(door) : kind === 'start' ? startOf(door) : renewalOf(door, 1);
+    await door.advance('2026-03-07T00:00:00Z');
+    expect(await statusOf(door)).toBe('ended');
+    expect(await unexplained(door)).toEqual([]);
+    await settle(door, id, 'paid', { at: '2026-03-06T12:00:00Z' });
+    await settle(door, id, 'paid', { at: '2026-03-06T12:00:00Z' });
+    expect((await outcomes(door)).slice(-2)).toEqual(['ended', 'ended']);
+    expect(await charge(door, id)).toMatchObject({ status: 'given_up', refunded: { amount_minor: 0 } });
+    const amount = /USD [0-9.]+/.exec(told)![0];
+    expect(await unexplained(door)).toEqual([
+      `charges R-52 ${told} is given up here, and billing says that it was paid at 2026-03-06T12:00:00.000Z: ${amount} was taken for nothing and is to be given back.`,
+    ]);
+    await refunded(door, id, 9900);
+    expect((await outcomes(door)).at(-1)).toBe('booked');
+    expect(await unexplained(door)).toEqual([]);
+    expect(await door.available()).toBe(0);
+  });
+
+  test('a renewal that was collected ahead and never came, as it was cancelled', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await settle(door, id, 'paid');
+    await say(door, 'subscription.cancelled', { at: 'renewal' });
+    await outcomes(door);
+    await door.advance('2026-02-28T00:00:00Z');
+    expect(await unexplained(door)).toEqual([
+      expect.stringMatching(`^inbox R-52 .* says that ${id} is paid, and there is no such charge.$`),
+    ]);
+    await refunded(door, id, 2900);
+    expect((await outcomes(door)).at(-1)).toBe('unknown');
+    expect(await unexplained(door)).toEqual([]);
+  });
+});
+
+describe('refunds and disputes (R-81)', () => {
+  test('told before the purchase is paid they wait for it; the sum so far counts, and a dispute is undone when it is won', async () => {
+    const door = await paid();
+    const id = await buy(door);
+    const dispute = (status: string) =>
+      say(door, 'payment.disputed', { charge: id, dispute: 'd1', amount_minor: 600, status });
+    await refunded(door, id, 500);
+    await refunded(door, id, 300);
+    await dispute('open');
+    await settle(door, id, 'paid');
+    await outcomes(door);
+    expect(await charge(door, id)).toMatchObject({ status: 'paid', refunded: { amount_minor: 1100 } });
+    expect(await door.available()).toBe(200 + 80);
+    await dispute('won');
+    await dispute('open');
+    await outcomes(door);
+    expect(await charge(door, id)).toMatchObject({ refunded: { amount_minor: 500 } });
+    expect(await door.available()).toBe(200 + 200);
+  });
+
+  test('of a charge that is not here: kept, and nothing more', async () => {
+    const door = await paid();
+    await refunded(door, 'chg_nobody', 500);
+    await say(door, 'payment.disputed', {
+      charge: 'chg_nobody',
+      dispute: 'd',
+      amount_minor: 1,
+      status: 'lost',
+    });
+    expect((await outcomes(door)).slice(-2)).toEqual(['unknown', 'unknown']);
   });
 });
 

@@ -13,6 +13,10 @@ const NAMES = [
   'purchasePending',
   'incomplete',
   'renewalPending',
+  'givenUpAndPaid',
+  'unpaid',
+  'startGivenUp',
+  'pastDue',
 ] as const;
 type Name = (typeof NAMES)[number];
 
@@ -105,6 +109,54 @@ test.each<Fault>([
       `The renewal of USD 29.00 of 2026-02-28T00:00:00.000Z is still pending; at its last retry, ${RETRIED}, the subscription should have ended.`,
   ],
 ])('%s', (_, bend, rule, problem) => books.expectTold(bend(), rule, problem()));
+
+/** Billing said an hour ago that a charge was paid. */
+const saidPaid = (name: Name, charge: string, outcome = 'ended') => sql`
+  insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
+  values ('test', ${charge}, ${books.ids[name]}, 'paymentSettled',
+    ${JSON.stringify({ chargeId: charge, outcome: 'paid', at: Date.parse('2026-04-02T00:00:00Z') })}::jsonb,
+    clock_timestamp() - interval '1 hour', clock_timestamp() - interval '1 hour', ${outcome})`;
+
+test.each<Fault>([
+  [
+    'a renewal paid after its last retry',
+    () => saidPaid('unpaid', books.charge('unpaid', 'r0_1')),
+    'R-52',
+    () =>
+      'The renewal of USD 29.00 of 2026-02-28T00:00:00.000Z is declined here, and billing says that it was paid at 2026-04-02T00:00:00.000Z: USD 29.00 was taken for nothing and is to be given back.',
+  ],
+  [
+    'a first payment paid after it was given up',
+    () => saidPaid('startGivenUp', books.charge('startGivenUp', 's')),
+    'R-52',
+    () =>
+      'The start of USD 29.00 of 2026-01-31T00:00:00.000Z is given up here, and billing says that it was paid at 2026-04-02T00:00:00.000Z: USD 29.00 was taken for nothing and is to be given back.',
+  ],
+  [
+    'a purchase given up and paid, whose money was kept',
+    () =>
+      sql`update charges set refunded_minor = 500, returned_minor = 500 where ${books.of('givenUpAndPaid')} and kind = 'purchase'`,
+    'R-42',
+    () =>
+      'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z is given up here, and billing says that it was paid at 2026-02-03T00:00:00.000Z: USD 10.00 was taken for nothing and is to be given back.',
+  ],
+])('taken for nothing: %s', (_, bend, rule, problem) => books.expectTold(bend(), rule, problem()));
+
+test('told as one charge, however often billing said so, until its money is back', async () => {
+  const id = books.charge('unpaid', 'r0_1');
+  const again = sql`
+    insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
+    select provider, 'again', subscription_id, kind, payload, received_at, relayed_at, outcome from inbox where event_id = ${id}`;
+  const said = [saidPaid('unpaid', id), again];
+  expect(await books.foundAfter(said)).toMatchObject([{ table: 'charges', row: id }]);
+  const back = sql`update charges set refunded_minor = 2900, returned_minor = 2900 where id = ${id}`;
+  expect(await books.foundAfter([...said, back])).toEqual([]);
+});
+
+test('what is paid between two attempts at a renewal pays the next, and is not for nothing', async () => {
+  const id = books.charge('pastDue', 'r0_1');
+  expect(await books.foundAfter(saidPaid('pastDue', id, 'signalled'))).toEqual([]);
+});
 
 test('a charge may be pending until that very instant', async () => {
   const until = (name: Name, clock: string) =>

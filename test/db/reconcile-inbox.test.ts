@@ -4,7 +4,7 @@ import { AT_REST, BentBooks } from './bent-books.ts';
 
 // A message of billing that had no effect is told, and what has come to another outcome is explained.
 
-const NAMES = ['monthly', 'ended', 'purchasePending', 'purchaseSettled', 'givenUpAndPaid'] as const;
+const NAMES = ['monthly', 'ended', 'purchasePending', 'purchaseSettled'] as const;
 type Name = (typeof NAMES)[number];
 
 let books: BentBooks<Name>;
@@ -34,14 +34,7 @@ test('a message that says paid of a charge that is pending', async () =>
   books.expectTold(
     await settled('purchasePending', 'paid'),
     'R-42',
-    `The message of … from test says that ${await books.newestCharge('purchasePending')} is paid; here it is pending, and its money was not given back.`,
-  ));
-
-test('a message that says paid of a charge that was given up, whose money was kept', async () =>
-  books.expectTold(
-    sql`update charges set refunded_minor = 0, returned_minor = 0 where ${books.of('givenUpAndPaid')} and kind = 'purchase'`,
-    'R-42',
-    `The message of … from sandbox says that ${await books.newestCharge('givenUpAndPaid')} is paid; here it is given up, and its money was not given back.`,
+    `The message of … from test says that ${await books.newestCharge('purchasePending')} is paid; here it is still pending.`,
   ));
 
 test('a message that says declined of a charge that is pending', async () =>
@@ -121,6 +114,21 @@ test.each<[string, () => SQL, string, string]>([
 test.each(['ignored', 'unknown', 'superseded'])('%s is an explanation', async (outcome) => {
   const bend = message('monthly', { chargeId: 'chg_nobody', outcome: 'paid', at: 0 }, { outcome });
   expect(await books.foundAfter(bend)).toEqual([]);
+});
+
+test('a payment of a renewal that never came, as the subscription ended: told once, until it was given back', async () => {
+  const charge = books.charge('ended', 'r0_2');
+  const early = (event: string, outcome = 'paid') => sql`
+    insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
+    values ('test', ${event}, ${books.ids.ended}, 'paymentSettled', ${JSON.stringify({ chargeId: charge, outcome, at: 0 })}::jsonb,
+      clock_timestamp() - interval '1 hour', clock_timestamp() - interval '1 hour', 'signalled')`;
+  const back = sql`
+    insert into inbox (provider, event_id, subscription_id, kind, payload, relayed_at, outcome)
+    values ('test', 'evt_3', ${books.ids.ended}, 'payment.refunded', ${JSON.stringify({ data: { charge } })}::jsonb, clock_timestamp(), 'unknown')`;
+  const twice = [early('evt_1'), early('evt_2')];
+  expect(await books.foundAfter(twice)).toMatchObject([{ row: 'test evt_1', rule: 'R-52' }]);
+  expect(await books.foundAfter([...twice, back])).toEqual([]);
+  expect(await books.foundAfter(early('evt_1', 'declined'))).toEqual([]);
 });
 
 test('so are the end of the subscription, a decline after a payment, and one of an attempt before', async () => {

@@ -256,7 +256,7 @@ export class Model {
     if (!charge) return;
     const wasPending = charge.status === 'pending';
     const isTooLate =
-      charge.status === 'given_up' &&
+      ['given_up', 'declined'].includes(charge.status) &&
       outcome === 'paid' &&
       charge.refundedMinor === 0 &&
       ['purchase', 'upgrade'].includes(charge.kind);
@@ -270,7 +270,7 @@ export class Model {
       deepStrictEqual(
         record.refundedMinor,
         record.amountMinor,
-        'R-42: given up and paid after all, not refunded',
+        'R-42: given up or declined, paid after all, and not refunded',
       );
       return deepStrictEqual(pictureWithout(life, charge.id), before, 'R-42: more than a refund happened');
     }

@@ -70,7 +70,24 @@ at                 do                            allowance  pack  charged  outco
 2026-04-17         subscribe creator month             200     0     2900  ok
 2026-04-18         buy 1 method sandbox_pending        200     0        0  pending
 2026-04-18T15:00Z  settle declined                     200     0        0  ok add_on 0 charge declined
-2026-04-18T16:00Z  settle paid again                   200     0        0  ok add_on 0 grants 1
+
+R-42 R-35   a purchase that was declined and is paid after all is refunded, once, and brings nothing
+at                 do                             allowance  pack  outcome
+2026-04-17         subscribe creator month              200     0  ok
+2026-04-18         buy 1 method sandbox_pending         200     0  pending
+2026-04-18T15:00Z  settle declined                      200     0  ok add_on 0 charge declined refunded 0
+2026-04-18T16:00Z  settle paid again                    200     0  ok add_on 0 grants 1 charge declined refunded 1500
+2026-04-18T17:00Z  settle paid again                    200     0  ok add_on 0 grants 1 charge declined refunded 1500
+2026-04-19         buy 1 method sandbox_declined        200     0  payment_declined
+2026-04-19T01:00Z  settle paid last                     200     0  ok add_on 0 grants 1 charge declined refunded 3000
+
+R-42   an upgrade that was declined and is paid after all is refunded, and changes nothing
+at                 do                       allowance  outcome
+2026-04-17         subscribe creator month        200  ok
+2026-04-20         method sandbox_pending         200  ok
+2026-04-20         change pro month               200  pending
+2026-04-20T01:00Z  settle declined                200  ok charge declined
+2026-04-20T02:00Z  settle paid again              200  ok refunded 9900 plan creator/month grants 1
 
 R-42   a pending purchase is given up after 24 hours
 at                        do                            allowance  pack  charged  outcome
@@ -178,6 +195,30 @@ at                        do                       allowance  charged  status   
 2026-02-19                settle declined                  0        0  past_due  ok charge declined
 2026-02-19T23:59:59.999Z  look                             0        0  past_due  ok
 2026-02-20                look                           200     2900  active    ok allowance_from 2026-02-17 charge paid
+
+R-42 R-41 R-45   a new method whose payment is pending: no retry meanwhile; declined, the next is at its date
+at                 do                       allowance  charged  status    outcome
+2026-01-17         subscribe creator month        200     2900  active    ok
+2026-02-10         method sandbox_declined        200        0  active    ok
+2026-02-17         look                             0        0  past_due  ok charge declined
+2026-02-17T10:00Z  method sandbox_pending           0        0  past_due  pending charge pending
+2026-02-21         look                             0        0  past_due  ok charge pending
+2026-02-21T10:00Z  settle declined                  0        0  past_due  ok charge declined
+2026-02-22         look                             0        0  past_due  ok charge pending
+2026-02-22T12:00Z  method sandbox_ok                0        0  past_due  pending charge pending
+2026-02-23         settle paid                    200     2900  active    ok charge paid allowance_from 2026-02-17 grants 2
+2026-02-23         settle declined again          200        0  active    ok charge paid
+2026-03-17         look                           400     2900  active    ok
+
+R-41 R-52   paid after the last retry was declined: it stays ended, and nothing is granted
+at                 do                       allowance  pack  charged  status    outcome
+2026-01-17         subscribe creator month        200     0     2900  active    ok
+2026-01-20         buy 1                          200   300     1500  active    ok
+2026-02-10         method sandbox_declined        200   300        0  active    ok
+2026-02-23         look                             0   300        0  past_due  ok charge declined
+2026-02-24         look                             0     0        0  ended     ok ended 2026-02-24
+2026-02-24T01:00Z  settle paid last                 0     0        0  ended     ok charge declined refunded 0 grants 2 add_on 0
+2026-02-24T02:00Z  settle paid again                0     0        0  ended     ok ended 2026-02-24 charge declined grants 2
 
 R-42 R-50   a renewal still pending at the last retry's date is the end
 at                        do                       allowance  charged  status    outcome

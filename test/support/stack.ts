@@ -57,6 +57,8 @@ export interface StackOptions {
   /** Billing by Stripe, or by another system; by the sandbox when both are left out. */
   stripe?: StripeConfig | undefined;
   external?: ExternalConfig | undefined;
+  /** Started again where this one was stopped: its database and task queue. */
+  after?: Pick<Stack, 'databaseUrl' | 'taskQueue'>;
 }
 
 let hasRuntime = false;
@@ -74,8 +76,8 @@ export async function createDatabase(): Promise<string> {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (!hasRuntime) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   hasRuntime = true;
-  const databaseUrl = await createDatabase();
-  const taskQueue = `test-${randomBytes(6).toString('hex')}`;
+  const databaseUrl = options.after?.databaseUrl ?? (await createDatabase());
+  const taskQueue = options.after?.taskQueue ?? `test-${randomBytes(6).toString('hex')}`;
   const db = connect(databaseUrl, { max: 10 });
   await publishCatalog(db, options.catalog ?? DEFAULT_CATALOG);
   const key = await createKey(db, 'test');

@@ -1,0 +1,107 @@
+import { and, eq, isNull } from 'drizzle-orm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inbox } from '../../src/db/schema.ts';
+import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
+import { bodyOf, Door, type Json } from '../api/door.ts';
+import { deliver, eventId, SECRETS } from '../support/external-events.ts';
+import { realFacts } from '../support/lives.ts';
+import { expectPromises } from '../support/promises.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { runsOf } from '../workflows/histories.ts';
+
+// The same settlement fifty times at once, by webhook under one id and under many and straight by signal: at first, when
+// the workflow has continued as new, and when everything but the servers was stopped and started. It has one effect, ever.
+
+const external = { webhookSecrets: [SECRETS.new] };
+const SOON = { timeout: 30_000 };
+
+let stack: Stack;
+let door: Door;
+let purchase: string;
+/** The event that is delivered again and again, under its own id. */
+const same = eventId();
+
+beforeAll(async () => {
+  stack = await startStack({ external });
+});
+afterAll(() => stack?.stop());
+
+const stem = (): string => door.id.slice('sub_'.length);
+const at = '2026-01-31T00:00:00.000Z';
+const data = (charge: string): Json => ({ subscription: door.id, charge, outcome: 'paid', at });
+const settle = async (charge: string): Promise<void> =>
+  void bodyOf(await deliver(stack, 'payment.settled', data(charge)));
+
+/** A third each: one event many times, the same fact as many events, and past the API. */
+async function fiftyTimes(bySignal = true): Promise<void> {
+  const workflow = stack.client.workflow.getHandle(workflowId(door.id));
+  const ways = [
+    () => deliver(stack, 'payment.settled', data(purchase), same).then(bodyOf),
+    () => deliver(stack, 'payment.settled', data(purchase)).then(bodyOf),
+    () => workflow.signal(SIGNAL.paymentSettled, { chargeId: purchase, outcome: 'paid', at: Date.parse(at) }),
+  ].slice(0, bySignal ? 3 : 2);
+  await Promise.all(Array.from({ length: 50 }, (_, i) => ways[i % ways.length]!()));
+}
+
+/** Nothing waits for the relay, and what the workflow was told before this is behind it. */
+async function heard(): Promise<void> {
+  const waiting = and(eq(inbox.subscriptionId, door.id), isNull(inbox.outcome));
+  await expect.poll(() => stack.db.$count(inbox, waiting), SOON).toBe(0);
+  bodyOf(await door.post('resume', {}));
+}
+
+/** The one effect: the pack, once, whatever else the subscription has had since. */
+async function expectOnce(packs: number): Promise<void> {
+  await heard();
+  const facts = await realFacts(stack.db, door.id);
+  expect(facts.filter((fact) => fact.startsWith(at) && fact.includes('pack'))).toEqual([
+    '2026-01-31T00:00:00.000Z  grant pack                   +300  until 2026-05-29T00:00:00.000Z',
+  ]);
+  expect(bodyOf(await door.get(`charges/${purchase}`))).toMatchObject({
+    status: 'paid',
+    refunded: { amount_minor: 0 },
+    attempts: [{ outcome: 'pending' }],
+  });
+  expect((await door.subscription()).add_on.packs).toBe(packs);
+  await expectPromises(stack.db);
+}
+
+test('at first', async () => {
+  door = await Door.open(stack);
+  await settle(`chg_${stem()}_s`);
+  await expect.poll(async () => (await door.subscription()).status, SOON).toBe('active');
+  const bought = async () => {
+    const answer = await door.post('purchases', { packs: 1 });
+    if (answer.status === 202) purchase = bodyOf<{ charge: { id: string } }>(answer, 202).charge.id;
+    return answer.status;
+  };
+  await expect.poll(bought, SOON).toBe(202);
+  await fiftyTimes();
+  await expectOnce(1);
+});
+
+test('again, when the workflow has continued as new', async () => {
+  for (let n = 1; n <= 13; n += 1) await settle(`chg_${stem()}_r0_${n}`);
+  await heard();
+  await door.advance('2027-03-01T00:00:00Z');
+  expect((await runsOf(stack.client, door.id)).length).toBeGreaterThan(1);
+  const before = await realFacts(stack.db, door.id);
+  await fiftyTimes();
+  await expectOnce(1);
+  expect(await realFacts(stack.db, door.id)).toEqual(before);
+});
+
+test('again, while everything is down, and when it is there again', async () => {
+  const before = await realFacts(stack.db, door.id);
+  await stack.stop();
+  stack = await startStack({ external, after: stack, withWorker: false });
+  door = new Door(stack, door.id);
+  await fiftyTimes(false);
+  expect(await realFacts(stack.db, door.id)).toEqual(before);
+  await stack.stop();
+  stack = await startStack({ external, after: stack });
+  door = new Door(stack, door.id);
+  await fiftyTimes();
+  await expectOnce(1);
+  expect(await realFacts(stack.db, door.id)).toEqual(before);
+});

@@ -1,0 +1,135 @@
+import { isAwaited, isEarly, type Settlement, withEarly } from '../../src/domain/answers.ts';
+import type { Instant } from '../../src/domain/calendar.ts';
+import type { Command } from '../../src/domain/commands.ts';
+import { Refusal } from '../../src/domain/errors.ts';
+import type { MoneyBack } from '../../src/domain/refunds.ts';
+import type { State } from '../../src/domain/state.ts';
+import { stem } from '../../src/domain/subscription.ts';
+import {
+  AMOUNTS,
+  type Case,
+  type Event,
+  type HowMuch,
+  LIFE,
+  linesOf,
+  MOMENTS,
+  type Order,
+  type Stand,
+  TWICE,
+  type When,
+} from './orders.ts';
+
+// The six events told to the core's decisions, with either book behind them: the core's own, or the ledger's.
+
+/** A subscription whose every charge is pending. */
+export interface Books {
+  state(): State;
+  /** Throws its `Refusal`. */
+  command(wanted: Command): Promise<void>;
+  /** Works towards an instant; false when billing was asked on the way, so that there is more to do. */
+  advance(to: Instant): Promise<boolean>;
+  /** False: the charge is pending, and nothing was booked. */
+  giveBack(chargeId: string, back: MoneyBack): Promise<boolean>;
+  stand(): Promise<Stand>;
+}
+
+export const START = {
+  plan: 'creator',
+  interval: 'month',
+  timeZone: 'UTC',
+  paymentMethod: 'theirs',
+  allowance: null,
+  anchorAt: LIFE.anchorAt,
+  testClock: true,
+} as const;
+
+interface Told {
+  books: Books;
+  when: When;
+  howMuch: HowMuch;
+  pending: string;
+  /** R-42: what was said of a charge that is still to come. */
+  early: Settlement[];
+  /** R-81: what was said of a charge that is still pending. */
+  waiting: Event[];
+  /** R-65: commands that were answered; a refused one runs when it comes again. */
+  answered: Set<Event>;
+}
+
+async function begin(books: Books, when: When, howMuch: HowMuch): Promise<Told> {
+  const own = stem(books.state().id);
+  const told: Told = {
+    ...{ books, when, howMuch, pending: `chg_${own}b` },
+    ...{ early: [], waiting: [], answered: new Set<Event>() },
+  };
+  const buy = (purchaseId: string, packs: number) =>
+    books.command({ type: 'buy_packs', purchaseId, packs, interval: null, paymentMethod: null });
+  await buy(`pur_${own}a`, LIFE.packs);
+  await settle(told, `chg_${own}a`, LIFE.from);
+  await buy(`pur_${own}b`, LIFE.pending);
+  await advance(told, MOMENTS[when].told);
+  return told;
+}
+
+/** As the workflow hears it. */
+async function settle(told: Told, chargeId: string, at: Instant): Promise<void> {
+  const { books } = told;
+  const settlement = { chargeId, outcome: 'paid', at } as const;
+  if (isAwaited(books.state(), settlement)) await books.command({ type: 'payment_settled', ...settlement });
+  else if (isEarly(books.state(), settlement)) told.early = withEarly(told.early, settlement);
+}
+
+async function advance(told: Told, to: Instant): Promise<void> {
+  for (let isThere = false; !isThere; ) {
+    isThere = await told.books.advance(to);
+    const due = told.early.filter((settlement) => isAwaited(told.books.state(), settlement));
+    for (const { chargeId, at } of due) await settle(told, chargeId, at);
+  }
+}
+
+async function ask(told: Told, event: Event, wanted: Command): Promise<void> {
+  if (told.answered.has(event)) return;
+  try {
+    await told.books.command(wanted);
+    told.answered.add(event);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+}
+
+async function tell(told: Told, event: Event): Promise<void> {
+  const { books, when, howMuch, pending } = told;
+  const { refund: toMinor, dispute: amountMinor } = AMOUNTS[howMuch];
+  const sayBack = async (back: MoneyBack) => {
+    if (!(await books.giveBack(pending, back))) told.waiting.push(event);
+  };
+  switch (event) {
+    case 'renewal paid':
+      return settle(told, `chg_${stem(books.state().id)}_r0_1`, MOMENTS[when].renewal);
+    case 'purchase paid':
+      await settle(told, pending, MOMENTS[when].purchase);
+      for (const late of told.waiting.splice(0)) await tell(told, late);
+      return;
+    case 'add-on lowered':
+      return ask(told, event, { type: 'set_add_on', packs: LIFE.lowered });
+    case 'cancel at renewal':
+      return ask(told, event, { type: 'cancel', at: 'renewal' });
+    case 'refund':
+      return sayBack({ kind: 'refund', toMinor });
+    case 'dispute':
+      return sayBack({ kind: 'dispute', id: 'd', amountMinor, status: 'open' });
+  }
+}
+
+/** The ledger once all six were told twice, and weeks later. */
+export async function live(
+  books: Books,
+  order: Order,
+  wanted: Case,
+): Promise<Record<'told' | 'end', string>> {
+  const told = await begin(books, wanted.when, wanted.howMuch);
+  for (const event of TWICE[wanted.twice](order)) await tell(told, event);
+  const atOnce = linesOf(await books.stand()).join('\n');
+  await advance(told, LIFE.end);
+  return { told: atOnce, end: linesOf(await books.stand()).join('\n') };
+}
