@@ -121,7 +121,7 @@ judged_charges as (
       || c.told || ' is paid, and credits that it brings were not granted: '
       || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
       || '.'
-    -- R-52: after the end nothing here gives it back. What is paid between two attempts at a renewal pays the next (R-42).
+    -- R-52: after the end nothing here gives it back.
     when i.at is not null and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor
         and (s.state->'unpaid'->'charge'->>'id') is distinct from c.id then
       case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '

@@ -183,7 +183,7 @@ export interface Settlement {
 /** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was written off. */
 export function isAwaited(state: State, settlement: Settlement): boolean {
   const { chargeId, outcome, attempt } = settlement;
-  const charge = pendingUnpaid(state, chargeId)?.charge ?? waitingCharge(state, chargeId);
+  const charge = openRenewal(state, settlement)?.charge ?? waitingCharge(state, chargeId);
   // That an earlier attempt was declined says nothing of the one that is pending.
   if (charge) return outcome === 'paid' || isOfNewest(charge, attempt, settlement.at);
   return outcome === 'paid' && state.givenUp.includes(chargeId);
@@ -194,14 +194,8 @@ function isOfNewest(charge: Charge, attempt: number | undefined, at: Instant): b
   return attempt >= charge.attempt;
 }
 
-/**
- * R-42: whether a settlement that nothing awaits comes before what it speaks of: a renewal to come, or the next attempt at
- * one that was declined and is paid after all.
- */
-export function isEarly(state: State, { chargeId, outcome }: Settlement): boolean {
-  const isBetweenAttempts = state.unpaid?.charge.id === chargeId && !state.unpaid.pending;
-  return isToCome(state, chargeId) || (isBetweenAttempts && outcome === 'paid');
-}
+/** whether a settlement that nothing awaits comes before what it speaks of: a renewal to come. */
+export const isEarly = (state: State, { chargeId }: Settlement): boolean => isToCome(state, chargeId);
 
 /** Charges that may be settled before they are asked for, at most. */
 const EARLY_KEPT = 20;
@@ -216,8 +210,9 @@ export function withEarly(early: readonly Settlement[], settlement: Settlement):
   return [...early.filter((other) => other !== known), settlement].slice(-EARLY_KEPT);
 }
 
-const pendingUnpaid = ({ unpaid }: State, chargeId: string): Unpaid | null =>
-  unpaid?.pending && unpaid.charge.id === chargeId ? unpaid : null;
+/** The start or renewal that it settles: one that is pending, or was declined and is paid after all before its next attempt. */
+const openRenewal = ({ unpaid }: State, { chargeId, outcome }: Settlement): Unpaid | null =>
+  unpaid?.charge.id === chargeId && (unpaid.pending || outcome === 'paid') ? unpaid : null;
 
 const waitingCharge = ({ waiting }: State, chargeId: string): Charge | undefined =>
   waiting.find(({ charge }) => charge.id === chargeId)?.charge;
@@ -231,7 +226,7 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
   d.state.now = Math.max(d.state.now, booked);
   if (!isAwaited(state, settlement)) return d;
   const { chargeId, outcome } = settlement;
-  const unpaid = pendingUnpaid(state, chargeId);
+  const unpaid = openRenewal(state, settlement);
   const charge = unpaid?.charge ?? waitingCharge(state, chargeId);
   if (!charge) {
     // Given up or declined, and paid after all: nothing comes of it, and its money goes back, once.

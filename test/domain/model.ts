@@ -254,7 +254,10 @@ export class Model {
     const { life } = this;
     const charge = [...life.book.charges.values()].at(-1 - n);
     if (!charge) return;
-    const wasPending = charge.status === 'pending';
+    // a renewal that was declined is open while the subscription is past due.
+    const newest = [...life.book.charges.values()].findLast(({ kind }) => kind === 'renewal');
+    const isOpenAgain = outcome === 'paid' && life.state.status === 'past_due' && charge === newest;
+    const wasOpen = charge.status === 'pending' || (charge.status === 'declined' && isOpenAgain);
     const isTooLate =
       ['given_up', 'declined'].includes(charge.status) &&
       outcome === 'paid' &&
@@ -274,8 +277,7 @@ export class Model {
       );
       return deepStrictEqual(pictureWithout(life, charge.id), before, 'R-42: more than a refund happened');
     }
-    if (!wasPending)
-      return deepStrictEqual(picture(life), before, 'R-42: a late settlement changed something');
+    if (!wasOpen) return deepStrictEqual(picture(life), before, 'R-42: a late settlement changed something');
     deepStrictEqual(record.status, outcome, 'a settled charge');
     if (status === 'ended') deepStrictEqual(life.state.status, 'ended', 'R-52');
     if (outcome === 'paid' && record.refundedMinor === 0) this.paid(asked, life.state.now);

@@ -51,15 +51,19 @@ test('a first attempt may be declined by a clock that is behind ours', () => {
   expect(isAwaited(life.state, { chargeId, outcome: 'declined', at: attemptAt - 1 })).toBe(true);
 });
 
-test('a renewal that is paid between two attempts waits for the next', () => {
+test('a renewal that is paid between two attempts is paid, and no further attempt is made', () => {
   const life = simulate({ plan: 'creator', interval: 'month', from });
   command(life, { type: 'set_payment_method', paymentMethod: 'sandbox_declined' });
   simulateUntil(life, renewal);
-  const { state } = life;
-  const told = { chargeId: state.unpaid!.charge.id, at: Date.parse(renewal) };
-  expect(isEarly(state, { ...told, outcome: 'paid' })).toBe(true);
-  expect(isEarly(state, { ...told, outcome: 'declined' })).toBe(false);
-  expect(isEarly(secondAttemptPending().state, { ...told, outcome: 'paid' })).toBe(false);
+  const told = { chargeId: life.state.unpaid!.charge.id, at: Date.parse(renewal) };
+  expect(isAwaited(life.state, { ...told, outcome: 'declined' })).toBe(false);
+  expect(isEarly(life.state, { ...told, outcome: 'paid' })).toBe(false);
+  command(life, { type: 'payment_settled', ...told, outcome: 'paid' });
+  expect(life.state).toMatchObject({ status: 'active', unpaid: null, paidRenewal: 1 });
+  expect(life.book.charges.get(told.chargeId)!.status).toBe('paid');
+  simulateUntil(life, '2026-03-01T00:00:00.000Z');
+  expect(life.book.charges.size).toBe(2);
+  expect(life.book.entries.at(-1)).toMatchObject({ kind: 'grant', effectiveAt: Date.parse(renewal) });
 });
 
 describe('a renewal that is still to come', () => {

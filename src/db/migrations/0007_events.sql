@@ -173,7 +173,8 @@ begin
       insert into notes (subscription_id, step, line, at, kind, rule, detail)
       values (p_sub, p_step, p_line, instant((e->>'at')::bigint), 'revoked', 'R-82', e->>'reason');
     when 'settle_charge' then
-      update charges set status = e->>'status' where subscription_id = p_sub and id = e->>'chargeId' and status = 'pending' returning * into c;
+      update charges set status = e->>'status' where subscription_id = p_sub and id = e->>'chargeId'
+        and (status = 'pending' or (kind = 'renewal' and status = 'declined' and e->>'status' = 'paid')) returning * into c;
       perform tell_purchase(c, case c.status when 'paid' then 'purchase.paid' else 'purchase.declined' end, instant((e->>'at')::bigint));
     when 'refund' then
       update charges set refunded_minor = amount_minor, returned_minor = amount_minor
