@@ -239,7 +239,7 @@ judged_inbox as (
     when c.id is null and (substring(w.charge from '_r([0-9]{1,6})_[0-9]{1,6}$')::int, substring(w.charge from '_r[0-9]{1,6}_([0-9]{1,6})$')::int)
       > ((s.state->>'series')::int, (s.state->>'cycle')::int) and s.status <> 'ended' then null
     -- R-52: one that was to come and never will is told once, until billing says that it gave the money back.
-    when c.id is null and s.status = 'ended' and (w.says = 'declined' or exists (
+    when c.id is null and (s.status = 'ended' and w.says = 'declined' or exists (
         select from inbox j where j.subscription_id = i.subscription_id and (j.kind = i.kind and j.payload->>'chargeId' = w.charge
           and j.payload->>'outcome' = w.says and j.id < i.id or j.kind = 'payment.refunded' and j.payload->'data'->>'charge' = w.charge)))
       then null

@@ -258,11 +258,11 @@ function unfit(state: State, charge: Charge, at: Instant): boolean {
 function whenPaid(state: State, at: Instant): State {
   const { unpaid, scheduled } = state;
   const wasActive = state.status === 'past_due' && unpaid !== null && at < unpaid.charge.at;
-  const wasCancelled = scheduled?.kind === 'cancel' && at >= (scheduled.since ?? at);
+  const isLater = scheduled?.kind === 'cancel' && at < (scheduled.since ?? at);
   return {
     ...state,
     status: wasActive ? 'active' : state.status,
-    scheduled: wasCancelled ? scheduled : null,
+    scheduled: isLater ? null : scheduled,
   };
 }
 
