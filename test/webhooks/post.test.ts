@@ -56,14 +56,22 @@ describe('an answer', () => {
     expect(receiver.received.map(({ path }) => path)).toEqual(['/']);
   });
 
-  it('without end is not read', async () => {
+  it('without end is cut off, not read', async () => {
+    let isCutOff: () => void;
+    const cutOff = new Promise<void>((resolve) => {
+      isCutOff = resolve;
+    });
     receiver.answer((_, response) => {
       response.writeHead(200);
       const more = setInterval(() => response.write('x'.repeat(10_000)), 1);
-      response.on('close', () => clearInterval(more));
+      response.on('close', () => {
+        clearInterval(more);
+        isCutOff();
+      });
       return undefined;
     });
-    expect(await post(receiver.url)).toEqual({ status: 200, failure: null });
+    expect(await post(receiver.url, { timeoutMs: 60_000 })).toEqual({ status: 200, failure: null });
+    await cutOff;
   });
 
   it('that does not come in time', async () => {
