@@ -11,6 +11,8 @@ export default defineConfig({
       {
         test: {
           name: 'core',
+          // Random histories take their time on a busy machine.
+          testTimeout: 60_000,
           maxWorkers: WORKERS,
           include: [
             'test/domain/**/*.test.ts',
