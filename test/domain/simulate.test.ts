@@ -6,7 +6,7 @@ import { describe, test } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 async function simulate(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const run = promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/simulate.ts', ...words], {
+  const run = promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'simulate', ...words], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: '' },
   });
@@ -20,7 +20,7 @@ async function simulate(...words: string[]): Promise<{ code: number; out: string
   );
 }
 
-describe.concurrent('npm run simulate', { timeout: 30_000 }, () => {
+describe.concurrent('drawdown simulate', { timeout: 30_000 }, () => {
   test('prints the facts of a life and a line that sums them up', async ({ expect }) => {
     const { out } = await simulate('creator', 'month', '1', '1', '--from', '2026-01-31');
     expect(out).toBe(
@@ -51,12 +51,12 @@ describe.concurrent('npm run simulate', { timeout: 30_000 }, () => {
 
   test('says in a sentence what it does not understand', async ({ expect }) => {
     expect(await simulate('no such life')).toMatchObject({
-      code: 1,
+      code: 2,
       out: '',
       err: expect.stringContaining('no such life'),
     });
-    expect((await simulate('creator', 'week')).code).toBe(1);
-    expect((await simulate('creator', 'month', '1.5')).code).toBe(1);
-    expect((await simulate('--help')).out).toContain('npm run simulate -- creator month 26 1');
+    expect((await simulate('creator', 'week')).code).toBe(2);
+    expect((await simulate('creator', 'month', '1.5')).code).toBe(2);
+    expect((await simulate('--help')).out).toContain('npx drawdown simulate creator month 26 1');
   });
 });

@@ -1,0 +1,2 @@
+import { programOf } from './program.ts';
+export const program = programOf('verify', 'x');
