@@ -1,24 +1,7 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, test } from 'vitest';
+import { drawdown } from '../support/cli.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-
-async function simulate(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const run = promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'simulate', ...words], {
-    cwd: root,
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  return run.then(
-    ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => ({
-      code: error.code,
-      out: error.stdout,
-      err: error.stderr,
-    }),
-  );
-}
+const simulate = (...words: string[]) => drawdown(['simulate', ...words]);
 
 describe.concurrent('drawdown simulate', { timeout: 30_000 }, () => {
   test('prints the facts of a life and a line that sums them up', async ({ expect }) => {

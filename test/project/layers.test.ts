@@ -83,13 +83,7 @@ const LAYERS: Record<string, Rule[]> = {
 };
 
 /** Programs. They, and `startup.ts`, which is what they have in common, put the rest together. */
-const ROOTS = [
-  'api.ts',
-  'worker.ts',
-  'cli.ts',
-  'startup.ts',
-  'bundle.ts',
-];
+const ROOTS = ['api.ts', 'worker.ts', 'cli.ts', 'startup.ts', 'bundle.ts'];
 
 /** What `cli.ts` runs: each a program of its own. */
 const COMMANDS = 'cli/';
