@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { registerKey } from '../../src/api/auth.ts';
 import type { App } from '../../src/api/route.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, codeOf, faultsOf, type Json, type Page } from './door.ts';
@@ -74,7 +75,8 @@ test('a revoked key is refused everywhere when a second is over, however busy it
   let isBusy = true;
   const busy = Promise.all(
     [here, there].map(async (app) => {
-      while (isBusy) await reads(app, made);
+      // Timers must come in between: a request that is believed waits for nothing.
+      for (; isBusy; await sleep(2)) await reads(app, made);
     }),
   );
   await sleep(50);
@@ -141,14 +143,19 @@ test.each(['key_none', 'key_', '__proto__', "' or true --", 'sub_0'])('%s is not
 test('I15: a secret stands in no table, no list, no problem and no log, also when all fails', async () => {
   const { id, key } = await make(['operator']);
   const secret = key.split('_').slice(3).join('_');
+  // Short enough to pass for an id.
+  const short = `dd_live_a1_${secret}`;
+  expect(await registerKey(stack.db, short)).toBe(true);
   const told = [
     await revoke(encodeURIComponent(key)),
+    await revoke(short),
     await request(here, key, 'GET', '/v1/api_keys?limit=100'),
     await request(here, `${key}x`, 'GET', '/v1/catalog'),
   ].map(({ text }) => text);
   const rows = await stack.db.execute(sql`select to_jsonb(k)::text as row from api_keys k`);
   await stack.db.execute(sql`alter table api_keys rename to api_keys_away`);
   const failing = [
+    await revoke(short),
     await revoke(encodeURIComponent(key)),
     await revoke(id, key),
     await request(there, key, 'GET', '/v1/api_keys'),
