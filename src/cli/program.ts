@@ -30,6 +30,9 @@ export class Unable extends Error {
   override readonly name = 'Unable';
 }
 
+/** Ends the process when all is written: calls to Temporal that nobody waits for any more would keep it for many seconds. */
+const end = (code: Exit): void => void process.stdout.write('', () => process.exit(code));
+
 /** Runs a command's work; what it could not do is told in a sentence, never with a statement or its parameters (I15). */
 export function acting<Words extends unknown[]>(
   complaint: string,
@@ -37,11 +40,11 @@ export function acting<Words extends unknown[]>(
 ): (...words: Words) => Promise<void> {
   return async (...words) => {
     try {
-      process.exitCode = await work(...words);
+      end(await work(...words));
     } catch (error) {
       const isTold = error instanceof ConfigError || error instanceof Unable;
       process.stderr.write(`${isTold ? error.message : `${complaint}: ${reasonOf(error)}`}\n`);
-      process.exitCode = EXIT.unable;
+      end(EXIT.unable);
     }
   };
 }

@@ -61,7 +61,8 @@ async function lookAtLedger(databaseUrl: string, options: Options): Promise<Pass
 
 async function lookAtWorkflows(options: Options): Promise<Asked> {
   const config = connectedConfig();
-  const { client, connection } = connectTemporal(config);
+  // Its connection goes with the process: closed sooner, it would meet calls of its own that are tried again.
+  const { client } = connectTemporal(config);
   let [done, all] = [0, 0];
   const progress = showProgress(() => `Asked ${done} of ${all} workflows`);
   try {
@@ -81,7 +82,6 @@ async function lookAtWorkflows(options: Options): Promise<Asked> {
     });
   } finally {
     progress.stop();
-    await connection.close();
   }
 }
 
