@@ -249,7 +249,7 @@ test('what was at billing when Temporal was lost is asked again under its own ke
     });
     await until('the start has asked billing', async () => {
       const [row] = await stack.db.execute<{ id: string }>(
-        sql`select id from subscriptions s join charges c on c.subscription_id = s.id where customer_id = ${start.customer_id}`,
+        sql`select s.id from subscriptions s join charges c on c.subscription_id = s.id where customer_id = ${start.customer_id}`,
       );
       starter = row?.id ?? '';
       return starter !== '';
