@@ -9,7 +9,7 @@ import type { SearchAttributePair } from '@temporalio/common';
 import { InvalidArgumentError } from 'commander';
 import type { ConnectedConfig } from '../config.ts';
 import type { Database } from '../db/client.ts';
-import { type Remains, remainsOf } from '../db/rehydrate.ts';
+import { countUnderWay, type Remains, remainsOf, startDeliveriesAgain } from '../db/rehydrate.ts';
 import { countToRun, mustRun } from '../db/workflows.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { ensureSearchAttributes } from '../startup.ts';
@@ -31,7 +31,7 @@ import {
 } from './program.ts';
 import { connectedConfig, withLedger } from './servers.ts';
 
-// `drawdown rehydrate`: a Temporal that was lost is made whole from the ledger's database. It only reads that one.
+// `drawdown rehydrate`: a Temporal that was lost is made whole from the ledger's database, whose ledger it only reads.
 
 interface Options {
   dryRun?: true;
@@ -48,7 +48,7 @@ Examples:
 
 Every subscription that has not ended has a workflow; one that has ended, while a payment is on its way or credits are held. Each
 that is not running is started where its ledger stands, with what billing had said of payments and what was at billing
-just then. It may run beside APIs and workers. docs/operating.md has the order of a restore.
+just then. Deliveries of events that have not ended are handed to the relay again. It may run beside APIs and workers. docs/operating.md has the order of a restore.
 Exit codes: 0 all run (or, dry, were looked at), 1 some could not be started, 2 it could not look.`;
 
 const AT_ONCE = 16;
@@ -68,6 +68,8 @@ interface Outcome {
   /** Started now, or, dry, to be started. */
   started: string[];
   failed: { subscription_id: string; reason: string }[];
+  /** Of events, handed to the relay again. */
+  deliveries: number;
 }
 
 interface Deps {
@@ -152,7 +154,7 @@ async function reach(connection: Connection, config: ConnectedConfig): Promise<v
   }
 }
 
-function screen({ running, started, failed }: Outcome, isDry: boolean): string {
+function screen({ running, started, failed, deliveries }: Outcome, isDry: boolean): string {
   const rows = (isDry ? started : []).map((id) => `  ${id}`);
   const faults = failed.map(({ subscription_id, reason }) => `  ${subscription_id}  ${reason}`);
   const some = (lines: string[]) =>
@@ -165,13 +167,14 @@ function screen({ running, started, failed }: Outcome, isDry: boolean): string {
     ...some(rows),
     `failed         ${failed.length}`,
     ...some(faults),
+    `deliveries     ${deliveries} under way${isDry ? '' : ', which the relay looks after again'}`,
   ].join('\n');
 }
 
 async function run({ dryRun, json, since }: Options): Promise<Exit> {
   const config = connectedConfig();
   const isDry = dryRun === true;
-  const outcome: Outcome = { running: 0, started: [], failed: [] };
+  const outcome: Outcome = { running: 0, started: [], failed: [], deliveries: 0 };
   const { client, connection } = connectTemporal(config);
   await reach(connection, config);
   const tell = (line: string) => void process.stderr.write(`${line}\n`);
@@ -184,6 +187,7 @@ async function run({ dryRun, json, since }: Options): Promise<Exit> {
     );
     const deps = { db, client, taskQueue: config.temporalTaskQueue, since: since ?? null, isDry };
     await rehydrate(deps, outcome).finally(() => progress.stop());
+    outcome.deliveries = await (isDry ? countUnderWay(db) : startDeliveriesAgain(db));
   });
   outcome.started.sort();
   if (json) printJson({ dry_run: isDry, ...outcome });

@@ -5,6 +5,22 @@ import type { ChargeKind, State } from '../domain/state.ts';
 import type { Database } from './client.ts';
 import type { CommandRef, Snapshot } from './ledger.ts';
 
+/** Deliveries of events that have a workflow and have not ended: how many. */
+export async function countUnderWay(db: Database): Promise<number> {
+  const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from deliveries where ${UNDER_WAY}`);
+  return Number(row!.n);
+}
+
+/** Hands them to the relay again, which starts the workflow of each that has none; one that has meets itself. */
+export async function startDeliveriesAgain(db: Database): Promise<number> {
+  const { count } = await db.execute(
+    sql`update deliveries set started_at = null, claimed_until = null where ${UNDER_WAY}`,
+  );
+  return count;
+}
+
+const UNDER_WAY = sql`status = 'pending' and started_at is not null`;
+
 /** A charge that was at billing when the step that asked for it was lost: on record as pending, and the state does not know of it. */
 export interface UnbookedCharge {
   id: string;

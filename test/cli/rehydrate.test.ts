@@ -33,6 +33,7 @@ interface Report {
   running: number;
   started: string[];
   failed: { subscription_id: string; reason: string }[];
+  deliveries: number;
 }
 
 async function rehydrate(...words: string[]): Promise<Report> {
@@ -146,7 +147,13 @@ test('every kind of life, lost in its middle, goes on as its twin; nothing is do
   expect((await run(['verify', '--workflows'])).code).toBe(1);
 
   const running = ALIVE.length + 1;
-  expect(await rehydrate('--dry-run')).toEqual({ dry_run: true, running, started: wanted, failed: [] });
+  expect(await rehydrate('--dry-run')).toEqual({
+    dry_run: true,
+    running,
+    started: wanted,
+    failed: [],
+    deliveries: 0,
+  });
   expect(await rehydrate('--dry-run'), 'a dry run starts none').toMatchObject({ started: wanted });
 
   // Two operators at once: each workflow is started by one of them.
@@ -158,6 +165,7 @@ test('every kind of life, lost in its middle, goes on as its twin; nothing is do
     running: running + wanted.length,
     started: [],
     failed: [],
+    deliveries: 0,
   });
   expect(await Promise.all(wanted.map((id) => realFacts(stack.db, id)))).toEqual(before);
   expect(await run(['verify', '--workflows'])).toMatchObject({ code: 0 });
@@ -341,6 +349,24 @@ describe('what billing said', () => {
     const { body } = await did(stack, id, 'GET workflow');
     expect(body).toMatchObject({ state: { status } });
   });
+});
+
+test('a delivery of an event whose workflow was lost is started again', async () => {
+  await stack.db.execute(sql`insert into events (id, subscription_id, type, at, data, relayed_at)
+    values ('evt_lost', 'sub_x', 'webhook.test', now(), '{}', now())`);
+  await stack.db.execute(
+    sql`insert into deliveries (event_id, endpoint_id, started_at) values ('evt_lost', 'whe_gone', now())`,
+  );
+  expect((await rehydrate('--dry-run')).deliveries).toBe(1);
+  expect((await rehydrate()).deliveries).toBe(1);
+  // Its endpoint is gone as well: so it ends.
+  await until('it ended', async () => {
+    const [row] = await stack.db.execute<{ status: string }>(
+      sql`select status from deliveries where event_id = 'evt_lost'`,
+    );
+    return row?.status === 'failed';
+  });
+  await stack.db.execute(sql`delete from deliveries where event_id = 'evt_lost'`);
 });
 
 describe('it could not', () => {
