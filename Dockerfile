@@ -1,4 +1,4 @@
-# One image for `api`, `worker` and `migrate`: the command says which. Glibc only: Temporal's core has no musl build.
+# One image for `api`, `worker` and `drawdown …`: the command says which. Glibc only: Temporal's core has no musl build.
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -14,8 +14,9 @@ ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 # Run from the sources, as on a laptop: tsx translates them in a second, and there is one way to run, not two.
-COPY package.json tsconfig.json ./
+COPY package.json tsconfig.json drawdown.mjs install.mjs ./
 COPY src ./src
+RUN ln -s /app/drawdown.mjs /usr/local/bin/drawdown
 RUN mkdir /var/lib/drawdown && chown node:node /var/lib/drawdown
 USER node
 EXPOSE 8787

@@ -1,4 +1,4 @@
-// Runs before `npm start` and `npm test`: installs what a fresh clone, or a pull, lacks. Plain JavaScript,
+// Runs before `npm start`, `npm test` and `npx drawdown`: installs what a fresh clone, or a pull, lacks. Plain JavaScript,
 // because nothing is installed yet that could translate anything else.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -11,7 +11,8 @@ function packages(file) {
   }
 }
 
-const wanted = packages('package-lock.json');
+// An image has no lockfile: what it runs was installed when it was made.
+const wanted = packages('package-lock.json') ?? {};
 const installed = packages('node_modules/.package-lock.json');
 // Packages for other platforms are optional and rightly missing.
 const lacking = Object.entries(wanted).filter(

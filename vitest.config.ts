@@ -41,6 +41,7 @@ export default defineConfig({
             'test/db/**/*.test.ts',
             'test/api/**/*.test.ts',
             'test/billing/**/*.test.ts',
+            'test/cli/**/*.test.ts',
             'test/workflows/**/*.test.ts',
             'test/faults/**/*.test.ts',
             'test/browser/**/*.test.ts',

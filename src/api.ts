@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import { createApp } from './api/app.ts';
-import { createKey, registerKey } from './api/auth.ts';
+import { createKey, isInForce, registerKey } from './api/auth.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config.ts';
 import { createCatalogCache } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
@@ -65,8 +65,11 @@ async function firstKey(db: Database, config: ConnectedConfig): Promise<string |
   const file = config.apiKeyFile;
   if (file !== undefined && existsSync(file)) {
     const kept = readFileSync(file, 'utf8').trim();
-    if (await registerKey(db, kept)) return kept;
-    throw new ConfigError(`${file} does not hold an API key: delete it, and a new key is made.`);
+    if (!(await registerKey(db, kept)))
+      throw new ConfigError(`${file} does not hold an API key: delete it, and a new key is made.`);
+    if (await isInForce(db, kept)) return kept;
+    log(`the key in ${file} is revoked: delete the file, and the next start makes a new one`);
+    return null;
   }
   if (file === undefined && (await hasKey(db))) return null;
   const key = await createKey(db, mode);

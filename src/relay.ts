@@ -13,6 +13,7 @@ import {
 import { snapshot } from './db/ledger.ts';
 import { refundCharge, type Said } from './db/refunds.ts';
 import { keepMonths, relayDeadlines, relayNotices } from './db/upkeep.ts';
+import { isToRun } from './db/workflows.ts';
 import { createEventRelay } from './relay-events.ts';
 import type { Caller } from './temporal.ts';
 import { SIGNAL, workflowId } from './workflows/messages.ts';
@@ -106,8 +107,12 @@ async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<voi
       client.workflow.getHandle(workflowId(message.subscription_id)).signal(message.kind, message.payload),
     );
   } catch (error) {
-    // R-52: a late message for an ended subscription changes nothing; it stays on record.
-    if (error instanceof WorkflowNotFoundError) return markRelayed(db, message.id, 'ended');
+    if (error instanceof WorkflowNotFoundError) {
+      // Its workflow is lost, and `drawdown rehydrate` starts it: the message comes again when its claim is over.
+      if (await isToRun(db, message.subscription_id)) return;
+      // R-52: a late message for an ended subscription changes nothing; it stays on record.
+      return markRelayed(db, message.id, 'ended');
+    }
     await unclaim(db, message.id);
     throw error;
   }

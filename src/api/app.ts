@@ -16,6 +16,7 @@ import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
+import { keyRoutes } from './keys.ts';
 import { assetRoutes } from './pages.ts';
 import { bodyTooLarge, ledgerAway, notFound, problem, refusalOf } from './problems.ts';
 import { purchaseRoutes } from './purchases.ts';
@@ -74,6 +75,7 @@ export function createApp(deps: Deps): App {
   walletRoutes(app, deps);
   eventRoutes(app, deps);
   endpointRoutes(app, deps);
+  keyRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });

@@ -13,43 +13,78 @@ const BELIEVE_MS = 1_000;
 
 const hash = (secret: string): string => digest('sha256', secret, 'hex');
 
-const KEY = /^dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]{32,})$/;
+const KEY = /^dd_(?:live|test)_([a-z0-9]{1,60})_([A-Za-z0-9_-]+)$/;
+const SHORTEST_SECRET = 32;
 
-/** Makes a key with all scopes and answers it; only its hash is kept. */
-export async function createKey(db: Database, mode: 'live' | 'test'): Promise<string> {
+/** The parts of what looks like a key; null for anything else. */
+function partsOf(key: string): { id: string; secret: string } | null {
+  const [, id, secret] = KEY.exec(key) ?? [];
+  return id === undefined || secret === undefined ? null : { id: `key_${id}`, secret };
+}
+
+/** The id of a key, which is no secret; null for what does not look like one. */
+export const keyIdOf = (key: string): string | null => partsOf(key)?.id ?? null;
+
+export interface KeyWanted {
+  mode: 'live' | 'test';
+  scopes: readonly Scope[];
+  name?: string | null;
+}
+
+/** Makes a key and answers it, this once: only its hash is kept. */
+export async function makeKey(db: Database, { mode, scopes, name = null }: KeyWanted): Promise<string> {
   const key = `dd_${mode}_${newId('key').slice('key_'.length)}_${randomBytes(24).toString('base64url')}`;
-  await registerKey(db, key);
+  const { id, secret } = partsOf(key)!;
+  await storeKey(db, {
+    id,
+    secretHash: hash(secret),
+    scopes: SCOPES.filter((scope) => scopes.includes(scope)),
+    name,
+  });
   return key;
 }
 
+/** A key with all scopes, such as the first start makes. */
+export const createKey = (db: Database, mode: 'live' | 'test'): Promise<string> =>
+  makeKey(db, { mode, scopes: SCOPES, name: 'first start' });
+
 /** Makes a key that was made elsewhere known here; false when it does not look like one. */
 export async function registerKey(db: Database, key: string): Promise<boolean> {
-  const [, id, secret] = KEY.exec(key) ?? [];
-  if (id === undefined || secret === undefined) return false;
-  await storeKey(db, { id: `key_${id}`, secretHash: hash(secret), scopes: [...SCOPES] });
+  const parts = partsOf(key);
+  if (parts === null || parts.secret.length < SHORTEST_SECRET) return false;
+  await storeKey(db, { id: parts.id, secretHash: hash(parts.secret), scopes: [...SCOPES], name: 'key file' });
   return true;
 }
 
-const unauthenticated = () =>
+/** Whether a key is one of ours and not revoked. */
+export async function isInForce(db: Database, key: string): Promise<boolean> {
+  const parts = partsOf(key);
+  const row = parts && (await readKey(db, parts.id));
+  return row?.secretHash === hash(parts?.secret ?? '');
+}
+
+export const unauthenticated = () =>
   new Refusal('unauthenticated', 'Send a valid key as Authorization: Bearer dd_….');
 
 /** Checks the bearer key of every request; `requireScope` then checks what it may do. */
 export function authenticate(db: Database) {
   const believed = new Map<string, { scopes: Scope[]; until: number }>();
-  return createMiddleware<{ Variables: { scopes: Scope[] } }>(async (c, next) => {
-    const [, id, secret] =
-      /^Bearer dd_(?:live|test)_([a-z0-9]+)_([A-Za-z0-9_-]+)$/.exec(c.req.header('Authorization') ?? '') ??
-      [];
-    if (id === undefined || secret === undefined) throw unauthenticated();
-    const secretHash = hash(secret);
-    const proof = `${id}/${secretHash}`;
+  return createMiddleware<{ Variables: { scopes: Scope[]; keyId: string } }>(async (c, next) => {
+    const [, sent = ''] = /^Bearer (.*)$/.exec(c.req.header('Authorization') ?? '') ?? [];
+    const key = partsOf(sent);
+    if (key === null) throw unauthenticated();
+    const secretHash = hash(key.secret);
+    const proof = `${key.id}/${secretHash}`;
     let known = believed.get(proof);
-    if (!known || known.until < Date.now()) {
-      known = { scopes: await scopesOf(db, `key_${id}`, secretHash), until: Date.now() + BELIEVE_MS };
+    // A clock that nobody can set, from before the question: not even its answer's way may add to the second.
+    const now = performance.now();
+    if (!known || known.until <= now) {
+      known = { scopes: await scopesOf(db, key.id, secretHash), until: now + BELIEVE_MS };
       if (believed.size > 10_000) believed.clear();
       believed.set(proof, known);
     }
     c.set('scopes', known.scopes);
+    c.set('keyId', key.id);
     await next();
   });
 }

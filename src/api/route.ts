@@ -7,7 +7,7 @@ import { requireScope, type Scope } from './auth.ts';
 import { pointer } from './problems.ts';
 
 export interface Env {
-  Variables: { requestId: string; scopes: Scope[] };
+  Variables: { requestId: string; scopes: Scope[]; keyId: string };
 }
 export type App = OpenAPIHono<Env>;
 

@@ -5,7 +5,14 @@ import { findPlan } from '../domain/catalog.ts';
 import type { Start } from '../domain/commands.ts';
 import { type Fault, invalid, Refusal } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
-import { STARTED, type SubscriptionInput, WORKFLOW_TYPE, workflowId } from '../workflows/messages.ts';
+import {
+  CUSTOMER_SUBSCRIBED,
+  STARTED,
+  type SubscriptionInput,
+  summaryOf,
+  WORKFLOW_TYPE,
+  workflowId,
+} from '../workflows/messages.ts';
 import { requireScope } from './auth.ts';
 import { runCommand } from './commands.ts';
 import { type Deps, reply, shown, subscriptionOr404, updateId } from './context.ts';
@@ -78,11 +85,7 @@ async function sendStart(deps: Deps, row: CommandRow, body: StartBody): Promise<
       at: body.test_clock ? s.toInstant(body.test_clock.now) : null,
       metadata: body.metadata,
       ref: { scope, operation, key, attempt },
-      conflict: {
-        code: 'customer_already_subscribed',
-        detail: 'The customer has a subscription that is not ended.',
-        data: {},
-      },
+      conflict: CUSTOMER_SUBSCRIBED,
     },
     carried: null,
   };
@@ -94,7 +97,7 @@ async function sendStart(deps: Deps, row: CommandRow, body: StartBody): Promise<
         taskQueue: deps.taskQueue,
         args: [input],
         workflowIdConflictPolicy: 'USE_EXISTING',
-        staticSummary: `${start.customerId}: ${start.plan}, by the ${start.interval}`,
+        staticSummary: summaryOf(start),
       }),
     }),
   );

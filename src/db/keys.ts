@@ -1,5 +1,6 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
+import { listOf, type Page } from './reads.ts';
 import { apiKeys } from './schema.ts';
 
 export type KeyRow = typeof apiKeys.$inferSelect;
@@ -7,7 +8,7 @@ export type KeyRow = typeof apiKeys.$inferSelect;
 /** Stores a key's hash; a key that is there stays as it is. */
 export async function storeKey(
   db: Database,
-  key: Pick<KeyRow, 'id' | 'secretHash' | 'scopes'>,
+  key: Pick<KeyRow, 'id' | 'secretHash' | 'scopes'> & { name?: string | null },
 ): Promise<void> {
   await db.insert(apiKeys).values(key).onConflictDoNothing();
 }
@@ -19,6 +20,44 @@ export async function readKey(db: Database, id: string): Promise<KeyRow | undefi
     .from(apiKeys)
     .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)));
   return row;
+}
+
+/** A key, revoked or not. */
+export async function findKey(db: Database, id: string): Promise<KeyRow | undefined> {
+  const [row] = await db.select().from(apiKeys).where(eq(apiKeys.id, id));
+  return row;
+}
+
+export function listKeys(db: Database, page: Page): Promise<KeyRow[]> {
+  return listOf(db, apiKeys, [], { at: apiKeys.createdAt, tie: apiKeys.id }, page);
+}
+
+/** Every key, newest first. */
+export function allKeys(db: Database): Promise<KeyRow[]> {
+  return db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id));
+}
+
+/**
+ * Revokes a key on the word of another: false when that one is revoked itself. Both are locked in one order, so that of two
+ * keys that revoke each other one is left.
+ */
+export async function revokeKeyBy(db: Database, id: string, by: string): Promise<boolean> {
+  const rows = await db.execute(sql`
+    with asked as (select id, revoked_at from api_keys where id in (${id}, ${by}) order by id for update)
+    update api_keys k set revoked_at = coalesce(k.revoked_at, clock_timestamp())
+    from asked a where k.id = ${id} and a.id = ${by} and a.revoked_at is null
+    returning k.id`);
+  return rows.length > 0;
+}
+
+/** Revokes a key on the word of whoever has the database; true when it was not before. */
+export async function revokeKey(db: Database, id: string): Promise<boolean> {
+  const rows = await db
+    .update(apiKeys)
+    .set({ revokedAt: sql`clock_timestamp()` })
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+    .returning({ id: apiKeys.id });
+  return rows.length > 0;
 }
 
 /** True when there is a key that is not revoked: then the first start is behind. */

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
@@ -8,21 +10,38 @@ const LOCK = 4_177_001;
 
 const migrationsFolder = fileURLToPath(new URL('./migrations', import.meta.url));
 
+const open = (databaseUrl: string): postgres.Sql =>
+  postgres(databaseUrl, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {} });
+
 /**
  * Brings a database to the newest schema. Several processes may start at once: drizzle takes no lock itself, so
  * one connection holds an advisory lock throughout.
  */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const client = postgres(databaseUrl, {
-    max: 1,
-    connect_timeout: 10,
-    fetch_types: false,
-    onnotice: () => {},
-  });
+  const client = open(databaseUrl);
   try {
     await client`select pg_advisory_lock(${LOCK})`;
     await applyMigrations(drizzle(client), { migrationsFolder });
     await client`select pg_advisory_unlock(${LOCK})`;
+  } finally {
+    await client.end({ timeout: 5 });
+  }
+}
+
+/** The names of the migrations that a database lacks, in order. Drizzle applies what is newer than the newest applied. */
+export async function pendingMigrations(databaseUrl: string): Promise<string[]> {
+  const journal = readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8');
+  const { entries } = JSON.parse(journal) as { entries: { tag: string; when: number }[] };
+  const client = open(databaseUrl);
+  try {
+    const [{ kept } = { kept: false }] = await client<{ kept: boolean }[]>`
+      select to_regclass('drizzle.__drizzle_migrations') is not null as kept`;
+    const [{ newest } = { newest: null }] = kept
+      ? await client<
+          { newest: string | null }[]
+        >`select max(created_at) as newest from drizzle.__drizzle_migrations`
+      : [];
+    return entries.filter(({ when }) => newest === null || when > Number(newest)).map(({ tag }) => tag);
   } finally {
     await client.end({ timeout: 5 });
   }

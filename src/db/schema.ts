@@ -508,6 +508,8 @@ export const apiKeys = pgTable('api_keys', {
   id: text('id').primaryKey(),
   /** SHA-256 of the secret, hex: the secret itself is shown once. */
   secretHash: text('secret_hash').notNull(),
+  /** What it is for, in an operator's words. */
+  name: text('name'),
   scopes: text('scopes').array().notNull(),
   createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
   revokedAt: at('revoked_at'),

@@ -8,7 +8,8 @@ const INTERVAL_WORD: Record<Interval, string> = { month: 'monthly', year: 'annua
 /** A start refuses a catalogue that lacks what live subscriptions need (R-08); nothing is ever free by omission. */
 const lacks = (what: string) => new Error(`the catalogue in force lacks ${what}: a broken invariant`);
 
-function planLine(catalog: Catalog, plan: PlanId, interval: Interval): ChargeLine {
+/** The line of a charge for a plan: by it a charge on record tells which. */
+export function planLine(catalog: Catalog, plan: PlanId, interval: Interval): ChargeLine {
   const amountMinor = findPlan(catalog, plan, interval)?.price_minor;
   if (!amountMinor) throw lacks(`a price of ${plan}/${interval}`);
   return { description: `${plan} ${INTERVAL_WORD[interval]} plan`, quantity: 1, amountMinor };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Config, localUrl } from '../config.ts';
 import { migrate } from '../db/migrate.ts';
+import { forgetAddresses, writeAddresses } from './addresses.ts';
 import { type Log, stopOrphans } from './children.ts';
 import { claimDataFolder, emptyDataFolder, StartRefused, turnLogs } from './data-folder.ts';
 import { keepAlive } from './keep.ts';
@@ -43,6 +44,8 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
     bringUpDatabase(options, shutdown),
     bringUpTemporal(options, shutdown),
   ]);
+  shutdown.add(2, async () => forgetAddresses(config.dataFolder));
+  writeAddresses(config.dataFolder, { databaseUrl, temporalAddress: temporal.address });
   const env = programEnvironment(config, port, databaseUrl, temporal);
   const info = await bringUpPrograms(options, shutdown, env);
   const ready = {

@@ -30,6 +30,13 @@ export const deliveryQueue = (taskQueue: string): string => `${taskQueue}/delive
 
 export const workflowId = (subscriptionId: string): string => `subscription/${subscriptionId}`;
 
+/** One line beside the workflow's id in the Temporal UI. */
+export const summaryOf = ({
+  customerId,
+  plan,
+  interval,
+}: Pick<Start, 'customerId' | 'plan' | 'interval'>): string => `${customerId}: ${plan}, by the ${interval}`;
+
 /** What the Temporal UI can filter subscriptions by, all keywords. A namespace must know them before a worker runs. */
 export const SEARCH_ATTRIBUTE = {
   plan: 'DrawdownPlan',
@@ -147,6 +154,14 @@ export interface SubscriptionAnswer {
 
 export type ScheduleAnswer = (Omit<Happening, 'at'> & { at: string })[];
 
+/** A command that a Temporal had sent to billing when it was lost: money may have moved, so it is asked again, for its row. */
+export interface AskedBefore {
+  command: Command;
+  ref: CommandRef;
+  /** The instant at which it was decided. */
+  at: Instant;
+}
+
 interface Carried {
   state: State;
   step: number;
@@ -154,7 +169,16 @@ interface Carried {
   advance: AdvanceRequest | null;
   /** Commands from signals that the run had no time for, or that came before what they speak of. */
   signals: Command[];
+  /** Only of a workflow that is started again from the ledger. */
+  asked?: AskedBefore;
 }
+
+/** What a caller is told whose customer has another subscription. */
+export const CUSTOMER_SUBSCRIBED: RefusalRecord = {
+  code: 'customer_already_subscribed',
+  detail: 'The customer has a subscription that is not ended.',
+  data: {},
+};
 
 /** The workflow's input: a start, or what a run hands to the next. */
 export interface SubscriptionInput {

@@ -17,18 +17,20 @@ import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
 import { answered, isAwaited, isEarly, type Settlement, withEarly } from '../domain/answers.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
-import { type Catalog, PLAN_IDS } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { invalid, type ProblemCode, Refusal } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import { topUpAt } from '../domain/top-up.ts';
+import { makesSense } from './heard.ts';
 import {
   ABANDONED,
   ADVANCE_CLOCK,
   type AdvanceAnswer,
   type AdvanceRequest,
+  type AskedBefore,
   type BalanceAnswer,
   type Cancelled,
   HANDING_OVER,
@@ -107,34 +109,6 @@ const unasked = (command: Command): Queued => ({ command, ref: null, done: false
 const settling = (settlement: Settlement): Command => ({ ...settlement, type: 'payment_settled' });
 const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
 const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
-/** Whether what another system signalled has the members its command needs. */
-function makesSense(command: Command): boolean {
-  switch (command.type) {
-    case 'payment_settled':
-      return (
-        typeof command.chargeId === 'string' &&
-        (command.outcome === 'paid' || command.outcome === 'declined') &&
-        Number.isSafeInteger(command.at) &&
-        (command.attempt === undefined || Number.isSafeInteger(command.attempt))
-      );
-    case 'withdraw_packs':
-      return Number.isSafeInteger(command.packs) && Number.isSafeInteger(command.nth) && command.packs >= 0;
-    case 'cancel':
-      return (
-        (command.at === 'now' || command.at === 'renewal') &&
-        (command.reason === undefined || typeof command.reason === 'string')
-      );
-    case 'change_plan':
-      return (
-        typeof command.chargeId === 'string' &&
-        PLAN_IDS.includes(command.plan) &&
-        (command.interval === 'month' || command.interval === 'year')
-      );
-    default:
-      return false;
-  }
-}
-
 /** Refusals that no other catalogue would lift: the one in force is known only to the ledger. */
 const PLAIN: readonly ProblemCode[] = [
   'subscription_not_active',
@@ -194,6 +168,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   );
 
   if (input.begin) await start(input.begin);
+  if (input.carried?.asked) await askAgain(input.carried.asked);
   if (startFailure === null) await live();
   else await condition(allHandlersFinished);
 
@@ -212,6 +187,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       startFailure = failureOf(recordOf(error));
     }
     started = true;
+  }
+
+  /** What was at billing when another Temporal was lost, as of then: before all that has come due since. */
+  async function askAgain({ command, ref, at }: AskedBefore): Promise<void> {
+    const queued = { ...unasked(command), ref };
+    queue.unshift(queued);
+    await runQueued(queued, at);
   }
 
   async function live(): Promise<void> {
@@ -266,10 +248,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     await carryOut((inForce) => workAt(current(), at, present(), inForce), at, {});
   }
 
-  async function runQueued(queued: Queued): Promise<void> {
+  async function runQueued(queued: Queued, at = present()): Promise<void> {
     queue.splice(queue.indexOf(queued), 1);
     const { command, ref } = queued;
-    const at = present();
     const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
     // a settlement of what is settled changes nothing, and costs no step.
     if (command.type === 'payment_settled' && !isAwaited(current(), command)) {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { makeKey } from '../../src/api/auth.ts';
 import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, Door, type Json, type Page } from './door.ts';
@@ -23,6 +24,7 @@ beforeAll(async () => {
   for (let i = 1; i <= 3; i += 1) await door.spend(120 * i);
   await door.buy(1);
   for (let i = 0; i < 3; i += 1) await Door.open(stack);
+  for (let i = 0; i < 3; i += 1) await makeKey(stack.db, { mode: 'test', scopes: ['read'] });
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
@@ -34,6 +36,7 @@ describe.each<[string, () => string]>([
   ...LISTS.map((list): [string, () => string] => [list, () => door.path(list)]),
   ['grants?open=true', () => door.path('grants?open=true')],
   ['grants?open=false', () => door.path('grants?open=false')],
+  ['api_keys', () => '/v1/api_keys'],
   ['subscriptions', () => '/v1/subscriptions'],
   ['subscriptions?status=active', () => '/v1/subscriptions?status=active'],
 ])('%s', (_, path) => {

@@ -14,8 +14,14 @@ const apps = new WeakMap<Stack, App>();
 export function appOf(stack: Stack): App {
   const known = apps.get(stack);
   if (known) return known;
-  const { db, client, taskQueue } = stack;
-  const app = createApp({
+  const app = openApp(stack, (line) => process.stderr.write(`${line}\n`));
+  apps.set(stack, app);
+  return app;
+}
+
+/** One more API process, as it were: with a cache of its own, and what it logs. */
+export function openApp({ db, client, taskQueue }: Stack, log: (line: string) => void): App {
+  return createApp({
     db,
     spending: createSpending(db),
     temporal: createCaller(client),
@@ -29,11 +35,9 @@ export function appOf(stack: Stack): App {
     publicUrl: 'http://localhost',
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
-    log: (line) => process.stderr.write(`${line}\n`),
+    log,
     isOpen: () => true,
   });
-  apps.set(stack, app);
-  return app;
 }
 
 export interface RawRequest {

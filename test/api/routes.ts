@@ -88,6 +88,9 @@ export const ROUTES: Route[] = [
   command('POST', `${endpoint}/rotate_secret`, 'operator', {}, false),
   command('POST', `${endpoint}/test`, 'operator', {}, false),
   command('POST', `${endpoint}/replay`, 'operator', { since: '2026-01-01T00:00:00Z' }, false),
+  read('/v1/api_keys', 'operator'),
+  command('POST', '/v1/api_keys', 'operator', { scopes: ['read'] }, false),
+  command('DELETE', '/v1/api_keys/{id}', 'operator', {}, false),
 ];
 
 /** What providers send: signed instead of sent with a key, and not JSON before the signature was checked. */

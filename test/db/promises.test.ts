@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
+import { verifyPromises } from '../../src/db/verify.ts';
 import { brokenPromises } from '../support/promises.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
@@ -48,12 +49,20 @@ async function noticed(bend: SQL[]): Promise<string[]> {
         await tx.execute(sql`alter table grants drop constraint ${sql.identifier(constraint)}`);
       for (const statement of bend) await tx.execute(statement);
       broken = (await brokenPromises(tx as unknown as Database)).map(({ promise }) => promise);
+      expect(await verified(tx as unknown as Database)).toEqual([...new Set(broken)].sort());
       throw new Error('roll back');
     })
     .catch((error: Error) => {
       if (error.message !== 'roll back') throw error;
     });
   return [...new Set(broken)].sort();
+}
+
+/** What `drawdown verify --all` says of the same. */
+async function verified(tx: Database): Promise<string[]> {
+  const wanted = { subscriptionIds: null, isThorough: true, onProgress: () => {} };
+  const pass = await verifyPromises(tx, wanted);
+  return [...new Set(pass.broken.map(({ promise }) => promise))].sort();
 }
 
 test('a sound ledger breaks none', async () => {

@@ -1,26 +1,9 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, test } from 'vitest';
+import { drawdown } from '../support/cli.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const simulate = (...words: string[]) => drawdown(['simulate', ...words]);
 
-async function simulate(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const run = promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/simulate.ts', ...words], {
-    cwd: root,
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  return run.then(
-    ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => ({
-      code: error.code,
-      out: error.stdout,
-      err: error.stderr,
-    }),
-  );
-}
-
-describe.concurrent('npm run simulate', { timeout: 30_000 }, () => {
+describe.concurrent('drawdown simulate', { timeout: 30_000 }, () => {
   test('prints the facts of a life and a line that sums them up', async ({ expect }) => {
     const { out } = await simulate('creator', 'month', '1', '1', '--from', '2026-01-31');
     expect(out).toBe(
@@ -51,12 +34,12 @@ describe.concurrent('npm run simulate', { timeout: 30_000 }, () => {
 
   test('says in a sentence what it does not understand', async ({ expect }) => {
     expect(await simulate('no such life')).toMatchObject({
-      code: 1,
+      code: 2,
       out: '',
       err: expect.stringContaining('no such life'),
     });
-    expect((await simulate('creator', 'week')).code).toBe(1);
-    expect((await simulate('creator', 'month', '1.5')).code).toBe(1);
-    expect((await simulate('--help')).out).toContain('npm run simulate -- creator month 26 1');
+    expect((await simulate('creator', 'week')).code).toBe(2);
+    expect((await simulate('creator', 'month', '1.5')).code).toBe(2);
+    expect((await simulate('--help')).out).toContain('npx drawdown simulate creator month 26 1');
   });
 });

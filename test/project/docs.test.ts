@@ -63,6 +63,11 @@ describe.each(pages)('%s', (page) => {
     const named = [...text.matchAll(/npm run ([a-z][\w:-]*)/g)].map(([, name]) => name!);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
+
+  it('names commands of drawdown that exist', () => {
+    const named = [...text.matchAll(/npx drawdown ([a-z][\w-]*)/g)].map(([, name]) => name!);
+    expect(named.filter((name) => !existsSync(join(root, 'src', 'cli', `${name}.ts`)))).toEqual([]);
+  });
 });
 
 describe('docs/errors.md', () => {

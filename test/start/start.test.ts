@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { childEnvironment } from '../../src/config.ts';
 import { type Identity, isAlive, readIdentity } from '../../src/services/identity.ts';
 import type { Ready } from '../../src/services/welcome.ts';
+import { drawdown } from '../support/cli.ts';
 
 // The real `npm start`, all four processes, on data folders of its own. One test leads to the next: the
 // folder is the same, as it is for a person.
@@ -57,10 +58,18 @@ describe('npm start', () => {
   });
 
   it('keeps passwords and keys from other users', () => {
-    for (const secret of ['api-key', 'postgres-password', 'temporal.db']) {
+    for (const secret of ['api-key', 'postgres-password', 'temporal.db', 'addresses.json']) {
       expect(statSync(join(dataDir, secret)).mode & 0o077).toBe(0);
     }
     expect(statSync(join(dataDir, 'postgres')).mode & 0o077).toBe(0);
+  });
+
+  it('is found by commands on the same folder that are told of no server', async () => {
+    const { code, out } = await drawdown(['keys', 'list'], { DRAWDOWN_DATA: dataDir });
+    expect(out).toMatch(/^key_\w+ +\S.*read spend billing operator/m);
+    expect(code).toBe(0);
+    const verified = await drawdown(['verify', '--workflows'], { DRAWDOWN_DATA: dataDir });
+    expect(verified).toMatchObject({ code: 0, out: expect.stringMatching(/^I8 +holds +1 workflows/m) });
   });
 
   it('refuses a second start on the folder with a sentence that names the first', async () => {
@@ -99,7 +108,7 @@ describe('npm start', () => {
     expect(await first.exitCode()).toBe(0);
     expect(children.filter(isAlive)).toEqual([]);
     expect(readdirSync(join(dataDir, 'run'))).toEqual([]);
-    expect(existsSync(join(dataDir, 'lock.json'))).toBe(false);
+    for (const file of ['lock.json', 'addresses.json']) expect(existsSync(join(dataDir, file))).toBe(false);
   });
 
   it('goes on where it stopped: same key, same data; and prints commands that work as pasted', async () => {

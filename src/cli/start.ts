@@ -1,47 +1,54 @@
-import { Command } from 'commander';
-import { ConfigError, isRunByNpm, loadConfig } from './config.ts';
-import type { Log } from './services/children.ts';
-import { StartRefused } from './services/data-folder.ts';
-import { Shutdown } from './services/shutdown.ts';
-import { startAll } from './services/start-all.ts';
-import { readyLine, welcome } from './services/welcome.ts';
+import { ConfigError, isRunByNpm, loadConfig } from '../config.ts';
+import type { Log } from '../services/children.ts';
+import { StartRefused } from '../services/data-folder.ts';
+import { Shutdown } from '../services/shutdown.ts';
+import { startAll } from '../services/start-all.ts';
+import { readyLine, welcome } from '../services/welcome.ts';
+import { EXIT, programOf } from './program.ts';
+
+// `drawdown start`, which is what `npm start` runs.
 
 interface Flags {
   json?: boolean;
   reset?: boolean;
 }
 
-const examples = `
+const EXAMPLES = `
 Examples:
-  npm start                              everything, with data in .data
-  PORT=9000 npm start                    the API on port 9000
-  DRAWDOWN_DATA=/tmp/try npm start       data somewhere else
-  npm start -- --reset                   forget all data first
-  npm start --silent -- --json           for programs: one line of JSON when ready
-  DATABASE_URL=… TEMPORAL_ADDRESS=… npm start
-                                         with servers of your own
+  npx drawdown start                              everything, with data in .data; the same as npm start
+  PORT=9000 npx drawdown start                    the API on port 9000
+  DRAWDOWN_DATA=/tmp/try npx drawdown start       data somewhere else
+  npx drawdown start --reset                      forget all data first
+  npx drawdown start --json                       for programs: one line of JSON when ready
+  DATABASE_URL=… TEMPORAL_ADDRESS=… npx drawdown start
+                                                  with servers of your own
 
+It runs until Ctrl-C or SIGTERM, which end it with exit code 0; 1 says that it could not start.
 .env.example lists every variable.`;
 
-const command = new Command('npm start --')
-  .description('Starts PostgreSQL, Temporal, the worker and the API, and stops them all when it ends.')
+export const program = programOf(
+  'start',
+  'Starts PostgreSQL, Temporal, the worker and the API, and stops them all when it ends.',
+)
   .option('--json', 'print one line of JSON on stdout when ready; steps go to stderr')
   .option('--reset', 'drop the data folder first, without asking')
-  .allowExcessArguments(false)
-  .addHelpText('after', examples);
+  .addHelpText('after', EXAMPLES)
+  .action(run);
 
-const flags = command.parse().opts<Flags>();
-const say: Log = (line) => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
-const shutdown = new Shutdown();
+async function run(flags: Flags): Promise<void> {
+  const say: Log = (line) => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
+  const shutdown = new Shutdown();
+  stopOnSignals(shutdown, say);
+  try {
+    await start(flags, shutdown, say);
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    await shutdown.run();
+    process.exit(EXIT.bad);
+  }
+}
 
-stopOnSignals();
-await start().catch(async (error: unknown) => {
-  process.stderr.write(`${explain(error)}\n`);
-  await shutdown.run();
-  process.exit(1);
-});
-
-async function start(): Promise<void> {
+async function start(flags: Flags, shutdown: Shutdown, say: Log): Promise<void> {
   // What our servers and programs write is for our eyes.
   process.umask(0o077);
   const startedAt = performance.now();
@@ -55,7 +62,7 @@ async function start(): Promise<void> {
   }
 }
 
-function stopOnSignals(): void {
+function stopOnSignals(shutdown: Shutdown, say: Log): void {
   let stoppingSince: number | undefined;
   const stop = async (why: string) => {
     if (stoppingSince !== undefined) {

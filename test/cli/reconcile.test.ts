@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { childEnvironment } from '../../src/config.ts';
+import { drawdown, type Run } from '../support/cli.ts';
 import { did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// `npm run reconcile` as an operator runs it: what it prints, and its exit code.
+// `drawdown reconcile` as an operator runs it: what it prints, and its exit code.
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const MONTHLY = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 
 let stack: Stack;
@@ -23,21 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
-
-function command(words: string[], databaseUrl: string | undefined = stack.databaseUrl): Promise<Run> {
-  const env = childEnvironment({ DATABASE_URL: databaseUrl, NODE_OPTIONS: '' });
-  const args = ['--import', 'tsx', 'src/reconcile.ts', ...words];
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, args, { cwd: root, env }, (_, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
+const command = (words: string[], databaseUrl: string | undefined = stack.databaseUrl): Promise<Run> =>
+  drawdown(['reconcile', ...words], { DATABASE_URL: databaseUrl });
 
 const bend = (refunded: number) =>
   stack.db.execute(
@@ -137,6 +121,6 @@ test.each<[string, string[], string | undefined, RegExp]>([
 test('--help shows how it is used', async () => {
   const { code, out } = await command(['--help']);
   expect(code).toBe(0);
-  expect(out).toContain('npm run reconcile -- --subscription sub_1 sub_2');
+  expect(out).toContain('npx drawdown reconcile --subscription sub_1 sub_2');
   expect(out).toContain('The exit code is 0 when all is explained, 1 when something is not');
 });

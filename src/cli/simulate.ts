@@ -1,12 +1,21 @@
 import { existsSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
-import { balance } from './domain/book.ts';
-import { boundary, type Instant, type Interval, iso, isTimeZone } from './domain/calendar.ts';
-import { DEFAULT_CATALOG, MOST, PLAN_IDS, type PlanId } from './domain/catalog.ts';
-import { Refusal } from './domain/errors.ts';
-import { advanceLife, command, type Fact, factLine, facts, type Life, startLife } from './domain/timeline.ts';
+import { InvalidArgumentError } from 'commander';
+import { balance } from '../domain/book.ts';
+import { boundary, type Instant, type Interval, iso, isTimeZone } from '../domain/calendar.ts';
+import { DEFAULT_CATALOG, MOST, PLAN_IDS, type PlanId } from '../domain/catalog.ts';
+import { Refusal } from '../domain/errors.ts';
+import {
+  advanceLife,
+  command,
+  type Fact,
+  factLine,
+  facts,
+  type Life,
+  startLife,
+} from '../domain/timeline.ts';
+import { EXIT, printJson, print as printLine, programOf } from './program.ts';
 
-// `npm run simulate`: a whole life on the pure core, in milliseconds, as the facts the ledger would book.
+// `drawdown simulate`: a whole life on the pure core, in milliseconds, as the facts the ledger would book.
 
 interface Options {
   from: Instant;
@@ -23,14 +32,15 @@ interface Told {
 
 const EXAMPLES = `
 Examples:
-  npm run simulate -- creator month 26 1 --from 2026-01-31
-                                          a monthly creator with one pack, for 26 months
-  npm run simulate -- creator year 26 1 --from 2026-01-17 --zone Europe/Berlin
-  npm run simulate -- enterprise month 3 --allowance 5000
-  npm run simulate -- "worked example 2"  the scenario tables with these words in their title
-  npm run simulate -- calendar            the tables of test/scenarios/calendar.scenario.ts
+  npx drawdown simulate creator month 26 1 --from 2026-01-31
+                                           a monthly creator with one pack, for 26 months
+  npx drawdown simulate creator year 26 1 --from 2026-01-17 --zone Europe/Berlin
+  npx drawdown simulate enterprise month 3 --allowance 5000
+  npx drawdown simulate "worked example 2"  the scenario tables with these words in their title
+  npx drawdown simulate calendar            the tables of test/scenarios/calendar.scenario.ts
 
-Every charge is paid at once, and nobody spends, unless the scenario says otherwise. The last boundary is included.`;
+Every charge is paid at once, and nobody spends, unless the scenario says otherwise. The last boundary is included.
+The exit code is 0, or 2 when the words make no life.`;
 
 function whole(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -79,7 +89,7 @@ function simulate(plan: PlanId, interval: Interval, months: number, packs: numbe
 
 /** The scenario tables are part of the repository, not of the build. */
 async function scenarios(wanted: string): Promise<Told[]> {
-  const url = new URL('../test/scenarios/lives.ts', import.meta.url);
+  const url = new URL('../../test/scenarios/lives.ts', import.meta.url);
   if (!existsSync(url)) throw new Refusal('not_found', 'There are no scenario tables here, only in a clone.');
   const tables: { livesOf(wanted: string): Promise<{ title: string; rules: string[]; lives: Life[] }[]> } =
     await import(url.href);
@@ -143,13 +153,12 @@ function print(told: Told[], isJson: boolean): void {
       facts: facts(life.book).map(jsonFact),
       summary: summary(life),
     }));
-    console.log(JSON.stringify(shown.length === 1 ? shown[0] : shown, null, 2));
-    return;
+    return printJson(shown.length === 1 ? shown[0] : shown);
   }
   told.forEach(({ title, life }, i) => {
-    if (told.length > 1) console.log(`${i > 0 ? '\n' : ''}${title}`);
-    for (const fact of facts(life.book)) console.log(factLine(fact));
-    console.log(summaryLine(life));
+    if (told.length > 1) printLine(`${i > 0 ? '\n' : ''}${title}`);
+    for (const fact of facts(life.book)) printLine(factLine(fact));
+    printLine(summaryLine(life));
   });
 }
 
@@ -166,8 +175,10 @@ async function tell(...[what, interval, months, packs, options]: Words): Promise
   return [{ title, life: simulate(plan, interval, months, packs, options) }];
 }
 
-await new Command('simulate')
-  .description('Tells a subscription’s whole life: every charge, grant and expiry, in order.')
+export const program = programOf(
+  'simulate',
+  'Tells a subscription’s whole life: every charge, grant and expiry, in order.',
+)
   .argument('<plan or scenario>', `${PLAN_IDS.join(', ')}; or words of a scenario table’s title, or its file`)
   .argument('[interval]', 'month or year', 'month')
   .argument('[months]', 'how many months to live', whole(0, 1_200), 12)
@@ -185,9 +196,8 @@ await new Command('simulate')
         print(told, options.json === true);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        console.error(error.message);
-        process.exitCode = 1;
+        process.stderr.write(`${error.message}\n`);
+        process.exitCode = EXIT.unable;
       }
     },
-  )
-  .parseAsync();
+  );

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { findKey, type KeyRow, listKeys, revokeKeyBy } from '../db/keys.ts';
+import { keyIdOf, makeKey, SCOPES, unauthenticated } from './auth.ts';
+import { type Deps, listBody, pageOf } from './context.ts';
+import { notFound } from './problems.ts';
+import { type App, route } from './route.ts';
+import * as s from './schemas.ts';
+
+const scope = z.enum(SCOPES);
+
+const keyView = ({ id, name, scopes, createdAt, revokedAt }: KeyRow) => ({
+  id,
+  name,
+  scopes,
+  created_at: createdAt.toISOString(),
+  revoked_at: revokedAt?.toISOString() ?? null,
+});
+
+const apiKey = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    scopes: z.array(scope),
+    created_at: z.string(),
+    revoked_at: z.string().nullable(),
+  })
+  .meta({ id: 'ApiKey' });
+
+/** Who may ask this API. A secret is answered once, by the request that made it, and kept nowhere (I15). */
+export function keyRoutes(app: App, deps: Deps): void {
+  makingRoute(app, deps);
+  listingRoute(app, deps);
+  revokingRoute(app, deps);
+}
+
+function makingRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'post',
+      path: '/v1/api_keys',
+      summary: 'Make an API key',
+      scope: 'operator',
+      body: z
+        .strictObject({
+          scopes: z
+            .array(scope)
+            .min(1)
+            .refine((scopes) => new Set(scopes).size === scopes.length, 'must name each scope once'),
+          name: s.text(255).optional(),
+        })
+        .meta({ id: 'ApiKeyRequest' }),
+      answers: {
+        201: {
+          description: 'Made; the key itself is shown only here',
+          schema: apiKey.extend({ key: z.string() }),
+        },
+      },
+    },
+    async (c, { body: { scopes, name = null } }) => {
+      const key = await makeKey(deps.db, { mode: deps.testMode ? 'test' : 'live', scopes, name });
+      const row = await findKey(deps.db, keyIdOf(key)!);
+      // Nobody on the way may keep the one answer that holds a secret.
+      c.header('Cache-Control', 'no-store');
+      return c.json({ ...keyView(row!), key }, 201);
+    },
+  );
+}
+
+function listingRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/api_keys',
+      summary: 'List API keys, revoked ones too',
+      scope: 'operator',
+      query: z.strictObject(s.paging),
+      answers: { 200: { description: 'A page', schema: s.list(apiKey) } },
+    },
+    async (c, { query }) => {
+      const page = pageOf(query, 'text');
+      const rows = await listKeys(deps.db, page);
+      return c.json(listBody(rows, page, ({ createdAt, id }) => [createdAt, id], keyView));
+    },
+  );
+}
+
+function revokingRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'delete',
+      path: '/v1/api_keys/{id}',
+      summary: 'Revoke an API key',
+      scope: 'operator',
+      params: s.byId,
+      answers: { 200: { description: 'Revoked, now or before', schema: apiKey } },
+    },
+    async (c, { params: { id } }) => {
+      // Whoever sends a whole key by mistake does not have it asked for anywhere.
+      if (!/^key_[a-z0-9]+$/.test(id)) throw notFound();
+      const by = c.get('keyId');
+      // So one operator key is left always: the one that asks.
+      if (id === by)
+        throw s.fault(
+          ':id',
+          'a key does not revoke itself: use another operator key, or `npx drawdown keys revoke`',
+        );
+      const isRevoked = await revokeKeyBy(deps.db, id, by);
+      const row = await findKey(deps.db, id);
+      if (!row) throw notFound();
+      if (!isRevoked) throw unauthenticated();
+      return c.json(keyView(row));
+    },
+  );
+}

@@ -1,0 +1,67 @@
+import type { Remains, UnbookedCharge } from '../db/rehydrate.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import { planLine } from '../domain/charges.ts';
+import type { Command } from '../domain/commands.ts';
+import type { State } from '../domain/state.ts';
+import { commandOf } from '../workflows/heard.ts';
+import { type AskedBefore, CUSTOMER_SUBSCRIBED, type SubscriptionInput } from '../workflows/messages.ts';
+
+/** What a lost workflow is started again with: what its next run would have been handed, as far as it is booked. */
+export function inputOf(remains: Remains): SubscriptionInput {
+  const { state, snapshot, catalog, heard } = remains;
+  if (snapshot.step === 0) return startOf(remains);
+  const { step, version, grants, endedAt } = snapshot;
+  const asked = askedBefore(remains);
+  return {
+    catalog,
+    begin: null,
+    carried: {
+      // R-13: the ledger dated an end that nobody scheduled.
+      state: { ...state, grants, endedAt: endedAt ?? state.endedAt },
+      step,
+      version,
+      advance: null,
+      signals: heard.flatMap(({ kind, payload }) => commandOf(kind, payload) ?? []),
+      ...(asked ? { asked } : {}),
+    },
+  };
+}
+
+/** A start whose first payment was at billing: its first step is not booked, so it starts again, for the same row. */
+function startOf({ state, metadata, catalog, ref }: Remains): SubscriptionInput {
+  if (ref === null) throw new Error('its first step is not booked, and nobody asked for it');
+  const { id, customerId, plan, interval, timeZone, paymentMethod, allowance, anchorAt, testClock, now } =
+    state;
+  const start = { id, customerId, plan, interval, timeZone, paymentMethod, allowance, anchorAt, testClock };
+  const begin = { start, at: testClock ? now : null, metadata, ref, conflict: CUSTOMER_SUBSCRIBED };
+  return { catalog, begin, carried: null };
+}
+
+function askedBefore({ state, catalog, charge, ref }: Remains): AskedBefore | undefined {
+  // What came due by itself comes due again: a renewal, its retry, a top-up.
+  if (charge === null || ref === null) return undefined;
+  return { command: commandFor(charge, state, catalog), ref, at: charge.attempt_at };
+}
+
+function commandFor(charge: UnbookedCharge, state: State, catalog: Catalog): Command {
+  const { id: chargeId, kind, packs, payment_method: paymentMethod, purchase_id: purchaseId } = charge;
+  switch (kind) {
+    case 'purchase':
+      return { type: 'buy_packs', purchaseId: purchaseId!, packs, interval: null, paymentMethod };
+    case 'upgrade':
+      return { type: 'change_plan', chargeId, ...planOf(charge, catalog) };
+    case 'renewal':
+      return { type: 'set_payment_method', paymentMethod };
+    case 'start':
+      throw new Error(`the first payment of ${state.id} is asked for after its first step`);
+  }
+}
+
+function planOf({ id, lines }: UnbookedCharge, catalog: Catalog) {
+  const sold = catalog.plans.find(
+    ({ id: plan, interval, price_minor }) =>
+      price_minor !== null && planLine(catalog, plan, interval).description === lines[0]?.description,
+  );
+  if (!sold) throw new Error(`${id} is of no plan of the catalogue ${catalog.version}`);
+  return { plan: sold.id, interval: sold.interval };
+}

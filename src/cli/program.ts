@@ -1,0 +1,94 @@
+import { Command } from 'commander';
+import { ConfigError } from '../config.ts';
+
+// What the commands have in common: how they end, and what they say when they can't.
+
+/** 1 is an answer: it ran, and what was looked for is not as it should be. 2 is none. */
+export const EXIT = { good: 0, bad: 1, unable: 2 } as const;
+export type Exit = (typeof EXIT)[keyof typeof EXIT];
+
+export const USAGE = `
+Examples:
+  npx drawdown start                 everything on this machine, with servers of its own
+  npx drawdown keys list             who may ask the API
+  npx drawdown verify                whether the ledger keeps its promises
+  npx drawdown verify --help         what a command does, with examples
+
+The commands use the servers of DATABASE_URL and TEMPORAL_ADDRESS, or else those that a start on this machine runs.
+Exit codes: 0 good, 1 it ran and found or left something that is not, 2 it could not run. docs/operating.md says more.`;
+
+/** A command that refuses words it does not know, with exit code 2. */
+export function programOf(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .allowExcessArguments(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.good : EXIT.unable));
+}
+
+/** Something a person can put right; its message says how. */
+export class Unable extends Error {
+  override readonly name = 'Unable';
+}
+
+/** Ends the process when all is written: calls to Temporal that nobody waits for any more would keep it for many seconds. */
+const end = (code: Exit): void => void process.stdout.write('', () => process.exit(code));
+
+/** Runs a command's work; what it could not do is told in a sentence, never with a statement or its parameters (I15). */
+export function acting<Words extends unknown[]>(
+  complaint: string,
+  work: (...words: Words) => Promise<Exit>,
+): (...words: Words) => Promise<void> {
+  return async (...words) => {
+    try {
+      end(await work(...words));
+    } catch (error) {
+      const isTold = error instanceof ConfigError || error instanceof Unable;
+      process.stderr.write(`${isTold ? error.message : `${complaint}: ${reasonOf(error)}`}\n`);
+      end(EXIT.unable);
+    }
+  };
+}
+
+/** The innermost message: the outer one of the database's repeats the statement. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  const { code } = error as Error & { code?: unknown };
+  return error.message || (typeof code === 'string' ? code : error.name);
+}
+
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+
+const SAY_SO_AFTER_MS = 1_000;
+
+/** Says on stderr, first after a second and then once a second, how far a longer work has come; a terminal's line is written over. */
+export function showProgress(line: () => string): { stop(): void } {
+  const isTerminal = process.stderr.isTTY === true;
+  let told = '';
+  const timer = setInterval(() => {
+    const text = line();
+    if (text === told) return;
+    told = text;
+    process.stderr.write(isTerminal ? `\r\u001b[K${text}` : `${text}\n`);
+  }, SAY_SO_AFTER_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      if (isTerminal && told !== '') process.stderr.write('\r\u001b[K');
+    },
+  };
+}
+
+/** Rows with their columns below each other; the first row is the head. */
+export function table(rows: string[][]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,42 @@
+import { type Config, ConfigError, type ConnectedConfig, loadConfig } from '../config.ts';
+import { connect, type Database } from '../db/client.ts';
+import { readAddresses } from '../services/addresses.ts';
+
+// Which servers a command works on: those that the environment names, else those that a start on this machine runs.
+
+const SAY_WHICH =
+  'or start Drawdown here: without it the servers of a running `npx drawdown start` in this folder are used.';
+
+/** The configuration with the database it is about. */
+export function ledgerConfig(): Config & { databaseUrl: string } {
+  const config = loadConfig();
+  const databaseUrl = config.databaseUrl ?? readAddresses(config.dataFolder)?.databaseUrl;
+  if (databaseUrl === undefined)
+    throw new ConfigError(`Set DATABASE_URL to the database of the ledger, ${SAY_WHICH}`);
+  return { ...config, databaseUrl };
+}
+
+/** The same with the Temporal that runs its workflows. */
+export function connectedConfig(): ConnectedConfig {
+  const config = ledgerConfig();
+  if (config.temporalAddress !== undefined) return { ...config, temporalAddress: config.temporalAddress };
+  const temporalAddress = readAddresses(config.dataFolder)?.temporalAddress;
+  if (temporalAddress === undefined)
+    throw new ConfigError(`Set TEMPORAL_ADDRESS to the Temporal of its workflows, ${SAY_WHICH}`);
+  // The server of a start has neither.
+  return { ...config, temporalAddress, temporalApiKey: undefined, temporalTls: false };
+}
+
+/** Work on the ledger's database, over a pool that is closed after it. */
+export async function withLedger<T>(
+  databaseUrl: string,
+  options: { max: number; statementTimeoutMs: number },
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
+  const db = connect(databaseUrl, options);
+  try {
+    return await work(db);
+  } finally {
+    await db.$client.end({ timeout: 2 });
+  }
+}

@@ -1,0 +1,152 @@
+import { InvalidArgumentError } from 'commander';
+import type { Broken } from '../db/promises.ts';
+import { BOOKS_TIMEOUT_MS } from '../db/reconcile.ts';
+import { type Pass, SnapshotLost, verifyPromises } from '../db/verify.ts';
+import { countToRun } from '../db/workflows.ts';
+import { connectTemporal, createCaller } from '../temporal.ts';
+import { type Asked, askWorkflows } from './ask-workflows.ts';
+import { acting, EXIT, type Exit, print, printJson, programOf, showProgress, Unable } from './program.ts';
+import { connectedConfig, ledgerConfig, withLedger } from './servers.ts';
+
+// `drawdown verify`: whether a database keeps what Drawdown promises, and which row does not.
+
+interface Options {
+  subscription?: string[];
+  workflows?: true | number;
+  all?: true;
+  json?: true;
+}
+
+const EXAMPLES = `
+Examples:
+  npx drawdown verify                              the whole ledger, to the first row that breaks a promise
+  npx drawdown verify --all                        every such row
+  npx drawdown verify --workflows                  ask every workflow for its balance too (I8)
+  npx drawdown verify --workflows 500              ask 500 of them, picked at random
+  npx drawdown verify --subscription sub_1 sub_2   two subscriptions
+  npx drawdown verify --json                       one JSON document
+
+It only reads: the database in one snapshot, on a standby if you like. docs/operating.md says what each promise is.
+Exit codes: 0 every promise that was looked at holds, 1 a row breaks one, 2 it could not look (or a workflow did not answer).`;
+
+const CHECKED = ['I1', 'I2', 'I3', 'I4', 'I6', 'I11'];
+/** Rows that fit on a screen. */
+const SHOWN = 20;
+
+function whole(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 1.');
+}
+
+async function lookAtLedger(databaseUrl: string, options: Options): Promise<Pass> {
+  let told = 'Reading which rows there are';
+  const progress = showProgress(() => told);
+  const onProgress = (done: number, of: number) => {
+    told = `Verified ${done} of ${of} subscriptions`;
+  };
+  const wanted = {
+    subscriptionIds: options.subscription ?? null,
+    isThorough: options.all === true,
+    onProgress,
+  };
+  try {
+    const pool = { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS };
+    return await withLedger(databaseUrl, pool, (db) => verifyPromises(db, wanted));
+  } catch (error) {
+    throw error instanceof SnapshotLost ? new Unable(error.message) : error;
+  } finally {
+    progress.stop();
+  }
+}
+
+async function lookAtWorkflows(options: Options): Promise<Asked> {
+  const config = connectedConfig();
+  // Its connection goes with the process: closed sooner, it would meet calls of its own that are tried again.
+  const { client } = connectTemporal(config);
+  let [done, all] = [0, 0];
+  const progress = showProgress(() => `Asked ${done} of ${all} workflows`);
+  try {
+    return await withLedger(config.databaseUrl, { max: 4, statementTimeoutMs: 30_000 }, async (db) => {
+      const most = typeof options.workflows === 'number' ? options.workflows : null;
+      const which = options.subscription ?? most;
+      all = options.subscription?.length ?? Math.min(most ?? Number.POSITIVE_INFINITY, await countToRun(db));
+      return await askWorkflows({
+        db,
+        temporal: createCaller(client),
+        which,
+        isThorough: options.all === true,
+        onProgress: (n) => {
+          done = n;
+        },
+      });
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+const rowLines = ({ promise, subscription_id, row }: Broken): string[] => [
+  promise,
+  `     ${[subscription_id, row].filter((word) => word !== '').join('  ')}`,
+];
+
+/** One line a promise, and what nobody looked at; of what is broken the rows. */
+function screen(pass: Pass, asked: Asked | null, broken: Broken[], isThorough: boolean): string {
+  const head = `at ${pass.at}: ${pass.subscriptions} subscriptions, ${pass.entries} entries`;
+  const rows = broken.slice(0, SHOWN).flatMap(rowLines);
+  if (broken.length > 0 && !isThorough)
+    return [head, 'Broken:', ...rows, 'Nobody looked any further: --all names every such row.'].join('\n');
+  const isBroken = (id: string) => broken.some(({ promise }) => promise.startsWith(`${id} `));
+  const line = (id: string, more: string) =>
+    `${id.padEnd(4)} ${isBroken(id) ? 'broken' : 'holds '}  ${more}`.trimEnd();
+  return [
+    head,
+    ...['I1', 'I2', 'I3', 'I4', 'I6'].map((id) => line(id, '')),
+    asked === null
+      ? 'I8   not looked at: --workflows asks the workflows'
+      : line('I8', `${asked.equal} workflows say what their ledgers say`),
+    line('I11', 'the guards of entries and grants; not looked at: a hash chain, of which there is none yet'),
+    ...(broken.length === 0
+      ? ['Every promise that was looked at holds.']
+      : [`Broken: ${broken.length}`, ...rows]),
+    ...(broken.length > SHOWN ? [`and ${broken.length - SHOWN} more: --json names every one.`] : []),
+  ].join('\n');
+}
+
+async function run(options: Options): Promise<Exit> {
+  const pass = await lookAtLedger(ledgerConfig().databaseUrl, options);
+  const missing = (options.subscription?.length ?? 0) - (options.subscription ? pass.subscriptions : 0);
+  if (missing > 0) throw new Unable(`${missing} of the subscriptions are not there.`);
+  const goesOn = pass.broken.length === 0 || options.all === true;
+  const asked = options.workflows !== undefined && goesOn ? await lookAtWorkflows(options) : null;
+  const found = [...pass.broken, ...(asked?.broken ?? [])];
+  const broken = options.all ? found : found.slice(0, 1);
+  if (options.json) printJson(document(pass, asked, broken));
+  else print(screen(pass, asked, broken, options.all === true));
+  if (asked && asked.silent.length > 0)
+    process.stderr.write(
+      `${asked.silent.length} workflows did not answer, the first: ${asked.silent[0]}. Does a worker run?\n`,
+    );
+  if (broken.length > 0) return EXIT.bad;
+  return asked && asked.silent.length > 0 ? EXIT.unable : EXIT.good;
+}
+
+const document = (pass: Pass, asked: Asked | null, broken: Broken[]) => ({
+  at: pass.at,
+  subscriptions: pass.subscriptions,
+  entries: pass.entries,
+  checked: asked === null ? CHECKED : [...CHECKED, 'I8'],
+  workflows: asked && { equal: asked.equal, silent: asked.silent },
+  broken,
+});
+
+export const program = programOf(
+  'verify',
+  'Says whether the ledger keeps its promises, and names the first row that breaks one.',
+)
+  .option('--subscription <ids...>', 'look at these subscriptions only')
+  .option('--workflows [most]', 'ask the workflows for their balances too, all or so many', whole)
+  .option('--all', 'go on after the first row that breaks a promise, and name every one')
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', EXAMPLES)
+  .action(acting('The ledger could not be verified', run));
