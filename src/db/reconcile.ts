@@ -122,10 +122,10 @@ judged_charges as (
       || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
       || '.'
     -- R-52: after the end nothing here gives it back.
-    when i.at is not null and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor
-        and (s.state->'unpaid'->'charge'->>'id') is distinct from c.id then
+    when i.at is not null and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor then
       case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '
-      || iso(i.at) || ': ' || c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.'
+      || iso(i.at) || ': ' || case when s.state->'unpaid'->'charge'->>'id' = c.id then 'the renewal should have been made.'
+        else c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.' end
     when c.status = 'pending' and d.until + case when k.test_clock is null then x.patience else interval '0' end <= coalesce(k.test_clock, x.now)
       then case when c.kind = 'start' then 'R-43 ' else 'R-42 ' end || c.told || ' is still pending; '
         || case when c.kind = 'renewal' then 'at its last retry, ' || iso(d.until) || ', the subscription should have ended.'

@@ -153,10 +153,12 @@ test('told as one charge, however often billing said so, until its money is back
   expect(await books.foundAfter([...said, back])).toEqual([]);
 });
 
-test('what is paid between two attempts at a renewal pays the next, and is not for nothing', async () => {
-  const id = books.charge('pastDue', 'r0_1');
-  expect(await books.foundAfter(saidPaid('pastDue', id, 'signalled'))).toEqual([]);
-});
+test('what is paid between two attempts at a renewal pays it, and is not for nothing', () =>
+  books.expectTold(
+    saidPaid('pastDue', books.charge('pastDue', 'r0_1'), 'signalled'),
+    'R-42',
+    'The renewal of USD 29.00 of 2026-02-28T00:00:00.000Z is declined here, and billing says that it was paid at 2026-04-02T00:00:00.000Z: the renewal should have been made.',
+  ));
 
 test('a charge may be pending until that very instant', async () => {
   const until = (name: Name, clock: string) =>
