@@ -31,7 +31,7 @@ export interface Happened {
   at: Instant;
   /** Empty where it is of none. */
   subscriptionId: string;
-  /** null where the subscription is gone: a start that was declined leaves no rows. */
+  /** null where there is no such subscription. */
   customerId: string | null;
   data: Record<string, unknown>;
 }

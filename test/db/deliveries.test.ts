@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
@@ -281,4 +282,22 @@ describe('a replay', () => {
     await spread(db, 100);
     expect((await claimDeliveries(db, 1)).map(({ type }) => type)).toEqual(['credits.low']);
   });
+});
+
+test('the statement of docs/operating.md deletes old events, but none that is on its way or young', async () => {
+  const page = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8');
+  const [, statement] = /```\n(with old as [\s\S]*?;)\n```/.exec(page)!;
+  await endpoint('a');
+  await happen('grant.made', 'credits.low', 'purchase.paid');
+  await spread(db, 100);
+  await happen('grant.expired');
+  await db.execute(sql`
+    update deliveries set status = 'delivered', started_at = created_at from events
+    where id = event_id and type <> 'credits.low'`);
+  await db.execute(sql`
+    update events set relayed_at = relayed_at - interval '91 days' where type <> 'purchase.paid'`);
+  await db.execute(sql.raw(statement!));
+  const left = await db.execute<{ type: string }>(sql`select type from events order by nth`);
+  expect(left.map(({ type }) => type)).toEqual(['credits.low', 'purchase.paid', 'grant.expired']);
+  expect(await rows()).toEqual(['a credits.low', 'a purchase.paid']);
 });

@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EVENT_TYPES } from '../../src/domain/events.ts';
+import { type Answer, type Stack, startStack } from '../support/stack.ts';
+import { all, codeOf, Door, type Json } from './door.ts';
+
+// The examples of docs/events.md are what a life on a test clock told: one of each type, in the order of the page. Written anew, when
+// what is told has changed, with RECORD_EVENTS=1 npx vitest run --project stack test/api/event-types.test.ts
+
+const page = new URL('../../docs/events.md', import.meta.url);
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack?.stop());
+
+const fine = async (asked: Promise<Answer>): Promise<void> => expect(codeOf(await asked)).toBe('ok');
+
+/** A life in which everything happens. */
+async function live(door: Door): Promise<void> {
+  const bought = await door.buy(1);
+  const declined = await door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
+  expect(codeOf(declined)).toBe('payment_declined');
+  await fine(door.post(`purchases/${bought['id']}/refund`, { amount_minor: 500, reason: 'asked for' }));
+  await fine(door.spend(390));
+  await fine(door.spend(10));
+  const gift = await door.give(100, '2026-06-01T00:00:00Z');
+  await fine(door.post(`grants/${gift['id']}/revoke`, { reason: 'a mistake' }));
+  await fine(door.post('change', { plan: 'pro', interval: 'month' }));
+  await fine(door.put('top_up', { threshold: 50, packs: 1, monthly_ceiling_minor: 1_500 }));
+  await door.advance('2026-02-17T00:00:00Z');
+  await fine(door.put('payment_method', { payment_method: 'sandbox_declined' }));
+  await door.advance('2026-03-17T12:00:00Z');
+  await fine(door.spend((await door.available()) - 10));
+  await door.advance('2026-03-18T00:00:00Z');
+  await fine(door.post('cancel', { at: 'now' }));
+}
+
+/** Ids differ from run to run. */
+const withoutIds = (event: unknown): unknown =>
+  JSON.parse(JSON.stringify(event).replaceAll(/\b(sub|grt|pur|chg)_[0-9a-z_]+/g, '$1_…'));
+
+/** The first of each type. */
+async function examples(): Promise<Map<string, unknown>> {
+  const door = await Door.open(stack, { customer_id: 'ada', test_clock: { now: '2026-01-17T00:00:00Z' } });
+  await live(door);
+  const told = new Map<string, unknown>();
+  for (const event of await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100)) {
+    const { type, timestamp, data } = event as { type: string; timestamp: string; data: Json };
+    if (!told.has(type)) told.set(type, withoutIds({ type, timestamp, data }));
+  }
+  return told;
+}
+
+const EXAMPLE = /^### `([\w.]+)`\n\n[\s\S]+?\n\n```json\n([\s\S]*?)\n```$/gm;
+
+test('docs/events.md shows of each type what is told', async () => {
+  const told = await examples();
+  expect([...told.keys()].sort()).toEqual([...EVENT_TYPES].sort());
+  if (process.env['RECORD_EVENTS']) {
+    const text = readFileSync(page, 'utf8').replaceAll(EXAMPLE, (section, type: string, before: string) =>
+      section.replace(`\n${before}\n`, `\n${JSON.stringify(told.get(type), null, 2)}\n`),
+    );
+    writeFileSync(page, text);
+  }
+  const shown = [...readFileSync(page, 'utf8').matchAll(EXAMPLE)];
+  expect(shown.map(([, type]) => type)).toEqual([...EVENT_TYPES]);
+  for (const [, type, example] of shown) expect(JSON.parse(example!), type).toEqual(told.get(type!));
+});
