@@ -108,7 +108,7 @@ interface VerdictView {
 
 const DRIFT: Record<'grants' | 'workflow' | 'version' | 'untold', string> = {
   grants:
-    'DRIFT: the grants and the entries of the ledger differ. Stop operator work on it, run “npm run reconcile” for this subscription, and keep the database as it is: an entry or a remainder was changed from outside.',
+    'DRIFT: the grants and the entries of the ledger differ. Stop operator work on it, run “npx drawdown verify”, and keep the database as it is: an entry or a remainder was changed from outside.',
   workflow:
     'DRIFT: at the same entry the workflow has another balance. The ledger is the truth, and spends are right; open the workflow in the Temporal UI and look at its last step.',
   version:
