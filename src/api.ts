@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   await openLedger(db, config, log);
   isOpen = true;
   const key = await firstKey(db, config);
-  process.send?.({ ready: true, url: config.publicUrl, key });
+  process.send?.({ ready: true, url: config.publicUrl, key, console: `${config.publicUrl}/console` });
   log(`listening on ${config.publicUrl}`);
 
   async function close(): Promise<void> {

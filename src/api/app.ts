@@ -4,12 +4,13 @@ import { bodyLimit } from 'hono/body-limit';
 import { ping } from '../db/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
-import { authenticate } from './auth.ts';
+import { authenticate, introduce, type Vouched } from './auth.ts';
 import { balanceRoutes } from './balance.ts';
 import { billingRoutes } from './billing.ts';
 import { catalogRoutes } from './catalog.ts';
 import { changeRoute } from './changes.ts';
 import { advanceRoute } from './clock.ts';
+import { consoleRoutes } from './console.tsx';
 import type { Deps } from './context.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entries.ts';
@@ -36,6 +37,9 @@ const MAX_BODY_BYTES = 64 * 1024;
 export function createApp(deps: Deps): App {
   const app: App = new OpenAPIHono<Env>();
 
+  const vouched: Vouched = new WeakMap();
+
+  app.use(introduce(vouched));
   app.use(async (c, next) => {
     c.set('requestId', newId('req'));
     c.header('Request-Id', c.get('requestId'));
@@ -76,6 +80,7 @@ export function createApp(deps: Deps): App {
   eventRoutes(app, deps);
   endpointRoutes(app, deps);
   keyRoutes(app, deps);
+  consoleRoutes(app, deps, vouched);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });

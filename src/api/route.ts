@@ -7,7 +7,12 @@ import { requireScope, type Scope } from './auth.ts';
 import { pointer } from './problems.ts';
 
 export interface Env {
-  Variables: { requestId: string; scopes: Scope[]; keyId: string };
+  Variables: {
+    requestId: string;
+    scopes: Scope[];
+    /** Whose key it is. */
+    keyId: string;
+  };
 }
 export type App = OpenAPIHono<Env>;
 

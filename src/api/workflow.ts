@@ -42,15 +42,22 @@ export function workflowRoute(app: App, deps: Deps): void {
 }
 
 /** A query that also a completed workflow answers; null from one that never started. */
-async function query<T>(deps: Deps, row: SubscriptionRow, name: string): Promise<T> {
+export async function query<T>(
+  deps: Deps,
+  row: SubscriptionRow,
+  name: string,
+  ...args: number[]
+): Promise<T> {
   const answer = await asked(() =>
-    deps.temporal.call((client) => client.workflow.getHandle(workflowId(row.state.id)).query<T | null>(name)),
+    deps.temporal.call((client) =>
+      client.workflow.getHandle(workflowId(row.state.id)).query<T | null, number[]>(name, ...args),
+    ),
   );
   if (answer === null) throw notFound();
   return answer;
 }
 
-async function runIdOf(deps: Deps, id: string): Promise<string> {
+export async function runIdOf(deps: Deps, id: string): Promise<string> {
   const description = await asked(() =>
     deps.temporal.call((client) => client.workflow.getHandle(workflowId(id)).describe()),
   );
@@ -68,8 +75,10 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function uiUrl(deps: Deps, id: string, runId: string): string | null {
+/** The workflow in the Temporal UI; the newest run where none is named. */
+export function uiUrl(deps: Deps, id: string, runId: string | null): string | null {
   if (deps.temporalUiUrl === undefined) return null;
   const workflow = encodeURIComponent(workflowId(id));
-  return `${deps.temporalUiUrl}/namespaces/${deps.temporalNamespace}/workflows/${workflow}/${runId}/history`;
+  const run = runId === null ? '' : `/${runId}/history`;
+  return `${deps.temporalUiUrl}/namespaces/${deps.temporalNamespace}/workflows/${workflow}${run}`;
 }

@@ -408,6 +408,8 @@ export const inbox = pgTable(
   (t) => [
     unique('inbox_once').on(t.provider, t.eventId),
     index('inbox_waiting').on(t.id).where(sql`relayed_at is null`),
+    // The console shows what was said of one subscription.
+    index('inbox_of_subscription').on(t.subscriptionId, t.id),
   ],
 );
 
@@ -513,4 +515,12 @@ export const apiKeys = pgTable('api_keys', {
   scopes: text('scopes').array().notNull(),
   createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
   revokedAt: at('revoked_at'),
+});
+
+/** An operator's visit to the console: it ends by itself, by signing out, or with its key. */
+export const consoleSessions = pgTable('console_sessions', {
+  /** SHA-256 of the token in the cookie: whoever reads this table can't use it. */
+  digest: text('digest').primaryKey(),
+  keyId: text('key_id').notNull(),
+  expiresAt: at('expires_at').notNull(),
 });

@@ -55,6 +55,15 @@
       const away = dialog.dataset.away;
       if (away) dialog.addEventListener('close', () => location.assign(away));
     }
+    // Where the clipboard can't be had, the button is not shown.
+    for (const button of navigator.clipboard ? all('button[data-copy]', from) : []) {
+      button.hidden = false;
+      button.addEventListener('click', async () => {
+        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+        say('Copied');
+        button.textContent = 'Copied';
+      });
+    }
     for (const select of all('select[data-submit]', from))
       select.addEventListener('change', () => select.form.requestSubmit());
   }

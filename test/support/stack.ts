@@ -5,6 +5,7 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
+import type { Deps } from '../../src/api/context.ts';
 import type { Gateway } from '../../src/billing/gateway.ts';
 import type { ExternalConfig, StripeConfig } from '../../src/config.ts';
 import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
@@ -36,6 +37,8 @@ export interface RequestInit {
 export interface Stack {
   /** One request with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  /** What the API was made with: another one on the same servers is made with some of it changed. */
+  deps: Deps;
   /** The API's door for a server that listens. */
   fetch: (request: Request) => Response | Promise<Response>;
   db: Database;
@@ -89,7 +92,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
   const relay = engine && startRelay({ db, temporal, taskQueue, log: () => {} });
-  const app = createApp({
+  const deps: Deps = {
     db,
     spending: createSpending(db),
     temporal,
@@ -105,7 +108,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
     isOpen: () => true,
-  });
+  };
+  const app = createApp(deps);
 
   return {
     db,
@@ -113,6 +117,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     client,
     taskQueue,
     key,
+    deps,
     fetch: (request) => app.fetch(request),
     request: (method, path, init) => ask((at, request) => app.request(at, request), key, method, path, init),
     async stop() {

@@ -1,0 +1,95 @@
+import { search } from '../db/search.ts';
+import { fleetPage } from '../web/console-fleet.tsx';
+import { searchPage } from '../web/console-search.tsx';
+import { signInPage } from '../web/console-sign-in.tsx';
+import type { Vouched } from './auth.ts';
+import { actionRoutes } from './console-action.ts';
+import { fleetView } from './console-fleet.ts';
+import { CONSOLE, formatFor, placeOf } from './console-page.ts';
+import { destination, operatorOnly, SIGN_IN, signIn, signOut } from './console-session.ts';
+import { subscriptionRoute } from './console-subscription.ts';
+import type { Deps } from './context.ts';
+import { assets, type Pages, pagesBelow, sendPage } from './pages.ts';
+import type { App } from './route.ts';
+
+/** What operators see of all subscriptions, and do to one. */
+export function consoleRoutes(app: App, deps: Deps, vouched: Vouched): void {
+  pagesBelow(app, CONSOLE, deps, (pages) => {
+    doorRoutes(pages, deps);
+    pages.use(operatorOnly(deps));
+    searchRoute(pages, deps);
+    fleetRoute(pages, deps);
+    subscriptionRoute(pages, deps);
+    actionRoutes(pages, deps, async (request, whose) => {
+      vouched.set(request, whose);
+      return app.fetch(request);
+    });
+  });
+}
+
+const path = (full: string): string => full.slice(CONSOLE.length);
+
+function doorRoutes(pages: Pages, deps: Deps): void {
+  pages.get(path(SIGN_IN), (c) =>
+    sendPage(c, signInPage({ to: destination(c.req.query('to')), hasFailed: false }, assets)),
+  );
+  pages.post(path(SIGN_IN), async (c) => {
+    const { key, to } = await c.req.parseBody();
+    const place = destination(typeof to === 'string' ? to : undefined);
+    if (await signIn(deps, c, typeof key === 'string' ? key : '')) return c.redirect(place, 303);
+    return sendPage(c, signInPage({ to: place, hasFailed: true }, assets), 401);
+  });
+  pages.post('/sign-out', async (c) => {
+    await signOut(deps, c);
+    return c.redirect(SIGN_IN, 303);
+  });
+}
+
+const LONGEST = 255;
+
+/** What PostgreSQL can look for: visible, no NUL, no longer than anything that is kept. */
+function searchable(text: string): boolean {
+  return text.length <= LONGEST && !text.includes('\u0000');
+}
+
+function searchRoute(pages: Pages, deps: Deps): void {
+  pages.get('/', async (c) => {
+    const text = (c.req.query('q') ?? '').trim();
+    const within = (c.req.query('in') ?? '').trim();
+    const format = formatFor(c, 'UTC');
+    const common = { text: text.slice(0, LONGEST), within: within.slice(0, 64), format };
+    if (!searchable(text) || !searchable(within)) {
+      const fault = 'This is longer than anything that is kept, or holds what can’t be typed.';
+      return sendPage(c, searchPage({ ...common, hits: null, isPartial: false, fault }, assets), 400);
+    }
+    if (text === '')
+      return sendPage(c, searchPage({ ...common, hits: null, isPartial: false, fault: null }, assets));
+    const { hits, isPartial } = await search(deps.db, text, within === '' ? null : within);
+    const [only] = hits;
+    if (only && hits.length === 1) return c.redirect(hitPlace(only), 303);
+    const views = hits.map((hit) => ({ ...hit, customerId: hit.customer_id, href: hitPlace(hit) }));
+    return sendPage(c, searchPage({ ...common, hits: views, isPartial, fault: null }, assets));
+  });
+}
+
+/** Where a hit is told: its subscription's page, or what became of it there. */
+function hitPlace({
+  kind,
+  id,
+  subscription_id,
+}: {
+  kind: string;
+  id: string;
+  subscription_id: string;
+}): string {
+  const at = placeOf(subscription_id);
+  if (kind === 'subscription' || kind === 'event') return at;
+  if (kind === 'command') return `${at}?kind=requests#timeline`;
+  return `${at}?about=${encodeURIComponent(id)}#timeline`;
+}
+
+function fleetRoute(pages: Pages, deps: Deps): void {
+  pages.get('/fleet', async (c) =>
+    sendPage(c, fleetPage(await fleetView(deps, formatFor(c, 'UTC')), assets)),
+  );
+}
