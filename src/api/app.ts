@@ -11,6 +11,7 @@ import { catalogRoutes } from './catalog.ts';
 import { changeRoute } from './changes.ts';
 import { advanceRoute } from './clock.ts';
 import type { Deps } from './context.ts';
+import { demoRoutes } from './demo.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
@@ -26,7 +27,7 @@ import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { topUpRoute } from './top-up.ts';
 import { usageRoutes } from './usage.ts';
-import { walletRoutes } from './wallet.tsx';
+import { walletRoutes } from './wallet.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workflowRoute } from './workflow.ts';
 
@@ -76,6 +77,7 @@ export function createApp(deps: Deps): App {
   eventRoutes(app, deps);
   endpointRoutes(app, deps);
   keyRoutes(app, deps);
+  demoRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });

@@ -2,12 +2,14 @@ import { hash } from 'node:crypto';
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z } from 'zod';
+import type { WalletSession } from '../db/sessions.ts';
 import { type Fault, invalid, Refusal } from '../domain/errors.ts';
 import { requireScope, type Scope } from './auth.ts';
 import { pointer } from './problems.ts';
 
 export interface Env {
-  Variables: { requestId: string; scopes: Scope[]; keyId: string };
+  /** `session` on pages of a wallet only. */
+  Variables: { requestId: string; scopes: Scope[]; keyId: string; session: WalletSession };
 }
 export type App = OpenAPIHono<Env>;
 
@@ -172,7 +174,7 @@ function idempotencyKey(c: Context): string {
 }
 
 /** Equal for equal JSON, whatever the order of its members. */
-const fingerprint = (value: unknown): string => hash('sha256', canonical(value), 'base64url');
+export const fingerprint = (value: unknown): string => hash('sha256', canonical(value), 'base64url');
 
 /** JSON with the members of every object in one order. */
 function canonical(value: unknown): string {

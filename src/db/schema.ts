@@ -514,3 +514,26 @@ export const apiKeys = pgTable('api_keys', {
   createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
   revokedAt: at('revoked_at'),
 });
+
+/** Sessions of people who look at one subscription's wallet; what proves them is stored as hashes only. */
+export const walletSessions = pgTable(
+  'wallet_sessions',
+  {
+    /** SHA-256 of the cookie, hex. */
+    id: text('id').primaryKey(),
+    /** SHA-256 of the link it was opened with, hex: a link opens one session, once. */
+    ticketHash: text('ticket_hash').notNull().unique(),
+    subscriptionId: text('subscription_id').notNull(),
+    createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+    expiresAt: at('expires_at').notNull(),
+    /** Of the studio: it may also spend, and move its test clock. */
+    isDemo: boolean('is_demo').notNull().default(false),
+  },
+  (t) => [index('wallet_sessions_over').on(t.expiresAt)],
+);
+
+/** What this installation signs with; made by the migration that made the table. */
+export const secrets = pgTable('secrets', {
+  name: text('name').primaryKey(),
+  value: text('value').notNull(),
+});
