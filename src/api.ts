@@ -2,6 +2,9 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import { createApp } from './api/app.ts';
 import { createKey, isInForce, registerKey } from './api/auth.ts';
+import { isDemoOn } from './api/demo.ts';
+import { createTickets } from './api/tickets.ts';
+import { createWatch } from './api/watch.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config.ts';
 import { createCatalogCache } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
@@ -19,9 +22,12 @@ async function main(): Promise<void> {
   const db = connect(config.databaseUrl, { max: 20 });
   let isOpen = false;
   const { client, connection } = connectTemporal(config);
+  const watch = createWatch(db);
   const app = createApp({
     db,
     spending: createSpending(db),
+    tickets: createTickets(db),
+    watch,
     temporal: createCaller(client),
     catalogs: createCatalogCache(db),
     taskQueue: config.temporalTaskQueue,
@@ -39,12 +45,23 @@ async function main(): Promise<void> {
   const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host });
   server.on('error', (error) => stop(1, error.message));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => server.close(() => void close()));
+    process.once(signal, () => {
+      server.close(() => void close());
+      watch.stop();
+    });
 
   await openLedger(db, config, log);
   isOpen = true;
   const key = await firstKey(db, config);
-  process.send?.({ ready: true, url: config.publicUrl, key, console: `${config.publicUrl}/console` });
+  const demo = isDemoOn(config) ? new URL('/demo', config.publicUrl).href : null;
+  process.send?.({
+    ready: true,
+    url: config.publicUrl,
+    key,
+    console: new URL('/console', config.publicUrl).href,
+    wallet: new URL('/wallet', config.publicUrl).href,
+    demo,
+  });
   log(`listening on ${config.publicUrl}`);
 
   async function close(): Promise<void> {

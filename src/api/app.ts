@@ -12,6 +12,7 @@ import { changeRoute } from './changes.ts';
 import { advanceRoute } from './clock.ts';
 import { consoleRoutes } from './console.tsx';
 import type { Deps } from './context.ts';
+import { demoRoutes } from './demo.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
@@ -27,7 +28,7 @@ import { startRoute } from './starts.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { topUpRoute } from './top-up.ts';
 import { usageRoutes } from './usage.ts';
-import { walletRoutes } from './wallet.tsx';
+import { walletRoutes } from './wallet.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workflowRoute } from './workflow.ts';
 
@@ -81,6 +82,7 @@ export function createApp(deps: Deps): App {
   endpointRoutes(app, deps);
   keyRoutes(app, deps);
   consoleRoutes(app, deps, vouched);
+  demoRoutes(app, deps);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Drawdown', version: '1' } });

@@ -6,8 +6,8 @@ import { boundary, type Instant, iso } from '../domain/calendar.ts';
 import { invalid, Refusal } from '../domain/errors.ts';
 import { nudge } from '../relay.ts';
 import { ADVANCE_CLOCK, type AdvanceAnswer, type AdvanceRequest, workflowId } from '../workflows/messages.ts';
-import { type Answer, runCommand } from './commands.ts';
-import { type Deps, reply, subscriptionOr404, updateId } from './context.ts';
+import { type Answer, type Reply, runCommand } from './commands.ts';
+import { type Deps, type Once, reply, subscriptionOr404, updateId } from './context.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 
@@ -36,24 +36,25 @@ export function advanceRoute(app: App, deps: Deps): void {
         },
       },
     },
-    async (c, { params: { id }, body, key, bodyHash }) => {
-      await subscriptionOr404(deps, id);
-      const to = s.toInstant(body.to);
-      const answer = await runCommand(deps.db, {
-        scope: id,
-        operation: 'advance',
-        key,
-        bodyHash,
-        subscriptionId: id,
-        objectId: id,
-        unlimited: true,
-        waitsFor: (row) => isAdvancing(deps.db, row),
-        send: (row) => sendAdvance(deps, row, to),
-        answer: (row) => advanced(deps, row, to),
-      });
-      return reply(c, answer);
-    },
+    async (c, input) => reply(c, await advance(deps, input.params.id, s.toInstant(input.body.to), input)),
   );
+}
+
+/** Moves a test clock, once for the key, and answers what fired. */
+export async function advance(deps: Deps, id: string, to: Instant, { key, bodyHash }: Once): Promise<Reply> {
+  await subscriptionOr404(deps, id);
+  return runCommand(deps.db, {
+    scope: id,
+    operation: 'advance',
+    key,
+    bodyHash,
+    subscriptionId: id,
+    objectId: id,
+    unlimited: true,
+    waitsFor: (row) => isAdvancing(deps.db, row),
+    send: (row) => sendAdvance(deps, row, to),
+    answer: (row) => advanced(deps, row, to),
+  });
 }
 
 async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<void> {

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
-import { closeSession, openSession, readSession, SESSION_HOURS } from '../db/sessions.ts';
+import { closeSession, openSession, readSession, SESSION_HOURS } from '../db/console-sessions.ts';
 import { Refusal } from '../domain/errors.ts';
 import { proveKey, type Scope } from './auth.ts';
 import { CONSOLE } from './console-page.ts';

@@ -20,13 +20,19 @@ import { type Answer, type Reply, runCommand } from './commands.ts';
 import { notFound } from './problems.ts';
 import type { Env, Input } from './route.ts';
 import type { SubscriptionView } from './schemas.ts';
+import type { Tickets } from './tickets.ts';
 import { nowOf, subscriptionView } from './views.ts';
+import type { Watch } from './watch.ts';
 
 /** What the routes are made with; only the roots build it. */
 export interface Deps {
   db: Database;
   /** What callers spend, hold and give back: it travels together. */
   spending: Spending;
+  /** Links that open a wallet, once. */
+  tickets: Tickets;
+  /** Tells pages when what they show is another. */
+  watch: Watch;
   temporal: Caller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
@@ -79,7 +85,8 @@ export function tagged(c: Context<Env>, body: Record<string, unknown>): Response
   return known.includes(tag) || known.includes('*') ? c.body(null, 304) : c.json(body);
 }
 
-interface Operation {
+/** A command as the routes and the pages ask for it. */
+export interface Operation {
   /** With the subscription and the key it names the command for ever. */
   operation: string;
   id: string;
@@ -90,27 +97,31 @@ interface Operation {
   answer(row: CommandRow, subscription: SubscriptionRow): Promise<Answer>;
 }
 
+/** What tells one request from another: its key, and a fingerprint of what is asked. */
+export type Once = Pick<Input<unknown, unknown, unknown>, 'key' | 'bodyHash'>;
+
 /** Runs one command through the subscription's workflow, once for its key. */
-export async function command(
-  deps: Deps,
-  c: Context<Env>,
-  input: Pick<Input<unknown, unknown, unknown>, 'key' | 'bodyHash'>,
-  wanted: Operation,
-): Promise<Response> {
+export async function run(deps: Deps, { key, bodyHash }: Once, wanted: Operation): Promise<Reply> {
   const { id, operation } = wanted;
   await subscriptionOr404(deps, id);
-  const answer = await runCommand(deps.db, {
+  return runCommand(deps.db, {
     scope: id,
     operation,
-    key: input.key,
-    bodyHash: input.bodyHash,
+    key,
+    bodyHash,
     subscriptionId: id,
     objectId: newId(wanted.makes ?? 'cmd'),
     send: async (row) => update(deps, row, wanted.command(row)),
     answer: async (row) => wanted.answer(row, await subscriptionOr404(deps, id)),
   });
-  return reply(c, answer);
 }
+
+export const command = async (
+  deps: Deps,
+  c: Context<Env>,
+  once: Once,
+  wanted: Operation,
+): Promise<Response> => reply(c, await run(deps, once, wanted));
 
 export const updateId = ({ operation, key, attempt }: CommandRow, again = 0): string =>
   `${operation}/${key}#${attempt}${again > 0 ? `.${again}` : ''}`;

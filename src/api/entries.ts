@@ -48,7 +48,12 @@ export function entryRoutes(app: App, deps: Deps): void {
 }
 
 /** All entries as CSV. No cell can start a formula: ids, kinds, numbers, instants and names of the rate card only. */
-async function entriesCsv(deps: Deps, id: string, order: 'asc' | 'desc'): Promise<string> {
+export async function entriesCsv(
+  deps: Deps,
+  id: string,
+  order: 'asc' | 'desc',
+  isWanted: (kind: string) => boolean = () => true,
+): Promise<string> {
   const lines = [CSV_COLUMNS.join(',')];
   let after: { at: Instant; tie: number } | null = null;
   for (let more = true; more; ) {
@@ -58,7 +63,7 @@ async function entriesCsv(deps: Deps, id: string, order: 'asc' | 'desc'): Promis
       after,
     });
     const page = rows.slice(0, CSV_PAGE);
-    for (const row of page) {
+    for (const row of page.filter(({ kind }) => isWanted(kind))) {
       const view = entryView(row);
       lines.push(CSV_COLUMNS.map((column) => view[column] ?? '').join(','));
     }

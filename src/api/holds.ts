@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type HoldRow, listHolds, readHold } from '../db/reads.ts';
 import { DEFAULT_TERM } from '../domain/holds.ts';
-import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { type Deps, listBody, pageOf, reply, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -23,7 +23,10 @@ export function holdRoutes(app: App, deps: Deps): void {
       idempotent: true,
       answers: { 201: { description: 'Held', schema: s.hold } },
     },
-    (c, input) => spendItems(deps, c, input, 'hold', input.body.expires_in_seconds ?? DEFAULT_TERM),
+    async (c, input) => {
+      const seconds = input.body.expires_in_seconds ?? DEFAULT_TERM;
+      return reply(c, await spendItems(deps, input, 'hold', seconds, c.get('scopes')));
+    },
   );
   settlementRoutes(app, deps);
 }
@@ -42,12 +45,11 @@ function settlementRoutes(app: App, deps: Deps): void {
       idempotent: true,
       answers,
     },
-    (c, input) =>
-      giveBack(deps, c, input, {
-        op: 'capture',
-        object: input.params.hold_id,
-        credits: input.body.credits ?? null,
-      }),
+    async (c, input) => {
+      const { params, body } = input;
+      const wanted = { op: 'capture', object: params.hold_id, credits: body.credits ?? null } as const;
+      return reply(c, await giveBack(deps, input, wanted));
+    },
   );
   route(
     app,
@@ -60,7 +62,8 @@ function settlementRoutes(app: App, deps: Deps): void {
       idempotent: true,
       answers,
     },
-    (c, input) => giveBack(deps, c, input, { op: 'release', object: input.params.hold_id, credits: null }),
+    async (c, input) =>
+      reply(c, await giveBack(deps, input, { op: 'release', object: input.params.hold_id, credits: null })),
   );
 }
 

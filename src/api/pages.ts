@@ -54,7 +54,7 @@ export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pa
     if (!deps.isOpen()) throw ledgerAway();
     await next();
   });
-  pages.onError((error, c) => refusedPage(deps, c, error));
+  pages.onError((error, c) => refusedPage(deps, c, error, path));
   build(pages);
   pages.all('*', () => {
     throw notFound();
@@ -105,16 +105,17 @@ export const sendMessage = (c: Context<Env>, view: MessageView, status: PageStat
   sendPage(c, messagePage(view, assets), status);
 
 /** A refusal as a page: its title, its sentence, and for what nobody expected the id under which the log has it. */
-function refusedPage(deps: Deps, c: Context<Env>, error: Error): Response {
+function refusedPage(deps: Deps, c: Context<Env>, error: Error, path: string): Response {
+  const way = { href: path, label: 'Back' };
   if (error instanceof HTTPException && error.status === 403)
-    return sendMessage(c, { title: 'This form came from elsewhere', text: FOREIGN_FORM }, 403);
+    return sendMessage(c, { title: 'This form came from elsewhere', text: FOREIGN_FORM, way }, 403);
   const refusal = refusalOf(error);
   const { status, title } = PROBLEMS[refusal.code];
   const id = c.get('requestId');
   if (refusal.code === 'internal_error') deps.log(`${id} ${c.req.method} ${c.req.path}: ${error.stack}`);
   const text = refusal.code === 'not_found' ? 'There is nothing here for you to see.' : refusal.message;
   const hint = status >= 500 ? `Nothing was lost: try again in a moment. Request ${id}.` : undefined;
-  return sendMessage(c, { title, text, hint }, status);
+  return sendMessage(c, { title, text, hint, way }, status);
 }
 
 const FOREIGN_FORM = 'Nothing was changed. Open the page again and send the form from there.';

@@ -11,7 +11,7 @@ const RETRY_AFTER = '1';
 export function problem(c: Context, refusal: Refusal): Response {
   const { status, title } = PROBLEMS[refusal.code];
   const { code, message: detail } = refusal;
-  const body = {
+  const body: Record<string, unknown> = {
     type: `/problems/${code}`,
     title,
     status,
@@ -21,6 +21,7 @@ export function problem(c: Context, refusal: Refusal): Response {
     ...refusal.data,
   };
   c.header('Content-Type', 'application/problem+json');
+  if (typeof body['wallet_url'] === 'string') c.header('Link', `<${body['wallet_url']}>; rel="payment"`);
   if (status === 503) c.header('Retry-After', RETRY_AFTER);
   if (status === 401) c.header('WWW-Authenticate', 'Bearer');
   return c.body(JSON.stringify(body), status);

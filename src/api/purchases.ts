@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type ChargeRow, listCharges, readCharge, readGrant, type SubscriptionRow } from '../db/reads.ts';
+import type { Interval } from '../domain/calendar.ts';
 import { stem } from '../domain/subscription.ts';
-import { command, type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { command, type Deps, listBody, type Operation, pageOf, subscriptionOr404 } from './context.ts';
 import { checkMethod } from './methods.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
@@ -106,33 +107,45 @@ function buyRoute(app: App, deps: Deps): void {
         202: { description: 'The payment is pending', schema: s.purchase },
       },
     },
-    async (c, input) => {
-      const { packs, interval, payment_method } = input.body;
-      const most = (await deps.catalogs.current()).policies.packsPerPurchase;
-      return command(deps, c, input, {
-        operation: 'buy_packs',
-        id: input.params.id,
-        makes: 'pur',
-        command: (row) => {
-          if (packs > most) throw s.fault('/packs', `must be at most ${most} (R-03)`);
-          checkMethod(deps, payment_method);
-          return {
-            type: 'buy_packs',
-            purchaseId: row.objectId,
-            packs,
-            interval: interval ?? null,
-            paymentMethod: payment_method ?? null,
-          };
-        },
-        answer: async (row, subscription) => {
-          const charge = await readCharge(deps.db, input.params.id, { purchaseId: row.objectId });
-          if (!charge) throw notFound();
-          return {
-            status: charge.status === 'paid' ? 201 : 202,
-            body: await withGrant(deps, subscription, charge),
-          };
-        },
-      });
-    },
+    async (c, input) => command(deps, c, input, await buying(deps, input.params.id, input.body)),
   );
+}
+
+interface Buying {
+  packs: number;
+  interval?: Interval | undefined;
+  payment_method?: string | undefined;
+}
+
+/** R-30. */
+export async function buying(
+  deps: Deps,
+  id: string,
+  { packs, interval, payment_method }: Buying,
+): Promise<Operation> {
+  const most = (await deps.catalogs.current()).policies.packsPerPurchase;
+  return {
+    operation: 'buy_packs',
+    id,
+    makes: 'pur',
+    command: (row) => {
+      if (packs > most) throw s.fault('/packs', `must be at most ${most} (R-03)`);
+      checkMethod(deps, payment_method);
+      return {
+        type: 'buy_packs',
+        purchaseId: row.objectId,
+        packs,
+        interval: interval ?? null,
+        paymentMethod: payment_method ?? null,
+      };
+    },
+    answer: async (row, subscription) => {
+      const charge = await readCharge(deps.db, id, { purchaseId: row.objectId });
+      if (!charge) throw notFound();
+      return {
+        status: charge.status === 'paid' ? 201 : 202,
+        body: await withGrant(deps, subscription, charge),
+      };
+    },
+  };
 }

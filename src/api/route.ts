@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z } from 'zod';
+import type { WalletSession } from '../db/wallet-sessions.ts';
 import { type Fault, invalid, Refusal } from '../domain/errors.ts';
 import { requireScope, type Scope } from './auth.ts';
 import { pointer } from './problems.ts';
@@ -12,6 +13,8 @@ export interface Env {
     scopes: Scope[];
     /** Whose key it is. */
     keyId: string;
+    /** On pages of a wallet only. */
+    session: WalletSession;
   };
 }
 export type App = OpenAPIHono<Env>;
@@ -177,7 +180,7 @@ function idempotencyKey(c: Context): string {
 }
 
 /** Equal for equal JSON, whatever the order of its members. */
-const fingerprint = (value: unknown): string => hash('sha256', canonical(value), 'base64url');
+export const fingerprint = (value: unknown): string => hash('sha256', canonical(value), 'base64url');
 
 /** JSON with the members of every object in one order. */
 function canonical(value: unknown): string {

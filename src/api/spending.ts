@@ -1,4 +1,3 @@
-import type { Context } from 'hono';
 import type { z } from 'zod';
 import { readReply, type SubscriptionRow } from '../db/reads.ts';
 import { digestOf, type Give, halfOf, type Served, type Short } from '../db/spending.ts';
@@ -9,10 +8,12 @@ import { invalid, Refusal } from '../domain/errors.ts';
 import { nextRefresh, offerFor } from '../domain/offers.ts';
 import { type Item, price } from '../domain/rates.ts';
 import { newId } from '../ids.ts';
-import { type Deps, reply, subscriptionOr404 } from './context.ts';
+import type { Scope } from './auth.ts';
+import type { Reply } from './commands.ts';
+import { type Deps, type Once, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
-import type { Env, Input } from './route.ts';
 import type * as s from './schemas.ts';
+import { promptUrl } from './tickets.ts';
 
 // From a request to the ledger and back: what spends, and what gives back.
 
@@ -24,22 +25,23 @@ export const itemsOf = (items: z.output<typeof s.items>): Item[] =>
     ...(credits === undefined ? {} : { credits }),
   }));
 
-type SpendInput = Input<{ id: string }, unknown, z.output<typeof s.usageRequest>>;
+type Asked = Once & { params: { id: string } };
+type SpendInput = Asked & { body: z.output<typeof s.usageRequest> };
 
 /** Spends or sets aside what items cost, all or nothing. */
 export async function spendItems(
   deps: Deps,
-  c: Context<Env>,
   input: SpendInput,
   op: 'usage' | 'hold',
   seconds: number | null,
-): Promise<Response> {
+  scopes: readonly Scope[],
+): Promise<Reply> {
   for (;;) {
     const catalog = await deps.catalogs.current();
     const { served, needed } = await spendPriced(deps, input, catalog, op, seconds);
     // another catalogue came into force meanwhile: priced again with that one.
     if (served.kind === 'stale') deps.catalogs.forget();
-    else return answerServed(deps, c, input, served, { status: 201, needed, catalog });
+    else return answerServed(deps, input, served, { status: 201, needed, catalog, scopes });
   }
 }
 
@@ -93,36 +95,37 @@ async function replayed(
 /** Captures or releases a hold, or reverses a usage: nothing of it depends on prices or on the subscription's state. */
 export async function giveBack(
   deps: Deps,
-  c: Context<Env>,
-  input: Input<{ id: string }, unknown, unknown>,
+  input: Asked,
   wanted: Pick<Give, 'op' | 'object' | 'credits'>,
-): Promise<Response> {
+): Promise<Reply> {
   const { params, key, bodyHash } = input;
   const request = { subscriptionId: params.id, key, bodyHash, usageId: newId('use'), ...wanted };
-  return answerServed(deps, c, input, await deps.spending.serve(request), { status: 200 });
+  return answerServed(deps, input, await deps.spending.serve(request), { status: 200 });
 }
 
-interface Asked {
+interface Request {
   status: 200 | 201;
   needed?: number;
   catalog?: Catalog;
+  /** What the caller may do: a link into the wallet can buy, so only who may buy gets one. */
+  scopes?: readonly Scope[];
 }
 
 async function answerServed(
   deps: Deps,
-  c: Context<Env>,
-  { params }: { params: { id: string } },
+  { params }: Asked,
   served: Served,
-  { status, needed, catalog }: Asked,
-): Promise<Response> {
+  { status, needed, catalog, scopes }: Request,
+): Promise<Reply> {
   switch (served.kind) {
     case 'ok':
-      return reply(c, { text: served.answer, status, replayed: false });
+      return { text: served.answer, status, replayed: false };
     case 'replay':
-      return reply(c, { text: compact(served.answer), status, replayed: true });
+      return { text: compact(served.answer), status, replayed: true };
     case 'insufficient_credits': {
       const row = await subscriptionOr404(deps, params.id);
-      throw insufficient(row, needed!, served, catalog!);
+      const walletUrl = await promptUrl(deps, row.state.id, needed!, scopes ?? []);
+      throw insufficient(row, needed!, served, catalog!, walletUrl);
     }
     default:
       throw refusalOf(served);
@@ -167,7 +170,13 @@ function refusalOf(served: Refused): Refusal {
 }
 
 /** the refusal that helps. */
-function insufficient({ state }: SubscriptionRow, needed: number, short: Short, catalog: Catalog): Refusal {
+function insufficient(
+  { state }: SubscriptionRow,
+  needed: number,
+  short: Short,
+  catalog: Catalog,
+  walletUrl: string,
+): Refusal {
   const { at, available, held } = short;
   const refresh = nextRefresh(state, catalog);
   const shortfall = needed - available;
@@ -179,7 +188,6 @@ function insufficient({ state }: SubscriptionRow, needed: number, short: Short, 
     shortfall,
     next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
     ...offerFor(state, catalog, shortfall, at),
-    // The wallet page comes with a later change; a member that does not exist yet is null.
-    wallet_url: null,
+    wallet_url: walletUrl,
   });
 }

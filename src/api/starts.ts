@@ -14,8 +14,8 @@ import {
   workflowId,
 } from '../workflows/messages.ts';
 import { requireScope } from './auth.ts';
-import { runCommand } from './commands.ts';
-import { type Deps, reply, shown, subscriptionOr404, updateId } from './context.ts';
+import { type Reply, runCommand } from './commands.ts';
+import { type Deps, type Once, reply, shown, subscriptionOr404, updateId } from './context.ts';
 import { methodFaults, methodOf } from './methods.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -39,29 +39,33 @@ export function startRoute(app: App, deps: Deps): void {
     async (c, { body, key, bodyHash }) => {
       if (body.allowance !== undefined || body.anchor_at !== undefined || body.test_clock !== undefined)
         requireScope(c.get('scopes'), 'operator');
-      const id = newId('sub');
-      const answer = await runCommand(deps.db, {
-        scope: 'start',
-        operation: 'start',
-        key,
-        bodyHash,
-        subscriptionId: id,
-        objectId: id,
-        send: (row) => sendStart(deps, row, body),
-        answer: async (row) => {
-          const started = await subscriptionOr404(deps, row.subscriptionId);
-          return {
-            status: started.state.status === 'incomplete' ? 202 : 201,
-            body: await shown(deps, started),
-          };
-        },
-      });
-      return reply(c, answer);
+      return reply(c, await start(deps, body, { key, bodyHash }));
     },
   );
 }
 
 type StartBody = z.output<typeof s.startRequest>;
+
+/** Starts a subscription, once for the key. */
+export function start(deps: Deps, body: StartBody, { key, bodyHash }: Once): Promise<Reply> {
+  const id = newId('sub');
+  return runCommand(deps.db, {
+    scope: 'start',
+    operation: 'start',
+    key,
+    bodyHash,
+    subscriptionId: id,
+    objectId: id,
+    send: (row) => sendStart(deps, row, body),
+    answer: async (row) => {
+      const started = await subscriptionOr404(deps, row.subscriptionId);
+      return {
+        status: started.state.status === 'incomplete' ? 202 : 201,
+        body: await shown(deps, started),
+      };
+    },
+  });
+}
 
 async function sendStart(deps: Deps, row: CommandRow, body: StartBody): Promise<void> {
   const catalog = await deps.catalogs.current();

@@ -5,7 +5,16 @@ import { forfeited, listSubscriptions, type SubscriptionRow } from '../db/reads.
 import type { Grant } from '../domain/burndown.ts';
 import { forecast } from '../domain/timeline.ts';
 import type { Answer } from './commands.ts';
-import { command, type Deps, listBody, pageOf, shown, subscriptionOr404, tagged } from './context.ts';
+import {
+  command,
+  type Deps,
+  listBody,
+  type Operation,
+  pageOf,
+  shown,
+  subscriptionOr404,
+  tagged,
+} from './context.ts';
 import { checkMethod } from './methods.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -60,10 +69,7 @@ function readRoutes(app: App, deps: Deps): void {
 const subscriptionAnswer = { 200: { description: 'The subscription', schema: s.subscription } };
 
 function lifeRoutes(app: App, deps: Deps): void {
-  const answerView = async (_: CommandRow, row: SubscriptionRow): Promise<Answer> => ({
-    status: 200,
-    body: await shown(deps, row),
-  });
+  const answerView = shownAfter(deps);
   const common = { scope: 'billing', params: s.byId, idempotent: true, answers: subscriptionAnswer } as const;
   const at = '/v1/subscriptions/{id}';
   route(
@@ -78,19 +84,7 @@ function lifeRoutes(app: App, deps: Deps): void {
         reason: s.reason.optional(),
       }),
     },
-    (c, input) =>
-      command(deps, c, input, {
-        operation: 'cancel',
-        id: input.params.id,
-        command: () => {
-          const { at: when, reason } = input.body;
-          return { type: 'cancel', at: when, ...(reason === undefined ? {} : { reason }) };
-        },
-        answer: async (_, row) => ({
-          status: 200,
-          body: { ...(await shown(deps, row)), credits_at_risk: await creditsAtRisk(deps, row) },
-        }),
-      }),
+    (c, input) => command(deps, c, input, cancelling(deps, input.params.id, input.body)),
   );
   route(
     app,
@@ -101,13 +95,7 @@ function lifeRoutes(app: App, deps: Deps): void {
       summary: 'Undo a scheduled change',
       body: z.strictObject({}),
     },
-    (c, input) =>
-      command(deps, c, input, {
-        operation: 'resume',
-        id: input.params.id,
-        command: () => ({ type: 'resume' }),
-        answer: answerView,
-      }),
+    (c, input) => command(deps, c, input, resuming(deps, input.params.id)),
   );
   route(
     app,
@@ -118,13 +106,7 @@ function lifeRoutes(app: App, deps: Deps): void {
       summary: 'Lower the packs that renew with the plan',
       body: z.strictObject({ packs: z.int().min(0).max(Number.MAX_SAFE_INTEGER) }),
     },
-    (c, input) =>
-      command(deps, c, input, {
-        operation: 'set_add_on',
-        id: input.params.id,
-        command: () => ({ type: 'set_add_on', packs: input.body.packs }),
-        answer: answerView,
-      }),
+    (c, input) => command(deps, c, input, lowering(deps, input.params.id, input.body.packs)),
   );
   route(
     app,
@@ -135,20 +117,7 @@ function lifeRoutes(app: App, deps: Deps): void {
       summary: 'Change the payment method; an open charge is tried at once',
       body: z.strictObject({ payment_method: s.paymentMethod }),
     },
-    (c, input) => {
-      return command(deps, c, input, {
-        operation: 'set_payment_method',
-        id: input.params.id,
-        command: () => {
-          checkMethod(deps, input.body.payment_method);
-          return { type: 'set_payment_method', paymentMethod: input.body.payment_method };
-        },
-        answer: async (_, row) => ({
-          status: row.state.unpaid?.pending ? 202 : 200,
-          body: await shown(deps, row),
-        }),
-      });
-    },
+    (c, input) => command(deps, c, input, payingWith(deps, input.params.id, input.body.payment_method)),
   );
   route(
     app,
@@ -170,8 +139,60 @@ function lifeRoutes(app: App, deps: Deps): void {
   );
 }
 
+const shownAfter =
+  (deps: Deps) =>
+  async (_: CommandRow, row: SubscriptionRow): Promise<Answer> => ({
+    status: 200,
+    body: await shown(deps, row),
+  });
+
+/** R-51. */
+export const cancelling = (
+  deps: Deps,
+  id: string,
+  { at, reason }: { at: 'renewal' | 'now'; reason?: string | undefined },
+): Operation => ({
+  operation: 'cancel',
+  id,
+  command: () => ({ type: 'cancel', at, ...(reason === undefined ? {} : { reason }) }),
+  answer: async (_, row) => ({
+    status: 200,
+    body: { ...(await shown(deps, row)), credits_at_risk: await creditsAtRisk(deps, row) },
+  }),
+});
+
+/** R-51. */
+export const resuming = (deps: Deps, id: string): Operation => ({
+  operation: 'resume',
+  id,
+  command: () => ({ type: 'resume' }),
+  answer: shownAfter(deps),
+});
+
+/** R-33. */
+export const lowering = (deps: Deps, id: string, packs: number): Operation => ({
+  operation: 'set_add_on',
+  id,
+  command: () => ({ type: 'set_add_on', packs }),
+  answer: shownAfter(deps),
+});
+
+/** R-45: an open charge is tried with it at once. */
+export const payingWith = (deps: Deps, id: string, method: string): Operation => ({
+  operation: 'set_payment_method',
+  id,
+  command: () => {
+    checkMethod(deps, method);
+    return { type: 'set_payment_method', paymentMethod: method };
+  },
+  answer: async (_, row) => ({
+    status: row.state.unpaid?.pending ? 202 : 200,
+    body: await shown(deps, row),
+  }),
+});
+
 /** R-50: what would be forfeited at the end if nothing more were spent; after it, what was. */
-async function creditsAtRisk(deps: Deps, { state }: SubscriptionRow): Promise<number> {
+export async function creditsAtRisk(deps: Deps, { state }: SubscriptionRow): Promise<number> {
   if (state.endedAt !== null) return forfeited(deps.db, state.id);
   const catalog = await deps.catalogs.current();
   const rows = await balanceAt(deps.db, state.id, null);

@@ -4,7 +4,7 @@ import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../d
 import type { Catalog } from '../domain/catalog.ts';
 import { offerFor } from '../domain/offers.ts';
 import { price } from '../domain/rates.ts';
-import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { type Deps, listBody, pageOf, reply, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -74,7 +74,7 @@ function spendRoute(app: App, deps: Deps): void {
       idempotent: true,
       answers: { 201: { description: 'Spent', schema: s.usage } },
     },
-    (c, input) => spendItems(deps, c, input, 'usage', null),
+    async (c, input) => reply(c, await spendItems(deps, input, 'usage', null, c.get('scopes'))),
   );
 }
 
@@ -91,12 +91,11 @@ function reverseRoute(app: App, deps: Deps): void {
       idempotent: true,
       answers: { 200: { description: 'What became of it', schema: s.reversal } },
     },
-    (c, input) =>
-      giveBack(deps, c, input, {
-        op: 'reverse',
-        object: input.params.usage_id,
-        credits: input.body.credits ?? null,
-      }),
+    async (c, input) => {
+      const { params, body } = input;
+      const wanted = { op: 'reverse', object: params.usage_id, credits: body.credits ?? null } as const;
+      return reply(c, await giveBack(deps, input, wanted));
+    },
   );
 }
 

@@ -429,7 +429,6 @@ export const events = pgTable(
     at: at('at').notNull(),
     data: jsonb('data').$type<Record<string, unknown>>().notNull(),
     recordedAt: at('recorded_at').notNull().default(sql`clock_timestamp()`),
-    claimedUntil: at('claimed_until'),
     relayedAt: at('relayed_at'),
   },
   (t) => [
@@ -523,4 +522,27 @@ export const consoleSessions = pgTable('console_sessions', {
   digest: text('digest').primaryKey(),
   keyId: text('key_id').notNull(),
   expiresAt: at('expires_at').notNull(),
+});
+
+/** Sessions of people who look at one subscription's wallet; what proves them is stored as hashes only. */
+export const walletSessions = pgTable(
+  'wallet_sessions',
+  {
+    /** SHA-256 of the cookie, hex. */
+    id: text('id').primaryKey(),
+    /** SHA-256 of the link it was opened with, hex: a link opens one session, once. */
+    ticketHash: text('ticket_hash').notNull().unique(),
+    subscriptionId: text('subscription_id').notNull(),
+    createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+    expiresAt: at('expires_at').notNull(),
+    /** Of the studio: it may also spend, and move its test clock. */
+    isDemo: boolean('is_demo').notNull().default(false),
+  },
+  (t) => [index('wallet_sessions_over').on(t.expiresAt)],
+);
+
+/** What this installation signs with; made by the migration that made the table. */
+export const secrets = pgTable('secrets', {
+  name: text('name').primaryKey(),
+  value: text('value').notNull(),
 });

@@ -17,6 +17,7 @@ const ready = z.looseObject({
   url: z.string().optional(),
   key: z.string().nullish(),
   wallet: z.string().nullish(),
+  demo: z.string().nullish(),
   console: z.string().nullish(),
 });
 

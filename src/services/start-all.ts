@@ -52,6 +52,7 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
     api: info.url ?? env.PUBLIC_URL,
     key: info.key ?? null,
     wallet: info.wallet ?? null,
+    demo: info.demo ?? null,
     console: info.console ?? null,
     temporal_ui: temporal.uiUrl ?? null,
     temporal_address: temporal.address,

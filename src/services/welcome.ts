@@ -5,6 +5,8 @@ export interface Ready {
   api: string;
   key: string | null;
   wallet: string | null;
+  /** The studio, in test mode. */
+  demo: string | null;
   console: string | null;
   temporal_ui: string | null;
   temporal_address: string;
@@ -20,8 +22,8 @@ export interface Details {
 }
 
 export function readyLine(ready: Ready): string {
-  const { api, key, wallet, console, temporal_ui, temporal_address, database_url } = ready;
-  return JSON.stringify({ api, key, wallet, console, temporal_ui, temporal_address, database_url });
+  const { api, key, wallet, demo, console, temporal_ui, temporal_address, database_url } = ready;
+  return JSON.stringify({ api, key, wallet, demo, console, temporal_ui, temporal_address, database_url });
 }
 
 export function welcome(ready: Ready, { dataFolder, label, temporalCli }: Details): string {
@@ -31,6 +33,7 @@ export function welcome(ready: Ready, { dataFolder, label, temporalCli }: Detail
       ['API', `${ready.api}/v1`],
       ['API key', ready.key],
       ['Wallet', ready.wallet],
+      ['Demo studio', ready.demo],
       ['Console', ready.console],
       ['Temporal UI', ready.temporal_ui],
       ['Temporal', ready.temporal_address],

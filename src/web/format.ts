@@ -18,6 +18,8 @@ export interface Format {
   date(at: Instant, near?: Instant): string;
   /** 17 Feb 2027, 14:30 GMT+1 */
   moment(at: Instant): string;
+  /** 17 Feb, 14:30: for tables that name the zone once. */
+  minute(at: Instant, near: Instant): string;
   /** in 3 days, today, 2 days ago: whole days of the calendar in the zone. */
   daysFrom(at: Instant, now: Instant): string;
   /** 1 hr 5 min, 30 sec */
@@ -83,6 +85,7 @@ function makeFormat(locale: string, timeZone: string): Format {
     minute: '2-digit',
     timeZoneName: 'short',
   });
+  const clock = new Intl.DateTimeFormat(locale, { timeZone, hour: 'numeric', minute: '2-digit' });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
   const dayNumber = dayNumbers(timeZone);
   const moneys = new Map<string, { writer: Intl.NumberFormat; unit: number }>();
@@ -95,6 +98,8 @@ function makeFormat(locale: string, timeZone: string): Format {
     }
     return money;
   };
+  const dateOf = (at: Instant, near?: Instant) =>
+    near !== undefined && yearIn(timeZone, at) === yearIn(timeZone, near) ? day.format(at) : dated.format(at);
   return {
     locale,
     timeZone,
@@ -105,10 +110,8 @@ function makeFormat(locale: string, timeZone: string): Format {
       const { writer, unit } = moneyOf(currency);
       return writer.format(minor / unit);
     },
-    date: (at, near) =>
-      near !== undefined && yearIn(timeZone, at) === yearIn(timeZone, near)
-        ? day.format(at)
-        : dated.format(at),
+    date: dateOf,
+    minute: (at, near) => `${dateOf(at, near)}, ${clock.format(at)}`,
     moment: (at) => timed.format(at),
     daysFrom: (at, now) => relative.format(dayNumber(at) - dayNumber(now), 'day'),
     duration: durations(locale),

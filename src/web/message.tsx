@@ -29,3 +29,25 @@ export function messagePage({ title, text, hint, way }: MessageView, assets: Ass
     ),
   });
 }
+
+/**
+ * Stands between a link from elsewhere and the wallet: a cookie that is `SameSite=Strict` does not go along with a visit that
+ * began on another site, but with one that begins here.
+ */
+export function entryPage(to: string, assets: Assets): string {
+  return page({
+    title: 'Your wallet',
+    assets,
+    next: to,
+    children: (
+      <section class="card narrow">
+        <h1>Your wallet is open</h1>
+        <p>
+          <a class="button primary" href={to}>
+            Go on
+          </a>
+        </p>
+      </section>
+    ),
+  });
+}

@@ -25,6 +25,8 @@ export interface PageView {
   aside?: Child;
   /** An address of server-sent events; when one comes, the script draws what changed again. */
   live?: string | undefined;
+  /** Where the browser goes on by itself, at once. */
+  next?: string | undefined;
   children: Child;
 }
 
@@ -36,6 +38,7 @@ export function page({
   nav = [],
   aside,
   live,
+  next,
   children,
 }: PageView): string {
   const document = (
@@ -46,6 +49,7 @@ export function page({
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
+        {next && <meta http-equiv="refresh" content={`0;url=${next}`} />}
         <link rel="icon" href="data:," />
         <link rel="stylesheet" href={assets.style} />
         <script src={assets.script} defer />

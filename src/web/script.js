@@ -64,42 +64,76 @@
         button.textContent = 'Copied';
       });
     }
+    // A chart that is wider than the window shows today first.
+    for (const chart of all('.chart', from)) chart.scrollLeft = (chart.scrollWidth - chart.clientWidth) * 0.4;
     for (const select of all('select[data-submit]', from))
       select.addEventListener('change', () => select.form.requestSubmit());
   }
 
-  /** What changed on the server is fetched and put in place, unless someone is in the middle of something. */
+  /** What changed on the server is fetched and put in place, as soon as nobody is in the middle of something. */
   async function refresh() {
     const active = document.activeElement;
     const isBusy =
-      document.querySelector('dialog:modal, form[data-sent], details[open]') ||
-      active?.matches('input, select, textarea');
-    if (isBusy) return;
-    const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
-    if (!answer.ok) return;
+      document.querySelector('dialog:modal, form[data-sent]') || active?.matches('input, select, textarea');
+    if (isBusy) {
+      setTimeout(refresh, 2_000);
+      return;
+    }
+    const answer = await fetch(location.pathname + location.search).catch(() => null);
+    stale(!answer?.ok);
+    if (!answer?.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('main');
     const main = document.getElementById('main');
-    if (!fresh || fresh.innerHTML === main.innerHTML) return;
+    if (!fresh) return;
     const focused = active?.id;
+    const open = all('details', main).map((details) => details.open);
     main.replaceChildren(...fresh.childNodes);
+    all('details', main).forEach((details, i) => {
+      details.open = open[i] ?? false;
+    });
     enhance(main);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     say(main.querySelector('[data-live-text]')?.dataset.liveText ?? '');
   }
 
+  /** Nobody should trust a number that may have changed since. */
+  function stale(isStale) {
+    document.getElementById('stale')?.remove();
+    if (!isStale) return;
+    const note = document.createElement('div');
+    note.id = 'stale';
+    note.className = 'note warn';
+    note.setAttribute('role', 'status');
+    const link = document.createElement('a');
+    link.href = location.href;
+    link.textContent = 'Load it again';
+    note.append('What this page shows may have changed. ', link);
+    document.getElementById('main').prepend(note);
+  }
+
+  /** The server says when what it shows is another than what this page was made from. */
   function listen(url) {
     const events = new EventSource(url);
-    let known = null;
-    events.addEventListener('version', ({ data }) => {
-      if (known !== null && known !== data) refresh().catch(() => {});
-      known = data;
+    let waiting = 0;
+    events.addEventListener('version', () => refresh());
+    events.addEventListener('open', () => {
+      clearTimeout(waiting);
+      stale(false);
     });
-    addEventListener('pagehide', () => events.close());
+    events.addEventListener('error', () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => stale(true), events.readyState === EventSource.CLOSED ? 0 : 10_000);
+    });
+    addEventListener('pagehide', () => {
+      clearTimeout(waiting);
+      events.close();
+    });
   }
 
   document.addEventListener('submit', busyOnce);
-  // A page that comes back from the browser's memory was not sent.
-  addEventListener('pageshow', () => {
+  // A page that comes back from the browser's memory was not sent, and hears nothing any more.
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted && document.body.dataset.live) refresh();
     for (const form of all('form[data-sent]')) {
       delete form.dataset.sent;
       for (const button of all('[aria-busy]', form)) button.removeAttribute('aria-busy');

@@ -1,8 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createKey, SCOPES, type Scope } from '../../src/api/auth.ts';
 import { newId } from '../../src/ids.ts';
+import { keyWith as keyOf } from '../support/keys.ts';
 import { expectPromises } from '../support/promises.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, codeOf, Door, start } from './door.ts';
@@ -30,13 +29,7 @@ function ask(route: Route, authorization: string, id = door.id, subId?: string):
 }
 
 /** A key with these scopes alone. */
-async function keyWith(scopes: readonly Scope[], revoked = false): Promise<string> {
-  const [id, secret] = [newId('key'), randomBytes(24).toString('base64url')];
-  const hash = createHash('sha256').update(secret).digest('hex');
-  await stack.db.execute(sql`insert into api_keys (id, secret_hash, scopes, revoked_at)
-    values (${id}, ${hash}, ${`{${scopes.join(',')}}`}::text[], case when ${revoked} then clock_timestamp() end)`);
-  return `dd_test_${id.slice('key_'.length)}_${secret}`;
-}
+const keyWith = (scopes: readonly Scope[], isRevoked = false) => keyOf(stack.db, scopes, isRevoked);
 
 describe.each(named(ROUTES))('%s', (_, route) => {
   test('answers 401 without a key that is valid, and changes nothing', async () => {

@@ -104,7 +104,7 @@ const ROWS: Row[] = [
         price: { amount_minor: 1_500, currency: 'USD' },
         expires_at: '2026-05-29T00:00:00.000Z',
       },
-      wallet_url: null,
+      wallet_url: expect.stringMatching(/^http:\/\/localhost\/wallet\/enter\?ticket=sub_[\w.-]+&needed=201$/),
     },
   },
   {

@@ -1,5 +1,7 @@
 import { createApp } from '../../src/api/app.ts';
 import type { App } from '../../src/api/route.ts';
+import { createTickets } from '../../src/api/tickets.ts';
+import { createWatch } from '../../src/api/watch.ts';
 import { createSandbox } from '../../src/billing/sandbox.ts';
 import { createCatalogCache } from '../../src/db/catalogs.ts';
 import { createSpending } from '../../src/db/spending.ts';
@@ -24,6 +26,8 @@ export function openApp({ db, client, taskQueue }: Stack, log: (line: string) =>
   return createApp({
     db,
     spending: createSpending(db),
+    tickets: createTickets(db),
+    watch: createWatch(db),
     temporal: createCaller(client),
     catalogs: createCatalogCache(db),
     taskQueue,

@@ -68,6 +68,7 @@ export const ROUTES: Route[] = [
   command('POST', `${sub}/grants/{grant_id}/revoke`, 'operator', { reason: 'r' }),
   command('PUT', `${sub}/allowance`, 'operator', { credits: 1 }),
   command('POST', `${sub}/advance`, 'operator', { to: '2030-01-01T00:00:00Z' }),
+  command('POST', '/v1/wallet_sessions', 'billing', { subscription_id: 'sub_none' }, false),
   command('POST', '/v1/sandbox/charges/{id}/settle', 'billing', { outcome: 'paid' }, false),
   command('POST', '/v1/sandbox/charges/{id}/refund', 'billing', { refunded_minor: 1 }, false),
   command(

@@ -28,9 +28,9 @@ export async function openBench(options: StackOptions = {}): Promise<Bench> {
     browser,
     async stop() {
       await browser.close();
+      await stack.stop();
       if ('closeAllConnections' in server) server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await stack.stop();
     },
   };
 }

@@ -36,7 +36,7 @@ describe('npm start', () => {
     first = start(['--json']);
     ready = await first.ready();
     expect(Object.keys(ready)).toEqual([
-      ...['api', 'key', 'wallet', 'console', 'temporal_ui', 'temporal_address', 'database_url'],
+      ...['api', 'key', 'wallet', 'demo', 'console', 'temporal_ui', 'temporal_address', 'database_url'],
     ]);
     expect(first.stdout).toBe(`${JSON.stringify(ready)}\n`);
     expect(first.stderr).toMatch(/^PostgreSQL +127\.0\.0\.1:\d+ +\d+\.\d s$/m);

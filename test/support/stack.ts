@@ -6,6 +6,8 @@ import { inject } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
 import type { Deps } from '../../src/api/context.ts';
+import { createTickets } from '../../src/api/tickets.ts';
+import { createWatch } from '../../src/api/watch.ts';
 import type { Gateway } from '../../src/billing/gateway.ts';
 import type { ExternalConfig, StripeConfig } from '../../src/config.ts';
 import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
@@ -92,9 +94,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
   const relay = engine && startRelay({ db, temporal, taskQueue, log: () => {} });
+  const watch = createWatch(db);
   const deps: Deps = {
     db,
     spending: createSpending(db),
+    tickets: createTickets(db),
+    watch,
     temporal,
     catalogs: createCatalogCache(db),
     taskQueue,
@@ -121,6 +126,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     fetch: (request) => app.fetch(request),
     request: (method, path, init) => ask((at, request) => app.request(at, request), key, method, path, init),
     async stop() {
+      watch.stop();
       await relay?.stop();
       await engine?.stop();
       await connection.close();

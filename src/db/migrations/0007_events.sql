@@ -19,7 +19,6 @@ CREATE TABLE "events" (
 	"at" timestamp (3) with time zone NOT NULL,
 	"data" jsonb NOT NULL,
 	"recorded_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
-	"claimed_until" timestamp (3) with time zone,
 	"relayed_at" timestamp (3) with time zone,
 	CONSTRAINT "events_id" UNIQUE("id")
 );

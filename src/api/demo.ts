@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'hono';
+import { listUsages, readUsage, type UsageRow } from '../db/reads.ts';
+import { Refusal } from '../domain/errors.ts';
+import { type Item, price } from '../domain/rates.ts';
+import { type Made, type Making, studioDoor, studioPage } from '../web/studio.tsx';
+import { type Deps, run } from './context.ts';
+import { assets, type Pages, pagesBelow, sendPage } from './pages.ts';
+import { notFound } from './problems.ts';
+import { buying } from './purchases.ts';
+import type { App, Env } from './route.ts';
+import * as s from './schemas.ts';
+import { spendItems } from './spending.ts';
+import { start } from './starts.ts';
+import { firedBy, jump, jumpsOf } from './time-machine.ts';
+import { outlookOf } from './wallet-chart.ts';
+import { checkPrice, count, formOf } from './wallet-forms.ts';
+import { shortageOf } from './wallet-offers.ts';
+import { enter, sessionOf, withSession } from './wallet-sessions.ts';
+import { seenBy, usable } from './wallet-view.ts';
+import { liveVersions } from './watch.ts';
+
+// The demo studio: a product that uses credits, on a subscription that its visitor starts, with a test clock. It is there in
+// test mode with sandbox billing alone, and a session of it is the only one that may spend and move a clock.
+
+interface Recipe {
+  title: string;
+  text: string;
+  items: Item[];
+}
+
+const RECIPES: Record<string, Recipe> = {
+  avatar: {
+    title: 'Avatar IV video',
+    text: 'Ninety seconds of a photo that talks.',
+    items: [{ feature: 'avatar_iv', quantity: 90 }],
+  },
+  translation: {
+    title: 'Video Translation',
+    text: 'Six minutes, lipsync included.',
+    items: [{ feature: 'video_translation', quantity: 360 }],
+  },
+  looks: {
+    title: 'Three looks',
+    text: 'Looks come three at once.',
+    items: [{ feature: 'generate_look', quantity: 3 }],
+  },
+  film: {
+    title: 'A short film',
+    text: 'Ten video assets, from an idea.',
+    items: [{ feature: 'video_asset', quantity: 10 }],
+  },
+};
+
+const MADE_SHOWN = 8;
+
+const freshKey = (): string => `studio-${randomBytes(12).toString('base64url')}`;
+
+/** No real clock is moved there, and no real money. */
+export const isDemoOn = ({ testMode, billing }: Pick<Deps, 'testMode' | 'billing'>): boolean =>
+  testMode && billing === 'sandbox';
+
+export function demoRoutes(app: App, deps: Deps): void {
+  pagesBelow(app, '/demo', deps, (pages) => {
+    pages.use(async (_, next) => {
+      if (!isDemoOn(deps)) throw notFound();
+      await next();
+    });
+    startForm(pages, deps);
+    const door = (c: Context<Env>) =>
+      sendPage(c, studioDoor(assets, freshKey()), c.req.method === 'GET' ? 200 : 401);
+    pages.use(withSession(deps, door), async (c, next) => {
+      // A wallet's session, brought here by hand, is none of the studio's.
+      if (!c.get('session').isDemo) return door(c);
+      return next();
+    });
+    studio(pages, deps);
+    pages.get('/live', (c) => liveVersions(c, deps.watch));
+  });
+}
+
+function startForm(pages: Pages, deps: Deps): void {
+  pages.post('/start', async (c) => {
+    const { once } = await formOf(c, {});
+    const session = await sessionOf(deps, c);
+    if (session?.isDemo) return c.redirect('/demo', 303);
+    const body = s.startRequest.parse({
+      customer_id: `demo-${randomBytes(6).toString('hex')}`,
+      plan: 'creator',
+      interval: 'month',
+      test_clock: { now: new Date().toISOString() },
+      metadata: { from: 'demo' },
+    });
+    const { text } = await start(deps, body, once);
+    const { id } = JSON.parse(text) as { id: string };
+    const entry = { subscriptionId: id, ticket: randomBytes(24).toString('base64url'), isDemo: true };
+    await enter(deps, c, entry, ['/demo', '/wallet']);
+    return c.redirect('/demo', 303);
+  });
+}
+
+function studio(pages: Pages, deps: Deps): void {
+  pages.get('/', (c) => showStudio(deps, c));
+  pages.post('/make', async (c) => {
+    const { form, once } = await formOf(c, { making: s.text(20) });
+    const { id } = (await seenBy(deps, c, '/demo')).row.state;
+    const { items } = recipeOf(form.making);
+    try {
+      const body = { items, metadata: {} };
+      const { text } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
+      return c.redirect(`/demo?made=${(JSON.parse(text) as { id: string }).id}`, 303);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'insufficient_credits') throw error;
+      return c.redirect(`/demo?${new URLSearchParams({ short: form.making, again: once.key })}`, 303);
+    }
+  });
+  pages.post('/purchases', async (c) => {
+    const fields = { packs: count, price: count, needed: count, making: s.text(20), again: s.text(255) };
+    const { form, once } = await formOf(c, fields);
+    const { id } = (await seenBy(deps, c, '/demo')).row.state;
+    await checkPrice(deps, id, form.price);
+    const { text } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
+    const purchase = (JSON.parse(text) as { id: string }).id;
+    return c.redirect(
+      `/demo?${new URLSearchParams({ purchase, making: form.making, again: form.again })}`,
+      303,
+    );
+  });
+  pages.post('/advance', async (c) => {
+    const { form, once } = await formOf(c, { to: s.text(20) });
+    await jump(deps, await seenBy(deps, c, '/demo'), form.to, once);
+    return c.redirect(`/demo?advanced=${encodeURIComponent(once.key)}`, 303);
+  });
+}
+
+function recipeOf(making: string): Recipe {
+  if (!Object.hasOwn(RECIPES, making))
+    throw s.fault('/making', `must be one of ${Object.keys(RECIPES).join(', ')}`);
+  return RECIPES[making]!;
+}
+
+async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
+  const seen = await seenBy(deps, c, '/demo');
+  const { row, frame, catalog } = seen;
+  const { id } = row.state;
+  const { made, making, short, again, advanced } = c.req.query();
+  const makingOf = (name: string): Making => {
+    const { title, text, items } = recipeOf(name);
+    return { id: name, title, text, credits: price(catalog, items).credits, key: freshKey() };
+  };
+  const [{ grants, chart }, usages, jumps, fired, usage] = await Promise.all([
+    outlookOf(deps, seen),
+    listUsages(deps.db, id, { limit: MADE_SHOWN, order: 'desc', after: null }),
+    jumpsOf(deps, seen),
+    advanced === undefined ? null : firedBy(deps, id, advanced, frame.format),
+    made === undefined ? undefined : readUsage(deps.db, id, made),
+  ]);
+  if (made !== undefined && !usage) throw notFound();
+  const available = usable(grants, row, frame.now).reduce((sum, { remaining }) => sum + remaining, 0);
+  const held = grants.reduce((sum, grant) => sum + grant.held, 0);
+  const lacking = short === undefined ? null : makingOf(short);
+  const isShort = lacking !== null && lacking.credits > available;
+  const waiting = making === undefined ? (isShort ? null : lacking) : makingOf(making);
+  return sendPage(
+    c,
+    studioPage({
+      ...frame,
+      available,
+      makings: Object.keys(RECIPES).map(makingOf),
+      made: usages.slice(0, MADE_SHOWN).map(madeOf),
+      fresh: usage ? madeOf(usage) : null,
+      refused: isShort
+        ? {
+            making: lacking,
+            key: again ?? '',
+            shortage: shortageOf(seen, { available, held }, lacking.credits),
+          }
+        : null,
+      again: waiting && again !== undefined ? { making: waiting, key: again } : null,
+      jumps,
+      fired,
+      chart,
+    }),
+  );
+}
+
+const madeOf = ({ id, answer, credits, at }: UsageRow): Made => ({
+  id,
+  feature: answer.lines[0]?.feature ?? 'nothing',
+  credits,
+  at: at.getTime(),
+});

@@ -1,0 +1,78 @@
+import { grantsSince } from '../db/wallet-reads.ts';
+import { cycleAt } from '../domain/calendar.ts';
+import { findPack } from '../domain/catalog.ts';
+import { buyingRefusal } from '../domain/eligibility.ts';
+import { nextRefresh } from '../domain/offers.ts';
+import { nextRenewalAt, packExpiry } from '../domain/subscription.ts';
+import type { AddOnsView, PackOffer } from '../web/add-ons.tsx';
+import type { Shortage } from '../web/prompt.tsx';
+import type { Deps } from './context.ts';
+import { type Seen, usable } from './wallet-view.ts';
+
+// What can be bought, and what it would be good for.
+
+/** The pack of this interval, or null while it can't be bought. */
+function offerOf({ row: { state }, frame: { now }, catalog }: Seen): PackOffer | null {
+  const pack = findPack(catalog, state.interval);
+  const renewsAt = nextRenewalAt(state);
+  if (!pack || renewsAt === null || state.anchorAt === null || buyingRefusal(state, state.interval))
+    return null;
+  return {
+    credits: pack.credits,
+    priceMinor: pack.price_minor,
+    currency: catalog.currency,
+    most: catalog.policies.packsPerPurchase,
+    expiresAt: packExpiry(state, catalog, cycleAt(state.anchorAt, state.timeZone, now)),
+    renewsAt,
+  };
+}
+
+export async function addOnsView(deps: Deps, seen: Seen): Promise<AddOnsView> {
+  const { row, frame } = seen;
+  const open = usable(await grantsSince(deps.db, row.state.id, frame.now), row, frame.now);
+  const packs = open.filter(({ kind, remaining }) => kind === 'pack' && remaining > 0);
+  return {
+    ...frame,
+    offer: offerOf(seen),
+    refusal: buyingRefusal(row.state, row.state.interval)?.code ?? null,
+    delivered:
+      packs.length === 0
+        ? null
+        : {
+            credits: packs.reduce((sum, { remaining }) => sum + remaining, 0),
+            until: Math.max(...packs.map(({ expiresAt }) => expiresAt)),
+          },
+  };
+}
+
+export interface Funds {
+  available: number;
+  held: number;
+}
+
+export async function fundsOf(deps: Deps, { row, frame }: Pick<Seen, 'row' | 'frame'>): Promise<Funds> {
+  const grants = await grantsSince(deps.db, row.state.id, frame.now);
+  return {
+    available: usable(grants, row, frame.now).reduce((sum, { remaining }) => sum + remaining, 0),
+    held: grants.reduce((sum, { held }) => sum + held, 0),
+  };
+}
+
+/** what is missing, and the packs that cover it. */
+export function shortageOf(seen: Seen, { available, held }: Funds, needed: number): Shortage {
+  const { row, frame, catalog } = seen;
+  const { state } = row;
+  const offer = offerOf(seen);
+  const packs = offer ? Math.ceil(Math.max(0, needed - available) / offer.credits) : 0;
+  return {
+    format: frame.format,
+    now: frame.now,
+    needed,
+    available,
+    held,
+    offer,
+    packs: offer && packs <= offer.most ? packs : 0,
+    refusal: buyingRefusal(state, state.interval)?.code ?? null,
+    refresh: nextRefresh(state, catalog),
+  };
+}

@@ -1,0 +1,140 @@
+import type { Context } from 'hono';
+import { hasEntry, listActivity } from '../db/wallet-reads.ts';
+import type { Instant } from '../domain/calendar.ts';
+import { decide } from '../domain/commands.ts';
+import { stem } from '../domain/subscription.ts';
+import { activityPage, FILTERS, type Filter } from '../web/activity.tsx';
+import { addOnsPage } from '../web/add-ons.tsx';
+import { cancelPage } from '../web/cancel.tsx';
+import { entryPage } from '../web/message.tsx';
+import { promptPage } from '../web/prompt.tsx';
+import { walletPage } from '../web/wallet.tsx';
+import type { Deps } from './context.ts';
+import { entriesCsv } from './entries.ts';
+import { assets, type Pages, pagesBelow, sendMessage, sendPage } from './pages.ts';
+import { notFound } from './problems.ts';
+import type { App, Env } from './route.ts';
+import * as s from './schemas.ts';
+import { creditsAtRisk } from './subscriptions.ts';
+import { walletForms } from './wallet-forms.ts';
+import { addOnsView, fundsOf, shortageOf } from './wallet-offers.ts';
+import { enter, sessionOf, walletSessionRoute, withSession } from './wallet-sessions.ts';
+import { activityLine, seenBy, walletView } from './wallet-view.ts';
+import { liveVersions } from './watch.ts';
+
+/** What customers see of their credits, and do about them. */
+export function walletRoutes(app: App, deps: Deps): void {
+  walletSessionRoute(app, deps);
+  pagesBelow(app, '/wallet', deps, (pages) => {
+    door(pages, deps);
+    pages.use(withSession(deps, closed));
+    overview(pages, deps);
+    activity(pages, deps);
+    walletForms(pages, deps);
+    pages.get('/live', (c) => liveVersions(c, deps.watch));
+  });
+}
+
+const closed = (c: Context<Env>): Response =>
+  sendMessage(
+    c,
+    {
+      title: 'This wallet is closed',
+      text: 'A wallet stays open for an hour at most.',
+      hint: 'Open it again from the product: each link works once, for five minutes.',
+    },
+    401,
+  );
+
+/** The way in and the way out need no session. */
+function door(pages: Pages, deps: Deps): void {
+  pages.get('/enter', async (c) => {
+    const ticket = c.req.query('ticket') ?? '';
+    const subscriptionId = await deps.tickets.read(ticket);
+    if (subscriptionId === null) return closed(c);
+    // Whoever only looks ahead, or asks for the headers alone, does not use the link up.
+    const isMeant = c.req.method === 'GET' && !(c.req.header('Sec-Purpose') ?? '').includes('prefetch');
+    if (!isMeant) return c.body(null, 204);
+    const isOpen = await enter(deps, c, { subscriptionId, ticket, isDemo: false }, ['/wallet']);
+    // Someone who follows a link twice is in already.
+    const known = isOpen ? null : await sessionOf(deps, c);
+    if (!isOpen && known?.subscriptionId !== subscriptionId) return closed(c);
+    const needed = /^\d{1,16}$/.exec(c.req.query('needed') ?? '')?.[0];
+    return sendPage(c, entryPage(needed ? `/wallet/out-of-credits?needed=${needed}` : '/wallet', assets));
+  });
+  pages.get('/closed', (c) =>
+    sendMessage(c, {
+      title: 'Your wallet is closed',
+      text: 'Open it again from the product whenever you like.',
+    }),
+  );
+}
+
+function overview(pages: Pages, deps: Deps): void {
+  pages.get('/', async (c) => sendPage(c, walletPage(await walletView(deps, await seenBy(deps, c)))));
+  pages.get('/add-ons', async (c) => sendPage(c, addOnsPage(await addOnsView(deps, await seenBy(deps, c)))));
+  pages.get('/cancel', async (c) => {
+    const seen = await seenBy(deps, c);
+    const { row, frame, catalog } = seen;
+    // Refused like the cancel itself, and says what it would take.
+    const after = decide(row.state, { type: 'cancel', at: 'renewal' }, frame.now, catalog).state;
+    const at: Instant | null = after.status === 'ended' ? null : (after.scheduled?.at ?? null);
+    const { available } = await fundsOf(deps, seen);
+    const atRisk = at === null ? available : await creditsAtRisk(deps, { ...row, state: after });
+    return sendPage(c, cancelPage({ ...frame, at, atRisk, available }));
+  });
+  pages.get('/out-of-credits', async (c) => {
+    const seen = await seenBy(deps, c);
+    const needed = Number(/^\d{1,16}$/.exec(c.req.query('needed') ?? '')?.[0] ?? 1);
+    if (!Number.isSafeInteger(needed)) throw s.fault('?needed', 'must be a whole number');
+    const shortage = shortageOf(seen, await fundsOf(deps, seen), needed);
+    return sendPage(c, promptPage({ ...seen.frame, shortage }));
+  });
+}
+
+const ACTIVITY_PAGE = 50;
+
+function activity(pages: Pages, deps: Deps): void {
+  const filterOf = (c: Context<Env>): Filter => {
+    const show = c.req.query('show') ?? 'all';
+    if (!Object.hasOwn(FILTERS, show))
+      throw s.fault('?show', `must be one of ${Object.keys(FILTERS).join(', ')}`);
+    return show as Filter;
+  };
+  pages.get('/activity', async (c) => {
+    const { row, frame } = await seenBy(deps, c);
+    const { id } = row.state;
+    const filter = filterOf(c);
+    const before = await beforeOf(deps, id, c.req.query('before'));
+    const wanted = { kinds: FILTERS[filter].kinds, before: before ?? row.version + 1, limit: ACTIVITY_PAGE };
+    const rows = await listActivity(deps.db, id, wanted);
+    const page = rows.slice(0, ACTIVITY_PAGE);
+    const last = rows.length > ACTIVITY_PAGE ? page.at(-1) : undefined;
+    const older = last && `/wallet/activity?show=${filter}&before=ent_${stem(id)}_${last.seq}`;
+    return sendPage(
+      c,
+      activityPage({
+        ...frame,
+        filter,
+        rows: page.map(activityLine),
+        older: older ?? null,
+        isFirst: before === null,
+      }),
+    );
+  });
+  pages.get('/activity.csv', async (c) => {
+    const { row } = await seenBy(deps, c);
+    const kinds: readonly string[] | null = FILTERS[filterOf(c)].kinds;
+    c.header('Content-Type', 'text/csv; charset=utf-8');
+    c.header('Content-Disposition', 'attachment; filename="activity.csv"');
+    return c.body(await entriesCsv(deps, row.state.id, 'desc', (kind) => kinds?.includes(kind) ?? true));
+  });
+}
+
+/** I12: a page goes on from an entry of this ledger: one of another's looks like one that is missing. */
+async function beforeOf(deps: Deps, id: string, entry: string | undefined): Promise<number | null> {
+  if (entry === undefined) return null;
+  const seq = Number(/_(\d{1,16})$/.exec(entry)?.[1]);
+  if (entry !== `ent_${stem(id)}_${seq}` || !(await hasEntry(deps.db, id, seq))) throw notFound();
+  return seq;
+}

@@ -1,0 +1,124 @@
+import { and, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm';
+import type { Grant, GrantKind } from '../domain/burndown.ts';
+import { type Instant, iso } from '../domain/calendar.ts';
+import type { Change } from '../domain/curve.ts';
+import type { Database } from './client.ts';
+import type { EntryRow, EntryWithFeature } from './reads.ts';
+import { entries, grants, holds, usages } from './schema.ts';
+
+// What the wallet's pages read beyond what the API reads.
+
+/** A chart looks back over the newest entries only: a subscription that makes more of them in a month has a shorter past. */
+const MOST_ENTRIES = 20_000;
+
+export type LedgerGrant = Grant & { chargeId: string | null; reason: string | null };
+
+/** The grants that could be spent at any time after an instant, as the core knows them. */
+export async function grantsSince(db: Database, id: string, from: Instant): Promise<LedgerGrant[]> {
+  const rows = await db
+    .select()
+    .from(grants)
+    .where(
+      and(
+        eq(grants.subscriptionId, id),
+        sql`(${grants.open} or ${grants.expiresAt} > ${iso(from)}::timestamptz)`,
+      ),
+    );
+  return rows.map((row) => ({
+    id: row.id,
+    kind: row.kind as GrantKind,
+    amount: row.amount,
+    remaining: row.remaining,
+    held: row.held,
+    effectiveAt: row.effectiveAt.getTime(),
+    expiresAt: row.expiresAt.getTime(),
+    made: row.made,
+    chargeId: row.chargeId,
+    reason: row.reason,
+  }));
+}
+
+/**
+ * How the balance changed after an instant, by grant: grants and ends at their instants, what was used by the day (put at its
+ * beginning), so that a busy month is as small as a quiet one. `newest` is the ledger's version: entries are numbered without
+ * gaps, so that those that count are a range of the primary key.
+ */
+export async function changesSince(
+  db: Database,
+  id: string,
+  from: Instant,
+  newest: number,
+): Promise<Change[]> {
+  const rows = await db.execute<{ at: string; grant_id: string; credits: string }>(sql`
+    select ms(at) as at, grant_id, sum(credits) as credits from (
+      select grant_id, credits, case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then effective_at
+        else date_bin('1 day', effective_at, ${iso(from)}::timestamptz) end as at
+      from entries where subscription_id = ${id} and seq > ${newest - MOST_ENTRIES}
+        and effective_at > ${iso(from)}::timestamptz
+    ) e group by e.at, e.grant_id`);
+  return rows.map(({ at, grant_id, credits }) => ({
+    at: Number(at),
+    grantId: grant_id,
+    credits: Number(credits),
+  }));
+}
+
+export type ActivityRow = EntryWithFeature & { grantKind: GrantKind };
+
+/** Entries before one, newest first as they were booked, so that the running balance runs; one more than asked tells of more. */
+export async function listActivity(
+  db: Database,
+  id: string,
+  wanted: { kinds: readonly EntryRow['kind'][] | null; before: number; limit: number },
+): Promise<ActivityRow[]> {
+  const { kinds, before, limit } = wanted;
+  // The page first, and only then what its entries are of: a join would look at the whole ledger before it is cut. Without a
+  // filter the page is a range of the primary key, as entries are numbered without gaps.
+  const page = db
+    .select()
+    .from(entries)
+    .where(
+      and(
+        eq(entries.subscriptionId, id),
+        lt(entries.seq, before),
+        kinds ? inArray(entries.kind, [...kinds]) : gte(entries.seq, before - limit - 1),
+      ),
+    )
+    .orderBy(desc(entries.seq))
+    .limit(limit + 1)
+    .as('page');
+  const rows = await db
+    .select({ page: page._.selectedFields, grantKind: grants.kind, used: usages.answer, held: holds.answer })
+    .from(page)
+    .innerJoin(grants, and(eq(grants.subscriptionId, page.subscriptionId), eq(grants.id, page.grantId)))
+    .leftJoin(usages, and(eq(usages.subscriptionId, page.subscriptionId), eq(usages.id, page.usageId)))
+    .leftJoin(holds, and(eq(holds.subscriptionId, page.subscriptionId), eq(holds.id, page.holdId)))
+    .orderBy(desc(page.seq));
+  return rows.map(({ page: entry, grantKind, used, held }) => ({
+    ...entry,
+    grantKind: grantKind as GrantKind,
+    feature: onlyFeature((used ?? held)?.lines ?? []),
+  }));
+}
+
+function onlyFeature(lines: readonly { feature: string }[]): string | null {
+  const [first, ...rest] = lines;
+  return first && rest.every(({ feature }) => feature === first.feature) ? first.feature : null;
+}
+
+/** Whether the ledger has this entry: a page never goes on from one that is not there. */
+export async function hasEntry(db: Database, id: string, seq: number): Promise<boolean> {
+  const rows = await db
+    .select({ seq: entries.seq })
+    .from(entries)
+    .where(and(eq(entries.subscriptionId, id), eq(entries.seq, seq)));
+  return rows.length > 0;
+}
+
+/** What each of these ledgers stands at: another text as soon as anything of the subscription is another. */
+export async function versionsOf(db: Database, ids: readonly string[]): Promise<Map<string, string>> {
+  const rows = await db.execute<{ id: string; version: string }>(sql`
+    select subscription_id as id, concat_ws('.', seq, step, ms(test_clock)) as version
+    from ledgers where subscription_id in ${ids}`);
+  return new Map(rows.map(({ id, version }) => [id, version]));
+}

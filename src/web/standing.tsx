@@ -1,0 +1,110 @@
+import type { Instant } from '../domain/calendar.ts';
+import type { State } from '../domain/state.ts';
+import type { Format } from './format.ts';
+import type { Assets } from './page.tsx';
+import { Key, Note, When } from './parts.tsx';
+import { intervalWord, planName } from './words.ts';
+
+// How a subscription stands: what was just done, what stands in the way, and the way out.
+
+/** What every page of a wallet knows of whose it is. */
+export interface WalletFrame {
+  assets: Assets;
+  format: Format;
+  now: Instant;
+  state: State;
+  /** Where changes of what is shown are told; asked from before it was read. */
+  live: string;
+  /** A fresh idempotency key for the forms of this page. */
+  key: string;
+  /** What was just done, told once. */
+  said: string | null;
+  /** Whether a payment can be made good right here (sandbox billing). */
+  canPayHere: boolean;
+}
+
+export function Said({ frame: { said } }: { frame: WalletFrame }) {
+  return said ? (
+    <div class="note" role="status">
+      <p>{said}</p>
+    </div>
+  ) : null;
+}
+
+/** What stands in the way, and the way out. */
+export function StateNote({ frame }: { frame: WalletFrame }) {
+  const { state, format, now } = frame;
+  if (state.status === 'incomplete')
+    return (
+      <Note tone="warn">
+        <p>Your first payment is still being settled. Your credits arrive as soon as it is paid.</p>
+      </Note>
+    );
+  if (state.status === 'ended')
+    return (
+      <Note tone="warn">
+        <p>
+          You are on the Free plan since <When format={format} at={state.endedAt ?? now} near={now} />. Unused
+          credits expired with the plan and can’t be used. A new plan brings new credits.
+        </p>
+      </Note>
+    );
+  if (state.status === 'past_due') return <PastDue frame={frame} />;
+  return state.scheduled ? <Scheduled frame={frame} /> : null;
+}
+
+function PastDue({ frame }: { frame: WalletFrame }) {
+  const { state, format, now, key, canPayHere } = frame;
+  const unpaid = state.unpaid;
+  const next = unpaid && !unpaid.pending ? unpaid.retryAt[unpaid.retries] : undefined;
+  return (
+    <Note tone="bad">
+      <p>
+        <strong>Your last renewal could not be paid.</strong>{' '}
+        {unpaid?.pending
+          ? 'The payment is on its way; nothing needs to be done.'
+          : next !== undefined && `It is tried again on ${format.date(next, now)}.`}{' '}
+        Until it is paid no default credits arrive, and packs can’t be bought.
+      </p>
+      {!unpaid?.pending &&
+        (canPayHere ? (
+          <form method="post" action="/wallet/pay">
+            <Key value={key} />
+            <button type="submit">Pay with a test card that works</button>
+          </form>
+        ) : (
+          <p>Change your payment method where you manage your plan: it is charged at once then.</p>
+        ))}
+    </Note>
+  );
+}
+
+function Scheduled({ frame }: { frame: WalletFrame }) {
+  const { state, format, now, key } = frame;
+  const change = state.scheduled;
+  if (!change) return null;
+  const date = format.date(change.at, now);
+  return (
+    <Note tone="warn">
+      <p>
+        {change.kind === 'cancel' ? (
+          <>
+            <strong>Your plan ends on {date}.</strong> Whatever is unused then, packs included, expires and
+            can’t be used.
+          </>
+        ) : (
+          <>
+            <strong>
+              Your plan changes to {planName(change.plan)}, {intervalWord(change.interval)}, on {date}.
+            </strong>{' '}
+            Credits you have stay.
+          </>
+        )}
+      </p>
+      <form method="post" action="/wallet/resume">
+        <Key value={key} />
+        <button type="submit">{change.kind === 'cancel' ? 'Keep my plan' : 'Undo the change'}</button>
+      </form>
+    </Note>
+  );
+}

@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Stack, startStack } from '../support/stack.ts';
+import { Door } from './door.ts';
+import { headingOf, type PageAnswer, PageVisitor, textOf } from './pages.ts';
+
+// What the wallet's forms do: the same commands as the API's, for one subscription.
+
+let stack: Stack;
+let door: Door;
+let visitor: PageVisitor;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack?.stop());
+beforeEach(async () => {
+  door = await Door.open(stack);
+  visitor = await PageVisitor.enter(stack, door.id);
+});
+
+const BUY = { packs: '2', price: '1500' };
+const locationOf = ({ headers }: PageAnswer): string => headers.get('Location') ?? '';
+const seen = async () => {
+  const { ledger_version, add_on, scheduled_change, status } = await door.subscription();
+  return { ledger_version, packs: add_on.packs, scheduled_change, status, available: await door.available() };
+};
+
+describe('Buy Now', () => {
+  test('buys, says what came of it, and takes a form that is sent again for the same', async () => {
+    const form = { ...BUY, key: 'one' };
+    const [first, second] = [
+      await visitor.post('/wallet/purchases', form),
+      await visitor.post('/wallet/purchases', form),
+    ];
+    expect([first.status, second.status]).toEqual([303, 303]);
+    expect(locationOf(first)).toMatch(/^\/wallet\?purchase=pur_\w+$/);
+    expect(locationOf(second)).toBe(locationOf(first));
+    expect(await seen()).toMatchObject({ packs: 2, available: 800 });
+    expect(textOf((await visitor.get(locationOf(first))).html)).toContain(
+      'Thank you. 600 credits are yours to use: 2 packs, $30.00.',
+    );
+  });
+
+  test('under a key that was used for something else does nothing', async () => {
+    await visitor.post('/wallet/purchases', { ...BUY, key: 'one' });
+    const answer = await visitor.post('/wallet/purchases', { ...BUY, packs: '3', key: 'one' });
+    expect([answer.status, headingOf(answer)]).toEqual([422, 'The key was used for another request']);
+    expect(await seen()).toMatchObject({ packs: 2 });
+  });
+
+  test('at another price than the page showed does nothing', async () => {
+    const before = await seen();
+    const answer = await visitor.post('/wallet/purchases', { ...BUY, price: '1400' });
+    expect([answer.status, textOf(answer.html)]).toEqual([
+      422,
+      expect.stringContaining('The price has changed'),
+    ]);
+    expect(await seen()).toEqual(before);
+  });
+
+  test('that is declined does nothing, and says so', async () => {
+    await door.put('payment_method', { payment_method: 'sandbox_declined' });
+    const before = await seen();
+    const answer = await visitor.post('/wallet/purchases', BUY);
+    expect([answer.status, headingOf(answer)]).toEqual([402, 'The payment was declined']);
+    expect(await seen()).toEqual(before);
+  });
+
+  test('that is pending says that the credits are on their way', async () => {
+    await door.put('payment_method', { payment_method: 'sandbox_pending' });
+    const answer = await visitor.post('/wallet/purchases', BUY);
+    expect(textOf((await visitor.get(locationOf(answer))).html)).toContain('Your payment is on its way.');
+  });
+});
+
+describe('a form', () => {
+  test.each([
+    ['another site', { Origin: 'https://evil.example' }],
+    ['another site, as browsers say it', { Origin: 'null', 'Sec-Fetch-Site': 'cross-site' }],
+    ['another port', { Origin: 'http://localhost:8080' }],
+  ])('from %s changes nothing', async (_, headers) => {
+    const before = await seen();
+    for (const path of ['purchases', 'add-ons', 'cancel', 'resume', 'pay', 'leave']) {
+      const answer = await visitor.post(`/wallet/${path}`, { packs: '1', price: '1500' }, headers);
+      expect([path, answer.status, headingOf(answer)]).toEqual([path, 403, 'This form came from elsewhere']);
+    }
+    expect(await seen()).toEqual(before);
+    expect((await visitor.get('/wallet')).status).toBe(200);
+  });
+
+  test.each([
+    ['packs that are no number', { packs: 'x', price: '1500' }],
+    ['half a pack', { packs: '1.5', price: '1500' }],
+    ['no pack', { packs: '0', price: '1500' }],
+    ['more than may be bought at once', { packs: '101', price: '1500' }],
+    ['a member that does not exist', { ...BUY, subscription_id: 'sub_other' }],
+    ['no key', { ...BUY, key: '' }],
+    ['a key no header could carry', { ...BUY, key: 'a\nb' }],
+  ])('with %s changes nothing', async (_, fields) => {
+    const before = await seen();
+    expect((await visitor.post('/wallet/purchases', fields)).status).toBe(400);
+    expect(await seen()).toEqual(before);
+  });
+
+  test('that is no form changes nothing', async () => {
+    const before = await seen();
+    const request = new Request('http://localhost/wallet/purchases', {
+      method: 'POST',
+      body: JSON.stringify({ key: 'k', ...BUY }),
+      headers: { 'Content-Type': 'application/json', Cookie: visitor.cookie!, Origin: 'http://localhost' },
+    });
+    expect((await stack.fetch(request)).status).toBe(400);
+    expect(await seen()).toEqual(before);
+  });
+});
+
+test('an add-on is lowered, and what was delivered stays', async () => {
+  await door.buy(3);
+  expect(locationOf(await visitor.post('/wallet/add-ons', { packs: '1' }))).toBe(
+    '/wallet/add-ons?done=removed',
+  );
+  expect(await seen()).toMatchObject({ packs: 1, available: 1_100 });
+  const page = textOf((await visitor.get('/wallet/add-ons')).html);
+  expect(page).toContain('1 pack, 300 credits for $15.00, with each renewal of your plan, next on Feb 28');
+  expect(page).toContain('900 credits of your packs are not used yet. They stay until May 29 at the latest');
+});
+
+test('a cancel says what will be lost, and can be undone', async () => {
+  await door.buy(1);
+  const asked = textOf((await visitor.get('/wallet/cancel')).html);
+  expect(asked).toContain('Your plan goes on until Feb 28');
+  expect(asked).toContain('500 credits will be lost then, unless you use them first.');
+  expect(asked).toContain('Your add-on of 1 pack is cancelled as well.');
+
+  expect(locationOf(await visitor.post('/wallet/cancel'))).toBe('/wallet?done=cancelled');
+  expect(await seen()).toMatchObject({ scheduled_change: { kind: 'cancel' }, available: 500 });
+  const cancelled = textOf((await visitor.get('/wallet')).html);
+  expect(cancelled).toContain('Your plan ends on Feb 28. Whatever is unused then');
+  expect(cancelled).toContain('Nothing more will be charged.');
+
+  expect(locationOf(await visitor.post('/wallet/resume'))).toBe('/wallet?done=resumed');
+  expect(await seen()).toMatchObject({ scheduled_change: null, available: 500 });
+});
+
+describe('who can’t buy is told why, and the way out', () => {
+  const addOns = async () => textOf((await visitor.get('/wallet/add-ons')).html);
+
+  test('Free', async () => {
+    await door.post('cancel', { at: 'now' });
+    const page = await addOns();
+    expect(page).toContain('You are on the Free plan since Jan 31. Unused credits expired with the plan');
+    expect(page).toContain('You must have an active Creator, Pro or Business plan to have an active add-on.');
+    expect(page).not.toContain('Buy Now');
+  });
+
+  test('Enterprise', async () => {
+    door = await Door.open(stack, { plan: 'enterprise', allowance: 5_000 });
+    visitor = await PageVisitor.enter(stack, door.id);
+    const page = await addOns();
+    expect(page).toContain('reach out to their account manager to purchase Premium Credits');
+    expect(page).not.toContain('Buy Now');
+    expect(textOf((await visitor.get('/wallet')).html)).toContain('Your contract pays for this plan.');
+  });
+
+  test('past due, and paying with a card that works goes on', async () => {
+    await door.put('payment_method', { payment_method: 'sandbox_declined' });
+    await door.advance('2026-03-01T12:00:00Z');
+    const page = await addOns();
+    expect(page).toContain('Your last renewal could not be paid. It is tried again on Mar 3.');
+    expect(page).not.toContain('Buy Now');
+    expect(textOf((await visitor.get('/wallet')).html)).toContain('$29.00');
+    expect(textOf((await visitor.get('/wallet/cancel')).html)).toContain('so the plan ends at once');
+    expect(locationOf(await visitor.post('/wallet/pay'))).toBe('/wallet?done=paid');
+    expect(await addOns()).toContain('Buy Now');
+  });
+
+  test('cancelling', async () => {
+    await door.post('cancel', {});
+    const page = await addOns();
+    expect(page).toContain('Keep my plan');
+    expect(page).toContain('What you buy now would be lost when the plan ends.');
+    expect(page).not.toContain('Buy Now');
+  });
+});
+
+test('a renewal that is less than seven days away is told before buying', async () => {
+  const warning = 'A pack bought now is charged again then, unless you remove it before.';
+  await door.advance('2026-02-20T23:59:59Z');
+  expect(textOf((await visitor.get('/wallet/add-ons')).html)).not.toContain(warning);
+  await door.advance('2026-02-21T00:00:01Z');
+  expect(textOf((await visitor.get('/wallet/add-ons')).html)).toContain(
+    `Your plan renews in 7 days. ${warning}`,
+  );
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import type { Grant } from '../../src/domain/burndown.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { type Change, curve, seams, valueAt } from '../../src/domain/curve.ts';
+import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
+
+// The curve of a balance is what its book says, whenever it is looked at.
+
+const DAY = 86_400_000;
+const at = (text: string) => Date.parse(text);
+
+function life(anchor: string): Life {
+  return startLife(
+    {
+      id: 'sub_curve',
+      customerId: 'c',
+      plan: 'creator',
+      interval: 'month',
+      timeZone: 'UTC',
+      paymentMethod: 'sandbox_ok',
+      allowance: null,
+      anchorAt: null,
+      testClock: true,
+    },
+    at(anchor),
+    DEFAULT_CATALOG,
+  );
+}
+
+/** What was available of every grant at an instant, by the entries alone. */
+function booked({ book }: Pick<Life, 'book'>, instant: number): number {
+  return book.entries
+    .filter(({ effectiveAt }) => effectiveAt <= instant)
+    .reduce((sum, { credits }) => sum + credits, 0);
+}
+
+describe('looking back and ahead', () => {
+  test('every day is what the book has', () => {
+    const lived = life('2026-12-31T09:00:00Z');
+    advanceLife(lived, at('2027-01-12T00:00:00Z'));
+    command(lived, { type: 'buy_packs', purchaseId: 'pur_1', packs: 1, interval: null, paymentMethod: null });
+    advanceLife(lived, at('2027-02-10T00:00:00Z'));
+    const now = lived.state.now;
+    const from = now - 30 * DAY;
+    const grants: Grant[] = [...lived.book.grants.values()];
+    const past: Change[] = lived.book.entries
+      .filter(({ effectiveAt }) => effectiveAt > from)
+      .map(({ effectiveAt, grantId, credits }) => ({ at: effectiveAt, grantId, credits }));
+    const ahead = forecast(lived.state, lived.state.grants, DEFAULT_CATALOG, { until: now + 60 * DAY });
+    const layers = curve(grants, past, ahead.life.book, { from, now });
+    advanceLife(lived, now + 60 * DAY);
+    for (let day = from; day <= now + 60 * DAY; day += DAY / 4) {
+      const sum = layers.reduce((n, layer) => n + valueAt(layer, day), 0);
+      expect([new Date(day).toISOString(), sum]).toEqual([new Date(day).toISOString(), booked(lived, day)]);
+    }
+  });
+
+  test('what is past its term is gone, also where nobody has booked it yet (R-12)', () => {
+    const now = at('2027-03-10T00:00:00Z');
+    const grant: Grant = {
+      id: 'grt_late',
+      kind: 'allowance',
+      amount: 200,
+      remaining: 120,
+      held: 0,
+      effectiveAt: at('2027-01-31T00:00:00Z'),
+      expiresAt: at('2027-03-02T00:00:00Z'),
+      made: 1,
+    };
+    const [layer] = curve([grant], [], { entries: [], grants: new Map() }, { from: now - 30 * DAY, now });
+    expect([
+      valueAt(layer!, at('2027-03-01T23:59:59Z')),
+      valueAt(layer!, at('2027-03-02T00:00:00Z')),
+    ]).toEqual([120, 0]);
+  });
+});
+
+describe('R-21: thirty days are not a month', () => {
+  test.each([
+    ['2027-01-31', '2027-02-28', 'overlap', '2027-02-28', '2027-03-02'],
+    ['2027-02-28', '2027-03-31', 'gap', '2027-03-30', '2027-03-31'],
+    ['2027-03-31', '2027-04-30', null, null, null],
+  ])('from %s to %s: %s', (first, second, kind, from, to) => {
+    const term = (day: string, id: string) => {
+      const effectiveAt = at(`${day}T00:00:00Z`);
+      return { id, kind: 'allowance' as const, amount: 200, effectiveAt, expiresAt: effectiveAt + 30 * DAY };
+    };
+    const pack = { ...term(first, 'p'), kind: 'pack' as const };
+    const found = seams([term(second, 'b'), pack, term(first, 'a')]);
+    expect(found).toEqual(kind ? [{ kind, from: at(`${from}T00:00:00Z`), to: at(`${to}T00:00:00Z`) }] : []);
+  });
+});
