@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -17,27 +18,28 @@ const apart: Plugin = {
     ),
 };
 
-export async function buildClient(outdir: string): Promise<void> {
-  rmSync(outdir, { recursive: true, force: true });
+const outdir = `${root}dist/client`;
+
+export async function buildClient(): Promise<void> {
   const common = { bundle: true, format: 'esm', target: 'es2022', outdir, absWorkingDir: root } as const;
   await build({ ...common, entryPoints: ['src/client/index.ts'], plugins: [apart] });
   await build({ ...common, entryPoints: ['src/client/paywall.ts'], minify: true });
+  declare();
 }
 
-function declare(outdir: string): void {
-  const tsc = createRequire(import.meta.url)
-    .resolve('typescript/package.json')
-    .replace(/package\.json$/, 'bin/tsc');
+function declare(): void {
+  const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
+  const tsc = join(dirname(typescript), 'bin', 'tsc');
   const args = ['-p', 'tsconfig.client.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly'];
-  const { status } = spawnSync(process.execPath, [tsc, ...args, '--outDir', outdir], {
-    cwd: root,
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(status ?? 1);
+  const { status, stdout } = spawnSync(process.execPath, [tsc, ...args], { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`tsc: ${stdout}`);
+  for (const name of readdirSync(outdir).filter((file) => file.endsWith('.d.ts'))) {
+    const file = join(outdir, name);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'"));
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const outdir = `${root}dist/client`;
-  await buildClient(outdir);
-  declare(outdir);
+  rmSync(outdir, { recursive: true, force: true });
+  await buildClient();
 }

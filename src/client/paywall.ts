@@ -263,13 +263,21 @@ interface Answer {
   status?: unknown;
 }
 
-/** What the app's function came to: an answer may be JSON, or the Response that brings it; a rejection may be a problem. */
+/** What the app's function came to: JSON, or the Response that brings it, left for the app to read; a rejection may be a problem. */
 async function asked(ask: () => Promise<unknown>): Promise<{ isOk: boolean; body: Answer }> {
   const bodyOf = (value: unknown): Answer => (typeof value === 'object' && value !== null ? value : {});
   try {
     const answer = await ask();
     if (!(answer instanceof Response)) return { isOk: true, body: bodyOf(answer) };
-    return { isOk: answer.ok, body: bodyOf(await answer.json().catch(() => null)) };
+    return {
+      isOk: answer.ok,
+      body: bodyOf(
+        await answer
+          .clone()
+          .json()
+          .catch(() => null),
+      ),
+    };
   } catch (error) {
     return { isOk: false, body: bodyOf(error) };
   }
