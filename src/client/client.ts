@@ -53,6 +53,20 @@ export const METHODS = {
   charges: 'GET /v1/subscriptions/{id}/charges',
   charge: 'GET /v1/subscriptions/{id}/charges/{charge_id}',
 
+  /** What happened, to whoever did not hear of it. */
+  events: 'GET /v1/events',
+  event: 'GET /v1/events/{id}',
+  replayEvent: 'POST /v1/events/{id}/replay',
+  /** The answer has the endpoint's secret, this once. */
+  createEndpoint: 'POST /v1/webhook_endpoints',
+  endpoints: 'GET /v1/webhook_endpoints',
+  endpoint: 'GET /v1/webhook_endpoints/{id}',
+  changeEndpoint: 'PATCH /v1/webhook_endpoints/{id}',
+  deleteEndpoint: 'DELETE /v1/webhook_endpoints/{id}',
+  rotateEndpointSecret: 'POST /v1/webhook_endpoints/{id}/rotate_secret',
+  testEndpoint: 'POST /v1/webhook_endpoints/{id}/test',
+  replayEndpoint: 'POST /v1/webhook_endpoints/{id}/replay',
+
   issueGrant: 'POST /v1/subscriptions/{id}/grants',
   revokeGrant: 'POST /v1/subscriptions/{id}/grants/{grant_id}/revoke',
   /** Moves a test clock through everything due. */

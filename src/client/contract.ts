@@ -74,6 +74,11 @@ export interface Charge {
   catalog_version: string;
 }
 
+export interface EndpointReplayRequest {
+  since: string;
+  which?: 'failed' | 'all' | undefined;
+}
+
 export interface Entry {
   id: string;
   seq: number;
@@ -86,6 +91,35 @@ export interface Entry {
   usage_id: string | null;
   hold_id: string | null;
   feature: string | null;
+}
+
+export interface Event {
+  id: string;
+  type: string;
+  timestamp: string;
+  data: Record<string, unknown>;
+  recorded_at: string;
+}
+
+export interface EventReplayRequest {
+  endpoint_id?: string | undefined;
+}
+
+export interface EventWithDeliveries {
+  id: string;
+  type: string;
+  timestamp: string;
+  data: Record<string, unknown>;
+  recorded_at: string;
+  deliveries: ({
+    endpoint_id: string;
+    status: 'pending' | 'delivered' | 'failed';
+    attempts: number;
+    response_status: number | null;
+    failure: string | null;
+    created_at: string;
+    ended_at: string | null;
+  })[];
 }
 
 export interface Grant {
@@ -415,12 +449,70 @@ export interface UsageRequest {
   metadata?: Record<string, string> | undefined;
 }
 
+export interface WebhookEndpoint {
+  id: string;
+  url: string;
+  types: string[] | null;
+  description: string | null;
+  disabled: boolean;
+  disabled_at: string | null;
+  created_at: string;
+}
+
+export interface WebhookEndpointChange {
+  url?: string | undefined;
+  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'top_up.skipped')[] | null | undefined;
+  description?: string | null | undefined;
+  disabled?: boolean | undefined;
+}
+
+export interface WebhookEndpointRequest {
+  url: string;
+  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'top_up.skipped')[] | null | undefined;
+  description?: string | null | undefined;
+}
+
+export interface WebhookEndpointWithSecret {
+  id: string;
+  url: string;
+  types: string[] | null;
+  description: string | null;
+  disabled: boolean;
+  disabled_at: string | null;
+  created_at: string;
+  secret: string;
+}
+
 /** What each route takes, after its name in order, and what it answers. */
 export interface Operations {
+  /** Delete a webhook endpoint */
+  'DELETE /v1/webhook_endpoints/{id}': {
+    args: [id: string];
+    answer: {
+      id: string;
+      deleted: true;
+    };
+  };
   /** Plans, packs, rates and policies in force */
   'GET /v1/catalog': {
     args: [];
     answer: Catalog;
+  };
+  /** List what happened, in the order in which it was recorded */
+  'GET /v1/events': {
+    args: [query?: {
+      limit?: number | undefined;
+      cursor?: string | undefined;
+      order?: 'asc' | 'desc' | undefined;
+      subscription_id?: string | undefined;
+      type?: string | undefined;
+    } | undefined];
+    answer: Page<Event>;
+  };
+  /** Read an event, and how far it got to each endpoint */
+  'GET /v1/events/{id}': {
+    args: [id: string];
+    answer: EventWithDeliveries;
   };
   /** List subscriptions */
   'GET /v1/subscriptions': {
@@ -533,6 +625,32 @@ export interface Operations {
   'GET /v1/subscriptions/{id}/workflow': {
     args: [id: string];
     answer: Record<string, unknown>;
+  };
+  /** List webhook endpoints */
+  'GET /v1/webhook_endpoints': {
+    args: [query?: {
+      limit?: number | undefined;
+      cursor?: string | undefined;
+      order?: 'asc' | 'desc' | undefined;
+    } | undefined];
+    answer: Page<WebhookEndpoint>;
+  };
+  /** Read a webhook endpoint */
+  'GET /v1/webhook_endpoints/{id}': {
+    args: [id: string];
+    answer: WebhookEndpoint;
+  };
+  /** Change, disable or enable a webhook endpoint */
+  'PATCH /v1/webhook_endpoints/{id}': {
+    args: [id: string, body?: WebhookEndpointChange | undefined];
+    answer: WebhookEndpoint;
+  };
+  /** Deliver an event again */
+  'POST /v1/events/{id}/replay': {
+    args: [id: string, body?: EventReplayRequest | undefined];
+    answer: {
+      replayed: number;
+    };
   };
   /** Say what became of a dispute (sandbox billing only) */
   'POST /v1/sandbox/charges/{id}/dispute': {
@@ -671,6 +789,34 @@ export interface Operations {
     args: [id: string, usage_id: string, body: ReverseRequest];
     answer: Reversal;
   };
+  /** Make a webhook endpoint */
+  'POST /v1/webhook_endpoints': {
+    args: [body: WebhookEndpointRequest];
+    answer: WebhookEndpointWithSecret;
+  };
+  /** Deliver to an endpoint again what it did not take since an instant, or all of it */
+  'POST /v1/webhook_endpoints/{id}/replay': {
+    args: [id: string, body: EndpointReplayRequest];
+    answer: {
+      replayed: number;
+    };
+  };
+  /** Give a webhook endpoint another secret; the one before signs too for 24 hours */
+  'POST /v1/webhook_endpoints/{id}/rotate_secret': {
+    args: [id: string];
+    answer: {
+      id: string;
+      secret: string;
+      previous_secret_until: string;
+    };
+  };
+  /** Send an event webhook.test to an endpoint */
+  'POST /v1/webhook_endpoints/{id}/test': {
+    args: [id: string];
+    answer: {
+      event_id: string;
+    };
+  };
   /** Lower the packs that renew with the plan */
   'PUT /v1/subscriptions/{id}/add_on': {
     args: [id: string, body: {
@@ -706,7 +852,10 @@ export interface Operations {
 
 /** What a route takes besides ids, and whether it needs an Idempotency-Key. */
 export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
+  'DELETE /v1/webhook_endpoints/{id}': { takes: null, keyed: false },
   'GET /v1/catalog': { takes: null, keyed: false },
+  'GET /v1/events': { takes: 'query', keyed: false },
+  'GET /v1/events/{id}': { takes: null, keyed: false },
   'GET /v1/subscriptions': { takes: 'query', keyed: false },
   'GET /v1/subscriptions/{id}': { takes: null, keyed: false },
   'GET /v1/subscriptions/{id}/balance': { takes: 'query', keyed: false },
@@ -722,6 +871,10 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'GET /v1/subscriptions/{id}/usage': { takes: 'query', keyed: false },
   'GET /v1/subscriptions/{id}/usage/{usage_id}': { takes: null, keyed: false },
   'GET /v1/subscriptions/{id}/workflow': { takes: null, keyed: false },
+  'GET /v1/webhook_endpoints': { takes: 'query', keyed: false },
+  'GET /v1/webhook_endpoints/{id}': { takes: null, keyed: false },
+  'PATCH /v1/webhook_endpoints/{id}': { takes: 'body', keyed: false },
+  'POST /v1/events/{id}/replay': { takes: 'body', keyed: false },
   'POST /v1/sandbox/charges/{id}/dispute': { takes: 'body', keyed: false },
   'POST /v1/sandbox/charges/{id}/refund': { takes: 'body', keyed: false },
   'POST /v1/sandbox/charges/{id}/settle': { takes: 'body', keyed: false },
@@ -740,6 +893,10 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'POST /v1/subscriptions/{id}/resume': { takes: null, keyed: true },
   'POST /v1/subscriptions/{id}/usage': { takes: 'body', keyed: true },
   'POST /v1/subscriptions/{id}/usage/{usage_id}/reverse': { takes: 'body', keyed: true },
+  'POST /v1/webhook_endpoints': { takes: 'body', keyed: false },
+  'POST /v1/webhook_endpoints/{id}/replay': { takes: 'body', keyed: false },
+  'POST /v1/webhook_endpoints/{id}/rotate_secret': { takes: null, keyed: false },
+  'POST /v1/webhook_endpoints/{id}/test': { takes: null, keyed: false },
   'PUT /v1/subscriptions/{id}/add_on': { takes: 'body', keyed: true },
   'PUT /v1/subscriptions/{id}/allowance': { takes: 'body', keyed: true },
   'PUT /v1/subscriptions/{id}/payment_method': { takes: 'body', keyed: true },

@@ -99,9 +99,9 @@ interface Request {
 const methodOf = (route: Route): string => route.slice(0, route.indexOf(' '));
 const timeoutOf = (route: Route): number => (route.endsWith('/advance') ? ADVANCE_TIMEOUT_MS : TIMEOUT_MS);
 
-/** Whether a second copy does no harm. A quote changes nothing. */
+/** Whether a second copy does no harm: a quote changes nothing, and what was set is set. What is deleted would be missing. */
 const isRepeatable = (route: Route): boolean =>
-  OPERATIONS[route].keyed || methodOf(route) !== 'POST' || route.endsWith('/quote');
+  OPERATIONS[route].keyed || ['GET', 'PUT', 'PATCH'].includes(methodOf(route)) || route.endsWith('/quote');
 
 function keyFor(route: Route, { idempotencyKey }: CallOptions): string | null {
   if (!OPERATIONS[route].keyed) return null;

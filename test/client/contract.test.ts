@@ -7,7 +7,8 @@ import { contractOf, openApi } from '../../tools/contract.ts';
 // The client beside what is served: its types and its methods can't fall behind.
 
 const document = await openApi();
-const committed = readFileSync(new URL('../../src/client/contract.ts', import.meta.url), 'utf8');
+const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+const committed = read('src/client/contract.ts');
 
 describe('the contract of the client', () => {
   it('is what the OpenAPI document says now: `npm run contract` writes it', () => {
@@ -24,11 +25,9 @@ describe('the contract of the client', () => {
   });
 
   it('sends a key where docs/api.md asks for one', () => {
-    const rows = [
-      ...readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8').matchAll(
-        /^\| `(\w+ \/v1[^`]*)` \| \w+ \| \*\*I\*\*/gm,
-      ),
-    ].map(([, route]) => route);
+    const rows = [...read('docs/api.md').matchAll(/^\| `(\w+ \/v1[^`]*)` \| \w+ \| \*\*I\*\*/gm)].map(
+      ([, route]) => route,
+    );
     const keyed = Object.entries(OPERATIONS).filter(([, { keyed }]) => keyed);
     expect(keyed.map(([route]) => route).sort()).toEqual(rows.sort());
   });
@@ -47,5 +46,23 @@ describe('what cannot be typed', () => {
   it('is told when the contract is written', () => {
     const components = { schemas: { Odd: { type: 'function' } } };
     expect(() => contractOf({ paths: {}, components })).toThrow('no type for {"type":"function"}');
+  });
+});
+
+describe('docs/client.md', () => {
+  const page = read('docs/client.md');
+  const blocks = (language: string) =>
+    [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, code]) => code!);
+
+  it('shows what the examples run', () => {
+    expect(read('examples/spend.mjs')).toContain(blocks('js')[0]!);
+    expect(read('examples/paywall.html')).toContain(blocks('html')[0]!);
+  });
+
+  it('names every method', () => {
+    const named = [...page.matchAll(/^\| [\w, ]+ \| ((?:`\w+` ?)+) \|$/gm)].flatMap(([, names]) =>
+      [...names!.matchAll(/\w+/g)].map(String),
+    );
+    expect(named.sort()).toEqual(Object.keys(METHODS).sort());
   });
 });

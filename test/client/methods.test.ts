@@ -129,6 +129,23 @@ test('does what operators do', async () => {
   expect(await client.revokeGrant(id, grant.id, { reason: 'a slip' })).toEqual({ revoked: 70 });
 });
 
+test('hears of what happened, and has it told', async () => {
+  const { data } = await client.events({ type: 'subscription.started', order: 'asc', limit: 1 });
+  const happened = data[0]!;
+  expect(await client.event(happened.id)).toMatchObject({ id: happened.id, deliveries: [] });
+  expect(await client.replayEvent(happened.id)).toEqual({ replayed: 0 });
+  const made = await client.createEndpoint({ url: `${server.url}/hears-nothing` });
+  expect(made.secret).toMatch(/^whsec_/);
+  expect((await client.endpoints()).data).toMatchObject([{ id: made.id }]);
+  const rotated = await client.rotateEndpointSecret(made.id);
+  expect(rotated.secret).not.toBe(made.secret);
+  expect(await client.testEndpoint(made.id)).toEqual({ event_id: expect.stringMatching(/^evt_/) });
+  expect(await client.replayEndpoint(made.id, { since: '2900-01-01T00:00:00Z' })).toEqual({ replayed: 0 });
+  expect(await client.changeEndpoint(made.id, { disabled: true })).toMatchObject({ disabled: true });
+  expect(await client.endpoint(made.id)).toMatchObject({ disabled: true });
+  expect(await client.deleteEndpoint(made.id)).toEqual({ id: made.id, deleted: true });
+});
+
 test('and no method was left out', () => {
   expect([...called].sort()).toEqual(Object.keys(METHODS).sort());
 });
