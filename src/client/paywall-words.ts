@@ -2,7 +2,7 @@
 export const WORDS = {
   title: 'You are out of Premium Credits',
   needs: 'This needs {needed} and you have {available}.',
-  held: '{held} more are held for jobs that are running.',
+  held: 'Another {held} are held for jobs that are running.',
   credits: { one: '{n} credit', other: '{n} credits' },
   packs: 'Packs',
   less: 'One pack less',

@@ -84,8 +84,8 @@ class Paywall extends Base implements PaywallMembers {
     this.#finish('closed');
     this.#isBought = false;
     if (!this.isConnected) document.body.append(this);
-    const lang = (this.closest('[lang]') ?? document.documentElement).getAttribute('lang');
-    this.#write = writers(lang || navigator.language, this.getAttribute('time-zone') ?? undefined);
+    const lang = this.closest<HTMLElement>('[lang]')?.lang || navigator.language;
+    this.#write = writers(lang, this.getAttribute('time-zone') ?? undefined);
     const outcome = new Promise<Outcome>((resolve) => {
       this.#done = resolve;
     });

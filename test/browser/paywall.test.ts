@@ -77,10 +77,8 @@ const focused = (page: Page) =>
   page.evaluate<string>(
     '(document.activeElement.shadowRoot?.activeElement ?? document.activeElement).textContent.trim()',
   );
-const shown = (page: Page) =>
-  page.evaluate<boolean>(
-    '!!document.querySelector("drawdown-paywall").shadowRoot.querySelector("dialog[open]")',
-  );
+const DIALOG = 'document.querySelector("drawdown-paywall").shadowRoot.querySelector("dialog")';
+const shown = (page: Page) => page.evaluate<boolean>(`${DIALOG}.open`);
 
 describe('on a 402', () => {
   test('says what is needed, what is there, what would help and when it comes', () =>
@@ -123,9 +121,7 @@ describe('on a 402', () => {
 
   test.each(LOOKS)('is sound at $width px, dark: $dark, before and after buying', (look) =>
     outOfCredits(async (page) => {
-      const ground = await dialog(page).evaluate(
-        '(dialog) => getComputedStyle(dialog).backgroundColor' as never,
-      );
+      const ground = await page.evaluate(`getComputedStyle(${DIALOG}).backgroundColor`);
       expect(ground).toBe(look.dark ? 'rgb(28, 30, 27)' : 'rgb(255, 255, 255)');
       await expectSound(page);
       await page.getByRole('button', { name: 'Buy Now' }).click();
@@ -213,7 +209,7 @@ describe('the element', () => {
       }`;
       await show(page, short, buy);
       await press(page, 'Buy Now');
-      await press(page, 'Buy Now');
+      await page.keyboard.press('Enter');
       await page.keyboard.press('Escape');
       expect(await shown(page)).toBe(true);
       await page.evaluate('fail(new TypeError("Failed to fetch"))');
@@ -292,7 +288,7 @@ describe('the element', () => {
   test('leads into the wallet where the app does not buy', () =>
     alone(async (page) => {
       await show(page, { ...short, held: 40, wallet_url: `${bench.url}/wallet/x` });
-      await page.getByText('40 credits more are held for jobs that are running.').waitFor();
+      await page.getByText('Another 40 credits are held for jobs that are running.').waitFor();
       const opened = page.waitForEvent('popup');
       await page.getByRole('link', { name: 'Open your wallet' }).click();
       expect((await opened).url()).toBe(`${bench.url}/wallet/x`);

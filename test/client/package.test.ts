@@ -68,7 +68,7 @@ export const outcome: Promise<'bought' | 'closed' | 'retry'> = fetch('/').then(a
   });
 
   test.each([
-    ['an unknown member', "drawdown.spend('sub_1', { item: [] });", 'TS2353'],
+    ['an unknown member', "drawdown.spend('sub_1', { items: [], whatever: 1 });", 'TS2353'],
     ['a missing id', "drawdown.capture('sub_1');", 'TS2554'],
     ['an offer before the code is known', 'if (e instanceof DrawdownProblem) e.offer;', 'TS2339'],
     [
