@@ -133,7 +133,6 @@ describe('on a 402', () => {
   test('writes numbers, amounts and days as the page’s language does', () =>
     outOfCredits(async (page) => {
       await page.keyboard.press('Escape');
-      await page.evaluate('document.documentElement.lang = "de_DE"; 0');
       await page.evaluate(
         'document.documentElement.lang = "de"; document.querySelector("drawdown-paywall").words = { buy: "Kaufen" }; 0',
       );
@@ -224,6 +223,22 @@ describe('the element', () => {
       expect(more).toEqual([]);
       expect(first).toMatch(/^2 [0-9a-f]{32}$/);
       expect(second).toBe(first!.replace('2 ', '3 '));
+    }));
+
+  test('closed while buying, it tells what came of that', () =>
+    alone(async (page) => {
+      await show(page, short, 'buy: () => new Promise((resolve) => { window.answer = resolve; })');
+      await press(page, 'Buy Now');
+      await page.evaluate(`${DIALOG}.close()`);
+      await page.evaluate('answer({ status: "paid" })');
+      await outcome(page).toBe('bought');
+    }));
+
+  test('writes as the browser does where the page’s language is no language', () =>
+    alone(async (page) => {
+      await page.evaluate('document.documentElement.lang = "de_DE"; 0');
+      await show(page, short, 'buy: async () => {}');
+      await page.getByText('600 credits for $30.00').waitFor();
     }));
 
   test('says that a payment was declined, what else was refused, and goes on', () =>

@@ -193,13 +193,19 @@ describe('no repeat', () => {
     await expect(given.spend(id, asset, { signal: stop.signal })).rejects.toThrow('enough');
     expect(network.passed).toHaveLength(1);
 
+    // A pause far longer than this test may take.
+    network.plan(away({ 'retry-after': '50' }));
+    const resting = new AbortController();
+    const patient = clientOf({ onRetry: () => setImmediate(() => resting.abort(new Error('at once'))) });
+    await expect(patient.balance(id, {}, { signal: resting.signal })).rejects.toThrow('at once');
+
     network.plan('silent');
     const asking = new AbortController();
     const asked = clientOf().balance(id, {}, { signal: asking.signal });
     await expect.poll(() => network.passed.length).toBe(1);
     asking.abort(new Error('no more'));
     await expect(asked).rejects.toThrow('no more');
-  });
+  }, 30_000);
 
   test('elsewhere: a key follows no redirection', async () => {
     const heard: (string | undefined)[] = [];
