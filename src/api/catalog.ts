@@ -9,7 +9,7 @@ const catalog = z
   .object({
     version: z.string(),
     plans: z.array(
-      z.object({ id: s.plan, interval: s.interval, price: s.money.nullable(), allowance: whole.nullable() }),
+      z.object({ id: s.plan, interval: s.interval, price: s.orNull(s.money), allowance: whole.nullable() }),
     ),
     packs: z.array(z.object({ interval: s.interval, credits: whole, price: s.money })),
     rates: z.array(

@@ -44,7 +44,7 @@ export function changeRoute(app: App, deps: Deps): void {
 
 const changeAnswer = z.object({
   effective: z.enum(['now', 'renewal']),
-  charge: s.money.nullable(),
+  charge: s.orNull(s.money),
   allowance_granted: z.int(),
   subscription: s.subscription,
 });

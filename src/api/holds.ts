@@ -22,6 +22,7 @@ export function holdRoutes(app: App, deps: Deps): void {
       body: s.holdRequest,
       idempotent: true,
       answers: { 201: { description: 'Held', schema: s.hold } },
+      refusals: s.shortOfCredits,
     },
     async (c, input) => {
       const seconds = input.body.expires_in_seconds ?? DEFAULT_TERM;

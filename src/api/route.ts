@@ -6,6 +6,7 @@ import type { WalletSession } from '../db/wallet-sessions.ts';
 import { type Fault, invalid, Refusal } from '../domain/errors.ts';
 import { requireScope, type Scope } from './auth.ts';
 import { pointer } from './problems.ts';
+import { problem } from './schemas.ts';
 
 export interface Env {
   Variables: {
@@ -30,6 +31,8 @@ interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body ext
   body?: Body;
   /** The answers by status; problems are added. */
   answers: Record<number, { description: string; schema?: z.ZodType; csv?: true }>;
+  /** Problems with more members than every problem has, by status. */
+  refusals?: Record<number, { description: string; schema: z.ZodType }>;
   idempotent?: boolean;
   /** The body is signed, so the handler reads it itself, byte for byte. */
   isSigned?: boolean;
@@ -94,6 +97,12 @@ function documented(definition: Definition<z.ZodType, z.ZodType, z.ZodType>): Ro
       { description, content: { ...content(schema).content, ...(csv ? CSV_CONTENT : {}) } },
     ]),
   );
+  const refused = Object.fromEntries(
+    Object.entries(definition.refusals ?? {}).map(([status, { description, schema }]) => [
+      status,
+      { description, content: problemContent(schema) },
+    ]),
+  );
   return {
     method,
     path,
@@ -105,27 +114,17 @@ function documented(definition: Definition<z.ZodType, z.ZodType, z.ZodType>): Ro
       ...(body ? { body: { required: true, ...content(body), content: content(body).content! } } : {}),
       ...headers,
     },
-    responses: { ...responses, default: { description: 'A problem (RFC 9457)', content: PROBLEM_CONTENT } },
+    responses: {
+      ...responses,
+      ...refused,
+      default: { description: 'A problem (RFC 9457)', content: problemContent(problem) },
+    },
   };
 }
 
 const CSV_CONTENT = { 'text/csv': { schema: z.string() } };
 
-const PROBLEM_CONTENT = {
-  'application/problem+json': {
-    schema: z
-      .looseObject({
-        type: z.string(),
-        title: z.string(),
-        status: z.int(),
-        detail: z.string(),
-        code: z.string(),
-        request_id: z.string(),
-        errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
-      })
-      .meta({ id: 'Problem' }),
-  },
-};
+const problemContent = (schema: z.ZodType) => ({ 'application/problem+json': { schema } });
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isTimeZone } from '../domain/calendar.ts';
 import { MOST, PLAN_IDS } from '../domain/catalog.ts';
-import { invalid } from '../domain/errors.ts';
+import { invalid, PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { LONGEST_TERM } from '../domain/holds.ts';
 import { CHANNELS } from '../domain/rates.ts';
 
@@ -23,6 +23,8 @@ export const allowance = z.int().min(0).max(MOST);
 export const credits = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const whole = z.int();
 export const money = z.object({ amount_minor: whole, currency: z.string() }).meta({ id: 'Money' });
+/** Not `.nullable()` for what has an id: the document would call it nullable wherever it stands. */
+export const orNull = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.null()]);
 export const interval = z.enum(['month', 'year']);
 export const plan = z.enum(PLAN_IDS);
 /** What PostgreSQL can keep as text: no NUL. */
@@ -130,7 +132,7 @@ export const subscription = z
     anchor_at: z.string().nullable(),
     current_period: z.object({ start: z.string(), end: z.string() }).nullable(),
     next_refresh_at: z.string().nullable(),
-    next_renewal: z.object({ at: z.string(), charge: money.nullable() }).nullable(),
+    next_renewal: z.object({ at: z.string(), charge: orNull(money) }).nullable(),
     add_on: z.object({ packs: whole }),
     top_up: topUp.nullable(),
     scheduled_change: change.nullable(),
@@ -193,7 +195,7 @@ export const purchase = z
     packs: whole,
     credits: whole,
     charge,
-    grant: grant.nullable(),
+    grant: orNull(grant),
   })
   .meta({ id: 'Purchase' });
 
@@ -294,6 +296,58 @@ export const quote = z
     catalog_version: z.string(),
   })
   .meta({ id: 'Quote' });
+
+/** What every problem has (RFC 9457), and what some codes add. */
+export const problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: whole,
+    detail: z.string(),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    request_id: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    /** `unknown_feature`, `credits_required` */
+    feature: z.string().optional(),
+    /** `forbidden_scope` */
+    scope: z.string().optional(),
+    /** `capture_exceeds_hold` */
+    held: whole.optional(),
+    /** `reversal_exceeds_usage` */
+    reversible: whole.optional(),
+  })
+  .meta({ id: 'Problem' });
+
+/** R-61: the refusal that helps. */
+export const insufficientCredits = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.literal(402),
+    detail: z.string(),
+    code: z.literal('insufficient_credits'),
+    request_id: z.string(),
+    subscription_id: z.string(),
+    needed: whole,
+    available: whole,
+    held: whole,
+    shortfall: whole,
+    next_refresh: z.object({ at: z.string(), credits: whole }).nullable(),
+    offer: offer.nullable(),
+    contact: z
+      .enum([
+        'contact_account_manager',
+        'cancellation_scheduled',
+        'payment_past_due',
+        'subscription_not_active',
+        'pack_not_offered',
+        'pack_limit',
+      ])
+      .optional(),
+    wallet_url: z.string().nullable(),
+  })
+  .meta({ id: 'InsufficientCredits' });
+export const shortOfCredits = { 402: { description: 'Not enough credits', schema: insufficientCredits } };
 
 export const happening = z
   .object({

@@ -73,6 +73,7 @@ function spendRoute(app: App, deps: Deps): void {
       body: s.usageRequest,
       idempotent: true,
       answers: { 201: { description: 'Spent', schema: s.usage } },
+      refusals: s.shortOfCredits,
     },
     async (c, input) => reply(c, await spendItems(deps, input, 'usage', null, c.get('scopes'))),
   );
@@ -136,7 +137,9 @@ function readRoutes(app: App, deps: Deps): void {
   );
 }
 
-const usageRecord = s.usage.extend({ ...s.recorded, reversed: z.int(), hold_id: z.string().nullable() });
+const usageRecord = s.usage
+  .extend({ ...s.recorded, reversed: z.int(), hold_id: z.string().nullable() })
+  .meta({ id: 'UsageRecord' });
 
 /** What was answered then, and what the caller had said with it. */
 function recordView({ answer, reversed, holdId, via, reference, metadata }: UsageRow) {

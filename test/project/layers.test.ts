@@ -67,6 +67,8 @@ const LAYERS: Record<string, Rule[]> = {
   ],
   // Pages are functions of what they show.
   web: [within('web', 'domain'), packages('hono/jsx')],
+  // Runs in other people's programs: it brings nothing along.
+  client: [within('client')],
   // The servers and programs of `npm start`.
   services: [
     within('services', 'config.ts', 'db/migrate.ts', 'workflows/messages.ts'),
@@ -196,6 +198,8 @@ describe('the layers of src', () => {
     ['workflows/x.ts', "import { createHash } from 'node:crypto';", 'workflows/x.ts imports node:crypto'],
     ['workflows/x.ts', "export * from '../api/app.ts';", 'workflows/x.ts imports api/app.ts'],
     ['web/x.tsx', "import { createHash } from 'node:crypto';", 'web/x.tsx imports node:crypto'],
+    ['client/x.ts', "import type { z } from 'zod';", 'client/x.ts imports zod'],
+    ['client/x.ts', "import * as s from '../api/schemas.ts';", 'client/x.ts imports api/schemas.ts'],
     ['web/x.tsx', "import type { Deps } from '../api/context.ts';", 'web/x.tsx imports api/context.ts'],
     ['api/x.ts', "import { startRelay } from '../relay.ts';", 'api/x.ts imports relay.ts'],
     [

@@ -76,6 +76,21 @@ describe('the examples', () => {
   });
 });
 
+describe('spend.mjs, with the client', () => {
+  it('runs out, buys, and spends under the same key', async () => {
+    const { code, said } = await run('spend.mjs', { API: api, KEY: stack.key });
+    expect(code, said).toBe(0);
+    expect(said).toContain('This needs 300 credits and 200 are available. 1 pack covers it.');
+    expect(said).toContain('Spent 300, left 200.');
+  });
+
+  it('ends with a failure, and says why, when it is refused', async () => {
+    const { code, said } = await run('spend.mjs', { API: api, KEY: 'dd_test_none_none' });
+    expect(code, said).not.toBe(0);
+    expect(said).toContain("code: 'unauthenticated'");
+  });
+});
+
 describe('settle-by-signal.mjs, where another system owns billing', () => {
   let owned: Stack;
   const env = () => ({ TEMPORAL_ADDRESS: inject('temporalAddress') });

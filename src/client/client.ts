@@ -1,0 +1,139 @@
+import { OPERATIONS, type Operations, type Page } from './contract.ts';
+import { type CallOptions, type ClientOptions, createSend, type Route } from './request.ts';
+
+/** The methods, one a route. A method takes the ids of its path, then its query or body, then options. */
+export const METHODS = {
+  /** Plans, packs, rates and policies in force. */
+  catalog: 'GET /v1/catalog',
+
+  /** Starts a subscription; `incomplete` while its first payment is pending. */
+  start: 'POST /v1/subscriptions',
+  subscriptions: 'GET /v1/subscriptions',
+  subscription: 'GET /v1/subscriptions/{id}',
+  /** At the next renewal unless `at` is `now`; the answer has `credits_at_risk`. */
+  cancel: 'POST /v1/subscriptions/{id}/cancel',
+  /** Undoes what is scheduled. */
+  resume: 'POST /v1/subscriptions/{id}/resume',
+  /** Upgrades now, downgrades at the renewal; with `preview` it only says so. */
+  change: 'POST /v1/subscriptions/{id}/change',
+  setAddOn: 'PUT /v1/subscriptions/{id}/add_on',
+  setTopUp: 'PUT /v1/subscriptions/{id}/top_up',
+  setPaymentMethod: 'PUT /v1/subscriptions/{id}/payment_method',
+  setAllowance: 'PUT /v1/subscriptions/{id}/allowance',
+
+  /** What can be spent now; with `at` what could be then, or a forecast. */
+  balance: 'GET /v1/subscriptions/{id}/balance',
+  schedule: 'GET /v1/subscriptions/{id}/schedule',
+  grants: 'GET /v1/subscriptions/{id}/grants',
+  entries: 'GET /v1/subscriptions/{id}/entries',
+  workflow: 'GET /v1/subscriptions/{id}/workflow',
+
+  /** What a use would cost, and whether it would succeed. */
+  quote: 'POST /v1/subscriptions/{id}/quote',
+  /** All items or none; short of credits it throws `insufficient_credits`. */
+  spend: 'POST /v1/subscriptions/{id}/usage',
+  usages: 'GET /v1/subscriptions/{id}/usage',
+  usage: 'GET /v1/subscriptions/{id}/usage/{usage_id}',
+  /** Gives back what was spent, whole or in part. */
+  reverse: 'POST /v1/subscriptions/{id}/usage/{usage_id}/reverse',
+
+  /** Sets credits aside for a job, until its deadline. */
+  hold: 'POST /v1/subscriptions/{id}/holds',
+  holds: 'GET /v1/subscriptions/{id}/holds',
+  held: 'GET /v1/subscriptions/{id}/holds/{hold_id}',
+  /** Spends what was held, or less of it. */
+  capture: 'POST /v1/subscriptions/{id}/holds/{hold_id}/capture',
+  release: 'POST /v1/subscriptions/{id}/holds/{hold_id}/release',
+
+  /** Charged at once; credited, and there to spend, once paid; renews with the plan. */
+  buy: 'POST /v1/subscriptions/{id}/purchases',
+  purchases: 'GET /v1/subscriptions/{id}/purchases',
+  purchase: 'GET /v1/subscriptions/{id}/purchases/{purchase_id}',
+  refund: 'POST /v1/subscriptions/{id}/purchases/{purchase_id}/refund',
+  charges: 'GET /v1/subscriptions/{id}/charges',
+  charge: 'GET /v1/subscriptions/{id}/charges/{charge_id}',
+
+  /** What happened, to whoever did not hear of it. */
+  events: 'GET /v1/events',
+  event: 'GET /v1/events/{id}',
+  replayEvent: 'POST /v1/events/{id}/replay',
+  /** The answer has the endpoint's secret, this once. */
+  createEndpoint: 'POST /v1/webhook_endpoints',
+  endpoints: 'GET /v1/webhook_endpoints',
+  endpoint: 'GET /v1/webhook_endpoints/{id}',
+  changeEndpoint: 'PATCH /v1/webhook_endpoints/{id}',
+  deleteEndpoint: 'DELETE /v1/webhook_endpoints/{id}',
+  rotateEndpointSecret: 'POST /v1/webhook_endpoints/{id}/rotate_secret',
+  testEndpoint: 'POST /v1/webhook_endpoints/{id}/test',
+  replayEndpoint: 'POST /v1/webhook_endpoints/{id}/replay',
+
+  /** A one-time link that lets a customer into the pages of one subscription. */
+  openWallet: 'POST /v1/wallet_sessions',
+  /** The answer has the key, this once. */
+  createKey: 'POST /v1/api_keys',
+  keys: 'GET /v1/api_keys',
+  revokeKey: 'DELETE /v1/api_keys/{id}',
+
+  issueGrant: 'POST /v1/subscriptions/{id}/grants',
+  revokeGrant: 'POST /v1/subscriptions/{id}/grants/{grant_id}/revoke',
+  /** Moves a test clock through everything due. */
+  advance: 'POST /v1/subscriptions/{id}/advance',
+  settleSandboxCharge: 'POST /v1/sandbox/charges/{id}/settle',
+  refundSandboxCharge: 'POST /v1/sandbox/charges/{id}/refund',
+  disputeSandboxCharge: 'POST /v1/sandbox/charges/{id}/dispute',
+} as const satisfies Record<string, Route>;
+
+export type Client = {
+  readonly [Name in keyof typeof METHODS]: Method<(typeof METHODS)[Name]>;
+};
+
+type Method<Named extends Route> = (
+  ...args: [...Operations[Named]['args'], options?: CallOptions | undefined]
+) => Promise<Operations[Named]['answer']>;
+
+/** The API, one method a route. Whatever changes something is sent under one key until it is answered. */
+export function createClient(options: ClientOptions): Client {
+  const send = createSend(options);
+  const methods = Object.entries(METHODS).map(([name, route]) => [
+    name,
+    async (...args: unknown[]) => {
+      const { takes } = OPERATIONS[route];
+      const [path, rest] = filled(route, args);
+      const input = takes ? rest.shift() : undefined;
+      const query = takes === 'query' ? queryOf(input) : '';
+      const body = takes === 'body' ? JSON.stringify(input ?? {}) : undefined;
+      return send({ route, path: path + query, body }, rest[0] as CallOptions | undefined);
+    },
+  ]);
+  return Object.fromEntries(methods) as Client;
+}
+
+/** The path with the ids that come first, and what comes after them. */
+function filled(route: Route, args: readonly unknown[]): [path: string, rest: unknown[]] {
+  const rest = [...args];
+  const path = route.slice(route.indexOf(' ') + 1).replaceAll(/\{(\w+)\}/g, (_, name) => {
+    const id = rest.shift();
+    // Dots would lead to another route, and to nobody's surprise but the caller's.
+    if (typeof id !== 'string' || /^\.{0,2}$/.test(id)) throw new TypeError(`${name} must be an id`);
+    return encodeURIComponent(id);
+  });
+  return [path, rest];
+}
+
+function queryOf(input: unknown): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(input ?? {}))
+    if (value !== undefined) query.set(name, String(value));
+  return query.size === 0 ? '' : `?${query}`;
+}
+
+/** Every element of a list, page after page: `every((cursor) => client.entries(id, { cursor }))`. */
+export async function* every<Element>(
+  list: (cursor: string | undefined) => Promise<Page<Element>>,
+): AsyncGenerator<Element, void, undefined> {
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const page: Page<Element> = await list(cursor);
+    yield* page.data;
+    cursor = page.has_more ? page.next_cursor : null;
+  }
+}

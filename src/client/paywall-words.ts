@@ -1,0 +1,35 @@
+/** What the paywall says. `{…}` is filled in; one and other are chosen by the locale's plural rules. */
+export const WORDS = {
+  title: 'You are out of Premium Credits',
+  needs: 'This needs {needed} and you have {available}.',
+  held: 'Another {held} are held for jobs that are running.',
+  credits: { one: '{n} credit', other: '{n} credits' },
+  packs: 'Packs',
+  less: 'One pack less',
+  more: 'One pack more',
+  total: '{credits} for {price}, yours until {until}. Packs renew with your plan until you remove them.',
+  buy: 'Buy Now',
+  wallet: 'Open your wallet',
+  wait: 'Or wait: {credits} on {at}.',
+  next: '{credits} come on {at}.',
+  later: 'Not now',
+  retry: 'Try again',
+  close: 'Close',
+  ready: 'Your credits are there',
+  almost: 'Almost there',
+  bought: '{credits} were added: you can go on.',
+  pending: 'Your payment is on its way. The credits arrive once it is paid.',
+  unpaid: 'Not paid yet. Try again in a moment.',
+  walletOpen: 'Your wallet is open in another tab. Come back when you have bought.',
+  failed: 'That did not work. Try again in a moment: nothing is done twice.',
+  declined: 'The payment was declined. Nothing was charged.',
+  // Why no packs can be bought: the problem's `contact`.
+  contact_account_manager: 'Your plan buys credits through its account manager: please get in touch.',
+  cancellation_scheduled: 'Your subscription is being cancelled. Undo that first, then packs can be bought.',
+  payment_past_due: 'Your last renewal is unpaid. Once it is paid, packs can be bought.',
+  subscription_not_active: 'Your subscription is not active. Start one to get credits.',
+  pack_not_offered: 'There are no packs for your plan.',
+  pack_limit: 'That is more than can be bought at once. Please contact us.',
+};
+
+export type Words = typeof WORDS;

@@ -1,0 +1,4 @@
+import { buildClient } from '../../tools/build-client.ts';
+
+/** Once for all files: `drawdown/client` as its users import it. */
+export const setup = (): Promise<void> => buildClient();
