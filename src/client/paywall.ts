@@ -75,13 +75,13 @@ class Paywall extends Base implements PaywallMembers {
   }
 
   disconnectedCallback(): void {
-    this.#finish('closed');
+    this.#finish();
   }
 
   async show(problem: InsufficientCredits): Promise<Outcome> {
     if (problem?.code !== 'insufficient_credits')
       throw new TypeError('show() takes an insufficient_credits problem');
-    this.#finish('closed');
+    this.#finish();
     this.#isBought = false;
     if (!this.isConnected) document.body.append(this);
     const lang = this.closest<HTMLElement>('[lang]')?.lang || navigator.language;
@@ -246,10 +246,10 @@ class Paywall extends Base implements PaywallMembers {
     // Closed while buying: what comes of it is told.
     await this.#working;
     // The event comes late: it may be shown again by now.
-    if (!this.#dialog.open) this.#finish(this.#isBought ? 'bought' : 'closed');
+    if (!this.#dialog.open) this.#finish();
   }
 
-  #finish(outcome: Outcome): void {
+  #finish(outcome: Outcome = this.#isBought ? 'bought' : 'closed'): void {
     this.#done(outcome);
     this.#done = () => {};
   }

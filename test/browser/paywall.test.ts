@@ -225,11 +225,30 @@ describe('the element', () => {
       expect(second).toBe(first!.replace('2 ', '3 '));
     }));
 
+  test('shown again, the one before is over, and its late end is not the new one’s', () =>
+    alone(async (page) => {
+      await page.evaluate(`window.outcomes = [];
+        for (const needed of [521, 522]) {
+          ${DIALOG}.close();
+          paywall.show({ ...${JSON.stringify(short)}, needed }).then((outcome) => outcomes.push(needed + ' ' + outcome));
+        }
+        new Promise((resolve) => setTimeout(resolve))`);
+      expect(await shown(page)).toBe(true);
+      expect(await page.evaluate('outcomes')).toEqual(['521 closed']);
+      await press(page, 'Not now');
+      await expect.poll(() => page.evaluate('outcomes')).toEqual(['521 closed', '522 closed']);
+    }));
+
   test('closed while buying, it tells what came of that', () =>
     alone(async (page) => {
       await show(page, short, 'buy: () => new Promise((resolve) => { window.answer = resolve; })');
       await press(page, 'Buy Now');
-      await page.evaluate(`${DIALOG}.close()`);
+      // The event that tells of it has come, and still nothing is told.
+      await page.evaluate(`new Promise((told) => {
+        ${DIALOG}.addEventListener('close', () => setTimeout(told));
+        ${DIALOG}.close();
+      })`);
+      expect(await page.evaluate('window.outcome')).toBe('open');
       await page.evaluate('answer({ status: "paid" })');
       await outcome(page).toBe('bought');
     }));
@@ -276,6 +295,7 @@ describe('the element', () => {
       await press(page, 'Buy Now');
       await press(page, 'Try again');
       await page.getByText('This needs 900 credits').waitFor();
+      expect(await focused(page)).toBe('You are out of Premium Credits');
       await press(page, 'Buy Now');
       await page.getByRole('button', { name: 'Try again' }).waitFor();
       expect(new Set(await keys(page)).size).toBe(2);

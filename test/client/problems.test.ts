@@ -1,6 +1,4 @@
-import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
-import { createKey } from '../../src/api/auth.ts';
 import { insufficientCredits } from '../../src/api/schemas.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
 import type { InsufficientCredits } from '../../src/client/contract.ts';
@@ -103,10 +101,7 @@ describe('the members of other codes', () => {
   });
 
   test('forbidden_scope, unauthenticated', async () => {
-    const key = await createKey(stack.db, 'test');
-    await stack.db.execute(
-      sql`update api_keys set scopes = '{read}' where id = ${`key_${key.split('_')[2]}`}`,
-    );
+    const { key } = await client.createKey({ scopes: ['read'] });
     const readOnly = createClient({ baseUrl: server.url, key });
     expect(await problemOf(readOnly.spend(id, assets(1)))).toMatchObject({
       code: 'forbidden_scope',
