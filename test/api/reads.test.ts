@@ -88,6 +88,7 @@ describe('a start', () => {
       next_refresh_at: midnight('2026-02-28'),
       next_renewal: { at: midnight('2026-02-28'), charge: usd(2_900) },
       add_on: { packs: 0 },
+      top_up: null,
       scheduled_change: null,
       ended_at: null,
       test_clock: { now: T0 },
