@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { started } from '../support/lives.ts';
 import type { Answer, Stack } from '../support/stack.ts';
 
 // The API's own door with a subscription behind it.
@@ -69,7 +70,7 @@ export class Door {
   }
 
   static async open(stack: Stack, wanted: Json = {}): Promise<Door> {
-    const answer = await start(stack, wanted);
+    const answer = await started(stack, bodyOfStart(wanted));
     if (answer.status !== 201 && answer.status !== 202) throw new Error(answer.text);
     return new Door(stack, (answer.body as Subscription).id);
   }
@@ -125,15 +126,16 @@ export function start(
   wanted: Json = {},
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const body = {
-    customer_id: `c-${randomUUID()}`,
-    plan: 'creator',
-    interval: 'month',
-    test_clock: { now: T0 },
-    ...wanted,
-  };
-  return stack.request('POST', '/v1/subscriptions', { body, headers });
+  return stack.request('POST', '/v1/subscriptions', { body: bodyOfStart(wanted), headers });
 }
+
+const bodyOfStart = (wanted: Json) => ({
+  customer_id: `c-${randomUUID()}`,
+  plan: 'creator',
+  interval: 'month',
+  test_clock: { now: T0 },
+  ...wanted,
+});
 
 /** All pages of a list. */
 export async function all(stack: Stack, path: string, limit: number): Promise<Json[]> {
