@@ -38,9 +38,8 @@ export interface RelayDeps {
 /**
  * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge, an event
  * becomes deliveries. A row is marked after its call returned, so nothing is lost; everything may arrive twice and changes
- * nothing then. It also
- * releases holds at their deadlines where nobody else comes by, tells of expiries that are near, and makes the months of
- * entries ahead.
+ * nothing then. It also releases holds at their deadlines where nobody else comes by, tells of expiries that are near, and
+ * makes the months of entries ahead.
  */
 export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   let stopping = false;

@@ -40,8 +40,8 @@ export function createApp(deps: Deps): App {
 
   const vouched: Vouched = new WeakMap();
 
-  app.use(introduce(vouched));
   app.use(async (c, next) => {
+    introduce(vouched, c);
     c.set('requestId', newId('req'));
     c.header('Request-Id', c.get('requestId'));
     await next();

@@ -1,9 +1,11 @@
 import { hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Database } from '../db/client.ts';
 import { readKey, storeKey } from '../db/keys.ts';
 import { Refusal } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
+import type { Env } from './route.ts';
 
 export const SCOPES = ['read', 'spend', 'billing', 'operator'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -66,27 +68,29 @@ export async function isInForce(db: Database, key: string): Promise<boolean> {
 export const unauthenticated = () =>
   new Refusal('unauthenticated', 'Send a valid key as Authorization: Bearer dd_….');
 
+interface Caller {
+  scopes: Scope[];
+  keyId: string;
+}
+
 /**
  * Requests that this process makes of its own API for somebody who proved who they are, with what they may do. One from
  * outside can't be among them.
  */
-export type Vouched = WeakMap<Request, { scopes: Scope[]; keyId: string }>;
+export type Vouched = WeakMap<Request, Caller>;
 
 /** Before anything else: what comes later may put another request in its place. */
-export const introduce = (vouched: Vouched) =>
-  createMiddleware<{ Variables: { scopes: Scope[]; keyId: string } }>(async (c, next) => {
-    const known = vouched.get(c.req.raw);
-    if (known) {
-      c.set('scopes', known.scopes);
-      c.set('keyId', known.keyId);
-    }
-    await next();
-  });
+export function introduce(vouched: Vouched, c: Context<Env>): void {
+  const known = vouched.get(c.req.raw);
+  if (!known) return;
+  c.set('scopes', known.scopes);
+  c.set('keyId', known.keyId);
+}
 
 /** Checks the bearer key of every request; `requireScope` then checks what it may do. */
 export function authenticate(db: Database) {
   const believed = new Map<string, { scopes: Scope[]; until: number }>();
-  return createMiddleware<{ Variables: { scopes: Scope[]; keyId: string } }>(async (c, next) => {
+  return createMiddleware<{ Variables: Caller }>(async (c, next) => {
     if (c.get('scopes') !== undefined) return next();
     const [, sent = ''] = /^Bearer (.*)$/.exec(c.req.header('Authorization') ?? '') ?? [];
     const key = partsOf(sent);

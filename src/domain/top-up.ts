@@ -90,7 +90,7 @@ export function workTopUp(d: Draft, at: Instant): void {
   const topUp = d.state.topUp!;
   const wish = topUp.wish!;
   const pack = findPack(d.catalog, d.state.interval);
-  const reason = standing(d.state) ?? (pack ? null : 'pack_not_offered');
+  const reason = standing(d.state);
   if (reason || !pack) return skip(d, at, reason ?? 'pack_not_offered', addDays(at, d.state.timeZone, 1));
   const refreshAt = afterGap(d.state, d.catalog, at);
   if (refreshAt !== null) return skip(d, at, 'gap_day', refreshAt);
