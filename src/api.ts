@@ -1,8 +1,11 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { serve } from '@hono/node-server';
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { createApp } from './api/app.ts';
 import { createKey, isInForce, registerKey } from './api/auth.ts';
+import type { Deps } from './api/context.ts';
 import { isDemoOn } from './api/demo.ts';
+import { createLane } from './api/lane.ts';
 import { createTickets } from './api/tickets.ts';
 import { createWatch } from './api/watch.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config.ts';
@@ -23,7 +26,7 @@ async function main(): Promise<void> {
   let isOpen = false;
   const { client, connection } = connectTemporal(config);
   const watch = createWatch(db);
-  const app = createApp({
+  const deps: Deps = {
     db,
     spending: createSpending(db),
     tickets: createTickets(db),
@@ -41,8 +44,12 @@ async function main(): Promise<void> {
     temporalNamespace: config.temporalNamespace,
     log,
     isOpen: () => isOpen,
-  });
-  const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host });
+  };
+  const app = createApp(deps);
+  const server = createServer(createLane(deps, getRequestListener(app.fetch))).listen(
+    config.port,
+    config.host,
+  );
   server.on('error', (error) => stop(1, error.message));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {

@@ -1,17 +1,15 @@
 import { hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Context } from 'hono';
-import { createMiddleware } from 'hono/factory';
 import type { Database } from '../db/client.ts';
 import { readKey, storeKey } from '../db/keys.ts';
 import { Refusal } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
-import type { Env } from './route.ts';
 
 export const SCOPES = ['read', 'spend', 'billing', 'operator'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** How long a key is believed without asking again: a revoked one is refused within this time. */
 const BELIEVE_MS = 1_000;
+const MOST_BELIEFS = 10_000;
 
 const hash = (secret: string): string => digest('sha256', secret, 'hex');
 
@@ -68,7 +66,7 @@ export async function isInForce(db: Database, key: string): Promise<boolean> {
 export const unauthenticated = () =>
   new Refusal('unauthenticated', 'Send a valid key as Authorization: Bearer dd_….');
 
-interface Caller {
+export interface Caller {
   scopes: Scope[];
   keyId: string;
 }
@@ -79,36 +77,47 @@ interface Caller {
  */
 export type Vouched = WeakMap<Request, Caller>;
 
-/** Before anything else: what comes later may put another request in its place. */
-export function introduce(vouched: Vouched, c: Context<Env>): void {
-  const known = vouched.get(c.req.raw);
-  if (!known) return;
-  c.set('scopes', known.scopes);
-  c.set('keyId', known.keyId);
+interface Belief {
+  caller: Caller | Promise<Caller>;
+  until: number;
 }
 
-/** Checks the bearer key of every request; `requireScope` then checks what it may do. */
-export function authenticate(db: Database) {
-  const believed = new Map<string, { scopes: Scope[]; until: number }>();
-  return createMiddleware<{ Variables: Caller }>(async (c, next) => {
-    if (c.get('scopes') !== undefined) return next();
-    const [, sent = ''] = /^Bearer (.*)$/.exec(c.req.header('Authorization') ?? '') ?? [];
-    const key = partsOf(sent);
-    if (key === null) throw unauthenticated();
-    const secretHash = hash(key.secret);
-    const proof = `${key.id}/${secretHash}`;
-    let known = believed.get(proof);
+/**
+ * Who sends an `Authorization` header; `requireScope` then checks what they may do. The answer comes at once when it was
+ * asked for within the last second, and those that ask at the same time share one question.
+ */
+export function createKeyring(db: Database): (authorization: string) => Caller | Promise<Caller> {
+  const beliefs = new Map<string, Belief>();
+
+  function ask(authorization: string, now: number): Promise<Caller> {
+    const asked = callerOf(db, authorization);
+    const belief: Belief = { caller: asked, until: now + BELIEVE_MS };
+    if (beliefs.size > MOST_BELIEFS) beliefs.clear();
+    beliefs.set(authorization, belief);
+    asked.then(
+      (caller) => {
+        belief.caller = caller;
+      },
+      () => {
+        if (beliefs.get(authorization) === belief) beliefs.delete(authorization);
+      },
+    );
+    return asked;
+  }
+
+  return (authorization) => {
     // A clock that nobody can set, from before the question: not even its answer's way may add to the second.
     const now = performance.now();
-    if (!known || known.until <= now) {
-      known = { scopes: await scopesOf(db, key.id, secretHash), until: now + BELIEVE_MS };
-      if (believed.size > 10_000) believed.clear();
-      believed.set(proof, known);
-    }
-    c.set('scopes', known.scopes);
-    c.set('keyId', key.id);
-    await next();
-  });
+    const belief = beliefs.get(authorization);
+    return belief && now < belief.until ? belief.caller : ask(authorization, now);
+  };
+}
+
+async function callerOf(db: Database, authorization: string): Promise<Caller> {
+  const [, sent = ''] = /^Bearer (.*)$/.exec(authorization) ?? [];
+  const key = partsOf(sent);
+  if (key === null) throw unauthenticated();
+  return { keyId: key.id, scopes: await scopesOf(db, key.id, hash(key.secret)) };
 }
 
 /** The key's id and scopes; throws `unauthenticated`, the same for a key that is unknown, revoked, wrong or no key at all. */

@@ -17,7 +17,7 @@ import { newId } from '../ids.ts';
 import { CALL_TIMEOUT_MS, type Caller } from '../temporal.ts';
 import { HANDING_OVER, UPDATE_OF, workflowId } from '../workflows/messages.ts';
 import { type Answer, type Reply, runCommand } from './commands.ts';
-import { notFound } from './problems.ts';
+import { notFound, type Outgoing } from './problems.ts';
 import type { Env, Input } from './route.ts';
 import type { SubscriptionView } from './schemas.ts';
 import type { Tickets } from './tickets.ts';
@@ -68,10 +68,15 @@ export async function shown(deps: Deps, row: SubscriptionRow): Promise<Subscript
   return subscriptionView(row, await deps.catalogs.current());
 }
 
-export function reply(c: Context<Env>, { text, status, replayed }: Reply): Response {
-  if (replayed) c.header('Idempotent-Replayed', 'true');
-  c.header('Content-Type', 'application/json');
-  return c.body(text, status as 200);
+export const reply = (c: Context<Env>, done: Reply): Response => {
+  const { status, headers, text } = replyOf(done);
+  return c.body(text, status as 200, headers);
+};
+
+export function replyOf({ text, status, replayed }: Reply): Outgoing {
+  const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+  if (replayed) headers['Idempotent-Replayed'] = 'true';
+  return { text, status, headers };
 }
 
 /** An answer with an ETag over all but `as_of`; 304 when the caller has it. */

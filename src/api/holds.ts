@@ -1,74 +1,14 @@
 import { z } from 'zod';
 import { type HoldRow, listHolds, readHold } from '../db/reads.ts';
-import { DEFAULT_TERM } from '../domain/holds.ts';
-import { type Deps, listBody, pageOf, reply, subscriptionOr404 } from './context.ts';
+import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
-import { giveBack, spendItems } from './spending.ts';
 
 const at = '/v1/subscriptions/{id}/holds';
 
+/** What was held, to read; what holds and settles is with the spends. */
 export function holdRoutes(app: App, deps: Deps): void {
-  readRoutes(app, deps);
-  route(
-    app,
-    {
-      method: 'post',
-      path: at,
-      summary: 'Set credits aside for a job: all lines or nothing (R-70)',
-      scope: 'spend',
-      params: s.byId,
-      body: s.holdRequest,
-      idempotent: true,
-      answers: { 201: { description: 'Held', schema: s.hold } },
-      refusals: s.shortOfCredits,
-    },
-    async (c, input) => {
-      const seconds = input.body.expires_in_seconds ?? DEFAULT_TERM;
-      return reply(c, await spendItems(deps, input, 'hold', seconds, c.get('scopes')));
-    },
-  );
-  settlementRoutes(app, deps);
-}
-
-function settlementRoutes(app: App, deps: Deps): void {
-  const answers = { 200: { description: 'Settled', schema: s.settlement } };
-  route(
-    app,
-    {
-      method: 'post',
-      path: `${at}/{hold_id}/capture`,
-      summary: 'Spend what was held, or less of it (R-71)',
-      scope: 'spend',
-      params: s.byHold,
-      body: s.captureRequest,
-      idempotent: true,
-      answers,
-    },
-    async (c, input) => {
-      const { params, body } = input;
-      const wanted = { op: 'capture', object: params.hold_id, credits: body.credits ?? null } as const;
-      return reply(c, await giveBack(deps, input, wanted));
-    },
-  );
-  route(
-    app,
-    {
-      method: 'post',
-      path: `${at}/{hold_id}/release`,
-      summary: 'Give back all that was held',
-      scope: 'spend',
-      params: s.byHold,
-      idempotent: true,
-      answers,
-    },
-    async (c, input) =>
-      reply(c, await giveBack(deps, input, { op: 'release', object: input.params.hold_id, credits: null })),
-  );
-}
-
-function readRoutes(app: App, deps: Deps): void {
   route(
     app,
     {

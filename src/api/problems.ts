@@ -7,24 +7,28 @@ import { TemporalUnavailable } from '../temporal.ts';
 /** Seconds after which a 503 is worth another try. */
 const RETRY_AFTER = '1';
 
-/** A problem document (RFC 9457): every refusal leaves through here. */
-export function problem(c: Context, refusal: Refusal): Response {
+/** An answer before it is on its way. */
+export interface Outgoing {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+}
+
+/** A problem document (RFC 9457): every refusal leaves as one. */
+export function problemOf(refusal: Refusal, requestId: string): Outgoing {
   const { status, title } = PROBLEMS[refusal.code];
-  const { code, message: detail } = refusal;
-  const body: Record<string, unknown> = {
-    type: `/problems/${code}`,
-    title,
-    status,
-    detail,
-    code,
-    request_id: c.get('requestId') as string,
-    ...refusal.data,
-  };
-  c.header('Content-Type', 'application/problem+json');
-  if (typeof body['wallet_url'] === 'string') c.header('Link', `<${body['wallet_url']}>; rel="payment"`);
-  if (status === 503) c.header('Retry-After', RETRY_AFTER);
-  if (status === 401) c.header('WWW-Authenticate', 'Bearer');
-  return c.body(JSON.stringify(body), status);
+  const { code, message: detail, data } = refusal;
+  const body = { type: `/problems/${code}`, title, status, detail, code, request_id: requestId, ...data };
+  const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
+  if (typeof data['wallet_url'] === 'string') headers['Link'] = `<${data['wallet_url']}>; rel="payment"`;
+  if (status === 503) headers['Retry-After'] = RETRY_AFTER;
+  if (status === 401) headers['WWW-Authenticate'] = 'Bearer';
+  return { status, headers, text: JSON.stringify(body) };
+}
+
+export function problem(c: Context, refusal: Refusal): Response {
+  const { status, headers, text } = problemOf(refusal, c.get('requestId') as string);
+  return c.body(text, status as 400, headers);
 }
 
 /** What an error means to the caller. A 500 says nothing else: error texts of the driver hold SQL and parameters. */
@@ -38,6 +42,13 @@ export function refusalOf(error: unknown): Refusal {
   if (isDatabaseAway(error)) return ledgerAway();
   if (error instanceof HTTPException && error.status === 413) return bodyTooLarge();
   return new Refusal('internal_error', 'Something went wrong here; the request id names it in the logs.');
+}
+
+/** What to answer to an error; one that nobody foresaw is told in the log. */
+export function reported(log: (line: string) => void, request: string, error: unknown): Refusal {
+  const refusal = refusalOf(error);
+  if (refusal.code === 'internal_error') log(`${request}: ${(error as Error).stack}`);
+  return refusal;
 }
 
 export const ledgerAway = () =>

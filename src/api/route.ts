@@ -20,7 +20,7 @@ export interface Env {
 }
 export type App = OpenAPIHono<Env>;
 
-interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
+export interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As in OpenAPI: `/v1/subscriptions/{id}`. */
   path: string;
@@ -70,20 +70,40 @@ export function route<
   const path = definition.path.replaceAll(/\{(\w+)\}/g, ':$1');
   app.on(definition.method.toUpperCase(), path, async (c) => {
     if (definition.scope) requireScope(c.get('scopes'), definition.scope);
-    const params = check(definition.params ?? none, c.req.param(), (at) => `:${String(at[0])}`);
-    const query = check(definition.query ?? none, c.req.query(), (at) => `?${String(at[0])}`);
-    const json = definition.method === 'get' || definition.isSigned ? {} : await readJson(c);
-    const key = definition.idempotent ? idempotencyKey(c) : '';
-    const body = check(definition.body ?? none, json, pointer);
-    const bodyHash = fingerprint([definition.method, c.req.path, json]);
-    return handler(c, {
-      params: params as z.output<Params>,
-      query: query as z.output<Query>,
-      body: body as z.output<Body>,
-      key,
-      bodyHash,
+    const hasBody = definition.method !== 'get' && !definition.isSigned;
+    const input = inputOf(definition, {
+      path: c.req.path,
+      params: c.req.param(),
+      query: c.req.query(),
+      json: hasBody ? readJson(await c.req.arrayBuffer(), c.req.header('Content-Type')) : {},
+      key: c.req.header('Idempotency-Key'),
     });
+    return handler(c, input);
   });
+}
+
+/** What a request brings, taken apart and not yet checked. */
+export interface Brought {
+  path: string;
+  params: Record<string, string>;
+  query: Record<string, string>;
+  json: unknown;
+  /** Its `Idempotency-Key`. */
+  key: string | undefined;
+}
+
+/** What a route may rely on, or the refusal that says what is wrong. */
+export function inputOf<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
+  definition: Definition<Params, Query, Body>,
+  { path, params, query, json, key }: Brought,
+): Input<z.output<Params>, z.output<Query>, z.output<Body>> {
+  return {
+    params: check(definition.params ?? none, params, (at) => `:${String(at[0])}`) as z.output<Params>,
+    query: check(definition.query ?? none, query, (at) => `?${String(at[0])}`) as z.output<Query>,
+    key: definition.idempotent ? idempotencyKey(key) : '',
+    body: check(definition.body ?? none, json, pointer) as z.output<Body>,
+    bodyHash: fingerprint([definition.method, path, json]),
+  };
 }
 
 function documented(definition: Definition<z.ZodType, z.ZodType, z.ZodType>): RouteConfig {
@@ -128,10 +148,10 @@ const problemContent = (schema: z.ZodType) => ({ 'application/problem+json': { s
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-async function readJson(c: Context): Promise<unknown> {
-  const bytes = await c.req.arrayBuffer();
+/** Throws `unsupported_media_type` and `malformed_json`; no body at all is an empty object. */
+export function readJson(bytes: ArrayBuffer | Uint8Array, contentType = ''): unknown {
   if (bytes.byteLength === 0) return {};
-  const type = (c.req.header('Content-Type') ?? '').split(';')[0]!.trim().toLowerCase();
+  const type = contentType.split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json')
     throw new Refusal('unsupported_media_type', 'Send Content-Type: application/json.');
   try {
@@ -162,8 +182,7 @@ export function check<Schema extends z.ZodType>(
 }
 
 /** 1 to 255 visible ASCII characters, bare or as a quoted string of the structured-fields kind. */
-function idempotencyKey(c: Context): string {
-  const header = c.req.header('Idempotency-Key');
+function idempotencyKey(header: string | undefined): string {
   if (!header)
     throw new Refusal(
       'idempotency_key_required',
@@ -179,7 +198,20 @@ function idempotencyKey(c: Context): string {
 }
 
 /** Equal for equal JSON, whatever the order of its members. */
-export const fingerprint = (value: unknown): string => hash('sha256', canonical(value), 'base64url');
+export const fingerprint = (value: unknown): string =>
+  hash('sha256', isInOrder(value) ? JSON.stringify(value) : canonical(value), 'base64url');
+
+/** Most bodies are in order as they come. */
+function isInOrder(value: unknown): boolean {
+  if (value === null || typeof value !== 'object') return true;
+  if (Array.isArray(value)) return value.every(isInOrder);
+  let last = '';
+  for (const [name, member] of Object.entries(value)) {
+    if (name < last || !isInOrder(member)) return false;
+    last = name;
+  }
+  return true;
+}
 
 /** JSON with the members of every object in one order. */
 function canonical(value: unknown): string {

@@ -4,19 +4,17 @@ import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../d
 import type { Catalog } from '../domain/catalog.ts';
 import { offerFor } from '../domain/offers.ts';
 import { price } from '../domain/rates.ts';
-import { type Deps, listBody, pageOf, reply, subscriptionOr404 } from './context.ts';
+import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
-import { giveBack, itemsOf, spendItems } from './spending.ts';
+import { itemsOf } from './spending.ts';
 import { endsAt, nowOf } from './views.ts';
 
 // Spending needs the ledger alone: none of this waits for Temporal.
 
 export function usageRoutes(app: App, deps: Deps): void {
   quoteRoute(app, deps);
-  spendRoute(app, deps);
-  reverseRoute(app, deps);
   readRoutes(app, deps);
 }
 
@@ -59,45 +57,6 @@ function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
   if (ends !== null && ends <= nowOf(row)) return false;
   if (row.state.status === 'past_due') return catalog.policies.pastDueSpending === 'allow';
   return row.state.status === 'active';
-}
-
-function spendRoute(app: App, deps: Deps): void {
-  route(
-    app,
-    {
-      method: 'post',
-      path: '/v1/subscriptions/{id}/usage',
-      summary: 'Spend credits: all lines or nothing',
-      scope: 'spend',
-      params: s.byId,
-      body: s.usageRequest,
-      idempotent: true,
-      answers: { 201: { description: 'Spent', schema: s.usage } },
-      refusals: s.shortOfCredits,
-    },
-    async (c, input) => reply(c, await spendItems(deps, input, 'usage', null, c.get('scopes'))),
-  );
-}
-
-function reverseRoute(app: App, deps: Deps): void {
-  route(
-    app,
-    {
-      method: 'post',
-      path: '/v1/subscriptions/{id}/usage/{usage_id}/reverse',
-      summary: 'Give back what was spent, whole or in part (R-80)',
-      scope: 'spend',
-      params: s.byUsage,
-      body: s.reverseRequest,
-      idempotent: true,
-      answers: { 200: { description: 'What became of it', schema: s.reversal } },
-    },
-    async (c, input) => {
-      const { params, body } = input;
-      const wanted = { op: 'reverse', object: params.usage_id, credits: body.credits ?? null } as const;
-      return reply(c, await giveBack(deps, input, wanted));
-    },
-  );
 }
 
 function readRoutes(app: App, deps: Deps): void {

@@ -1,4 +1,4 @@
-import type { Catalog } from './catalog.ts';
+import type { Catalog, Rate } from './catalog.ts';
 import { invalid, Refusal } from './errors.ts';
 
 /** What a caller uses: `quantity` counts the feature's unit; `credits` only where the caller states the total. */
@@ -24,11 +24,21 @@ export const CHANNELS = ['hubspot', 'clay', 'zapier', 'make', 'n8n'] as const;
  * The quantity in thousandths of its unit, exact: a number is read by its decimal digits, never multiplied
  * as a float. null when it is not positive, above the cap, or finer than the unit allows (R-05).
  */
-function thousandths(quantity: number, unit: 'second' | 'item'): bigint | null {
+function thousandths(quantity: number, unit: 'second' | 'item'): number | null {
   if (!(quantity > 0 && quantity <= MAX_QUANTITY)) return null;
-  const digits = /^(\d+)(?:\.(\d{1,3}))?$/.exec(String(quantity));
-  if (!digits || (unit === 'item' && digits[2] !== undefined)) return null;
-  return BigInt(digits[1] + (digits[2] ?? '').padEnd(3, '0'));
+  if (Number.isInteger(quantity)) return quantity * 1_000;
+  const digits = /^(\d+)\.(\d{1,3})$/.exec(String(quantity));
+  if (!digits || unit === 'item') return null;
+  return Number(digits[1]! + digits[2]!.padEnd(3, '0'));
+}
+
+/** R-05: `of` · `credits` ÷ `per`, rounded up, in integers. */
+function share(of: number, credits: number, per: number): number {
+  const product = of * credits;
+  if (!Number.isSafeInteger(product))
+    return Number((BigInt(of) * BigInt(credits) + BigInt(per) - 1n) / BigInt(per));
+  const rest = product % per;
+  return (product - rest) / per + (rest > 0 ? 1 : 0);
 }
 
 function priceLine(catalog: Catalog, item: Item, pointer: string): Line {
@@ -47,13 +57,18 @@ function priceLine(catalog: Catalog, item: Item, pointer: string): Line {
           ? `must be a whole number of items from 1 to ${MAX_QUANTITY}`
           : `must be seconds above 0, at most ${MAX_QUANTITY}, with at most 3 decimals`,
     });
-  const line = { feature: item.feature, quantity: item.quantity };
-  if (rate.credits === null || rate.per === null) return { ...line, credits: statedCredits(item, pointer) };
+  return {
+    feature: item.feature,
+    quantity: item.quantity,
+    credits: creditsOf(rate, quantity, item, pointer),
+  };
+}
+
+function creditsOf({ credits, per }: Rate, quantity: number, item: Item, pointer: string): number {
+  if (credits === null || per === null) return statedCredits(item, pointer);
   if (item.credits !== undefined)
     throw invalid({ pointer: `${pointer}/credits`, detail: `is set by the rate card for ${item.feature}` });
-  const per = BigInt(rate.per) * 1000n;
-  // R-05: rounded up per line, in integers.
-  return { ...line, credits: Number((quantity * BigInt(rate.credits) + per - 1n) / per) };
+  return share(quantity, credits, per * 1_000);
 }
 
 function statedCredits(item: Item, pointer: string): number {
@@ -73,9 +88,9 @@ function statedCredits(item: Item, pointer: string): number {
  */
 export function price(catalog: Catalog, items: readonly Item[]): { lines: Line[]; credits: number } {
   const lines = items.map((item, i) => priceLine(catalog, item, `/items/${i}`));
-  const credits = lines.reduce((sum, line) => sum + BigInt(line.credits), 0n);
-  // R-63: integers only, up to 2^53-1.
-  if (credits > BigInt(Number.MAX_SAFE_INTEGER))
+  // R-63: integers only, up to 2^53-1: a sum that passed it stays above.
+  const credits = lines.reduce((sum, line) => sum + line.credits, 0);
+  if (credits > Number.MAX_SAFE_INTEGER)
     throw invalid({ pointer: '/items', detail: 'the sum of the lines passes 2^53-1 credits' });
-  return { lines, credits: Number(credits) };
+  return { lines, credits };
 }

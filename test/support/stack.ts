@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import postgres from 'postgres';
@@ -6,6 +9,7 @@ import { inject } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
 import type { Deps } from '../../src/api/context.ts';
+import { createLane } from '../../src/api/lane.ts';
 import { createTickets } from '../../src/api/tickets.ts';
 import { createWatch } from '../../src/api/watch.ts';
 import type { Gateway } from '../../src/billing/gateway.ts';
@@ -20,7 +24,7 @@ import { createCaller } from '../../src/temporal.ts';
 import { templateDatabase } from './services.ts';
 
 // The whole of Drawdown in one process on the real servers of the global set-up: a database and a task queue of its
-// own, the worker, the relay, and the API asked through its own door.
+// own, the worker, the relay, and the API asked over a socket.
 
 export interface Answer {
   status: number;
@@ -115,6 +119,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     isOpen: () => true,
   };
   const app = createApp(deps);
+  const server = createServer(createLane(deps, getRequestListener(app.fetch)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
 
   return {
     db,
@@ -124,8 +131,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     key,
     deps,
     fetch: (request) => app.fetch(request),
-    request: (method, path, init) => ask((at, request) => app.request(at, request), key, method, path, init),
+    request: (method, path, init) =>
+      ask(
+        (at, request) => fetch(`http://127.0.0.1:${port}${at}`, { ...request, redirect: 'manual' }),
+        key,
+        method,
+        path,
+        init,
+      ),
     async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
       watch.stop();
       await relay?.stop();
       await engine?.stop();

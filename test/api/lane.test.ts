@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../src/api/app.ts';
+import { createLane } from '../../src/api/lane.ts';
+import type { App } from '../../src/api/route.ts';
+import { keyWith } from '../support/keys.ts';
+import { expectPromises } from '../support/promises.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { Door } from './door.ts';
+import { hold, use } from './holding.ts';
+
+// Spends go past the application (src/api/lane.ts). Whoever asks can't tell: the same request is answered alike both ways, and what is
+// not plain goes the long one.
+
+interface Told {
+  status: number;
+  headers: Record<string, string | null>;
+  body: unknown;
+}
+
+type Asked = Omit<RequestInit, 'headers'> & { headers?: Record<string, string>; duplex?: 'half' };
+type Make = (of: { subscription: string; usage: string; hold: string }) => [path: string, asked?: Asked];
+
+let stack: Stack;
+let app: App;
+let server: Server;
+let origin: string;
+let door: Door;
+let mayOnlyRead: string;
+/** Requests that came to the application. */
+let longWay = 0;
+let isOpen = true;
+
+beforeAll(async () => {
+  stack = await startStack();
+  door = await Door.open(stack);
+  mayOnlyRead = await keyWith(stack.db, ['read']);
+  const deps = { ...stack.deps, isOpen: () => isOpen };
+  app = createApp(deps);
+  const application = getRequestListener(app.fetch);
+  const counted: RequestListener = (incoming, outgoing) => {
+    longWay += 1;
+    return application(incoming, outgoing);
+  };
+  server = createServer(createLane(deps, counted));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(() => expectPromises(stack.db));
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await stack.stop();
+});
+
+const OF_ANSWERS = ['content-type', 'idempotent-replayed', 'retry-after', 'www-authenticate'];
+
+async function told(response: Response): Promise<Told> {
+  const body = (await response.json()) as Record<string, unknown>;
+  const id = response.headers.get('Request-Id');
+  expect(id).toMatch(/^req_[0-9a-z]{26}$/);
+  if ('request_id' in body) expect(body['request_id']).toBe(id);
+  if ('wallet_url' in body)
+    expect(response.headers.get('Link')).toBe(`<${body['wallet_url']}>; rel="payment"`);
+  const { request_id: _, wallet_url: __, ...rest } = body;
+  const headers = OF_ANSWERS.map((name) => [name, response.headers.get(name)]);
+  return { status: response.status, headers: Object.fromEntries(headers), body: rest };
+}
+
+const sent = (asked: Asked = {}): Asked => ({
+  method: 'POST',
+  ...asked,
+  headers: {
+    Authorization: `Bearer ${stack.key}`,
+    'Content-Type': 'application/json',
+    'Idempotency-Key': randomUUID(),
+    ...asked.headers,
+  },
+});
+
+const overTheSocket = async (path: string, asked: Asked) => told(await fetch(`${origin}${path}`, asked));
+const throughTheApp = async (path: string, asked: Asked) => told(await app.request(path, asked));
+
+const looks = (quantity: unknown) => JSON.stringify({ items: [{ feature: 'generate_look', quantity }] });
+const at = (id: string, below: string) => `/v1/subscriptions/${id}/${below}`;
+
+const SPENDS: Record<string, Make> = {
+  'a usage': ({ subscription }) => [at(subscription, 'usage'), { body: looks(1) }],
+  'a usage with a reference that is not ASCII': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: JSON.stringify({ items: [{ feature: 'add_motion', quantity: 1 }], reference: 'ä' }) },
+  ],
+  'a hold': ({ subscription }) => [at(subscription, 'holds'), { body: looks(2) }],
+  'a capture': ({ subscription, hold }) => [
+    at(subscription, `holds/${hold}/capture`),
+    { body: '{"credits":1}' },
+  ],
+  'a release, without a body': ({ subscription, hold }) => [at(subscription, `holds/${hold}/release`)],
+  'a reversal': ({ subscription, usage }) => [
+    at(subscription, `usage/${usage}/reverse`),
+    { body: '{"credits":1,"reason":"r"}' },
+  ],
+};
+
+const REFUSALS: Record<string, Make> = {
+  'too few credits': ({ subscription }) => [at(subscription, 'usage'), { body: looks(1_000_000) }],
+  'a hold of too many': ({ subscription }) => [at(subscription, 'holds'), { body: looks(1_000_000) }],
+  'a reversal of too much': ({ subscription, usage }) => [
+    at(subscription, `usage/${usage}/reverse`),
+    { body: '{"credits":1000,"reason":"r"}' },
+  ],
+  'no key': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: looks(1), headers: { Authorization: '' } },
+  ],
+  'a key that is none': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: looks(1), headers: { Authorization: `Bearer dd_test_none_${'x'.repeat(32)}` } },
+  ],
+  'a key that may only read': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: '{', headers: { Authorization: `Bearer ${mayOnlyRead}` } },
+  ],
+  'a subscription that nobody has': () => [at('sub_none', 'usage'), { body: looks(1) }],
+  'a hold that nobody has': ({ subscription }) => [
+    at(subscription, 'holds/hld_none/capture'),
+    { body: '{}' },
+  ],
+  'no Idempotency-Key': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: looks(1), headers: { 'Idempotency-Key': '' } },
+  ],
+  'an Idempotency-Key with a space': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: looks(1), headers: { 'Idempotency-Key': 'a b' } },
+  ],
+  'no body': ({ subscription }) => [at(subscription, 'usage')],
+  'a body that is no JSON': ({ subscription }) => [at(subscription, 'usage'), { body: '{"items":' }],
+  'a body that is no UTF-8': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: Uint8Array.of(0x7b, 0xff, 0x7d) },
+  ],
+  'a body of another type': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: looks(1), headers: { 'Content-Type': 'text/plain' } },
+  ],
+  'wrong members': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: '{"items":[{"feature":7,"quantity":"1"}],"at":1}' },
+  ],
+  'an unknown feature': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: JSON.stringify({ items: [{ feature: 'dance', quantity: 1 }] }) },
+  ],
+};
+
+const NOT_PLAIN: Record<string, Make> = {
+  'a query': ({ subscription }) => [`${at(subscription, 'usage')}?now=1`, { body: looks(1) }],
+  'an encoded path': ({ subscription }) => [at(`${subscription}%20`, 'usage'), { body: looks(1) }],
+  'an id that is too long': () => [at('s'.repeat(65), 'usage'), { body: looks(1) }],
+  'a body of more than 64 KiB': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: ' '.repeat(65_537) },
+  ],
+  'a body that comes in chunks': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: new Blob([looks(1_000_000)]).stream(), duplex: 'half' },
+  ],
+  'a quote': ({ subscription }) => [at(subscription, 'quote'), { body: looks(1) }],
+  'another method': ({ subscription }) => [at(subscription, 'usage'), { method: 'PUT', body: looks(1) }],
+};
+
+async function made(make: Make): Promise<[path: string, asked: Asked]> {
+  const [{ id: usage }, { id: held }] = [await use(door, 2), await hold(door, 2)];
+  const [path, asked] = make({ subscription: door.id, usage: usage as string, hold: held as string });
+  return [path, sent(asked)];
+}
+
+describe('past the application', () => {
+  test.each(Object.entries(SPENDS))(
+    '%s: a repeat through the application has the same answer',
+    async (_, make) => {
+      const [path, asked] = await made(make);
+      longWay = 0;
+      const first = await overTheSocket(path, asked);
+      expect(first.status).toBeOneOf([200, 201]);
+      const again = { ...first, headers: { ...first.headers, 'idempotent-replayed': 'true' } };
+      expect(await throughTheApp(path, asked)).toEqual(again);
+      expect(await overTheSocket(path, asked)).toEqual(again);
+      expect(longWay).toBe(0);
+    },
+  );
+
+  test.each(Object.entries(REFUSALS))('%s: refused alike', async (_, make) => {
+    const [path, asked] = await made(make);
+    longWay = 0;
+    const refused = await overTheSocket(path, asked);
+    expect(refused.status).toBeGreaterThanOrEqual(400);
+    expect(await throughTheApp(path, asked)).toEqual(refused);
+    expect(longWay).toBe(0);
+  });
+
+  test('while the ledger is not open yet', async () => {
+    const [path, asked] = await made(SPENDS['a usage']!);
+    longWay = 0;
+    isOpen = false;
+    try {
+      const refused = await overTheSocket(path, asked);
+      expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+      expect(await throughTheApp(path, asked)).toEqual(refused);
+    } finally {
+      isOpen = true;
+    }
+    expect(longWay).toBe(0);
+  });
+
+  test('what nobody foresaw is a 500 that names its request, and the log tells the rest', async () => {
+    const [path, asked] = await made(SPENDS['a usage']!);
+    const lines: string[] = [];
+    const spending = { serve: () => Promise.reject(new Error('a bug')) };
+    const deps = { ...stack.deps, spending, log: (line: string) => lines.push(line) };
+    const broken = createServer(createLane(deps, getRequestListener(createApp(deps).fetch)));
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
+    const { port } = broken.address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, asked);
+    expect(response.status).toBe(500);
+    const { code, request_id, detail } = (await response.json()) as Record<string, string>;
+    expect([code, detail]).toEqual(['internal_error', expect.not.stringContaining('a bug')]);
+    expect(lines).toEqual([expect.stringContaining(`${request_id} POST ${path}: Error: a bug`)]);
+    broken.closeAllConnections();
+    await new Promise((resolve) => broken.close(resolve));
+  });
+});
+
+describe('what is not plain goes through the application', () => {
+  test.each(Object.entries(NOT_PLAIN))('%s', async (_, make) => {
+    const [path, asked] = await made(make);
+    longWay = 0;
+    await overTheSocket(path, asked);
+    expect(longWay).toBe(1);
+  });
+});
