@@ -91,7 +91,10 @@ export function workTopUp(d: Draft, at: Instant): void {
   const wish = topUp.wish!;
   const pack = findPack(d.catalog, d.state.interval);
   const reason = standing(d.state);
-  if (reason || !pack) return skip(d, at, reason ?? 'pack_not_offered', addDays(at, d.state.timeZone, 1));
+  // Told once while it stands (`topUpAt`), and no pause outlives it.
+  if (reason) return skip(d, at, reason, at);
+  // Nothing here changes when the catalogue does, so it is looked at again, once a day.
+  if (!pack) return skip(d, at, 'pack_not_offered', addDays(at, d.state.timeZone, 1));
   const refreshAt = afterGap(d.state, d.catalog, at);
   if (refreshAt !== null) return skip(d, at, 'gap_day', refreshAt);
   const month = nextMonthAt(at, d.state.timeZone);

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { balance, openGrants, spend } from '../../src/domain/book.ts';
 import { iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { nextDue } from '../../src/domain/due.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
 import { advanceLife, command, type Life, startLife } from '../../src/domain/timeline.ts';
 
@@ -20,6 +21,8 @@ interface Act {
   spends: number;
   settles: 'paid' | 'declined' | null;
   changesMethod: boolean;
+  /** Asks for the end at the renewal, or takes that back. */
+  turns: 'cancel' | 'resume' | null;
 }
 
 const act: fc.Arbitrary<Act> = fc.record({
@@ -27,6 +30,7 @@ const act: fc.Arbitrary<Act> = fc.record({
   spends: fc.constantFrom(0, 10, 50, 90, 100),
   settles: fc.constantFrom(null, null, 'paid', 'declined'),
   changesMethod: fc.boolean(),
+  turns: fc.constantFrom(null, null, null, null, 'cancel', 'resume', 'resume'),
 });
 const history = fc.record({
   interval: fc.constantFrom('month' as const, 'year' as const),
@@ -63,7 +67,7 @@ function lifeOf({ interval, timeZone, outcomes }: History): Life {
   return life;
 }
 
-function live(life: Life, { after, spends, settles, changesMethod }: Act): void {
+function live(life: Life, { after, spends, settles, changesMethod, turns }: Act): void {
   advanceLife(life, life.state.now + after * HOUR);
   const { available } = balance(life.book, life.state.now);
   spend(life.book, Math.floor((available * spends) / 100), life.state.now);
@@ -72,7 +76,11 @@ function live(life: Life, { after, spends, settles, changesMethod }: Act): void 
   const pending = topUps(life).find(({ status }) => status === 'pending');
   if (settles && pending)
     command(life, { type: 'payment_settled', chargeId: pending.id, outcome: settles, at: life.state.now });
-  if (changesMethod) command(life, { type: 'set_payment_method', paymentMethod: 'sandbox_ok' });
+  if (life.state.status === 'active') {
+    if (changesMethod) command(life, { type: 'set_payment_method', paymentMethod: 'sandbox_ok' });
+    if (turns === 'cancel') command(life, { type: 'cancel', at: 'renewal' });
+    if (turns === 'resume') command(life, { type: 'resume' });
+  }
   advanceLife(life, life.state.now);
 }
 
@@ -98,9 +106,12 @@ test('R-39: no month is dearer than its ceiling, one is in flight, and low is ne
           );
         const { wish, notBefore, skipped: reason } = life.state.topUp!;
         for (const minor of paid.values()) expect(minor).toBeLessThanOrEqual(wish!.monthlyCeilingMinor);
-        const isLow = balance(life.book, life.state.now).available < THRESHOLD;
+        const isLow =
+          life.state.status === 'active' && balance(life.book, life.state.now).available < THRESHOLD;
         const isWaiting = made.some(({ status }) => status === 'pending') || notBefore > life.state.now;
         expect(isLow && !isWaiting && reason === null, iso(life.state.now)).toBe(false);
+        const isLifted = reason === 'cancellation_scheduled' && life.state.scheduled === null;
+        expect(isLow && isLifted, iso(life.state.now)).toBe(false);
       }
       bought += topUps(life).length;
       skipped += life.book.notes.filter(({ kind }) => kind === 'top_up_skipped').length;
@@ -109,6 +120,25 @@ test('R-39: no month is dearer than its ceiling, one is in flight, and low is ne
   );
   expect(bought).toBeGreaterThan(300);
   expect(skipped).toBeGreaterThan(30);
+});
+
+test('R-39: what stands in the way is told once, whatever is spent, and holds up nothing once it is lifted', () => {
+  const life = lifeOf({ interval: 'month', timeZone: 'UTC', acts: [], outcomes: ['paid'] });
+  const idle: Act = { after: 1, spends: 0, settles: null, changesMethod: false, turns: null };
+  live(life, { ...idle, turns: 'cancel' });
+  for (let hour = 0; hour < 60; hour++) {
+    live(life, { ...idle, spends: 50 });
+    expect(nextDue(life.state)?.kind).not.toBe('top_up');
+  }
+  expect(life.book.notes.filter(({ kind }) => kind === 'top_up_skipped')).toHaveLength(1);
+  expect(topUps(life)).toHaveLength(0);
+  const boughtAt = () => topUps(life).map(({ at }) => iso(at));
+  live(life, { ...idle, turns: 'resume' });
+  expect(boughtAt()).toEqual(['2026-02-02T12:00:00.000Z']);
+  live(life, { ...idle, turns: 'cancel' });
+  live(life, { ...idle, spends: 90 });
+  live(life, { ...idle, turns: 'resume' });
+  expect(boughtAt()).toEqual(['2026-02-02T12:00:00.000Z', '2026-02-02T15:00:00.000Z']);
 });
 
 test('R-39 R-90: two advances are one, and nothing is bought twice', () => {

@@ -57,16 +57,18 @@ at          do                                allowance  pack  charged  outcome
 2026-06-16  look                                      0     0        0  ok skipped gap_day
 2026-06-17  look                                    200     0     2900  ok
 
-R-39 R-37 R-38   where packs can't be bought, none are: cancelling, past due, ended
+R-39 R-37 R-38   where packs can't be bought, none are: cancelling, past due, ended; where they can again, at once
 at          do                                allowance  pack  charged  outcome
 2026-04-17  subscribe creator month                 200     0     2900  ok
 2026-04-17  top_up 1 below 50 ceiling 6000          200     0        0  ok
 2026-04-18  cancel renewal                          200     0        0  ok
 2026-04-18  use generate_look 180                    20     0        0  ok skipped cancellation_scheduled
-2026-04-19  resume                                   20   300     1500  ok skipped none
-2026-04-19  method sandbox_declined                  20   300        0  ok
+2026-04-18  use generate_look 10                     10     0        0  ok skipped cancellation_scheduled
+2026-04-18  resume                                   10   300     1500  ok skipped none
+2026-04-19  method sandbox_declined                  10   300        0  ok
 2026-05-17  use generate_look 290                     0    10        0  ok status past_due skipped payment_past_due
 2026-05-17  method sandbox_ok                       200   310     4400  ok status active
+2026-05-17  use generate_look 500                     0   310     1500  ok skipped none
 2026-05-18  cancel now                                0     0        0  ok status ended
 
 R-39   what is asked for must make sense, and changes nothing where it does not
