@@ -70,7 +70,9 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
 export function topUpAt(state: State): Instant | null {
   const { topUp } = state;
   if (!topUp?.wish || state.status === 'ended' || state.status === 'incomplete') return null;
-  if (available(state.grants, state.now) >= topUp.wish.threshold || isInFlight(state)) return null;
+  // The ledger dates a pack no earlier than the spend before it, of which the calendar may not know yet: it counts.
+  const known = Math.max(state.now, ...state.grants.map(({ effectiveAt }) => effectiveAt));
+  if (available(state.grants, known) >= topUp.wish.threshold || isInFlight(state)) return null;
   const reason = standing(state);
   if (reason !== null && reason === topUp.skipped) return null;
   return Math.max(state.now, topUp.notBefore);

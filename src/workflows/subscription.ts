@@ -343,11 +343,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     return { now: current().now, done: advanced !== null && sameCommand(advanced, target.ref) };
   }
 
-  /** The ledger moved on without us. The higher version wins; nothing is woken. */
+  /** The ledger moved on without us. The higher version wins; nothing is woken but a top-up, which is dated now. */
   function learn(news: LedgerAdvanced): void {
     if (state === null || news.version <= known.version) return;
     known = { version: news.version, grants: news.grants };
-    state = { ...state, grants: news.grants };
+    state = { ...state, now: present(), grants: news.grants };
   }
 
   // --- from a decision to the ledger ---
