@@ -126,7 +126,8 @@ function upgrade(d: Draft, charge: Charge, at: Instant): void {
 function declined(d: Draft, charge: Charge): void {
   if (charge.kind === 'renewal') return declinedRenewal(d, charge);
   // a first payment declined at once starts nothing. R-35: a declined purchase or upgrade changes nothing.
-  if (charge.kind !== 'start') return declinedOrder(d, charge, charge.attemptAt);
+  // found late, the pause before a top-up's next try begins only now.
+  if (charge.kind !== 'start') return declinedOrder(d, charge, Math.max(charge.attemptAt, d.booked));
   Object.assign(d.state, { status: 'ended', endedAt: charge.attemptAt } satisfies Partial<State>);
   d.effects.push({ type: 'discard' });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { answered } from '../../src/domain/answers.ts';
-import { book, bookCharge, emptyBook, openGrants } from '../../src/domain/book.ts';
+import { book, bookCharge, emptyBook, openGrants, spend } from '../../src/domain/book.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { begin, decide } from '../../src/domain/commands.ts';
@@ -57,6 +57,15 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
     },
     cancel(now: string) {
       carryOut(decide(state, { type: 'cancel', at: 'renewal' }, at(now), DEFAULT_CATALOG), at(now));
+    },
+    topUp(now: string) {
+      const wish = { threshold: 50, packs: 1, monthlyCeilingMinor: 100_000 };
+      carryOut(decide(state, { type: 'set_top_up', wish }, at(now), DEFAULT_CATALOG), at(now));
+    },
+    /** The ledger tells of it, as the workflow hears. */
+    spends(credits: number, now: string) {
+      spend(book0, credits, at(now));
+      state = { ...state, now: at(now), grants: openGrants(book0) };
     },
     pays(next: Outcome) {
       outcome = next;
@@ -184,4 +193,21 @@ test('R-73 R-13: what is held is not due at its expiry; released late, it is gon
     '2026-02-16 release allowance +200',
     '2026-02-16 expiry allowance -200',
   ]);
+});
+
+test('R-39 R-13: tries of a declined top-up that were missed count as one', () => {
+  const life = live('creator', 'month', '2026-01-17');
+  life.topUp('2026-01-17');
+  life.pays('declined');
+  life.spends(190, '2026-01-18');
+  const tries = () => [...life.charges.values()].filter(({ id }) => /_t\d+$/.test(id)).length;
+  life.wake('2026-01-18');
+  expect(tries()).toBe(1);
+  // An hour, six and a day later were the next; nothing ran for ten days.
+  life.wake('2026-01-28');
+  expect(tries()).toBe(2);
+  life.wake('2026-01-28T05:59:59Z');
+  expect(tries()).toBe(2);
+  life.wake('2026-01-28T06:00:00Z');
+  expect(tries()).toBe(3);
 });
