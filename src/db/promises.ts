@@ -34,6 +34,23 @@ replayed as (
       over (partition by subscription_id) as forfeited_from
   from entries e
 ),
+-- After which entry a grant had something left, and until which: a handful of rows a grant, however much was spent of it.
+open_spans as materialized (
+  select subscription_id, grant_id, is_open, seq as opened, lead(seq) over (partition by subscription_id, grant_id order by seq) as closed
+  from (
+    select subscription_id, grant_id, seq, grant_left > 0 as is_open,
+      lag(grant_left > 0) over (partition by subscription_id, grant_id order by seq) as was_open
+    from replayed
+  ) x where is_open is distinct from was_open
+),
+-- What was taken of one grant with nothing booked on another in between: meanwhile no other grant's rest changed.
+runs as materialized (
+  select subscription_id, grant_id, min(seq) as first, max(seq) as last
+  from (
+    select subscription_id, grant_id, kind, seq, seq - row_number() over (partition by subscription_id, grant_id order by seq) as run from entries
+  ) x where kind in ('debit', 'hold')
+  group by subscription_id, grant_id, run
+),
 sums as (
   select g.subscription_id, g.id,
     count(e.seq) filter (where e.kind = 'grant') as grants,
@@ -114,18 +131,20 @@ where g.kind = 'pack' and c.id is null
 union all
 -- Whatever burns before the grant that was debited had nothing left by then.
 select 'I6 a spend uses the prefix of open grants in burn order', e.subscription_id,
-  concat_ws(' ', 'seq', e.seq, 'took', -e.credits, 'of', e.grant_id, 'while', h.id, 'held', x.left_then)
-from entries e
-join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
-join grants h on h.subscription_id = e.subscription_id and h.id <> g.id and h.made < e.seq
-  and h.effective_at <= e.effective_at and e.effective_at < h.expires_at
+  concat_ws(' ', 'seq', e.seq, 'took', -e.credits, 'of', e.grant_id, 'while', h.id, 'held', (
+    select sum(b.credits) from entries b where b.subscription_id = h.subscription_id and b.grant_id = h.id and b.seq < e.seq))
+from runs r
+join grants g on g.subscription_id = r.subscription_id and g.id = r.grant_id
+join grants h on h.subscription_id = g.subscription_id and h.id <> g.id
   and (h.kind <> 'allowance', h.expires_at, h.effective_at, h.made)
     < (g.kind <> 'allowance', g.expires_at, g.effective_at, g.made)
+join open_spans o on o.subscription_id = h.subscription_id and o.grant_id = h.id and o.is_open
+  and o.opened < r.first and (o.closed is null or r.first < o.closed)
 cross join lateral (
-  select sum(b.credits) as left_then from entries b
-  where b.subscription_id = h.subscription_id and b.grant_id = h.id and b.seq < e.seq
-) x
-where e.kind in ('debit', 'hold') and x.left_then > 0
+  select * from entries where subscription_id = r.subscription_id and seq between r.first and r.last
+    and kind in ('debit', 'hold') and h.effective_at <= effective_at and effective_at < h.expires_at
+  offset 0
+) e
 union all
 select 'seq has no gap, balance_after is the running sum', subscription_id,
   concat_ws(' ', 'seq', seq, 'is number', nth, 'balance_after', balance_after, 'sum', balance)

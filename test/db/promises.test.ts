@@ -151,6 +151,14 @@ describe('one bent row is noticed', () => {
       ],
     ],
     [
+      'the allowance spared, and spent after the pack',
+      'I6',
+      () => [
+        sql`update entries set grant_id = ${of('pack')}, credits = -30 where seq = 4`,
+        sql`update entries set grant_id = ${of('allowance')}, credits = -100 where seq = 5`,
+      ],
+    ],
+    [
       'a running balance that does not run',
       'seq',
       () => [sql`update entries set balance_after = 7 where seq = 4`],
