@@ -22,7 +22,11 @@ export function createLane(deps: Deps, otherwise: RequestListener): RequestListe
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     // A caller who is gone before the end has asked for nothing.
-    incoming.on('end', () => void answer(called, incoming, Buffer.concat(chunks), outgoing));
+    incoming.on('end', () => {
+      answer(called, incoming, Buffer.concat(chunks), outgoing).catch((error: Error) =>
+        outgoing.destroy(error),
+      );
+    });
   };
 
   async function answer(called: Call, incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse) {
