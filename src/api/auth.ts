@@ -115,15 +115,15 @@ export function createKeyring(db: Database): (authorization: string) => Caller |
 
 async function callerOf(db: Database, authorization: string): Promise<Caller> {
   const [, sent = ''] = /^Bearer (.*)$/.exec(authorization) ?? [];
-  const key = partsOf(sent);
-  if (key === null) throw unauthenticated();
-  return { keyId: key.id, scopes: await scopesOf(db, key.id, hash(key.secret)) };
+  // What does not look like a key is not looked up.
+  if (keyIdOf(sent) === null) throw unauthenticated();
+  return proveKey(db, sent);
 }
 
-/** The key's id and scopes; throws `unauthenticated`, the same for a key that is unknown, revoked, wrong or no key at all. */
-export async function proveKey(db: Database, key: string): Promise<{ id: string; scopes: Scope[] }> {
+/** Whose key it is, and what it may do; throws `unauthenticated`, the same for a key that is unknown, revoked, wrong or no key at all. */
+export async function proveKey(db: Database, key: string): Promise<Caller> {
   const { id, secret } = partsOf(key) ?? { id: '', secret: '' };
-  return { id, scopes: await scopesOf(db, id, hash(secret)) };
+  return { keyId: id, scopes: await scopesOf(db, id, hash(secret)) };
 }
 
 async function scopesOf(db: Database, id: string, secretHash: string): Promise<Scope[]> {

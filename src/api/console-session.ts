@@ -25,10 +25,10 @@ const cookie = (deps: Deps) => ({
 /** Begins a visit; false for a key that can't, whatever is wrong with it. */
 export async function signIn(deps: Deps, c: Context<Env>, key: string): Promise<boolean> {
   try {
-    const { id, scopes } = await proveKey(deps.db, key.trim());
+    const { keyId, scopes } = await proveKey(deps.db, key.trim());
     if (!scopes.includes('operator')) return false;
     const token = randomBytes(32).toString('base64url');
-    await openSession(deps.db, digestOf(token), id);
+    await openSession(deps.db, digestOf(token), keyId);
     setCookie(c, COOKIE, token, { ...cookie(deps), maxAge: SESSION_HOURS * 3_600 });
     return true;
   } catch (error) {

@@ -17,7 +17,7 @@ import { newId } from '../ids.ts';
 import { CALL_TIMEOUT_MS, type Caller } from '../temporal.ts';
 import { HANDING_OVER, UPDATE_OF, workflowId } from '../workflows/messages.ts';
 import { type Answer, type Reply, runCommand } from './commands.ts';
-import { notFound, type Outgoing } from './problems.ts';
+import { notFound, type Rendered } from './problems.ts';
 import type { Env, Input } from './route.ts';
 import type { SubscriptionView } from './schemas.ts';
 import type { Tickets } from './tickets.ts';
@@ -73,7 +73,7 @@ export const reply = (c: Context<Env>, done: Reply): Response => {
   return c.body(text, status as 200, headers);
 };
 
-export function replyOf({ text, status, replayed }: Reply): Outgoing {
+export function replyOf({ text, status, replayed }: Reply): Rendered {
   const headers: Record<string, string> = { 'Content-Type': 'application/json' };
   if (replayed) headers['Idempotent-Replayed'] = 'true';
   return { text, status, headers };

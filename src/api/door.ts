@@ -14,8 +14,8 @@ const isSigned = (path: string): boolean => path.startsWith('/v1/billing/webhook
 
 /**
  * What every request passes before its route: it gets an id, its body has a limit, and where the API begins the ledger is
- * there and the key is known. One step and no promise where nothing is to be waited for: as four middlewares it cost a spend a
- * tenth of its time.
+ * there and the key is known. One step and no promise where nothing is to be waited for: as four middlewares it took a sixth
+ * of the API's CPU of a request.
  */
 export function door(deps: Deps, vouched: Vouched): MiddlewareHandler<Env> {
   const counted = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, bodyTooLarge()) });

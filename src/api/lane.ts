@@ -3,7 +3,7 @@ import { newId } from '../ids.ts';
 import { createKeyring, requireScope } from './auth.ts';
 import { type Deps, replyOf } from './context.ts';
 import { MAX_BODY_BYTES } from './door.ts';
-import { ledgerAway, type Outgoing, problemOf, reported } from './problems.ts';
+import { ledgerAway, problemOf, type Rendered, reported } from './problems.ts';
 import { inputOf, readJson } from './route.ts';
 import { type Spend, spends } from './spends.ts';
 
@@ -41,7 +41,7 @@ export function createLane(deps: Deps, otherwise: RequestListener): RequestListe
     { spend: { definition, serve }, params }: Call,
     { url, headers }: IncomingMessage,
     body: Buffer,
-  ): Promise<Outgoing> {
+  ): Promise<Rendered> {
     if (!deps.isOpen()) throw ledgerAway();
     const caller = keyring(headers.authorization ?? '');
     const { scopes } = caller instanceof Promise ? await caller : caller;
@@ -94,7 +94,7 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
   return Number(headers['content-length']) <= MAX_BODY_BYTES;
 }
 
-function send(outgoing: ServerResponse, requestId: string, { status, headers, text }: Outgoing): void {
+function send(outgoing: ServerResponse, requestId: string, { status, headers, text }: Rendered): void {
   headers['Request-Id'] = requestId;
   headers['Content-Length'] = String(Buffer.byteLength(text));
   outgoing.writeHead(status, headers);

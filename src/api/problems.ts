@@ -8,14 +8,14 @@ import { TemporalUnavailable } from '../temporal.ts';
 const RETRY_AFTER = '1';
 
 /** An answer before it is on its way. */
-export interface Outgoing {
+export interface Rendered {
   status: number;
   headers: Record<string, string>;
   text: string;
 }
 
 /** A problem document (RFC 9457): every refusal leaves as one. */
-export function problemOf(refusal: Refusal, requestId: string): Outgoing {
+export function problemOf(refusal: Refusal, requestId: string): Rendered {
   const { status, title } = PROBLEMS[refusal.code];
   const { code, message: detail, data } = refusal;
   const body = { type: `/problems/${code}`, title, status, detail, code, request_id: requestId, ...data };

@@ -141,6 +141,7 @@ join grants h on h.subscription_id = g.subscription_id and h.id <> g.id
 join open_spans o on o.subscription_id = h.subscription_id and o.grant_id = h.id and o.is_open
   and o.opened < r.first and (o.closed is null or r.first < o.closed)
 cross join lateral (
+  -- With an offset: looked up for what is left to be suspected, not joined first.
   select * from entries where subscription_id = r.subscription_id and seq between r.first and r.last
     and kind in ('debit', 'hold') and h.effective_at <= effective_at and effective_at < h.expires_at
   offset 0

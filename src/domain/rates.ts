@@ -21,7 +21,7 @@ const MAX_QUANTITY = 1_000_000_000;
 export const CHANNELS = ['hubspot', 'clay', 'zapier', 'make', 'n8n'] as const;
 
 /**
- * The quantity in thousandths of its unit, exact: a number is read by its decimal digits, never multiplied
+ * The quantity in thousandths of its unit, exact: what is not whole is read by its decimal digits, never multiplied
  * as a float. null when it is not positive, above the cap, or finer than the unit allows (R-05).
  */
 function thousandths(quantity: number, unit: 'second' | 'item'): number | null {

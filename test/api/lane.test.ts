@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import { createLane } from '../../src/api/lane.ts';
 import type { App } from '../../src/api/route.ts';
 import { keyWith } from '../support/keys.ts';
+import { type Listening, listen } from '../support/listen.ts';
 import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { Door } from './door.ts';
@@ -26,8 +26,7 @@ type Make = (of: { subscription: string; usage: string; hold: string }) => [path
 
 let stack: Stack;
 let app: App;
-let server: Server;
-let origin: string;
+let server: Listening;
 let door: Door;
 let mayOnlyRead: string;
 /** Requests that came to the application. */
@@ -45,14 +44,11 @@ beforeAll(async () => {
     longWay += 1;
     return application(incoming, outgoing);
   };
-  server = createServer(createLane(deps, counted));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await listen(createLane(deps, counted));
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   await stack.stop();
 });
 
@@ -81,7 +77,7 @@ const sent = (asked: Asked = {}): Asked => ({
   },
 });
 
-const overTheSocket = async (path: string, asked: Asked) => told(await fetch(`${origin}${path}`, asked));
+const overTheSocket = async (path: string, asked: Asked) => told(await fetch(`${server.url}${path}`, asked));
 const throughTheApp = async (path: string, asked: Asked) => told(await app.request(path, asked));
 
 const looks = (quantity: unknown) => JSON.stringify({ items: [{ feature: 'generate_look', quantity }] });
@@ -222,16 +218,13 @@ describe('past the application', () => {
     const lines: string[] = [];
     const spending = { serve: () => Promise.reject(new Error('a bug')) };
     const deps = { ...stack.deps, spending, log: (line: string) => lines.push(line) };
-    const broken = createServer(createLane(deps, getRequestListener(createApp(deps).fetch)));
-    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
-    const { port } = broken.address() as AddressInfo;
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, asked);
+    const broken = await listen(createLane(deps, getRequestListener(createApp(deps).fetch)));
+    const response = await fetch(`${broken.url}${path}`, asked);
     expect(response.status).toBe(500);
     const { code, request_id, detail } = (await response.json()) as Record<string, string>;
     expect([code, detail]).toEqual(['internal_error', expect.not.stringContaining('a bug')]);
     expect(lines).toEqual([expect.stringContaining(`${request_id} POST ${path}: Error: a bug`)]);
-    broken.closeAllConnections();
-    await new Promise((resolve) => broken.close(resolve));
+    await broken.close();
   });
 });
 

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { type Stack, type StackOptions, startStack } from '../support/stack.ts';
@@ -19,18 +17,13 @@ export interface Bench {
 export async function openBench(options: StackOptions = {}): Promise<Bench> {
   const browser = await launch();
   const stack = await startStack(options);
-  const server = serve({ fetch: stack.fetch, port: 0, hostname: '127.0.0.1' });
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
   return {
     stack,
-    url: `http://127.0.0.1:${port}`,
+    url: stack.url,
     browser,
     async stop() {
       await browser.close();
       await stack.stop();
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
     },
   };
 }

@@ -1,20 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Client, createClient, every, METHODS } from '../../src/client/client.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { listen, type Server } from './proxy.ts';
 
 // Each method once, over a socket, on the whole stack.
 
 let stack: Stack;
-let server: Server;
 let client: Client;
 const called = new Set<string>();
 
 beforeAll(async () => {
   stack = await startStack();
-  server = await listen(stack.fetch);
   // A path before /v1 and a slash after it are the caller's to have.
-  const plain = createClient({ baseUrl: `${server.url}/`, key: stack.key });
+  const plain = createClient({ baseUrl: `${stack.url}/`, key: stack.key });
   client = new Proxy(plain, {
     get: (target, name: keyof Client) => {
       called.add(name);
@@ -23,7 +20,6 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await server?.close();
   await stack?.stop();
 });
 
@@ -134,7 +130,7 @@ test('hears of what happened, and has it told', async () => {
   const happened = data[0]!;
   expect(await client.event(happened.id)).toMatchObject({ id: happened.id, deliveries: [] });
   expect(await client.replayEvent(happened.id)).toEqual({ replayed: 0 });
-  const made = await client.createEndpoint({ url: `${server.url}/hears-nothing` });
+  const made = await client.createEndpoint({ url: `${stack.url}/hears-nothing` });
   expect(made.secret).toMatch(/^whsec_/);
   expect((await client.endpoints()).data).toMatchObject([{ id: made.id }]);
   const rotated = await client.rotateEndpointSecret(made.id);

@@ -4,24 +4,20 @@ import { type Client, createClient } from '../../src/client/client.ts';
 import type { InsufficientCredits } from '../../src/client/contract.ts';
 import { DrawdownProblem } from '../../src/client/problem.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { listen, type Server } from './proxy.ts';
 
 // Refusals as a caller meets them: one error, its members by its code.
 
 let stack: Stack;
-let server: Server;
 let client: Client;
 let id: string;
 
 beforeAll(async () => {
   stack = await startStack();
-  server = await listen(stack.fetch);
-  client = createClient({ baseUrl: server.url, key: stack.key });
+  client = createClient({ baseUrl: stack.url, key: stack.key });
   const test_clock = { now: '2026-01-17T00:00:00Z' };
   ({ id } = await client.start({ customer_id: 'ada', plan: 'creator', interval: 'month', test_clock }));
 });
 afterAll(async () => {
-  await server?.close();
   await stack?.stop();
 });
 
@@ -102,23 +98,21 @@ describe('the members of other codes', () => {
 
   test('forbidden_scope, unauthenticated', async () => {
     const { key } = await client.createKey({ scopes: ['read'] });
-    const readOnly = createClient({ baseUrl: server.url, key });
+    const readOnly = createClient({ baseUrl: stack.url, key });
     expect(await problemOf(readOnly.spend(id, assets(1)))).toMatchObject({
       code: 'forbidden_scope',
       scope: 'spend',
     });
-    const nobody = createClient({ baseUrl: server.url, key: 'dd_test_none_none' });
+    const nobody = createClient({ baseUrl: stack.url, key: 'dd_test_none_none' });
     expect(await problemOf(nobody.catalog())).toMatchObject({ code: 'unauthenticated', status: 401 });
   });
 
   test('a 503 says when to come again', async () => {
     const idle = await startStack({ withWorker: false });
-    const alone = await listen(idle.fetch);
-    const once = createClient({ baseUrl: alone.url, key: idle.key, retries: 0 });
+    const once = createClient({ baseUrl: idle.url, key: idle.key, retries: 0 });
     const problem = await problemOf(once.start({ customer_id: 'ada', plan: 'creator', interval: 'month' }));
     expect(problem).toMatchObject({ code: 'temporal_unavailable', retryAfter: 1 });
     expect(problem.idempotencyKey).toMatch(/^[0-9a-f]{32}$/);
-    await alone.close();
     await idle.stop();
   });
 });

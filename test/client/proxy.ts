@@ -1,29 +1,8 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { serve } from '@hono/node-server';
+import { type Listening, listen } from '../support/listen.ts';
 
 // The network between a client and the API: real sockets, and what can go wrong on the way back.
-
-export interface Server {
-  url: string;
-  close(): Promise<void>;
-}
-
-/** An app on a port of this machine. */
-export async function listen(fetch: (request: Request) => Response | Promise<Response>): Promise<Server> {
-  const server = serve({ fetch, port: 0, hostname: '127.0.0.1' });
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        if ('closeAllConnections' in server) server.closeAllConnections();
-        server.close(() => resolve());
-      }),
-  };
-}
 
 /** What becomes of one request. `pass` answers; all others but `refuse` let the API answer first, and then … */
 export type Fate =
@@ -44,7 +23,7 @@ export interface Passed {
   body: string;
 }
 
-export interface Proxy extends Server {
+export interface Proxy extends Listening {
   /** The fates of the requests to come; then all pass. */
   plan(...fates: Fate[]): void;
   passed: Passed[];
@@ -53,7 +32,7 @@ export interface Proxy extends Server {
 export async function startProxy(target: string): Promise<Proxy> {
   const fates: Fate[] = [];
   const passed: Passed[] = [];
-  const server = createServer(async (incoming, outgoing) => {
+  const server = await listen(async (incoming, outgoing) => {
     const body = await buffer(incoming);
     passed.push(noted(incoming, body));
     const fate = fates.shift() ?? 'pass';
@@ -66,20 +45,13 @@ export async function startProxy(target: string): Promise<Proxy> {
     else if (fate === 'tear') tear(outgoing, answer);
     else if (fate === 'pass') outgoing.writeHead(answer.status, answer.headers).end(answer.body);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    ...server,
     passed,
     plan: (...planned) => {
       fates.splice(0, fates.length, ...planned);
       passed.length = 0;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
   };
 }
 

@@ -2,25 +2,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Client, createClient } from '../../src/client/client.ts';
 import { DrawdownNoAnswer, DrawdownProblem } from '../../src/client/problem.ts';
 import type { ClientOptions, Retry } from '../../src/client/request.ts';
+import { listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { type Fate, listen, type Proxy as Network, type Server, startProxy } from './proxy.ts';
+import { type Fate, type Proxy as Network, startProxy } from './proxy.ts';
 
 // What changes something has its effect once, whatever the network does to the answers.
 
 let stack: Stack;
-let server: Server;
 let network: Network;
 let id: string;
 const retries: Retry[] = [];
 
 beforeAll(async () => {
   stack = await startStack();
-  server = await listen(stack.fetch);
-  network = await startProxy(server.url);
+  network = await startProxy(stack.url);
 });
 afterAll(async () => {
   await network?.close();
-  await server?.close();
   await stack?.stop();
 });
 
@@ -178,7 +176,7 @@ describe('no repeat', () => {
 
   test('of what has no key and is not known to be harmless', async () => {
     network.plan('drop');
-    const { data } = await clientOf({ baseUrl: server.url }).charges(id);
+    const { data } = await clientOf({ baseUrl: stack.url }).charges(id);
     const settled = clientOf().settleSandboxCharge(data[0]!.id, { outcome: 'paid' });
     await expect(settled).rejects.toBeInstanceOf(DrawdownNoAnswer);
     expect(network.passed).toHaveLength(1);
@@ -209,9 +207,9 @@ describe('no repeat', () => {
 
   test('elsewhere: a key follows no redirection', async () => {
     const heard: (string | undefined)[] = [];
-    const elsewhere = await listen((request) => {
-      heard.push(request.headers.get('authorization') ?? undefined);
-      return Response.json({});
+    const elsewhere = await listen((request, response) => {
+      heard.push(request.headers.authorization);
+      response.setHeader('Content-Type', 'application/json').end('{}');
     });
     network.plan({ refuse: 307, headers: { location: `${elsewhere.url}/v1/catalog` } });
     await expect(clientOf({ retries: 0 }).catalog()).rejects.toBeInstanceOf(DrawdownNoAnswer);

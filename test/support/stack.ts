@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
@@ -21,6 +19,7 @@ import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { startRelay } from '../../src/relay.ts';
 import { createDeliverer, createEngine, openEventReader, openGateway } from '../../src/startup.ts';
 import { createCaller } from '../../src/temporal.ts';
+import { listen } from './listen.ts';
 import { templateDatabase } from './services.ts';
 
 // The whole of Drawdown in one process on the real servers of the global set-up: a database and a task queue of its
@@ -45,7 +44,9 @@ export interface Stack {
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
   /** What the API was made with: another one on the same servers is made with some of it changed. */
   deps: Deps;
-  /** The API's door for a server that listens. */
+  /** Where it listens. */
+  url: string;
+  /** The application's own door, without a socket. */
   fetch: (request: Request) => Response | Promise<Response>;
   db: Database;
   databaseUrl: string;
@@ -119,9 +120,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     isOpen: () => true,
   };
   const app = createApp(deps);
-  const server = createServer(createLane(deps, getRequestListener(app.fetch)));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const { url, close } = await listen(createLane(deps, getRequestListener(app.fetch)));
 
   return {
     db,
@@ -130,18 +129,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     taskQueue,
     key,
     deps,
+    url,
     fetch: (request) => app.fetch(request),
     request: (method, path, init) =>
-      ask(
-        (at, request) => fetch(`http://127.0.0.1:${port}${at}`, { ...request, redirect: 'manual' }),
-        key,
-        method,
-        path,
-        init,
-      ),
+      ask((at, request) => fetch(url + at, { ...request, redirect: 'manual' }), key, method, path, init),
     async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await close();
       watch.stop();
       await relay?.stop();
       await engine?.stop();
