@@ -6,6 +6,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { loadConfig } from '../src/config.ts';
 import { connect, type Database } from '../src/db/client.ts';
+import { functionsScript } from '../src/db/functions.ts';
 import * as schema from '../src/db/schema.ts';
 import { StartRefused } from '../src/services/data-folder.ts';
 import { freePort } from '../src/services/ports.ts';
@@ -79,13 +80,13 @@ export function patient(url: string, max = 1): Database {
 /** The pool that API and worker have, with as many connections as a leg needs. */
 export const pool = (url: string, max: number): Database => connect(url, { max });
 
-/** Changes with every edit of a migration: a folder that was seeded under another schema is of no use. */
+/** Changes with every edit of a migration or function: a folder that was seeded under another schema is of no use. */
 export function schemaDigest(): string {
   const folder = new URL('../src/db/migrations/', import.meta.url).pathname;
   const files = readdirSync(folder).filter((name) => name.endsWith('.sql'));
   const digest = createHash('sha256');
   for (const name of files.sort()) digest.update(readFileSync(join(folder, name)));
-  return digest.digest('hex').slice(0, 16);
+  return digest.update(functionsScript().digest).digest('hex').slice(0, 16);
 }
 
 export interface Api {

@@ -22,7 +22,7 @@ async function run({ dryRun, json }: Options): Promise<Exit> {
   const pending = await pendingMigrations(databaseUrl);
   if (!dryRun) {
     const progress = showProgress(() => `Migrating: ${pending.join(', ')}`);
-    await migrate(databaseUrl).finally(() => progress.stop());
+    await migrate(databaseUrl, { goBack: true }).finally(() => progress.stop());
   }
   if (json) printJson(dryRun ? { pending } : { applied: pending });
   else if (pending.length === 0) print('The schema is up to date.');

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
+import { applyFunctions, functionsInForce } from './functions.ts';
 
 /** Any number that nothing else locks. */
 const LOCK = 4_177_001;
@@ -14,21 +15,27 @@ const open = (databaseUrl: string): postgres.Sql =>
   postgres(databaseUrl, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {} });
 
 /**
- * Brings a database to the newest schema. Several processes may start at once: drizzle takes no lock itself, so
- * one connection holds an advisory lock throughout.
+ * Brings a database to the newest schema, then puts the functions in force where their text changed. Several processes may
+ * start at once: drizzle takes no lock itself, so one connection holds an advisory lock throughout. Functions that a newer
+ * version put in force stay: in a rolling upgrade an older process may start after it. `goBack` replaces them too.
  */
-export async function migrate(databaseUrl: string): Promise<void> {
+export async function migrate(databaseUrl: string, { goBack = false } = {}): Promise<void> {
   const client = open(databaseUrl);
   try {
     await client`select pg_advisory_lock(${LOCK})`;
     await applyMigrations(drizzle(client), { migrationsFolder });
+    const inForce = await functionsInForce(client);
+    if (inForce === 'missing' || (inForce === 'newer' && goBack)) await applyFunctions(client);
     await client`select pg_advisory_unlock(${LOCK})`;
   } finally {
     await client.end({ timeout: 5 });
   }
 }
 
-/** The names of the migrations that a database lacks, in order. Drizzle applies what is newer than the newest applied. */
+/**
+ * The names of the migrations that a database lacks, in order, and `functions` where other functions are in force. Drizzle
+ * applies what is newer than the newest applied.
+ */
 export async function pendingMigrations(databaseUrl: string): Promise<string[]> {
   const journal = readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8');
   const { entries } = JSON.parse(journal) as { entries: { tag: string; when: number }[] };
@@ -41,7 +48,10 @@ export async function pendingMigrations(databaseUrl: string): Promise<string[]> 
           { newest: string | null }[]
         >`select max(created_at) as newest from drizzle.__drizzle_migrations`
       : [];
-    return entries.filter(({ when }) => newest === null || when > Number(newest)).map(({ tag }) => tag);
+    const lacking = entries
+      .filter(({ when }) => newest === null || when > Number(newest))
+      .map(({ tag }) => tag);
+    return (await functionsInForce(client)) === 'current' ? lacking : [...lacking, 'functions'];
   } finally {
     await client.end({ timeout: 5 });
   }

@@ -80,7 +80,7 @@ async function choosePort(config: Config): Promise<number> {
 async function bringUpDatabase({ config, say }: StartOptions, shutdown: Shutdown): Promise<string> {
   const url = config.databaseUrl ?? (await embeddedPostgres(config, shutdown, say));
   await step('Migrations', say, async () => {
-    await migrate(url).catch((error: unknown) => {
+    await migrate(url, { goBack: true }).catch((error: unknown) => {
       throw config.databaseUrl === undefined ? error : unusable(url, error);
     });
     return ['up to date', undefined];

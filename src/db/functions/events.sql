@@ -1,0 +1,53 @@
+-- Says what happened, in the statement that makes it happen. Ids sort by their making, roughly; `nth` orders them exactly.
+create or replace function tell(p_sub text, p_type text, p_at timestamptz, p_data jsonb) returns void language sql as $$
+  insert into events (id, subscription_id, type, at, data)
+  values ('evt_' || lpad(to_hex(ms(clock_timestamp())), 11, '0') || left(replace(gen_random_uuid()::text, '-', ''), 15), p_sub, p_type, p_at,
+    jsonb_strip_nulls(p_data))
+$$;
+
+-- Tells how the payment of a purchase went, or that money of it went back.
+create or replace function tell_purchase(c charges, p_type text, p_at timestamptz, p_more jsonb default '{}') returns void language sql as $$
+  select tell(c.subscription_id, p_type, p_at, jsonb_build_object('purchase_id', c.purchase_id, 'charge_id', c.id, 'status', c.status,
+    'packs', c.packs, 'credits', c.credits, 'amount', jsonb_build_object('amount_minor', c.amount_minor, 'currency', c.currency),
+    'refunded', jsonb_build_object('amount_minor', c.refunded_minor, 'currency', c.currency)) || p_more)
+  where c.kind = 'purchase'
+$$;
+
+-- The first notice of an expiry after an instant: seven days, then one day before it; null when there is none.
+create or replace function notice_after(p_expires timestamptz, p_at timestamptz) returns timestamptz language sql immutable as $$
+  select min(at) from (values (p_expires - interval '168 hours'), (p_expires - interval '24 hours')) v(at) where at > p_at
+$$;
+
+-- Tells of the expiries that are near at an instant, each notice dated when it was due. The ledger's row is locked.
+create or replace function give_notice(p_sub text, p_until timestamptz) returns void language plpgsql as $$
+begin
+  perform tell(p_sub, 'grant.expiring', x.at, jsonb_build_object('grant_id', x.id, 'kind', x.kind, 'credits', x.remaining,
+    'expires_at', iso(x.expires_at), 'days', x.days))
+  from (select g.*, d.days, n.at from grants g
+        join ledgers l on l.subscription_id = p_sub
+        cross join (values (7), (1)) d(days)
+        cross join lateral (select g.expires_at - d.days * interval '24 hours' as at) n
+        where g.subscription_id = p_sub and g.notice_at <= n.at and n.at <= p_until and g.remaining > 0 and g.taken is null
+          and (l.ends_at is null or n.at < l.ends_at)
+        order by n.at, g.made) x;
+  update grants set notice_at = notice_after(expires_at, p_until) where subscription_id = p_sub and notice_at <= p_until;
+  update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub) where subscription_id = p_sub;
+end $$;
+
+-- The relay's part: up to so many subscriptions with notices due, the longest overdue first. A busy one comes later.
+create or replace function relay_notices(p_limit int) returns int language plpgsql as $$
+declare
+  v_sub text;
+  given int := 0;
+begin
+  for v_sub in
+    select l.subscription_id from ledgers l
+    where l.subscription_id in (select n.subscription_id from ledgers n
+      where n.next_notice <= clock_timestamp() and n.test_clock is null order by n.next_notice limit p_limit)
+    order by l.subscription_id for no key update skip locked
+  loop
+    perform give_notice(v_sub, ledger_now(null));
+    given := given + 1;
+  end loop;
+  return given;
+end $$;
