@@ -132,10 +132,12 @@ async function bookMoneyBack(db: Database, { id, subscription_id, payload }: Cla
 export async function nudge({ db, temporal }: Pick<RelayDeps, 'db' | 'temporal'>, id: string): Promise<void> {
   const news = await snapshot(db, id);
   if (news === null) return;
-  const { version, now, grants } = news;
+  const { version, now, grants, topUpRefunds } = news;
   try {
     await temporal.call((client) =>
-      client.workflow.getHandle(workflowId(id)).signal(SIGNAL.ledgerAdvanced, { version, now, grants }),
+      client.workflow
+        .getHandle(workflowId(id))
+        .signal(SIGNAL.ledgerAdvanced, { version, now, grants, topUpRefunds }),
     );
   } catch (error) {
     // A workflow that has ended learns nothing any more.

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import {
   type Client,
   type Connection,
@@ -149,6 +150,8 @@ export interface EngineOptions {
   bundlePath: string;
 }
 
+const heartbeat = (): void => Context.current().heartbeat();
+
 /** The Temporal worker of the subscriptions. */
 export function createEngine({
   db,
@@ -164,7 +167,7 @@ export function createEngine({
     connection,
     namespace,
     taskQueue,
-    activities: { ...createActivities({ db, books, gateway }) },
+    activities: { ...createActivities({ db, books, gateway, heartbeat }) },
     maxCachedWorkflows: 2_000,
     // A worker that died keeps its cached workflows silent for this long.
     stickyQueueScheduleToStartTimeout: '1s',

@@ -1,16 +1,10 @@
 import type { Debtor, Gateway } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
-import {
-  type After,
-  type Booking,
-  prepare,
-  type RefusalRecord,
-  type Settled,
-  type StepHead,
-  settle,
-} from '../db/ledger.ts';
+import { type After, type Booking, prepare, type Settled, type StepHead, settle } from '../db/ledger.ts';
 import { type Reconciliation, reconcile } from '../db/reconcile.ts';
+import { GIVEN_UP, type RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome } from '../domain/state.ts';
+import { hopeless, orGivenUp } from './incidents.ts';
 import { quietly } from './quietly.ts';
 
 export interface SettleRequest extends StepHead {
@@ -34,6 +28,8 @@ export interface BillRequest extends StepHead {
   effects: Effect[];
   charge: Charge;
   branches: Record<Outcome, Branch>;
+  /** R-45: where the attempt that this one would cancel can't be: the state without a new attempt. */
+  kept: After | null;
   finish: boolean;
 }
 
@@ -51,39 +47,92 @@ export interface ActivityDeps {
   /** The same database over a pool on which a statement may read all of it. */
   books: Database;
   gateway: Gateway;
+  /** Tells Temporal that the activity at hand is alive. */
+  heartbeat: () => void;
 }
 
 /** What a Temporal history should hold of many. */
 const UNEXPLAINED_TOLD = 20;
 
+/** Several times within what the workflow waits for one. */
+const HEARTBEAT_MS = 2_000;
+
 /** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
-export function createActivities({ db, books, gateway }: ActivityDeps): Activities {
-  async function refund(effects: Effect[], debtor: Debtor): Promise<void> {
-    for (const effect of effects) if (effect.type === 'refund') await gateway.refund(effect.chargeId, debtor);
+export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps): Activities {
+  /** R-42: money that came for nothing goes back before that is booked. Billing does each once, however often it is asked. */
+  async function giveBackMoney(effects: Effect[], debtor: Debtor): Promise<void> {
+    for (const effect of effects)
+      if (effect.type === 'refund') await gateway.refund(effect.chargeId, debtor);
+      else if (effect.type === 'owe_back') {
+        const { chargeId, owedMinor: amountMinor } = effect;
+        await gateway.refundPart({ id: `${chargeId}/owed`, chargeId, amountMinor }, debtor);
+      }
   }
 
   async function settleStep(request: SettleRequest): Promise<Settled> {
     const { subscriptionId, ...rest } = request;
-    await refund(request.effects, debtorOf(request.after));
+    await giveBackMoney(request.effects, debtorOf(request.after));
     const booking: Booking = { ...rest, charge: null, outcome: null, refusal: null, discard: false };
-    return settle(db, subscriptionId, booking);
+    return orGivenUp(db, subscriptionId, incidentOf(request, null), () =>
+      settle(db, subscriptionId, booking),
+    );
   }
 
   /** On record, then money, then booked: a crash in between repeats with the same charge and attempt. */
   async function bill(request: BillRequest): Promise<Settled> {
-    const { subscriptionId, branches, effects, finish, ...head } = request;
-    const prepared = await prepare(db, subscriptionId, head);
+    const { subscriptionId, branches, effects, kept, finish, ...head } = request;
+    const debtor = debtorOf(branches.paid.after);
+    const prepared = await orGivenUp(db, subscriptionId, incidentOf(request, null), () =>
+      prepare(db, subscriptionId, head),
+    );
     if (prepared.kind !== 'prepared') return prepared;
-    const outcome = await gateway.charge(request.charge, debtorOf(branches.paid.after));
-    const branch = branches[outcome];
-    return settle(db, subscriptionId, {
+    const answer = await ask(request.charge, debtor);
+    const branch =
+      answer.isKept && kept ? { ...branches.pending, effects: [], after: kept } : branches[answer.outcome];
+    const booked = [...effects, ...branch.effects];
+    await giveBackMoney(booked, debtor);
+    const booking: Booking = {
       ...head,
       ...branch,
-      effects: [...effects, ...branch.effects],
-      outcome,
+      effects: booked,
+      charge: answer.charge,
+      outcome: answer.outcome,
       finish,
       begin: null,
-    });
+    };
+    const settled = await orGivenUp(db, subscriptionId, incidentOf(request, answer.outcome), async () =>
+      settle(db, subscriptionId, booking).catch((error: unknown) => unbooked(error, answer, debtor)),
+    );
+    return answer.isKept && settled.kind === 'booked' ? { ...settled, outcome: null } : settled;
+  }
+
+  /**
+   * R-45: an attempt that is pending is cancelled first. Where it turned out paid, it is what was paid; where it can't be
+   * cancelled it stays, and no other is made.
+   */
+  async function ask(
+    charge: Charge,
+    debtor: Debtor,
+  ): Promise<{ charge: Charge; outcome: Outcome; isKept: boolean }> {
+    const { cancels, ...plain } = charge;
+    if (cancels !== undefined) {
+      const cancelled = await gateway.cancel(plain, cancels, debtor);
+      const before = { ...plain, attempt: cancels };
+      if (cancelled === 'paid') return { charge: before, outcome: 'paid', isKept: false };
+      if (cancelled === 'kept') return { charge: before, outcome: 'pending', isKept: true };
+    }
+    return { charge, outcome: await gateway.charge(plain, debtor), isKept: false };
+  }
+
+  /** What was paid and can't be booked goes back, but for a renewal: its boundary is due again, and finds it paid. */
+  async function unbooked(
+    error: unknown,
+    { charge, outcome }: { charge: Charge; outcome: Outcome },
+    debtor: Debtor,
+  ): Promise<never> {
+    if (hopeless(error) !== null && outcome === 'paid' && charge.kind !== 'renewal')
+      await gateway.refund(charge.id, debtor);
+    throw error;
   }
 
   async function reconcileBooks(): Promise<Reconciled> {
@@ -91,11 +140,24 @@ export function createActivities({ db, books, gateway }: ActivityDeps): Activiti
     return found;
   }
 
+  /** Billing takes its time: a worker that is gone meanwhile is missed by its heartbeats. */
+  function beating<Request, Answer>(work: (request: Request) => Promise<Answer>) {
+    return async (request: Request): Promise<Answer> => {
+      const timer = setInterval(heartbeat, HEARTBEAT_MS);
+      return work(request).finally(() => clearInterval(timer));
+    };
+  }
+
   return {
-    settle: quietly('The step could not be booked', settleStep),
-    bill: quietly('The step could not be booked', bill),
+    settle: quietly('The step could not be booked', beating(settleStep)),
+    bill: quietly('The step could not be booked', beating(bill)),
     reconcile: quietly('The books could not be read', reconcileBooks),
   };
 }
 
 const debtorOf = ({ state }: After): Debtor => ({ subscriptionId: state.id, customerId: state.customerId });
+
+function incidentOf({ step, command, begin, ...rest }: SettleRequest | BillRequest, outcome: Outcome | null) {
+  const charge = 'charge' in rest ? { id: rest.charge.id, attempt: rest.charge.attempt, outcome } : null;
+  return { step, command, refusal: GIVEN_UP, charge, isStart: begin !== null };
+}

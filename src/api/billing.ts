@@ -40,7 +40,7 @@ export function billingRoutes(app: App, deps: Deps): void {
       // R-42: the sandbox's instant is the subscription's now.
       const at = nowOf(await subscriptionOr404(deps, charge.subscriptionId));
       const attempt = charge.attempts.at(-1)?.attempt ?? 1;
-      const payload: PaymentSettled = { chargeId: charge.id, outcome: body.outcome, at };
+      const payload: PaymentSettled = { chargeId: charge.id, attempt, outcome: body.outcome, at };
       const isNew = await receive(deps.db, {
         provider: 'sandbox',
         eventId: `${charge.id}/${attempt}/${body.outcome}`,

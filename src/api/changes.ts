@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { CommandRow } from '../db/commands.ts';
-import { readCharge, type SubscriptionRow } from '../db/reads.ts';
+import { allowanceOf, readCharge, type SubscriptionRow } from '../db/reads.ts';
 import type { Interval } from '../domain/calendar.ts';
-import { findPlan, type PlanId } from '../domain/catalog.ts';
+import type { PlanId } from '../domain/catalog.ts';
 import { decide } from '../domain/commands.ts';
 import type { Answer } from './commands.ts';
 import { command, type Deps, subscriptionOr404 } from './context.ts';
@@ -70,7 +70,7 @@ async function changed(deps: Deps, row: CommandRow, after: SubscriptionRow): Pro
   const charge = await readCharge(deps.db, after.state.id, { chargeId: row.objectId });
   const isPaid = charge?.status === 'paid';
   const catalog = await deps.catalogs.current();
-  const granted = isPaid ? (findPlan(catalog, after.state.plan, after.state.interval)?.allowance ?? 0) : 0;
+  const granted = isPaid ? await allowanceOf(deps.db, charge) : 0;
   return {
     status: charge && !isPaid ? 202 : 200,
     body: {

@@ -82,6 +82,8 @@ const NOTES: Record<string, string> = {
   past_due: 'The subscription is past due',
   changed: 'The plan changed',
   top_up_skipped: 'A top-up was skipped',
+  payment_refused: 'A payment was refused',
+  payment_method_changed: 'The payment method changed',
 };
 
 type Entry = EntryData['entries'][number];
@@ -266,6 +268,7 @@ const OUTCOMES: Record<string, string> = {
   ignored: 'settles nothing: kept, goes no further',
   unknown: 'of nothing that is known here: kept',
   superseded: 'of an attempt that was followed by another: kept',
+  mismatched: 'of another amount than its charge: refused',
 };
 /** Members of messages that tell something, in this order; anything else a provider sent stays in the database. */
 const TELLING = [

@@ -1,6 +1,6 @@
 import { type ChargeRow, readGrant } from '../db/reads.ts';
 import { invalid } from '../domain/errors.ts';
-import { dueBack } from '../domain/refunds.ts';
+import { dueBack } from '../domain/owed.ts';
 import { stem } from '../domain/subscription.ts';
 import { line, type Rehearsal, rehearse } from './console-rehearsal.ts';
 import {

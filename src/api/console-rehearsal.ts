@@ -108,6 +108,8 @@ function effectLines({ grants, format }: Stage, effect: Effect): RehearsalLine[]
       return [line(`The charge becomes ${effect.status.replace('_', ' ')}.`, 'R-42')];
     case 'refund':
       return [line('The money of the charge goes back.', 'R-42')];
+    case 'owe_back':
+      return [line('Money that is not what the charge asks for is owed back.', 'R-42')];
     case 'note':
       // A turn of the subscription is told by its state.
       return effect.kind === 'renewal_skipped' ? [line(effect.detail, effect.rule)] : [];

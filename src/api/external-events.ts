@@ -21,6 +21,7 @@ const settled = event(
     attempt: z.int().min(1).optional(),
     outcome: z.enum(['paid', 'declined']),
     at: s.instant,
+    amount: s.money.optional(),
   }),
 );
 const cancelled = event(
@@ -71,9 +72,19 @@ function messageOf(content: Content): ProviderMessage | null {
         attempt,
         outcome,
         at,
+        amount,
       } = check(settled, content, pointer).data;
       const counted = attempt === undefined ? {} : { attempt };
-      return { kind: 'settled', subscriptionId, chargeId: charge, ...counted, outcome, at: s.toInstant(at) };
+      const money = amount && { amountMinor: amount.amount_minor, currency: amount.currency };
+      return {
+        kind: 'settled',
+        subscriptionId,
+        chargeId: charge,
+        ...counted,
+        outcome,
+        at: s.toInstant(at),
+        ...money,
+      };
     }
     case 'subscription.cancelled': {
       const { subscription: subscriptionId, at, reason } = check(cancelled, content, pointer).data;

@@ -111,6 +111,7 @@ const topUp = z.object({
   not_before: z.string().nullable(),
   skipped: z
     .enum([
+      'refunded',
       'ceiling',
       'gap_day',
       'declined',
@@ -173,12 +174,14 @@ export const grant = z
   .meta({ id: 'Grant' });
 export type GrantView = z.infer<typeof grant>;
 
+const chargeStatus = z.enum(['paid', 'pending', 'declined', 'given_up', 'refunded']);
+
 export const charge = z
   .object({
     id: z.string(),
     at: z.string(),
     kind: z.enum(['start', 'renewal', 'purchase', 'upgrade']),
-    status: z.enum(['paid', 'pending', 'declined', 'given_up']),
+    status: chargeStatus,
     amount: money,
     refunded: money,
     lines: z.array(z.object({ description: z.string(), quantity: whole, amount: money })),
@@ -191,7 +194,7 @@ export type ChargeView = z.infer<typeof charge>;
 export const purchase = z
   .object({
     id: z.string(),
-    status: z.enum(['paid', 'pending', 'declined', 'given_up']),
+    status: chargeStatus,
     packs: whole,
     credits: whole,
     charge,
@@ -280,7 +283,13 @@ export const settlement = z
   })
   .meta({ id: 'Settlement' });
 export const reversal = z
-  .object({ restored: whole, expired_at_once: whole, forfeited_at_once: whole, balance: after })
+  .object({
+    restored: whole,
+    expired_at_once: whole,
+    forfeited_at_once: whole,
+    revoked_at_once: whole,
+    balance: after,
+  })
   .meta({ id: 'Reversal' });
 
 const offer = z.object({ packs: whole, credits: whole, price: money, expires_at: z.string() });

@@ -7,6 +7,8 @@ import type { Gateway } from './gateway.ts';
 export function createExternal(): Gateway {
   return {
     charge: async () => 'pending',
+    // What it has begun is its own; it hears of another payment method by an event, and tries again by itself.
+    cancel: async () => 'kept',
     refund: async () => {},
     refundPart: async () => true,
   };

@@ -9,10 +9,17 @@ export interface Debtor {
   customerId: string;
 }
 
+export type Cancelled = 'cancelled' | 'paid' | 'kept';
+
 /** The one port to money. Every call may be repeated with the same charge, attempt and debtor, and then answers the same. */
 export interface Gateway {
   /** Asks for a charge with its payment method: paid, declined, or pending until a settlement arrives. */
   charge(charge: Charge, debtor: Debtor): Promise<Outcome>;
+  /**
+   * R-45: cancels an attempt that is pending, so that it can't be paid any more. `paid`: it was, meanwhile. `kept`: it can't be
+   * cancelled, and may still be paid.
+   */
+  cancel(charge: Charge, attempt: number, debtor: Debtor): Promise<Cancelled>;
   /** Gives back the whole of a charge, once. */
   refund(chargeId: string, debtor: Debtor): Promise<void>;
   /** Gives back part of a charge, once for the id of the refund. False, and nothing done, where less than that is left of it. */
@@ -36,6 +43,9 @@ export interface Settlement {
   outcome: 'paid' | 'declined';
   /** The provider's instant of it. */
   at: Instant;
+  /** What was paid or declined, both or neither. */
+  amountMinor?: number;
+  currency?: string;
 }
 
 /** What a provider says of money that it gave back, or that a bank wants back: of a charge, or of a payment by its own id. */

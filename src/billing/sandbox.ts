@@ -5,6 +5,7 @@ import type { Gateway } from './gateway.ts';
 export function createSandbox(): Gateway {
   return {
     charge: async (charge) => sandboxPayer(charge),
+    cancel: async () => 'cancelled',
     // No money moved: the ledger's record of the refund is all there is.
     refund: async () => {},
     refundPart: async () => true,

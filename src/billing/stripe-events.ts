@@ -105,11 +105,12 @@ function ofPayment(
 
 function settled(
   { created }: Stripe.Event,
-  { metadata }: Stripe.PaymentIntent,
+  { metadata, amount, currency }: Stripe.PaymentIntent,
   outcome: Settlement['outcome'],
 ): Settlement | null {
   const key = keyIn(metadata);
-  return key && { kind: 'settled', ...key, outcome, at: created * 1_000 };
+  const money = { amountMinor: amount, currency: currency.toUpperCase() };
+  return key && { kind: 'settled', ...key, outcome, at: created * 1_000, ...money };
 }
 
 /** All of it but the secret with which a browser could pay. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import Stripe from 'stripe';
 import type { Charge, Outcome } from '../domain/state.ts';
-import type { Debtor, Gateway, PartialRefund } from './gateway.ts';
+import type { Cancelled, Debtor, Gateway, PartialRefund } from './gateway.ts';
 import { metadataOf, type PaymentKey, refusedFor } from './stripe-payments.ts';
 
 /**
@@ -90,6 +90,22 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
   async function confirm(intent: string, key: PaymentKey): Promise<Stripe.PaymentIntent> {
     const idempotencyKey = `${keyOf(key)}/confirm`;
     return stripe.paymentIntents.confirm(intent, { off_session: true }, { idempotencyKey });
+  }
+
+  async function cancel(wanted: Charge, attempt: number, { subscriptionId }: Debtor): Promise<Cancelled> {
+    // What is not on record was never confirmed, and never will be.
+    const known = await records.payment({ subscriptionId, chargeId: wanted.id, attempt });
+    return known === null ? 'cancelled' : cancelIntent(known);
+  }
+
+  async function cancelIntent(intent: string): Promise<Cancelled> {
+    try {
+      return cancelledOf(await stripe.paymentIntents.cancel(intent));
+    } catch (error) {
+      if (!isRefusedRequest(error)) throw error;
+      // It is over already, or under way at the bank.
+      return cancelledOf(await retrieve(intent));
+    }
   }
 
   async function retrieve(intent: string): Promise<Stripe.PaymentIntent> {
@@ -185,7 +201,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     return false;
   }
 
-  return { charge, refund, refundPart };
+  return { charge, cancel, refund, refundPart };
 }
 
 /** Stripe's words for more than is left of a payment. */
@@ -214,6 +230,11 @@ function outcomeOf({ id, status, last_payment_error: refusal }: Stripe.PaymentIn
       throw new Error(`Payment ${id} has the status ${status}, which nothing here asks for.`);
   }
 }
+
+const cancelledOf = ({ status }: Stripe.PaymentIntent): Cancelled => {
+  if (status === 'succeeded') return 'paid';
+  return status === 'canceled' ? 'cancelled' : 'kept';
+};
 
 function neitherPaidNorRefused(intent: string): never {
   throw new Error(`Payment ${intent} was confirmed, and Stripe says that it was not.`);

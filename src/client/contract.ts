@@ -71,7 +71,7 @@ export interface Charge {
   id: string;
   at: string;
   kind: 'start' | 'renewal' | 'purchase' | 'upgrade';
-  status: 'paid' | 'pending' | 'declined' | 'given_up';
+  status: 'paid' | 'pending' | 'declined' | 'given_up' | 'refunded';
   amount: Money;
   refunded: Money;
   lines: {
@@ -278,7 +278,7 @@ export interface Problem {
 
 export interface Purchase {
   id: string;
-  status: 'paid' | 'pending' | 'declined' | 'given_up';
+  status: 'paid' | 'pending' | 'declined' | 'given_up' | 'refunded';
   packs: number;
   credits: number;
   charge: Charge;
@@ -329,6 +329,7 @@ export interface Reversal {
   restored: number;
   expired_at_once: number;
   forfeited_at_once: number;
+  revoked_at_once: number;
   balance: {
     available: number;
     held: number;
@@ -392,7 +393,7 @@ export interface Subscription {
     monthly_ceiling: Money;
     spent_this_month: Money;
     not_before: string | null;
-    skipped: 'ceiling' | 'gap_day' | 'declined' | 'payment_past_due' | 'cancellation_scheduled' | 'pack_not_offered' | null;
+    skipped: 'refunded' | 'ceiling' | 'gap_day' | 'declined' | 'payment_past_due' | 'cancellation_scheduled' | 'pack_not_offered' | null;
   } | null;
   scheduled_change: {
     kind: 'cancel' | 'plan';
@@ -483,14 +484,14 @@ export interface WebhookEndpoint {
 
 export interface WebhookEndpointChange {
   url?: string | undefined;
-  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'top_up.skipped')[] | null | undefined;
+  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
   description?: string | null | undefined;
   disabled?: boolean | undefined;
 }
 
 export interface WebhookEndpointRequest {
   url: string;
-  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'top_up.skipped')[] | null | undefined;
+  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
   description?: string | null | undefined;
 }
 

@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import type { RefusalRecord } from '../domain/errors.ts';
 import type { Database } from './client.ts';
-import type { CommandRef, RefusalRecord } from './ledger.ts';
+import type { CommandRef } from './ledger.ts';
 import { commands } from './schema.ts';
 
 export type CommandRow = typeof commands.$inferSelect;

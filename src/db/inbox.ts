@@ -13,7 +13,7 @@ export interface InboxMessage {
 }
 
 /** Why a message is kept and goes to no workflow. */
-export type PutAside = 'ignored' | 'unknown' | 'superseded';
+export type PutAside = 'ignored' | 'unknown' | 'superseded' | 'mismatched';
 
 /** Stores a message from billing; false when it was here before. One that is put aside is not relayed. */
 export async function receive(
@@ -28,6 +28,19 @@ export async function receive(
     .onConflictDoNothing()
     .returning({ id: inbox.id });
   return rows.length > 0;
+}
+
+/** What became of a message; null while it waits, undefined where it never came. */
+export async function outcomeOf(
+  db: Database,
+  provider: string,
+  eventId: string,
+): Promise<string | null | undefined> {
+  const [row] = await db
+    .select({ outcome: inbox.outcome })
+    .from(inbox)
+    .where(and(eq(inbox.provider, provider), eq(inbox.eventId, eventId)));
+  return row?.outcome;
 }
 
 /** Kinds of messages that are booked by the ledger itself, also when the workflow is long over. */

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
+import type { RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
 import type { Database } from './client.ts';
 
@@ -11,12 +12,6 @@ export interface CommandRef {
   operation: string;
   key: string;
   attempt: number;
-}
-
-export interface RefusalRecord {
-  code: string;
-  detail: string;
-  data: Record<string, unknown>;
 }
 
 /** What every statement of a step says of itself. A step is booked once, whoever repeats it. */
@@ -61,13 +56,17 @@ export interface Snapshot {
   grants: Grant[];
   /** an end that nobody scheduled is dated when it is booked; null or absent while there is none. */
   endedAt?: Instant | null;
+  /** how often money of a top-up went back; null or absent where none did. */
+  topUpRefunds?: number | null;
 }
 
 export type Stop =
   | ({ kind: 'replayed'; outcome: Outcome | null } & Snapshot)
   | { kind: 'stale'; catalog: Catalog }
   | { kind: 'abandoned' }
-  | { kind: 'refused' };
+  | { kind: 'refused' }
+  /** The ledger can't hold it: an incident says why. */
+  | { kind: 'given_up' };
 export type Prepared = Stop | { kind: 'prepared' };
 export type Settled = Stop | ({ kind: 'booked'; outcome: Outcome | null } & Snapshot);
 

@@ -159,6 +159,17 @@ export async function readGrant(db: Database, id: string, grantId: string): Prom
   return row;
 }
 
+/** The credits of the allowance that a paid charge brought. */
+export async function allowanceOf(db: Database, { subscriptionId, id }: ChargeRow): Promise<number> {
+  const [row] = await db
+    .select({ amount: grants.amount })
+    .from(grants)
+    .where(
+      and(eq(grants.subscriptionId, subscriptionId), eq(grants.chargeId, id), eq(grants.kind, 'allowance')),
+    );
+  return row?.amount ?? 0;
+}
+
 export function listCharges(db: Database, id: string, page: Page, only?: 'purchase'): Promise<ChargeRow[]> {
   const kind = only ? eq(charges.kind, only) : undefined;
   return listOf(

@@ -100,7 +100,8 @@ asked as (
 ),
 -- R-42: what billing says was paid, from when on somebody should have done something about it.
 said_paid as (
-  select subscription_id, payload->>'chargeId' as charge_id, min(instant((payload->>'at')::bigint)) as at
+  select subscription_id, payload->>'chargeId' as charge_id, min(instant((payload->>'at')::bigint)) as at,
+    max((payload->>'amountMinor')::bigint) as minor
   from inbox, clock
   where kind = 'paymentSettled' and payload->>'outcome' = 'paid' and outcome in ('signalled', 'ended') and relayed_at + patience <= now
   group by 1, 2
@@ -121,8 +122,10 @@ judged_charges as (
       || c.told || ' is paid, and credits that it brings were not granted: '
       || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
       || '.'
+    when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.told || ' is ' || c.stands || '; ' || c.currency || ' '
+      || ${money('(c.owed_minor - c.owed_returned_minor)')} || ' more came for it, is owed back, and billing has not said that it was given back.'
     -- R-52: after the end nothing here gives it back.
-    when i.at is not null and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor then
+    when i.at is not null and coalesce(i.minor, c.amount_minor) >= c.amount_minor and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor then
       case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '
       || iso(i.at) || ': ' || case when s.state->'unpaid'->'charge'->>'id' = c.id then 'the renewal should have been made.'
         else c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.' end
@@ -219,6 +222,10 @@ judged_inbox as (
       case when i.received_at + x.patience <= x.now then 'R-42 ' || w.told || ' still waits for a worker to tell it to its subscription.' end
     -- docs/billing.md: kept, and nothing to be done.
     when i.outcome in ('ignored', 'unknown', 'superseded') then null
+    -- R-42: until billing says of the same charge what holds.
+    when i.outcome = 'mismatched' then case when not exists (select from inbox j where j.subscription_id = i.subscription_id and j.id > i.id
+        and j.payload->>'chargeId' = i.payload->'data'->>'charge')
+      then 'R-42 ' || w.told || ' names another amount than ' || (i.payload->'data'->>'charge') || ' asks for: nothing was booked.' end
     when i.outcome = 'ended' and s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is '
       || replace(s.status, '_', ' ') || '.'
     -- R-52: it changes nothing. Whether money was taken for nothing is asked below.
@@ -245,6 +252,10 @@ judged_inbox as (
       then null
     when c.id is null then case when s.id is not null or w.says <> 'declined'
       then case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || w.told || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
+    when w.minor <> c.amount_minor and c.owed_minor = 0 then case when not exists (select from inbox j
+        where j.subscription_id = i.subscription_id and j.id > i.id and j.payload->>'chargeId' = c.id)
+      then 'R-42 ' || w.told || ' names another amount than ' || c.id || ' asks for: nothing was booked.' end
+    when w.minor < c.amount_minor then null
     -- One that was declined or given up is told as a charge.
     when w.says = 'paid' then case when c.status = 'pending'
       then 'R-42 ' || w.told || ' says that ' || c.id || ' is paid; here it is still pending.' end
@@ -257,7 +268,8 @@ judged_inbox as (
   cross join lateral (
     select 'The message of ' || iso(i.received_at) || ' from ' || i.provider as told, coalesce(i.payload->>'chargeId', 'no charge') as charge,
       coalesce(i.payload->>'outcome', 'nothing') as says, case when i.kind = 'paymentSettled' then (i.payload->>'attempt')::int end as attempt,
-      case when i.kind = 'paymentSettled' then instant((i.payload->>'at')::bigint) end as at
+      case when i.kind = 'paymentSettled' then instant((i.payload->>'at')::bigint) end as at,
+      case when i.kind = 'paymentSettled' then (i.payload->>'amountMinor')::bigint end as minor
   ) w
   left join subscriptions s on s.id = i.subscription_id
   left join asked c on c.subscription_id = i.subscription_id and c.id = w.charge and i.kind = 'paymentSettled'

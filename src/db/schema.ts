@@ -20,7 +20,7 @@ import type { Refunded } from '../domain/refunds.ts';
 import type { State } from '../domain/state.ts';
 
 // Every table of the ledger begins its primary key and its unique indexes with `subscription_id`, so that all
-// of a subscription's rows can live on one shard. Statements that write them are the functions of the migrations
+// of a subscription's rows can live on one shard. Statements that write them are the functions of src/db/functions
 // and nothing else.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
@@ -82,6 +82,8 @@ export const ledgers = pgTable(
     nextDeadline: at('next_deadline'),
     /** R-81: how often a purchase became refunded in whole, or no longer was: the newest word on the add-on wins. */
     withdrawals: integer('withdrawals').notNull().default(0),
+    /** R-39: how often money of a top-up went back. */
+    topUpRefunds: integer('top_up_refunds').notNull().default(0),
     /** Credits are low when fewer than these are available: a tenth of the allowance, or what automatic top-up says. */
     lowBelow: whole('low_below').notNull().default(1),
     /** enough, low or exhausted: what was told last. It only sinks until there is enough again. */
@@ -278,6 +280,9 @@ export const charges = pgTable(
     refundedMinor: whole('refunded_minor').notNull().default(0),
     /** The refunds alone: the most that was ever said to be refunded of it in all. */
     returnedMinor: whole('returned_minor').notNull().default(0),
+    /** R-42: what was paid for it and booked for nothing, so that it is owed back; and how much of that went back. */
+    owedMinor: whole('owed_minor').notNull().default(0),
+    owedReturnedMinor: whole('owed_returned_minor').notNull().default(0),
     /** R-81: credits of its grant that were taken back and not given again. */
     revokedCredits: whole('revoked_credits').notNull().default(0),
     currency: text('currency').notNull(),
@@ -293,10 +298,38 @@ export const charges = pgTable(
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
     index('charges_by_time').on(t.subscriptionId, t.at, t.step),
-    check('charges_status', sql`status in ('paid', 'pending', 'declined', 'given_up')`),
+    check('charges_status', sql`status in ('paid', 'pending', 'declined', 'given_up', 'refunded')`),
     check('charges_refunded', sql`refunded_minor >= 0 and refunded_minor <= amount_minor`),
     check('charges_returned', sql`returned_minor >= 0 and returned_minor <= amount_minor`),
     check('charges_revoked', sql`revoked_credits >= 0 and revoked_credits <= credits`),
+    check('charges_owed', sql`owed_returned_minor >= 0 and owed_returned_minor <= owed_minor`),
+  ],
+);
+
+/**
+ * Steps that the ledger refused as data it can't hold: each of them was given up, and its command with it. One row a step and
+ * reason, counted, since what is due is tried again.
+ */
+export const incidents = pgTable(
+  'incidents',
+  {
+    subscriptionId: text('subscription_id').notNull(),
+    step: integer('step').notNull(),
+    /** The command's operation, or `due` for what comes by itself. */
+    what: text('what').notNull(),
+    /** SQLSTATE, and the constraint or our own exception's text: never a value (I15). */
+    code: text('code').notNull(),
+    detail: text('detail').notNull(),
+    /** The charge that the step asked for, and what billing had answered when it was given up. */
+    chargeId: text('charge_id'),
+    outcome: text('outcome'),
+    tries: integer('tries').notNull().default(1),
+    firstAt: at('first_at').notNull().default(sql`clock_timestamp()`),
+    lastAt: at('last_at').notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [
+    primaryKey({ columns: [t.subscriptionId, t.step, t.what, t.code] }),
+    index('incidents_by_time').on(t.lastAt),
   ],
 );
 

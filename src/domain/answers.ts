@@ -1,6 +1,6 @@
 import { addDays, cycleAt, type Instant, type Interval } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
-import { isToCome } from './charges.ts';
+import { isToCome, nextAttempt } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import { forgetLowered } from './refunds.ts';
 import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
@@ -11,11 +11,12 @@ import {
   grant,
   grantAllowance,
   packExpiry,
+  settleEffect,
   stem,
   turn,
   writeOff,
 } from './subscription.ts';
-import { declinedTopUp, paidTopUp } from './top-up.ts';
+import { declinedTopUp, isTopUp, paidTopUp } from './top-up.ts';
 
 /** Billing's answer to the charge it was just asked for: the state goes on from the one that asked. */
 export function answered(
@@ -89,9 +90,12 @@ function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: nu
   grant(d, { id, kind: 'pack', credits, effectiveAt: at, expiresAt, chargeId: charge.id });
 }
 
-/** R-30, R-31: the packs arrive at once and join the add-on, unless a caller has set it since they were paid (R-33). */
+/**
+ * R-30, R-31: the packs arrive at once and join the add-on, unless a caller has set it since they were paid (R-33), or
+ * nobody asked for a standing order (R-39).
+ */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
-  if (at >= (d.state.packsSetAt ?? at)) d.state.packs += charge.buys.packs;
+  if (at >= (d.state.packsSetAt ?? at) && !isTopUp(d.state, charge)) d.state.packs += charge.buys.packs;
   paidTopUp(d, charge);
   const cycle = cycleAt(d.state.anchorAt!, d.state.timeZone, at);
   grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
@@ -153,11 +157,15 @@ function becomePastDue(d: Draft, unpaid: Unpaid): void {
 }
 
 function unpaidRenewal(d: Draft, charge: Charge, isPending: boolean): Unpaid {
+  const { unpaid } = d.state;
   const retryAt =
-    d.state.unpaid?.retryAt ??
-    d.catalog.policies.dunning.map((days) => addDays(charge.at, d.state.timeZone, days));
-  return { charge, pending: isPending, retries: d.state.unpaid?.retries ?? 0, retryAt };
+    unpaid?.retryAt ?? d.catalog.policies.dunning.map((days) => addDays(charge.at, d.state.timeZone, days));
+  // Retries whose date passed while an attempt was pending are behind.
+  const retries = unpaid?.pending ? retriesBy(unpaid, d.booked) : (unpaid?.retries ?? 0);
+  return { charge, pending: isPending, retries, retryAt };
 }
+
+const retriesBy = ({ retryAt }: Unpaid, at: Instant): number => retryAt.filter((due) => due <= at).length;
 
 function pending(d: Draft, charge: Charge): void {
   switch (charge.kind) {
@@ -173,12 +181,18 @@ function pending(d: Draft, charge: Charge): void {
   }
 }
 
+/** What billing says of a charge. Amounts in minor units of their currency. */
 export interface Settlement {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
   /** The attempt it is of; absent where billing does not say: then the newest made by `at`. */
   attempt?: number;
+  /** What was paid or declined; both or neither. A charge that does not exist yet is only paid by an amount. */
+  amountMinor?: number;
+  currency?: string;
+  /** It came before the charge that it is of, and waited for it. */
+  isAhead?: true;
 }
 
 /** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was written off. */
@@ -198,18 +212,35 @@ function isOfNewest(charge: Charge, attempt: number | undefined, at: Instant): b
 /** R-42: whether a settlement that nothing awaits comes before what it speaks of: a renewal to come. */
 export const isEarly = (state: State, { chargeId }: Settlement): boolean => isToCome(state, chargeId);
 
+/** R-42: one that comes early waits for its charge, unless it says that money was paid, and not how much. */
+export const canWait = ({ outcome, amountMinor }: Settlement): boolean =>
+  outcome === 'declined' || amountMinor !== undefined;
+
+const whyNotKept = (settlement: Settlement): string =>
+  canWait(settlement)
+    ? 'Another payment of this charge, of another amount, came before it.'
+    : 'The charge does not exist yet, and the amount that was paid is not said.';
+
 /** Charges that may be settled before they are asked for, at most. */
 const EARLY_KEPT = 20;
 
 /**
  * R-42: keeps a settlement until its charge is asked for. One a charge, whatever the order in which they come: that it was
- * paid outdoes that it was declined before.
+ * paid outdoes that it was declined before. null where it can't be kept, and is refused: another amount was paid before, or
+ * none is said.
  */
-export function withEarly(early: readonly Settlement[], settlement: Settlement): Settlement[] {
+export function withEarly(early: readonly Settlement[], settlement: Settlement): Settlement[] | null {
+  if (!canWait(settlement)) return null;
   const known = early.find(({ chargeId }) => chargeId === settlement.chargeId);
+  if (known?.outcome === 'paid' && settlement.outcome === 'paid' && !isSameMoney(known, settlement))
+    return null;
   if (known?.outcome === 'paid' || known?.outcome === settlement.outcome) return [...early];
-  return [...early.filter((other) => other !== known), settlement].slice(-EARLY_KEPT);
+  const kept: Settlement = { ...settlement, isAhead: true };
+  return [...early.filter((other) => other !== known), kept].slice(-EARLY_KEPT);
 }
+
+const isSameMoney = (a: Settlement, b: Settlement): boolean =>
+  a.amountMinor === b.amountMinor && a.currency === b.currency;
 
 /** The start or renewal that it settles: one that is pending, or was declined and is paid after all before its next attempt. */
 const openRenewal = ({ unpaid }: State, { chargeId, outcome }: Settlement): Unpaid | null =>
@@ -225,6 +256,7 @@ const waitingCharge = ({ waiting }: State, chargeId: string): Charge | undefined
 export function settled(state: State, settlement: Settlement, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
   d.state.now = Math.max(d.state.now, booked);
+  if (isEarly(state, settlement)) refusePayment(d, settlement.chargeId, whyNotKept(settlement));
   if (!isAwaited(state, settlement)) return d;
   const { chargeId, outcome } = settlement;
   const unpaid = openRenewal(state, settlement);
@@ -236,13 +268,46 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
     return d;
   }
   const at = Math.min(Math.max(settlement.at, charge.attemptAt), booked);
-  d.effects.push({ type: 'settle_charge', chargeId, status: outcome, at });
+  if (!isItsMoney(d, charge, settlement, at)) return d;
   d.state.waiting = d.state.waiting.filter((waiting) => waiting.charge.id !== chargeId);
+  if (!unpaid && outcome === 'paid' && unfit(d.state, charge, at)) {
+    d.effects.push({ type: 'refund', chargeId, at: booked });
+    return d;
+  }
+  const attempt = Math.min(settlement.attempt ?? charge.attempt, charge.attempt);
+  d.effects.push(settleEffect(charge, outcome, at, attempt));
   if (unpaid) settleUnpaid(d, unpaid, outcome, at);
   else if (outcome === 'declined') declinedOrder(d, charge, at);
-  else if (unfit(d.state, charge, at)) d.effects.push({ type: 'refund', chargeId, at: booked });
   else paid(d, charge, at);
   return d;
+}
+
+/**
+ * R-42: whether what billing says is of the charge's own amount. What was paid ahead is owed back where it is too little, and
+ * its rest where it is too much. Of a charge that exists another amount is not believed.
+ */
+function isItsMoney(d: Draft, charge: Charge, settlement: Settlement, at: Instant): boolean {
+  const { outcome, amountMinor: paidMinor, currency, isAhead } = settlement;
+  const { id: chargeId, amountMinor } = charge;
+  if (paidMinor === undefined || (paidMinor === amountMinor && currency === charge.currency)) return true;
+  if (!isAhead || outcome === 'declined' || currency !== charge.currency) {
+    refusePayment(d, chargeId, 'It is of another amount than the charge.');
+    return false;
+  }
+  const isEnough = paidMinor > amountMinor;
+  d.effects.push({
+    type: 'owe_back',
+    kind: isEnough ? 'overpaid' : 'underpaid',
+    chargeId,
+    paidMinor,
+    owedMinor: isEnough ? paidMinor - amountMinor : paidMinor,
+    at,
+  });
+  return isEnough;
+}
+
+function refusePayment(d: Draft, chargeId: string, detail: string): void {
+  d.effects.push({ type: 'note', at: d.booked, kind: 'payment_refused', rule: 'R-42', detail, chargeId });
 }
 
 /** R-42: what a purchase would have been refused for when it was paid, or an upgrade would be now; its money goes back. */
@@ -269,9 +334,12 @@ function whenPaid(state: State, at: Instant): State {
 
 function settleUnpaid(d: Draft, unpaid: Unpaid, outcome: 'paid' | 'declined', at: Instant): void {
   if (outcome === 'paid') return paid(d, unpaid.charge, at);
-  d.state.unpaid = null;
-  if (unpaid.charge.kind === 'start') return end(d, d.booked, 'R-43');
-  const retries = unpaid.retryAt.filter((retryAt) => retryAt <= d.booked).length;
-  d.state.unpaid = { ...unpaid, retries };
+  if (unpaid.charge.kind === 'start') {
+    d.state.unpaid = null;
+    return end(d, d.booked, 'R-43');
+  }
   declinedRenewal(d, unpaid.charge);
+  // R-45: a payment method that came while this attempt could not be cancelled is tried now.
+  if (d.state.status === 'past_due' && d.state.paymentMethod !== unpaid.charge.paymentMethod)
+    d.charge = nextAttempt(d.state, unpaid.charge, d.booked);
 }

@@ -30,13 +30,16 @@ export interface ChargeRecord {
   id: string;
   kind: ChargeKind;
   at: Instant;
-  status: Outcome | 'given_up';
+  status: Outcome | 'given_up' | 'refunded';
   amountMinor: number;
   /** refunded, disputed or lost, in all. */
   refundedMinor: number;
   currency: string;
   /** Of it the refunds alone. */
   returnedMinor: number;
+  /** paid for it and booked for nothing, so it is owed back; and how much of that went back. */
+  owedMinor: number;
+  owedReturnedMinor: number;
   disputes: Map<string, { amountMinor: number; status: DisputeStatus }>;
   packs: number;
   /** What its packs bring. */
@@ -87,6 +90,8 @@ export interface Book {
   /** In the order of their making, as the holds are. */
   usages: Map<string, Usage>;
   holds: Map<string, Hold>;
+  /** how often money of a top-up went back. */
+  topUpRefunds: number;
   /** from here on nothing that is given back can be spent; null while it goes on. */
   endedAt: Instant | null;
 }
@@ -98,6 +103,7 @@ export const emptyBook = (): Book => ({
   notes: [],
   usages: new Map(),
   holds: new Map(),
+  topUpRefunds: 0,
   endedAt: null,
 });
 
@@ -165,7 +171,14 @@ function bookOne(target: Book, effect: Effect): void {
     }
     case 'refund': {
       const charge = target.charges.get(effect.chargeId);
-      if (charge) charge.refundedMinor = charge.returnedMinor = charge.amountMinor;
+      if (!charge) return;
+      charge.status = 'refunded';
+      charge.refundedMinor = charge.returnedMinor = charge.amountMinor;
+      return;
+    }
+    case 'owe_back': {
+      const charge = target.charges.get(effect.chargeId);
+      if (charge) charge.owedMinor += effect.owedMinor;
       return;
     }
     case 'note':
@@ -222,8 +235,10 @@ function bookGrant(target: Book, effect: Extract<Effect, { type: 'grant' }>): vo
 export function bookCharge(target: Book, charge: Charge, status: Outcome): void {
   const { id, kind, at, amountMinor, currency, buys } = charge;
   const sold = { packs: buys.packs, credits: buys.packCredits, grantId: null };
+  const { owedMinor = 0, owedReturnedMinor = 0 } = target.charges.get(id) ?? {};
   const back = { refundedMinor: 0, returnedMinor: 0, disputes: new Map(), revokedCredits: 0 };
-  target.charges.set(id, { id, kind, at, status, amountMinor, currency, ...sold, ...back });
+  const owed = { owedMinor, owedReturnedMinor };
+  target.charges.set(id, { id, kind, at, status, amountMinor, currency, ...sold, ...back, ...owed });
 }
 
 /** takes credits at an instant in burn order, all or nothing; null and no change when they do not suffice. */

@@ -152,7 +152,7 @@ export const GIVE_UP_AFTER_MS = 24 * 60 * 60 * 1000;
 export const giveUpAt = (charge: Charge): Instant => charge.attemptAt + GIVE_UP_AFTER_MS;
 
 /** The same charge once more, with the payment method in force. */
-export function nextAttempt(state: State, charge: Charge, at: Instant): Charge {
+export function nextAttempt(state: State, { cancels: _, ...charge }: Charge, at: Instant): Charge {
   return { ...charge, attempt: charge.attempt + 1, attemptAt: at, paymentMethod: state.paymentMethod };
 }
 

@@ -1,11 +1,11 @@
-import { settled } from './answers.ts';
+import { type Settlement, settled } from './answers.ts';
 import { cycleAt, type Instant, type Interval, renewalOf } from './calendar.ts';
 import { type Catalog, findPack, findPlan, MOST, type PlanId } from './catalog.ts';
 import { nextAttempt, purchaseCharge, startCharge, upgradeCharge } from './charges.ts';
 import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
 import { invalid, Refusal } from './errors.ts';
 import { forgetLowered, type Withdrawal, withdraw } from './refunds.ts';
-import type { Decision, State } from './state.ts';
+import type { Decision, State, Unpaid } from './state.ts';
 import {
   allowanceOf,
   type Draft,
@@ -37,13 +37,7 @@ export type Command =
   | { type: 'set_allowance'; credits: number }
   | { type: 'set_top_up'; wish: TopUpWish | null }
   | ({ type: 'withdraw_packs' } & Withdrawal)
-  | {
-      type: 'payment_settled';
-      chargeId: string;
-      outcome: 'paid' | 'declined';
-      at: Instant;
-      attempt?: number;
-    };
+  | ({ type: 'payment_settled' } & Settlement);
 
 export interface Start {
   id: string;
@@ -224,13 +218,30 @@ function resume(d: Draft): void {
   d.state.scheduled = null;
 }
 
-/** kept either way; an open charge is tried at once, outside the schedule of retries. */
+/**
+ * R-45: kept either way; an open charge is tried at once, outside the schedule of retries. An attempt that is pending is
+ * cancelled first; where that can't be done it stays, and the state is the one decided here.
+ */
 function setPaymentMethod(d: Draft, paymentMethod: string, at: Instant): void {
+  const unpaid = d.state.status === 'past_due' ? d.state.unpaid : null;
+  if (paymentMethod !== d.state.paymentMethod || unpaid) noteMethod(d, paymentMethod, unpaid, at);
   d.state.paymentMethod = paymentMethod;
   retryTopUp(d);
-  const { unpaid } = d.state;
-  if (d.state.status === 'past_due' && unpaid && !unpaid.pending)
-    d.charge = nextAttempt(d.state, unpaid.charge, at);
+  if (!unpaid) return;
+  const { charge, pending } = unpaid;
+  d.charge = { ...nextAttempt(d.state, charge, at), ...(pending ? { cancels: charge.attempt } : {}) };
+}
+
+function noteMethod(d: Draft, paymentMethod: string, unpaid: Unpaid | null, at: Instant): void {
+  d.effects.push({
+    type: 'note',
+    at,
+    kind: 'payment_method_changed',
+    rule: 'R-45',
+    detail: unpaid ? 'The open charge is tried with it.' : 'The next charge is tried with it.',
+    paymentMethod,
+    chargeId: unpaid?.charge.id ?? null,
+  });
 }
 
 function issueGrant(d: Draft, command: Of<'issue_grant'>, at: Instant): void {

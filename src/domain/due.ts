@@ -9,6 +9,7 @@ import {
   draft,
   end,
   grantAllowance,
+  settleEffect,
   turn,
   writeOff,
 } from './subscription.ts';
@@ -69,7 +70,7 @@ function giveUpDue(d: Draft, at: Instant): void {
   if (unpaid?.charge.kind === 'start' && giveUpAt(unpaid.charge) <= at)
     end(d, giveUpAt(unpaid.charge), 'R-43');
   for (const { charge } of d.state.waiting.filter((waiting) => giveUpAt(waiting.charge) <= at)) {
-    d.effects.push({ type: 'settle_charge', chargeId: charge.id, status: 'given_up', at: giveUpAt(charge) });
+    d.effects.push(settleEffect(charge, 'given_up', giveUpAt(charge)));
     declinedTopUp(d, charge, giveUpAt(charge));
     writeOff(d, charge.id);
   }

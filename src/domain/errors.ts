@@ -38,6 +38,20 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/** A refusal as rows and histories keep it. */
+export interface RefusalRecord {
+  code: string;
+  detail: string;
+  data: Record<string, unknown>;
+}
+
+/** Told to a caller whose command came to a step that the ledger can't hold: an incident says why (docs/operating.md). */
+export const GIVEN_UP: RefusalRecord = {
+  code: 'internal_error',
+  detail: 'The ledger could not book this, and nothing was changed. An incident on record says why.',
+  data: {},
+};
+
 /** One wrong member of a request: `pointer` is an RFC 6901 pointer into the body (or `?name`, a query parameter). */
 export interface Fault {
   pointer: string;

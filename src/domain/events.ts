@@ -6,6 +6,7 @@ export const EVENT_TYPES = [
   'subscription.renewed',
   'subscription.past_due',
   'subscription.changed',
+  'subscription.payment_method_changed',
   'subscription.ended',
   'grant.made',
   'grant.expiring',
@@ -18,6 +19,9 @@ export const EVENT_TYPES = [
   'purchase.paid',
   'purchase.declined',
   'purchase.refunded',
+  'payment.overpaid',
+  'payment.underpaid',
+  'payment.refused',
   'top_up.skipped',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];

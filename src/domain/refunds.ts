@@ -3,9 +3,11 @@ import type { Grant } from './burndown.ts';
 import type { Instant } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
 import { Refusal } from './errors.ts';
-import { comeBack, type GivenBack } from './reversals.ts';
+import { dueBack } from './owed.ts';
+import { comeBack, type GivenBack, NOTHING } from './reversals.ts';
 import type { Decision, State } from './state.ts';
 import { type Draft, draft } from './subscription.ts';
+import { isTopUpCharge } from './top-up.ts';
 
 // money that went back, and the credits that go with it. Whatever is said is said of a business object, the charge or
 // the dispute, so that order and repetition do not matter.
@@ -29,13 +31,6 @@ export interface Refunded extends GivenBack {
   packs: number;
 }
 
-/** floor(credits × refunded ÷ price), exact. */
-export function dueBack(sold: { credits: number; refundedMinor: number; amountMinor: number }): number {
-  const { credits, refundedMinor, amountMinor } = sold;
-  if (amountMinor === 0) return 0;
-  return Number((BigInt(credits) * BigInt(refundedMinor)) / BigInt(amountMinor));
-}
-
 /** Refunds, and disputes that are open or lost: together never more than the charge. */
 function refundedOf({ amountMinor, returnedMinor, disputes }: ChargeRecord): number {
   const disputed = [...disputes.values()].filter(({ status }) => status !== 'won');
@@ -47,7 +42,12 @@ function refundedOf({ amountMinor, returnedMinor, disputes }: ChargeRecord): num
 
 function note(charge: ChargeRecord, back: MoneyBack): void {
   if (back.kind === 'refund') {
-    charge.returnedMinor = Math.min(charge.amountMinor, Math.max(charge.returnedMinor, back.toMinor));
+    // what is owed back goes back first.
+    const { amountMinor, owedMinor } = charge;
+    const known = charge.returnedMinor + charge.owedReturnedMinor;
+    const total = Math.min(amountMinor + owedMinor, Math.max(known, back.toMinor));
+    charge.owedReturnedMinor = Math.min(owedMinor, total);
+    charge.returnedMinor = total - charge.owedReturnedMinor;
     return;
   }
   const { id, status } = back;
@@ -76,19 +76,18 @@ export function refundCharge(
   const grant = charge.kind === 'purchase' && book.grants.get(charge.grantId ?? '');
   const done = { refunded_minor: charge.refundedMinor, revoked: 0, unrecoverable: 0, ...NOTHING };
   if (!grant) return done;
+  if (charge.refundedMinor > before && isTopUpCharge(charge.id)) book.topUpRefunds += 1;
   const due = dueBack(charge);
   if (charge.refundedMinor > before) done.revoked = takeBack(book, charge, grant, due, at);
   else if (charge.refundedMinor < before) Object.assign(done, giveAgain(book, charge, grant, due, at));
   return { ...done, unrecoverable: Math.max(0, due - charge.revokedCredits) };
 }
 
-const NOTHING: GivenBack = { restored: 0, expired_at_once: 0, forfeited_at_once: 0 };
-
 function takeBack(book: Book, charge: ChargeRecord, grant: Grant, due: number, at: Instant): number {
   const unused = book.endedAt === null && at < grant.expiresAt ? grant.remaining : 0;
   const credits = Math.min(Math.max(0, due - charge.revokedCredits), unused);
   enter(book, 'revocation', -credits, grant, at);
-  // As with R-82, what a hold gives back later is the customer's.
+  // What a hold gives back later is revoked up to what is still owed, the rest is the customer's.
   if (credits > 0 && grant.remaining === 0 && grant.held > 0) grant.taken ??= 'revoked';
   charge.revokedCredits += credits;
   return credits;
@@ -99,7 +98,7 @@ function giveAgain(book: Book, charge: ChargeRecord, grant: Grant, due: number, 
   if (credits === 0) return NOTHING;
   charge.revokedCredits -= credits;
   enter(book, 'reversal', credits, grant, at);
-  return { ...NOTHING, [comeBack(book, grant, credits, at)]: credits };
+  return comeBack(book, grant, credits, at);
 }
 
 /** What the ledger says of the add-on: packs of all purchases that are refunded in whole, and how new that is. */
@@ -109,10 +108,11 @@ export interface Withdrawal {
   nth: number;
 }
 
-/** Packs of the purchases that are refunded in whole. */
+/** Packs of the purchases that are refunded in whole; those of a top-up are no part of the add-on. */
 export function withdrawnPacks(book: Book): number {
   const whole = [...book.charges.values()].filter(
-    ({ grantId, refundedMinor, amountMinor }) => grantId !== null && refundedMinor === amountMinor,
+    ({ id, grantId, refundedMinor, amountMinor }) =>
+      grantId !== null && refundedMinor === amountMinor && !isTopUpCharge(id),
   );
   return whole.reduce((sum, { packs }) => sum + packs, 0);
 }

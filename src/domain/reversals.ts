@@ -2,15 +2,24 @@ import { type Book, enter } from './book.ts';
 import type { Debit, Grant } from './burndown.ts';
 import type { Instant } from './calendar.ts';
 import { invalid, Refusal } from './errors.ts';
+import { owing } from './owed.ts';
 
 // Giving back: what a release, a smaller capture and a reversal have in common, and the reversal of a usage.
 
-/** Where credits that were given back went: usable again, or gone at once (R-73, R-80). The three add up. */
+/** Where credits that were given back went: usable again, or gone at once (R-73, R-80, R-81). The four add up. */
 export interface GivenBack {
   restored: number;
   expired_at_once: number;
   forfeited_at_once: number;
+  revoked_at_once: number;
 }
+
+export const NOTHING: Readonly<GivenBack> = {
+  restored: 0,
+  expired_at_once: 0,
+  forfeited_at_once: 0,
+  revoked_at_once: 0,
+};
 
 /** R-74: of debits laid end to end, what lies after the first `from` credits and within the first `to`. */
 export function part(debits: readonly Debit[], from: number, to: number): Debit[] {
@@ -27,19 +36,37 @@ export function part(debits: readonly Debit[], from: number, to: number): Debit[
  * grant's own expiry, or go at once. After the end that is forfeiture, except for what had expired by the end (R-50).
  * A release is dated at its deadline and may be booked after the expiry or the end: what goes then is dated there.
  */
-export function comeBack(book: Book, grant: Grant, credits: number, at: Instant): keyof GivenBack {
+export function comeBack(book: Book, grant: Grant, credits: number, at: Instant): GivenBack {
   const { endedAt } = book;
   const isUsable = endedAt === null && at < grant.expiresAt && grant.taken !== 'expired';
+  const revoked = isUsable ? payOwed(book, grant, credits, at) : 0;
   // R-82: a revocation took what was unused then, not what comes back; and where nothing is held nothing is due.
-  if (grant.held === 0 || (isUsable && credits > 0)) delete grant.taken;
-  if (isUsable) return 'restored';
+  if (grant.held === 0 || (isUsable && credits > revoked)) delete grant.taken;
+  if (isUsable) return { ...NOTHING, restored: credits - revoked, revoked_at_once: revoked };
   if (endedAt !== null && grant.expiresAt > endedAt) {
     enter(book, 'forfeiture', -credits, grant, Math.max(at, endedAt));
-    return 'forfeited_at_once';
+    return { ...NOTHING, forfeited_at_once: credits };
   }
   enter(book, 'expiry', -credits, grant, Math.max(at, grant.expiresAt));
-  return 'expired_at_once';
+  return { ...NOTHING, expired_at_once: credits };
 }
+
+/** R-81: what comes back to a grant that owes credits to a refund is revoked at once, up to what it owes. Answers how much. */
+function payOwed(book: Book, grant: Grant, credits: number, at: Instant): number {
+  const debt = owing(book, grant);
+  if (debt === null) return 0;
+  const revoked = Math.min(credits, debt.credits);
+  enter(book, 'revocation', -revoked, grant, at);
+  debt.charge.revokedCredits += revoked;
+  return revoked;
+}
+
+const sum = (a: GivenBack, b: GivenBack): GivenBack => ({
+  restored: a.restored + b.restored,
+  expired_at_once: a.expired_at_once + b.expired_at_once,
+  forfeited_at_once: a.forfeited_at_once + b.forfeited_at_once,
+  revoked_at_once: a.revoked_at_once + b.revoked_at_once,
+});
 
 /** Brings back each debit's credits to the grant they came from. */
 export function giveBack(
@@ -48,11 +75,11 @@ export function giveBack(
   debits: readonly Debit[],
   at: Instant,
 ): GivenBack {
-  const given: GivenBack = { restored: 0, expired_at_once: 0, forfeited_at_once: 0 };
+  let given: GivenBack = NOTHING;
   for (const { grant_id, credits } of debits) {
     const grant = book.grants.get(grant_id)!;
     enter(book, kind, credits, grant, at);
-    given[comeBack(book, grant, credits, at)] += credits;
+    given = sum(given, comeBack(book, grant, credits, at));
   }
   return given;
 }

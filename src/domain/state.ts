@@ -77,8 +77,13 @@ export interface TopUp {
   declines: number;
   /** None is bought before it. */
   notBefore: Instant;
+  /** How often money of one went back, as the ledger last said; absent where none did. */
+  refunds?: number;
+  /** Of them, those that were known when the wish was set: a later one stops it. */
+  refundsBefore?: number;
   /** Why the newest was skipped; null when it was not. */
   skipped:
+    | 'refunded'
     | 'ceiling'
     | 'gap_day'
     | 'declined'
@@ -109,10 +114,39 @@ export type Effect =
   | { type: 'expire'; grantId: string; at: Instant }
   | { type: 'forfeit'; at: Instant }
   | { type: 'revoke'; grantId: string; at: Instant; reason: string }
-  | { type: 'settle_charge'; chargeId: string; status: 'paid' | 'declined' | 'given_up'; at: Instant }
+  | {
+      type: 'settle_charge';
+      chargeId: string;
+      /** Of which attempt it is said. */
+      attempt: number;
+      status: 'paid' | 'declined' | 'given_up';
+      at: Instant;
+    }
+  /** it was paid when nothing could come of it any more: all of it goes back. */
   | { type: 'refund'; chargeId: string; at: Instant }
+  /** money that came for a charge and is not what it asks for: so much of it is owed back. */
+  | {
+      type: 'owe_back';
+      kind: 'overpaid' | 'underpaid';
+      chargeId: string;
+      paidMinor: number;
+      owedMinor: number;
+      at: Instant;
+    }
   | { type: 'note'; at: Instant; kind: NoteKind; rule: string; detail: string }
   | { type: 'note'; at: Instant; kind: 'top_up_skipped'; rule: string; detail: string; reason: string }
+  /** what billing said of a charge is not believed. */
+  | { type: 'note'; at: Instant; kind: 'payment_refused'; rule: string; detail: string; chargeId: string }
+  /** with the charge that is open, where there is one: who collects it by itself should try again. */
+  | {
+      type: 'note';
+      at: Instant;
+      kind: 'payment_method_changed';
+      rule: string;
+      detail: string;
+      paymentMethod: string;
+      chargeId: string | null;
+    }
   | {
       type: 'note';
       at: Instant;
@@ -153,6 +187,8 @@ export interface Charge {
   currency: string;
   lines: ChargeLine[];
   paymentMethod: string;
+  /** an earlier attempt at it that is pending, and is cancelled before this one is made. */
+  cancels?: number;
   catalogVersion: string;
   /** What it pays for, at the values in force when it was owed. */
   buys: { plan: PlanId; interval: Interval; allowance: number; packs: number; packCredits: number };

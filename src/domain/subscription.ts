@@ -1,7 +1,7 @@
 import type { GrantKind } from './burndown.ts';
 import { addDays, boundary, type Instant, renewalAfter } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
-import type { Decision, State, Turn } from './state.ts';
+import type { Charge, Decision, Effect, State, Turn } from './state.ts';
 
 /** A state being worked on: the copy is the worker's own. */
 export interface Draft extends Decision {
@@ -114,6 +114,16 @@ export function turn(d: Draft, kind: Turn, at: Instant, rule: string): void {
   d.effects.push({ type: 'note', at, kind, rule, detail: TURN[kind], plan, interval });
 }
 
+/** Says how a charge that was pending ended; of its newest attempt, unless another is named. */
+export function settleEffect(
+  { id: chargeId, attempt: newest }: Charge,
+  status: 'paid' | 'declined' | 'given_up',
+  at: Instant,
+  attempt = newest,
+): Effect {
+  return { type: 'settle_charge', chargeId, attempt, status, at };
+}
+
 /** The state stays small: a charge that is paid after this many others were written off is for billing's reconciler. */
 const WRITTEN_OFF_KEPT = 20;
 
@@ -125,8 +135,7 @@ export function writeOff(d: Draft, chargeId: string): void {
 /** at the end all that is left is forfeited, the add-on goes, nothing more is charged. */
 export function end(d: Draft, at: Instant, rule: string): void {
   const { unpaid } = d.state;
-  if (unpaid?.pending)
-    d.effects.push({ type: 'settle_charge', chargeId: unpaid.charge.id, status: 'given_up', at });
+  if (unpaid?.pending) d.effects.push(settleEffect(unpaid.charge, 'given_up', at));
   d.effects.push({ type: 'forfeit', at });
   turn(d, 'ended', at, rule);
   Object.assign(d.state, {

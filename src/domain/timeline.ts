@@ -8,6 +8,7 @@ import { nextDue, workAt } from './due.ts';
 import { openHolds, releaseDue } from './holds.ts';
 import { type MoneyBack, type Refunded, refundCharge, withdrawnPacks } from './refunds.ts';
 import type { Charge, Decision, Outcome, State } from './state.ts';
+import { withTopUpRefunds } from './top-up.ts';
 
 /** What billing would answer: the simulator's stand-in for the gateway. */
 export type Payer = (charge: Charge) => Outcome;
@@ -95,7 +96,8 @@ export function moneyBack(life: Life, chargeId: string, back: MoneyBack): Refund
       life,
       decide(life.state, { type: 'withdraw_packs', ...withdrawal }, life.state.now, life.catalog),
     );
-  life.state = { ...life.state, grants: openGrants(life.book) };
+  const state = { ...life.state, grants: openGrants(life.book) };
+  life.state = withTopUpRefunds(state, life.book.topUpRefunds);
   return { ...done, packs: life.state.packs };
 }
 

@@ -7,8 +7,9 @@ import { invalid } from './errors.ts';
 import type { Charge, State, TopUp } from './state.ts';
 import { boundaryOf, type Draft, stem } from './subscription.ts';
 
-// R-39: automatic top-up. While fewer credits are available than the threshold, packs are bought as a customer would buy them
-// (R-30), one purchase at a time, up to a ceiling a month. What is not bought is skipped for a reason that is on record.
+// R-39: automatic top-up. While fewer credits are available than the threshold, packs are bought as a customer would buy them,
+// but never join the add-on: one purchase at a time, up to a ceiling a month. What is not bought is skipped for a reason that is on
+// record. A refund or dispute of one stops the wish until it is set again.
 
 /** What a customer asks for. Credits and minor units are whole numbers. */
 export interface TopUpWish {
@@ -24,6 +25,7 @@ const HOUR_MS = 60 * 60 * 1000;
 const BACK_OFF_MS = [HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS];
 
 const SKIPPED: Record<SkipReason, string> = {
+  refunded: 'Money of a top-up went back: it waits until it is set again.',
   ceiling: 'One more would pass the ceiling of this month.',
   gap_day: 'The next allowance comes within a day.',
   declined: 'The payment was declined again and again: it waits for another payment method.',
@@ -42,8 +44,9 @@ export function setTopUp(d: Draft, wish: TopUpWish | null): void {
   const refusal = buyingRefusal(d.state, d.state.interval);
   if (refusal) throw refusal;
   check(d, wish);
-  const { bought = 0, month = 0, spentMinor = 0 } = before ?? {};
-  d.state.topUp = { wish, bought, month, spentMinor, declines: 0, notBefore: 0, skipped: null };
+  const { bought = 0, month = 0, spentMinor = 0, refunds } = before ?? {};
+  const known = refunds === undefined ? {} : { refunds, refundsBefore: refunds };
+  d.state.topUp = { wish, bought, month, spentMinor, ...known, declines: 0, notBefore: 0, skipped: null };
 }
 
 function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): void {
@@ -70,6 +73,8 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
 export function topUpAt(state: State): Instant | null {
   const { topUp } = state;
   if (!topUp?.wish || state.status === 'ended' || state.status === 'incomplete') return null;
+  // Told at once: credits that are high again later must not bring back what was stopped.
+  if (isStopped(topUp)) return topUp.skipped === 'refunded' ? null : state.now;
   // The ledger dates a pack no earlier than the spend before it, of which the calendar may not know yet: it counts.
   const known = Math.max(state.now, ...state.grants.map(({ effectiveAt }) => effectiveAt));
   if (available(state.grants, known) >= topUp.wish.threshold || isInFlight(state)) return null;
@@ -80,6 +85,7 @@ export function topUpAt(state: State): Instant | null {
 
 /** Why none can be bought until somebody changes something. */
 function standing(state: State): SkipReason | null {
+  if (isStopped(state.topUp!)) return 'refunded';
   if (state.status === 'past_due') return 'payment_past_due';
   if (state.scheduled?.kind === 'cancel') return 'cancellation_scheduled';
   return state.topUp!.declines > BACK_OFF_MS.length ? 'declined' : null;
@@ -129,7 +135,19 @@ function afterGap(state: State, catalog: Catalog, at: Instant): Instant | null {
   return addDays(from, state.timeZone, term.days) <= at && at < to ? to : null;
 }
 
-const isTopUp = (state: State, { purchaseId }: Charge): boolean =>
+const isStopped = ({ refunds = 0, refundsBefore = 0 }: TopUp): boolean => refunds > refundsBefore;
+
+/** R-39: what the ledger says of how often money of a top-up went back; the highest counts, in whatever order it is told. */
+export function withTopUpRefunds(state: State, told: number | null | undefined): State {
+  const { topUp } = state;
+  if (!topUp || !told || told <= (topUp.refunds ?? 0)) return state;
+  return { ...state, topUp: { ...topUp, refunds: told } };
+}
+
+/** By its id: the packs of a top-up are nobody's standing order (R-30). */
+export const isTopUpCharge = (chargeId: string): boolean => /_t\d+$/.test(chargeId);
+
+export const isTopUp = (state: State, { purchaseId }: Charge): boolean =>
   purchaseId?.startsWith(`pur_${stem(state.id)}_t`) ?? false;
 
 const isInFlight = (state: State): boolean => state.waiting.some(({ charge }) => isTopUp(state, charge));
@@ -155,5 +173,7 @@ export function declinedTopUp(d: Draft, charge: Charge, at: Instant): void {
 /** Another payment method may be paid: it is tried at once. */
 export function retryTopUp(d: Draft): void {
   const { topUp } = d.state;
-  if (topUp && topUp.declines > 0) d.state.topUp = { ...topUp, declines: 0, notBefore: 0, skipped: null };
+  if (!topUp || topUp.declines === 0) return;
+  const skipped = isStopped(topUp) ? topUp.skipped : null;
+  d.state.topUp = { ...topUp, declines: 0, notBefore: 0, skipped };
 }

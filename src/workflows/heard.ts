@@ -18,6 +18,12 @@ export function commandOf(signal: string, payload: object): Command | null {
   return type !== undefined && makesSense(command) ? command : null;
 }
 
+/** An amount has a currency, and a currency an amount. */
+const hasMoney = ({ amountMinor, currency }: { amountMinor?: number; currency?: string }): boolean =>
+  amountMinor === undefined
+    ? currency === undefined
+    : Number.isSafeInteger(amountMinor) && amountMinor >= 0 && typeof currency === 'string';
+
 /** Whether what another system signalled has the members its command needs. */
 export function makesSense(command: Command): boolean {
   switch (command.type) {
@@ -26,7 +32,8 @@ export function makesSense(command: Command): boolean {
         typeof command.chargeId === 'string' &&
         (command.outcome === 'paid' || command.outcome === 'declined') &&
         Number.isSafeInteger(command.at) &&
-        (command.attempt === undefined || Number.isSafeInteger(command.attempt))
+        (command.attempt === undefined || Number.isSafeInteger(command.attempt)) &&
+        hasMoney(command)
       );
     case 'withdraw_packs':
       return Number.isSafeInteger(command.packs) && Number.isSafeInteger(command.nth) && command.packs >= 0;

@@ -1,10 +1,11 @@
 import type { DeliveryRef } from '../db/deliveries.ts';
-import type { CommandRef, RefusalRecord } from '../db/ledger.ts';
+import type { CommandRef, Snapshot } from '../db/ledger.ts';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant, Interval } from '../domain/calendar.ts';
 import type { Catalog, PlanId } from '../domain/catalog.ts';
 import type { Command, Start } from '../domain/commands.ts';
 import type { DueKind } from '../domain/due.ts';
+import type { RefusalRecord } from '../domain/errors.ts';
 import type { State } from '../domain/state.ts';
 import type { Happening } from '../domain/timeline.ts';
 
@@ -101,6 +102,9 @@ export interface PaymentSettled {
   at: Instant;
   /** Which attempt at the charge it is of: one that was declined does not decline the next. Absent: the newest made by `at`. */
   attempt?: number;
+  /** What was paid, both or neither. A charge that does not exist yet is only paid by an amount (R-42). */
+  amountMinor?: number;
+  currency?: string;
 }
 
 /** From a system that owns billing. */
@@ -115,11 +119,7 @@ export interface PlanChanged {
   chargeId: string;
 }
 
-export interface LedgerAdvanced {
-  version: number;
-  now: Instant;
-  grants: Grant[];
-}
+export type LedgerAdvanced = Pick<Snapshot, 'version' | 'now' | 'grants' | 'topUpRefunds'>;
 
 export const QUERY = { balance: 'balance', subscription: 'subscription', schedule: 'schedule' } as const;
 

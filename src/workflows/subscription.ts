@@ -14,16 +14,16 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
-import type { CommandRef, RefusalRecord, Settled, Snapshot } from '../db/ledger.ts';
+import type { CommandRef, Settled, Snapshot } from '../db/ledger.ts';
 import { answered, isAwaited, isEarly, type Settlement, withEarly } from '../domain/answers.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
-import { invalid, type ProblemCode, Refusal } from '../domain/errors.ts';
+import { GIVEN_UP, invalid, type ProblemCode, Refusal, type RefusalRecord } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
-import { topUpAt } from '../domain/top-up.ts';
+import { topUpAt, withTopUpRefunds } from '../domain/top-up.ts';
 import { makesSense } from './heard.ts';
 import {
   ABANDONED,
@@ -63,10 +63,17 @@ import {
 const BOUNDARIES_A_RUN = 12;
 const EVENTS_A_RUN = 3_000;
 
-const activities = proxyActivities<Activities>({
-  startToCloseTimeout: '5s',
-  retry: { initialInterval: '200ms', maximumInterval: '10s' },
-});
+const retry = { initialInterval: '200ms', maximumInterval: '10s' } as const;
+const activities = proxyActivities<Activities>({ startToCloseTimeout: '5s', retry });
+/**
+ * What asks billing takes as long as its calls: a first charge makes up to six, and gives each of them 20 s. One attempt at a time,
+ * so it ends before the next begins; a worker that is gone is missed by its heartbeats.
+ */
+const billing = proxyActivities<Activities>({ startToCloseTimeout: '150s', heartbeatTimeout: '10s', retry });
+
+/** What is due and could not be booked is tried again after a minute, and twice as long each time, up to an hour. */
+const HELD_UP_MS = 60_000;
+const LONGEST_HELD_UP_MS = 60 * 60_000;
 
 /** A command that waits for the loop. `failure` tells its caller why nothing was done. */
 interface Queued {
@@ -90,7 +97,8 @@ type Decided = Decision & { reached?: boolean };
 type Carried =
   | { kind: 'booked'; outcome: Outcome | null; finished: boolean }
   | { kind: 'abandoned' }
-  | { kind: 'refused' };
+  | { kind: 'refused' }
+  | { kind: 'given_up' };
 
 const failureOf = (refusal: RefusalRecord): ApplicationFailure =>
   ApplicationFailure.create({
@@ -106,7 +114,9 @@ const earlier = (now: Instant): Refusal =>
 const handingOver = (): ApplicationFailure =>
   ApplicationFailure.create({ type: HANDING_OVER, message: 'The next run takes it.', nonRetryable: true });
 const unasked = (command: Command): Queued => ({ command, ref: null, done: false, failure: null });
-const settling = (settlement: Settlement): Command => ({ ...settlement, type: 'payment_settled' });
+const recalled = (settlement: Settlement): Command => ({ ...settlement, type: 'payment_settled' });
+/** Only a run that kept a settlement knows that it came ahead. */
+const settling = ({ isAhead: _, ...settlement }: Settlement): Command => recalled(settlement);
 const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({ code, detail: message, data });
 const DECLINED: RefusalRecord = { code: 'payment_declined', detail: 'The payment was declined.', data: {} };
 /** Refusals that no other catalogue would lift: the one in force is known only to the ledger. */
@@ -128,10 +138,12 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     grants: state?.grants ?? [],
   };
   let advance: AdvanceRequest | null = input.carried?.advance ?? null;
-  let advanced: CommandRef | null = null;
+  let advanced: { ref: CommandRef; failure: ApplicationFailure | null } | null = null;
   let started = input.carried !== null;
   let startFailure: ApplicationFailure | null = null;
   let boundaries = 0;
+  /** Since what is due can't be booked: when it is tried again, and how often it was. */
+  let heldUp: { until: Instant; tries: number } | null = null;
   /** A step is being booked: what is known here may be older than what the ledger says already. */
   let isBooking = false;
   /** R-42: settlements of what is still to be asked for. */
@@ -145,7 +157,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     setHandler(defineUpdate<void, [Request]>(name), request, { validator: refuse });
   setHandler(defineUpdate<AdvanceAnswer, [AdvanceRequest]>(ADVANCE_CLOCK), advanceClock);
   setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) =>
-    heard({ type: 'payment_settled', ...settlement }),
+    heard(settling(settlement)),
   );
   setHandler(defineSignal<[Cancelled]>(SIGNAL.cancelled), (cancel) => heard({ ...cancel, type: 'cancel' }));
   setHandler(defineSignal<[PlanChanged]>(SIGNAL.planChanged), (change) =>
@@ -181,6 +193,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       const result = await carryOut((inForce) => begin(wanted.start, at, inForce), at, options);
       if (result.kind === 'refused') startFailure = failureOf(wanted.conflict);
       else if (result.kind === 'abandoned') startFailure = abandoned();
+      else if (result.kind === 'given_up') startFailure = failureOf(GIVEN_UP);
       else if (result.outcome === 'declined') startFailure = failureOf(DECLINED);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -202,7 +215,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       if (mustContinue() && !isAsked()) await handOver();
       else if (settledBefore(due)) await runQueued(settledBefore(due)!);
       else if (advance && !mustContinue()) await advanceTo(advance);
-      else if (due && due.at <= present()) await work(due.at);
+      else if (due && due.at <= present() && !isHeldUp()) await work(due.at);
+      else if (queue[0] && isHeldUp()) refuseQueued(queue[0]);
       else if (queue[0]) await runQueued(queue[0]);
       else await rest(due);
     }
@@ -233,7 +247,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver() || isToppedUp();
     if (due === null || current().testClock) await condition(woken);
     else
-      await condition(woken, due.at - present(), {
+      await condition(woken, heldUp ? heldUp.until - Date.now() : due.at - present(), {
         summary: `${due.kind} ${new Date(due.at).toISOString()}`,
       });
   }
@@ -241,11 +255,27 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   /** R-39: what the ledger told us brings a top-up. */
   function isToppedUp(): boolean {
     const at = topUpAt(current());
-    return at !== null && at <= present();
+    return at !== null && at <= present() && !isHeldUp();
   }
 
   async function work(at: Instant): Promise<void> {
-    await carryOut((inForce) => workAt(current(), at, present(), inForce), at, {});
+    const { kind } = await carryOut((inForce) => workAt(current(), at, present(), inForce), at, {});
+    const tries = kind === 'given_up' ? (heldUp?.tries ?? 0) + 1 : 0;
+    const pause = Math.min(HELD_UP_MS * 2 ** (tries - 1), LONGEST_HELD_UP_MS);
+    heldUp = tries > 0 ? { until: Date.now() + pause, tries } : null;
+  }
+
+  /** What is due could not be booked, and nothing that is asked may come before it (R-14): it is refused, not kept waiting. */
+  function isHeldUp(): boolean {
+    return heldUp !== null && Date.now() < heldUp.until;
+  }
+
+  function refuseQueued(queued: Queued): void {
+    queue.splice(queue.indexOf(queued), 1);
+    queued.failure = failureOf(GIVEN_UP);
+    queued.done = true;
+    if (!queued.ref)
+      log.error('a signal was lost: what is due can not be booked', { of: queued.command.type });
   }
 
   async function runQueued(queued: Queued, at = present()): Promise<void> {
@@ -254,14 +284,17 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
     // R-42: a settlement of what is settled changes nothing, and costs no step.
     if (command.type === 'payment_settled' && !isAwaited(current(), command)) {
-      if (isEarly(current(), command)) early = withEarly(early, command);
-      return;
+      const kept = isEarly(current(), command) ? withEarly(early, command) : early;
+      // One that can't wait for its charge is refused, which is put on record.
+      early = kept ?? early;
+      if (kept) return;
     }
     if (command.type === 'withdraw_packs' && !isNewer(current(), command)) return;
     try {
       const options: Step = ref ? { ref, finish: true, declined } : {};
       const result = await carryOut((inForce) => decide(current(), command, at, inForce), at, options);
-      if (result.kind !== 'booked') queued.failure = abandoned();
+      if (result.kind === 'given_up') queued.failure = failureOf(GIVEN_UP);
+      else if (result.kind !== 'booked') queued.failure = abandoned();
       else if (declined && result.outcome === 'declined') queued.failure = failureOf(declined);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -277,14 +310,14 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       ref: target.ref,
     });
     if (result.kind === 'booked' && !result.finished) return;
-    advanced = target.ref;
+    advanced = { ref: target.ref, failure: result.kind === 'given_up' ? failureOf(GIVEN_UP) : null };
     advance = null;
   }
 
   /** Hands over to the next run once nobody waits for an answer from this one; what billing said goes along. */
   async function handOver(): Promise<void> {
     await condition(allHandlersFinished);
-    const signals = [...early.map(settling), ...queue.map(({ command }) => command)];
+    const signals = [...early.map(recalled), ...queue.map(({ command }) => command)];
     const carried = { state: current(), step, version: known.version, advance, signals };
     await continueAsNew<typeof subscription>({ catalog, begin: null, carried });
   }
@@ -340,12 +373,16 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       advance = target;
     }
     await condition(() => !mine() || mustContinue());
-    return { now: current().now, done: advanced !== null && sameCommand(advanced, target.ref) };
+    const mineIsDone = advanced !== null && sameCommand(advanced.ref, target.ref);
+    if (mineIsDone && advanced?.failure) throw advanced.failure;
+    return { now: current().now, done: mineIsDone };
   }
 
   /** The ledger moved on without us. The higher version wins; nothing is woken but a top-up, which is dated now (R-39). */
   function learn(news: LedgerAdvanced): void {
-    if (state === null || news.version <= known.version) return;
+    if (state === null) return;
+    state = withTopUpRefunds(state, news.topUpRefunds);
+    if (news.version <= known.version) return;
     known = { version: news.version, grants: news.grants };
     state = { ...state, now: present(), grants: news.grants };
   }
@@ -381,7 +418,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       const answer = await book(decision, at, options);
       isBooking = false;
       if (answer.kind === 'stale') catalog = answer.catalog;
-      else if (answer.kind === 'abandoned' || answer.kind === 'refused') return answer;
+      else if (answer.kind === 'abandoned' || answer.kind === 'refused' || answer.kind === 'given_up')
+        return answer;
       else if (answer.kind === 'booked' || answer.kind === 'replayed') {
         adopt(decision, answer);
         return { kind: 'booked', outcome: answer.outcome, finished: decision.reached ?? false };
@@ -403,10 +441,12 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     };
     const { charge } = decision;
     const summary = summaryOf(decision);
-    if (charge === null)
-      return activities.settle.executeWithOptions({ summary }, [
-        { ...head, after: afterOf(decision.state, catalog) },
-      ]);
+    const after = afterOf(decision.state, catalog);
+    if (charge === null) {
+      const asksBilling = decision.effects.some(({ type }) => type === 'refund' || type === 'owe_back');
+      const { settle } = asksBilling ? billing : activities;
+      return settle.executeWithOptions({ summary }, [{ ...head, after }]);
+    }
     const branch = (outcome: Outcome): Branch => {
       const { state: next, effects } = afterCharge(decision, outcome);
       const discard = effects.some((effect) => effect.type === 'discard');
@@ -414,7 +454,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       return { effects, after: afterOf(next, catalog), refusal, discard };
     };
     const branches = { paid: branch('paid'), declined: branch('declined'), pending: branch('pending') };
-    return activities.bill.executeWithOptions({ summary }, [{ ...head, charge, branches }]);
+    const kept = charge.cancels === undefined ? null : after;
+    return billing.bill.executeWithOptions({ summary }, [{ ...head, charge, branches, kept }]);
   }
 
   function afterCharge(decision: Decision, outcome: Outcome): Decision {
@@ -426,7 +467,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   function recall(now: State): void {
     const due = early.filter((settlement) => isAwaited(now, settlement));
     early = early.filter((settlement) => !due.includes(settlement));
-    queue.push(...due.map(settling).map(unasked));
+    queue.push(...due.map(recalled).map(unasked));
   }
 
   function adopt(decision: Decision, answer: { outcome: Outcome | null } & Snapshot): void {
@@ -436,7 +477,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     if (answer.version >= known.version) known = { version: answer.version, grants: answer.grants };
     // R-13: an end that nobody scheduled is dated when it is booked.
     const endedAt = answer.endedAt ?? next.endedAt;
-    state = { ...next, endedAt, grants: known.grants };
+    state = withTopUpRefunds({ ...next, endedAt, grants: known.grants }, answer.topUpRefunds);
     recall(state);
     step += 1;
     boundaries += before && before.series === next.series ? next.cycle - before.cycle : 1;

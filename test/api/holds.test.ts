@@ -61,6 +61,7 @@ describe('a hold', () => {
       restored: 5,
       expired_at_once: 0,
       forfeited_at_once: 0,
+      revoked_at_once: 0,
       balance: { available: 193, held: 0 },
     });
     expect(bodyOf<Page>(await door.get('usage')).data).toEqual([{ ...usage, reversed: 5 }]);

@@ -14,6 +14,8 @@ const settled = (outcome: 'paid' | 'declined') => ({
   attempt: 2,
   outcome,
   at,
+  amountMinor: 2_900,
+  currency: 'USD',
 });
 
 describe('what it says', () => {
@@ -52,7 +54,7 @@ describe('what it says', () => {
     ['payment_intent.succeeded', { metadata: { ...metadata, attempt: '0' } }, null],
     ['payment_intent.succeeded', { metadata: { ...metadata, attempt: '1.5' } }, null],
   ])('%s %j', (type, object, message) => {
-    const event = eventOf(type, object, at / 1_000);
+    const event = eventOf(type, { amount: 2_900, currency: 'usd', ...object }, at / 1_000);
     expect(read(event)).toMatchObject({ id: event.id, type, message, returned: null });
   });
 
@@ -101,7 +103,9 @@ describe('what it says', () => {
 });
 
 describe('who may say it', () => {
-  const body = JSON.stringify(eventOf('payment_intent.succeeded', { metadata }));
+  const body = JSON.stringify(
+    eventOf('payment_intent.succeeded', { metadata, amount: 2_900, currency: 'usd' }),
+  );
   const now = Math.floor(Date.now() / 1_000);
   const readWith = createStripeReader(['whsec_new', 'whsec_old']);
   const reading = (text: string, signature: string | undefined) =>

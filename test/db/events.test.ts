@@ -187,7 +187,7 @@ test('a purchase tells how it went and what was refunded of it', async () => {
   const other = ledger.purchase(300, ledger.now);
   await ledger.book({ charge: other, outcome: 'pending' });
   await ledger.book({
-    effects: [{ type: 'settle_charge', chargeId: other.id, status: 'given_up', at: ledger.now }],
+    effects: [{ type: 'settle_charge', chargeId: other.id, attempt: 1, status: 'given_up', at: ledger.now }],
   });
   const told = (await toldOf(ledger)).filter(({ type }) => type.startsWith('purchase'));
   expect(told.map(({ type, data }) => [type, data['status'], data['credits']])).toEqual([

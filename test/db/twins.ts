@@ -60,6 +60,8 @@ const paidFor = ({ chargeId, credits, effectiveAt }: Extract<Effect, { type: 'gr
   refundedMinor: 0,
   currency: 'USD',
   returnedMinor: 0,
+  owedMinor: 0,
+  owedReturnedMinor: 0,
   disputes: new Map(),
   packs: 1,
   credits,

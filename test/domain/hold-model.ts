@@ -126,11 +126,11 @@ export class HoldModel {
       return deepStrictEqual(this.picture(), before, 'I7: a refusal changed something');
     }
     const given: GivenBack = JSON.parse(outcome);
-    const { restored, expired_at_once, forfeited_at_once } = given;
+    const { restored, expired_at_once, forfeited_at_once, revoked_at_once } = given;
     deepStrictEqual(
-      restored + expired_at_once + forfeited_at_once,
+      restored + expired_at_once + forfeited_at_once + revoked_at_once,
       credits ?? left,
-      'R-80: the three add up',
+      'R-80: the four add up',
     );
     deepStrictEqual(balance(book, state.now).available - has, restored, 'R-80: restored');
     ok(state.status === 'ended' ? restored === 0 : forfeited_at_once === 0, 'R-80: after the end');

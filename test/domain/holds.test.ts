@@ -285,7 +285,12 @@ describe('R-80: a reversal', () => {
 
   test('gives all back to the grants it came from', () => {
     const target = bought();
-    expect(reverseAt(target, 5)).toEqual({ restored: 250, expired_at_once: 0, forfeited_at_once: 0 });
+    expect(reverseAt(target, 5)).toEqual({
+      restored: 250,
+      expired_at_once: 0,
+      forfeited_at_once: 0,
+      revoked_at_once: 0,
+    });
     expect(told(target)).toEqual(['reversal 200 a @5', 'reversal 50 p @5']);
     expect(left(target)).toEqual(['a 200+0', 'p 300+0']);
   });
@@ -318,7 +323,7 @@ describe('R-80: a reversal', () => {
   test('of a use that cost nothing gives nothing back, however often', () => {
     const target = bought();
     spend(target, 0, 3, 'free');
-    const nothing = { restored: 0, expired_at_once: 0, forfeited_at_once: 0 };
+    const nothing = { restored: 0, expired_at_once: 0, forfeited_at_once: 0, revoked_at_once: 0 };
     expect([reverseAt(target, 5, null, 'free'), reverseAt(target, 5, null, 'free')]).toEqual([
       nothing,
       nothing,
@@ -328,14 +333,24 @@ describe('R-80: a reversal', () => {
 
   test('what belongs to an expired grant expires at once, also before its expiry is booked', () => {
     const target = bought();
-    expect(reverseAt(target, 30)).toEqual({ restored: 50, expired_at_once: 200, forfeited_at_once: 0 });
+    expect(reverseAt(target, 30)).toEqual({
+      restored: 50,
+      expired_at_once: 200,
+      forfeited_at_once: 0,
+      revoked_at_once: 0,
+    });
     expect(told(target)).toEqual(['reversal 200 a @30', 'expiry -200 a @30', 'reversal 50 p @30']);
   });
 
   test('after the end what had expired by then expires, the rest is forfeited', () => {
     const target = bought();
     book(target, [{ type: 'forfeit', at: 30 }]);
-    expect(reverseAt(target, 31)).toEqual({ restored: 0, expired_at_once: 200, forfeited_at_once: 50 });
+    expect(reverseAt(target, 31)).toEqual({
+      restored: 0,
+      expired_at_once: 200,
+      forfeited_at_once: 50,
+      revoked_at_once: 0,
+    });
     expect(left(target)).toEqual(['a 0+0', 'p 0+0']);
   });
 

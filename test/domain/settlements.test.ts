@@ -89,17 +89,28 @@ describe('a renewal that is still to come', () => {
     chargeId: `chg_simulated_r0_${n}`,
     outcome,
     at,
+    ...(outcome === 'paid' ? { amountMinor: 2_900, currency: 'USD' } : {}),
   });
+  const keep = (settlements: Settlement[]): Settlement[] =>
+    settlements.reduce<Settlement[]>((early, next) => withEarly(early, next)!, []);
+  const kept = (settlement: Settlement): Settlement => ({ ...settlement, isAhead: true });
 
   test('is kept once, and paid outdoes declined in either order', () => {
     const both = [said(1, 'declined'), said(1, 'paid')];
-    expect(both.reduce(withEarly, [])).toEqual([said(1, 'paid')]);
-    expect(both.reverse().reduce(withEarly, [])).toEqual([said(1, 'paid')]);
-    expect([said(1, 'paid', 5), said(1, 'paid', 6)].reduce(withEarly, [])).toEqual([said(1, 'paid', 5)]);
+    expect(keep(both)).toEqual([kept(said(1, 'paid'))]);
+    expect(keep(both.reverse())).toEqual([kept(said(1, 'paid'))]);
+    expect(keep([said(1, 'paid', 5), said(1, 'paid', 6)])).toEqual([kept(said(1, 'paid', 5))]);
+  });
+
+  test('is refused where it was paid without an amount, or in another one before', () => {
+    const { amountMinor: _, currency: __, ...unsaid } = said(1, 'paid');
+    expect(withEarly([], unsaid)).toBeNull();
+    expect(withEarly(keep([said(1, 'paid')]), { ...said(1, 'paid'), amountMinor: 2_901 })).toBeNull();
+    expect(withEarly(keep([said(1, 'paid')]), said(1, 'declined'))).toEqual([kept(said(1, 'paid'))]);
   });
 
   test('with nineteen others at most', () => {
-    const kept = Array.from({ length: 30 }, (_, n) => said(n, 'paid')).reduce(withEarly, []);
-    expect(kept.map(({ at }) => at)).toEqual(Array.from({ length: 20 }, (_, n) => n + 10));
+    const newest = keep(Array.from({ length: 30 }, (_, n) => said(n, 'paid')));
+    expect(newest.map(({ at }) => at)).toEqual(Array.from({ length: 20 }, (_, n) => n + 10));
   });
 });

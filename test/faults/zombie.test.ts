@@ -53,6 +53,7 @@ const noMoney: Gateway = {
   },
   refund: async () => {},
   refundPart: async () => true,
+  cancel: async () => 'cancelled' as const,
 };
 
 test('every step ever asked for, run again in any order after newer ones, changes nothing and asks for no money', async () => {
@@ -67,7 +68,7 @@ test('every step ever asked for, run again in any order after newer ones, change
   const facts = await realFacts(stack.db, id);
   const steps = await scheduled(id);
   expect(steps.length).toBeGreaterThan(8);
-  const zombie = createActivities({ db: stack.db, books: stack.db, gateway: noMoney });
+  const zombie = createActivities({ db: stack.db, books: stack.db, gateway: noMoney, heartbeat: () => {} });
   for (const order of [steps, [...steps].reverse()])
     for (const step of order) {
       const answer = await (step.name === 'bill' ? zombie.bill(step.request) : zombie.settle(step.request));
@@ -87,7 +88,12 @@ test('a worker that hangs at the gateway while another books the step: its own a
   const text = JSON.stringify(made!.request).replaceAll(twin.slice('sub_'.length), id.slice('sub_'.length));
   const request = { ...(JSON.parse(text) as BillRequest), command: null };
 
-  const other = createActivities({ db: stack.db, books: stack.db, gateway: createSandbox() });
+  const other = createActivities({
+    db: stack.db,
+    books: stack.db,
+    gateway: createSandbox(),
+    heartbeat: () => {},
+  });
   let between: unknown;
   const hanging: Gateway = {
     async charge(_: Charge): Promise<Outcome> {
@@ -97,8 +103,9 @@ test('a worker that hangs at the gateway while another books the step: its own a
     },
     refund: async () => {},
     refundPart: async () => true,
+    cancel: async () => 'cancelled' as const,
   };
-  const zombie = createActivities({ db: stack.db, books: stack.db, gateway: hanging });
+  const zombie = createActivities({ db: stack.db, books: stack.db, gateway: hanging, heartbeat: () => {} });
   expect(await zombie.bill(request)).toMatchObject({ kind: 'replayed', outcome: 'paid' });
   expect(await everything(id)).toEqual(between);
   const lines = await realFacts(stack.db, id);

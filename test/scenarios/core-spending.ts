@@ -101,8 +101,8 @@ export function giveBackUsage(life: Life, { which, credits }: Of<'reverse'>): An
   const { id } = pick(book.usages.values(), which);
   const given = reverse(book, id, { credits: credits ?? null, at: state.now });
   passDeadlines(life, state.now);
-  const { restored, expired_at_once: expired, forfeited_at_once: forfeited } = given;
-  return said('ok', { restored, expired, forfeited });
+  const { restored, expired_at_once: expired, forfeited_at_once: forfeited, revoked_at_once } = given;
+  return said('ok', { restored, expired, forfeited, revoked_at_once });
 }
 
 /** the packs that would cover a shortfall, or why this subscription can't buy; the oracle's own reading. */

@@ -385,7 +385,12 @@ export class HttpDoor implements Door {
 }
 
 const SETTLED = { captured: 'captured', released: 'released' };
-const REVERSED = { restored: 'restored', expired: 'expired_at_once', forfeited: 'forfeited_at_once' };
+const REVERSED = {
+  restored: 'restored',
+  expired: 'expired_at_once',
+  forfeited: 'forfeited_at_once',
+  revoked_at_once: 'revoked_at_once',
+};
 
 const optional = <Name extends string, Value>(name: Name, value: Value | undefined) =>
   (value === undefined ? {} : { [name]: value }) as Partial<Record<Name, Value>>;

@@ -76,10 +76,10 @@ at                 do                             allowance  pack  outcome
 2026-04-17         subscribe creator month              200     0  ok
 2026-04-18         buy 1 method sandbox_pending         200     0  pending
 2026-04-18T15:00Z  settle declined                      200     0  ok add_on 0 charge declined refunded 0
-2026-04-18T16:00Z  settle paid again                    200     0  ok add_on 0 grants 1 charge declined refunded 1500
-2026-04-18T17:00Z  settle paid again                    200     0  ok add_on 0 grants 1 charge declined refunded 1500
+2026-04-18T16:00Z  settle paid again                    200     0  ok add_on 0 grants 1 charge refunded refunded 1500
+2026-04-18T17:00Z  settle paid again                    200     0  ok add_on 0 grants 1 charge refunded refunded 1500
 2026-04-19         buy 1 method sandbox_declined        200     0  payment_declined
-2026-04-19T01:00Z  settle paid last                     200     0  ok add_on 0 grants 1 charge declined refunded 3000
+2026-04-19T01:00Z  settle paid last                     200     0  ok add_on 0 grants 1 charge refunded refunded 3000
 
 R-42   an upgrade that was declined and is paid after all is refunded, and changes nothing
 at                 do                       allowance  outcome
@@ -191,10 +191,30 @@ at                        do                       allowance  charged  status   
 2026-01-17                subscribe creator month        200     2900  active    ok
 2026-02-10                method sandbox_pending         200        0  active    ok
 2026-02-17                look                             0        0  past_due  ok charge pending
-2026-02-18                method sandbox_ok                0        0  past_due  pending charge pending
 2026-02-19                settle declined                  0        0  past_due  ok charge declined
-2026-02-19T23:59:59.999Z  look                             0        0  past_due  ok
-2026-02-20                look                           200     2900  active    ok allowance_from 2026-02-17 charge paid
+2026-02-19T23:59:59.999Z  look                             0        0  past_due  ok charge declined
+2026-02-20                look                             0        0  past_due  ok charge pending
+2026-02-21                settle paid                    200     2900  active    ok allowance_from 2026-02-17 charge paid
+
+R-45 R-42   a good card while the renewal is pending: that attempt is cancelled, and the charge is paid at once
+at          do                       allowance  pack  charged  status    outcome
+2026-01-17  subscribe creator month        200     0     2900  active    ok
+2026-01-18  buy 2                          200   600     3000  active    ok
+2026-02-10  method sandbox_pending         200   600        0  active    ok
+2026-02-17  look                             0   600        0  past_due  ok charge pending
+2026-02-18  method sandbox_ok              200  1200     5900  active    ok charge paid allowance_from 2026-02-17
+2026-02-24  look                           200  1200        0  active    ok
+
+R-45 R-42   a bad card while the renewal is pending: declined, and the retries that are left go on
+at          do                       allowance  charged  status    outcome
+2026-01-17  subscribe creator month        200     2900  active    ok
+2026-02-10  method sandbox_pending         200        0  active    ok
+2026-02-17  look                             0        0  past_due  ok charge pending
+2026-02-21  method sandbox_declined          0        0  past_due  ok charge declined
+2026-02-22  look                             0        0  past_due  ok charge declined
+2026-02-23  method sandbox_pending           0        0  past_due  pending charge pending
+2026-02-23  method sandbox_pending           0        0  past_due  pending charge pending
+2026-02-23  settle paid                    200     2900  active    ok charge paid allowance_from 2026-02-17
 
 R-42 R-41 R-45   a new method whose payment is pending: no retry meanwhile; declined, the next is at its date
 at                 do                       allowance  charged  status    outcome
@@ -205,9 +225,7 @@ at                 do                       allowance  charged  status    outcom
 2026-02-21         look                             0        0  past_due  ok charge pending
 2026-02-21T10:00Z  settle declined                  0        0  past_due  ok charge declined
 2026-02-22         look                             0        0  past_due  ok charge pending
-2026-02-22T12:00Z  method sandbox_ok                0        0  past_due  pending charge pending
-2026-02-23         settle paid                    200     2900  active    ok charge paid allowance_from 2026-02-17 grants 2
-2026-02-23         settle declined again          200        0  active    ok charge paid
+2026-02-22T12:00Z  method sandbox_ok              200     2900  active    ok charge paid allowance_from 2026-02-17 grants 2
 2026-03-17         look                           400     2900  active    ok
 
 R-41 R-52   paid after the last retry was declined: it stays ended, and nothing is granted

@@ -12,25 +12,78 @@ at          do                       allowance  pack  charged  outcome
 2026-04-22  look                           200     0        0  ok add_on 0 bill 2900
 2026-05-17  look                           200     0     2900  ok
 
-R-81   what was spent can't be taken: it is reported, and never owed
+R-81   what was spent can't be taken: it is reported, and owed by what comes back
 at          do                       allowance  pack  outcome
 2026-04-17  subscribe creator month        200     0  ok
 2026-04-20  buy 1                          200   300  ok
 2026-04-21  use generate_look 400            0   100  ok
 2026-04-22  refund 750                       0     0  ok revoked 100 unrecoverable 50
 2026-04-22  use generate_look 1              0     0  insufficient_credits available 0
-2026-04-23  reverse                        200   200  ok restored 400
-2026-04-23  refunded 750                   200   200  ok refunded 750
-2026-04-24  refund                         200     0  ok revoked 200 unrecoverable 0
+2026-04-23  reverse                        200   150  ok restored 350 revoked_at_once 50
+2026-04-23  refunded 750                   200   150  ok refunded 750
+2026-04-24  refund                         200     0  ok revoked 150 unrecoverable 0
 
-R-81 R-70   what a hold sets aside is not unused: given back later, it is there again
+R-81 R-80   a spent pack is refunded, then its usage is reversed: nothing that was paid back can be spent
+at          do                       allowance  pack  outcome
+2026-04-17  subscribe creator month        200     0  ok
+2026-04-20  buy 1                          200   300  ok
+2026-04-21  use generate_look 500            0     0  ok
+2026-04-22  refund                           0     0  ok revoked 0 unrecoverable 300
+2026-04-23  reverse                        200     0  ok restored 200 revoked_at_once 300
+2026-04-23  use generate_look 201          200     0  insufficient_credits available 200
+
+R-81 R-80   reversed part by part: what is owed goes first
+at          do                       allowance  pack  outcome
+2026-04-17  subscribe creator month        200     0  ok
+2026-04-20  buy 1                          200   300  ok
+2026-04-21  use generate_look 500            0     0  ok
+2026-04-22  refund 500                       0     0  ok revoked 0 unrecoverable 100
+2026-04-23  reverse 60                       0     0  ok restored 0 revoked_at_once 60
+2026-04-23  reverse 60                       0    20  ok restored 20 revoked_at_once 40
+2026-04-23  reverse                        200   200  ok restored 380 revoked_at_once 0
+
+R-81 R-71   of 150 that a release brings back 100 are owed: 50 can be spent
+at          do                       allowance  pack  held  outcome
+2026-04-17  subscribe creator month        200     0     0  ok
+2026-04-20  buy 1                          200   300     0  ok
+2026-04-20  hold generate_look 350           0   150   350  ok
+2026-04-20  refund 1250                      0     0   350  ok revoked 150 unrecoverable 100
+2026-04-20  release                        200    50     0  ok booked release:200,release:150,revocation:-100
+
+R-81 R-71   a capture of part: the rest that comes back is owed
+at          do                       allowance  pack  held  outcome
+2026-04-17  subscribe creator month        200     0     0  ok
+2026-04-20  buy 1                          200   300     0  ok
+2026-04-20  hold generate_look 350           0   150   350  ok
+2026-04-20  refund 1250                      0     0   350  ok revoked 150 unrecoverable 100
+2026-04-20  capture 210                      0    40     0  ok captured 210
+
+R-81 R-72   a hold's deadline: what comes back by itself is owed like all else
+at                 do                               allowance  pack  held  outcome
+2026-04-17         subscribe creator month                200     0     0  ok
+2026-04-20         buy 1                                  200   300     0  ok
+2026-04-20         hold generate_look 350 for 3600          0   150   350  ok
+2026-04-20         refund 1250                              0     0   350  ok revoked 150 unrecoverable 100
+2026-04-20T01:00Z  look                                   200    50     0  ok
+
+R-81   a dispute that is won owes nothing any more
+at          do                       allowance  pack  outcome
+2026-04-17  subscribe creator month        200     0  ok
+2026-04-20  buy 1                          200   300  ok
+2026-04-21  use generate_look 500            0     0  ok
+2026-04-21  dispute a open 1500              0     0  ok
+2026-04-22  reverse 100                      0     0  ok restored 0 revoked_at_once 100
+2026-04-23  dispute a won 1500               0   100  ok
+2026-04-23  reverse                        200   300  ok restored 400 revoked_at_once 0
+
+R-81 R-70   what a hold sets aside is not unused: given back later, it goes to the refund
 at          do                       allowance  pack  held  outcome
 2026-04-17  subscribe creator month        200     0     0  ok
 2026-04-20  buy 1                          200   300     0  ok
 2026-04-20  hold generate_look 350           0   150   350  ok
 2026-04-20  refund                           0     0   350  ok revoked 150 unrecoverable 150 left_on 0
-2026-04-20  release                        200   150     0  ok
-2026-04-20  refunded 1500                  200   150     0  ok refunded 1500
+2026-04-20  release                        200     0     0  ok
+2026-04-20  refunded 1500                  200     0     0  ok refunded 1500
 
 R-81   of two purchases only the one that is refunded gives
 at          do                       allowance  pack  outcome

@@ -1,12 +1,12 @@
 // R-39: packs that are bought by themselves when credits run low. A pack is 300 credits for 1,500.
 export default `
-R-39   below the threshold a pack is bought at once, and joins the add-on like any other
+R-39 R-30   below the threshold a pack is bought at once, and joins no add-on: nobody asked for a standing order
 at          do                                allowance  pack  charged  outcome
 2026-04-17  subscribe creator month                 200     0     2900  ok
 2026-04-17  top_up 1 below 50 ceiling 4500          200     0        0  ok
 2026-04-18  use generate_look 150                    50     0        0  ok
-2026-04-19  use generate_look 1                      49   300     1500  ok add_on 1 expires 2026-08-15
-2026-05-17  look                                    200   600     4400  ok
+2026-04-19  use generate_look 1                      49   300     1500  ok add_on 0 expires 2026-08-15
+2026-05-17  look                                    200   300     2900  ok
 
 R-39   switched on while credits are low: at once; switched off: no more
 at          do                                allowance  pack  charged  outcome
@@ -67,9 +67,24 @@ at          do                                allowance  pack  charged  outcome
 2026-04-18  resume                                   10   300     1500  ok skipped none
 2026-04-19  method sandbox_declined                  10   300        0  ok
 2026-05-17  use generate_look 290                     0    10        0  ok status past_due skipped payment_past_due
-2026-05-17  method sandbox_ok                       200   310     4400  ok status active
-2026-05-17  use generate_look 500                     0   310     1500  ok skipped none
+2026-05-17  method sandbox_ok                       200    10     2900  ok status active
+2026-05-17  use generate_look 200                     0   310     1500  ok skipped none
 2026-05-18  cancel now                                0     0        0  ok status ended
+
+R-39 R-81   the refund of a top-up stops the wish until it is set again; a dispute does too
+at          do                                allowance  pack  charged  outcome
+2026-04-17  subscribe creator month                 200     0     2900  ok
+2026-04-17  top_up 1 below 50 ceiling 9000          200     0        0  ok
+2026-04-18  use generate_look 200                     0   300     1500  ok
+2026-04-19  refund                                    0     0        0  ok revoked 300 left_on 0
+2026-04-20  look                                      0     0        0  ok skipped refunded
+2026-04-21  grant 100 until 2026-05-30                0     0        0  ok
+2026-04-22  use generate_look 100                     0     0        0  ok skipped refunded
+2026-04-22  top_up 1 below 50 ceiling 9000            0   300     1500  ok skipped none
+2026-04-23  dispute a open 1500                       0     0        0  ok
+2026-04-24  look                                      0     0        0  ok skipped refunded
+2026-04-25  dispute a won 1500                        0   300        0  ok
+2026-04-26  use generate_look 290                     0    10        0  ok skipped refunded
 
 R-39   what is asked for must make sense, and changes nothing where it does not
 at          do                                allowance  pack  charged  outcome

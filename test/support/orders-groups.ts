@@ -149,7 +149,7 @@ export const GROUPS: readonly Group[] = [
     has: (order) => ended(order, false, false, false),
     told: `
   ended 02-17T06:00, add-on 0
-  purchase 02-16T21:00 15.00 paid 15.00 back
+  purchase 02-16T21:00 15.00 refunded 15.00 back
   purchase 02-16T21:00 30.00 paid
   renewal 02-17 59.00 given_up
   pack 600 02-16T21:00 to 05-18: grant 02-16T21:00 600, forfeiture 02-17T06:00 -600; 0 left`,

@@ -5,11 +5,16 @@ create or replace function tell(p_sub text, p_type text, p_at timestamptz, p_dat
     jsonb_strip_nulls(p_data))
 $$;
 
+-- An amount in the currency of a charge, as events have it.
+create or replace function money(c charges, p_minor bigint) returns jsonb language sql immutable as $$
+  select jsonb_build_object('amount_minor', p_minor, 'currency', c.currency)
+$$;
+
 -- Tells how the payment of a purchase went, or that money of it went back.
 create or replace function tell_purchase(c charges, p_type text, p_at timestamptz, p_more jsonb default '{}') returns void language sql as $$
   select tell(c.subscription_id, p_type, p_at, jsonb_build_object('purchase_id', c.purchase_id, 'charge_id', c.id, 'status', c.status,
-    'packs', c.packs, 'credits', c.credits, 'amount', jsonb_build_object('amount_minor', c.amount_minor, 'currency', c.currency),
-    'refunded', jsonb_build_object('amount_minor', c.refunded_minor, 'currency', c.currency)) || p_more)
+    'packs', c.packs, 'credits', c.credits, 'amount', money(c, c.amount_minor),
+    'refunded', money(c, c.refunded_minor)) || p_more)
   where c.kind = 'purchase'
 $$;
 

@@ -16,8 +16,9 @@ end $$;
 
 -- At most one request a subscription, so that none depends on another. Of the debits of a hold or usage, laid end to end, what
 -- lies from `lo` to `hi` goes back to the grants it came from; the first `kept` of a hold are captured instead (R-74). What belongs
--- to a grant that has expired expires at once, to a subscription that has ended is forfeited at once (R-73, R-80). What comes
--- back may be enough again: an event says so.
+-- to a grant that has expired expires at once, to a subscription that has ended is forfeited at once (R-73, R-80); what comes back
+-- to a grant that owes credits to a refund is revoked at once, up to what it owes (R-81). What comes back may be enough again: an
+-- event says so.
 create or replace function serve_round(p_gives json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
@@ -33,11 +34,12 @@ declare
   changed_ledgers ledgers[];
   changed_holds holds[];
   changed_usages usages[];
+  some_revoked boolean := false;
 begin
   for r in
     select x.*, y.body_hash, y.answer as reply, (b.ledger).subscription_id as found, b.ledger, s.hold, t.usage, n.now, w.wanted, w.most, k.outcome, k.moves, g.held,
       g.available + coalesce(p.usable, 0) as available, p.made, coalesce(p.credits, 0) as credits_back, p.debits,
-      coalesce(p.expired, 0) as expired, coalesce(p.forfeited, 0) as forfeited
+      coalesce(p.expired, 0) as expired, coalesce(p.forfeited, 0) as forfeited, coalesce(p.revoked, 0) as revoked
     from json_to_recordset(p_gives) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
     left join lateral (select * from replies where digest = x.digest limit 1) y on true
     left join lateral (select b as ledger from ledgers b where subscription_id = x.sub limit 1) b on true
@@ -77,7 +79,8 @@ begin
         sum(e.credits)::bigint as credits, (sum(e.credits) filter (where e.is_usable))::bigint as usable,
         string_agg('{"grant_id":"' || e.grant_id || '","kind":"' || e.grant_kind || '","credits":' || -e.credits || '}', ',' order by e.nth)
           filter (where e.kind = 'capture') as debits,
-        -sum(e.credits) filter (where e.kind = 'expiry') as expired, -sum(e.credits) filter (where e.kind = 'forfeiture') as forfeited
+        -sum(e.credits) filter (where e.kind = 'expiry') as expired, -sum(e.credits) filter (where e.kind = 'forfeiture') as forfeited,
+        -sum(e.credits) filter (where e.kind = 'revocation') as revoked
       from (
         select v.*, g.id as grant_id, g.kind as grant_kind, row_number() over in_order as nth, sum(v.credits) over in_order as running,
           g.effective_at <= n.now and n.now < g.expires_at and ((b.ledger).ends_at is null or n.now < (b.ledger).ends_at) as is_usable
@@ -89,13 +92,20 @@ begin
         cross join lateral (select least(o.hi, a.hi) - greatest(o.lo, a.lo) as credits, greatest(least(o.hi, a.kept) - o.lo, 0) as kept) part
         -- A deadline at the very end comes before it (R-14).
         cross join lateral (select case when (b.ledger).status = 'ended' or (b.ledger).ends_at < n.now then (b.ledger).ends_at end as ended_at) d
+        cross join lateral (
+          select case when g.expires_at <= d.ended_at then 'expiry' when d.ended_at is not null then 'forfeiture'
+                      when g.expires_at <= n.now or g.taken = 'expired' then 'expiry' end as gone
+        ) f
+        left join lateral (
+          select greatest(due_back(c) - c.revoked_credits, 0) as credits from charges c
+          where g.kind = 'pack' and f.gone is null and c.subscription_id = x.sub and c.id = g.charge_id and c.kind = 'purchase'
+        ) owed on true
         cross join lateral (values
           (1, case x.op when 'reverse' then 'reversal' else 'release' end, part.credits, n.now),
           (2, 'capture', -part.kept, n.now),
-          (3, case when g.expires_at <= d.ended_at then 'expiry' when d.ended_at is not null then 'forfeiture'
-                   when g.expires_at <= n.now or g.taken = 'expired' then 'expiry' end,
-            part.kept - part.credits, greatest(n.now, least(g.expires_at, d.ended_at)))) v(n, kind, credits, at)
-        where o.lo < a.hi and o.hi > a.lo and v.kind is not null and v.credits <> 0
+          (3, f.gone, case when f.gone is not null then part.kept - part.credits end, greatest(n.now, least(g.expires_at, d.ended_at))),
+          (4, 'revocation', -least(part.credits - part.kept, coalesce(owed.credits, 0)), n.now)) v(n, kind, credits, at)
+        where o.lo < a.hi and o.hi > a.lo and v.credits <> 0
         window in_order as (order by o.lo, v.n)
       ) e
     ) p on k.moves
@@ -113,6 +123,7 @@ begin
       if r.at is null then l.asked_at := r.now; end if;
       changed_ledgers := changed_ledgers || l;
       made_entries := made_entries || r.made;
+      some_revoked := some_revoked or r.revoked > 0;
       if l.level <> 'enough' and r.available >= l.low_below and r.moves then perform note_level(r.sub, r.available, r.now); end if;
       h := r.hold;
       v_balance := '{"available":' || r.available || ',"held":' || r.held - case when r.op = 'reverse' then 0 else h.credits end || '}';
@@ -123,7 +134,7 @@ begin
         u.reversed := u.reversed + r.wanted;
         changed_usages := changed_usages || u;
         answer := '{"restored":' || r.credits_back || ',"expired_at_once":' || r.expired || ',"forfeited_at_once":' || r.forfeited
-          || ',"balance":' || v_balance || '}';
+          || ',"revoked_at_once":' || r.revoked || ',"balance":' || v_balance || '}';
       else
         h.status := case r.op when 'capture' then 'captured' else 'released' end;
         h.captured := r.wanted;
@@ -152,6 +163,7 @@ begin
   insert into replies select * from unnest(made_replies);
   insert into usages select * from unnest(made_usages);
   insert into entries select * from unnest(made_entries);
+  if some_revoked then perform book_owed(made_entries); end if;
   update holds h set status = x.status, captured = x.captured, usage_id = x.usage_id, settled_at = x.settled_at, settlement = x.settlement
   from unnest(changed_holds) x
   cross join lateral (select ctid as place from holds where subscription_id = x.subscription_id and id = x.id limit 1) k

@@ -1,8 +1,8 @@
--- The ledger as its workflow knows it: version (the newest entry), now, step, end, and the open grants in order of making, those
+-- The ledger as its workflow knows it: version (the newest entry), now, step, end, refunds of top-ups, and the open grants in order of making, those
 -- whose term was booked with what is still held of them (R-73).
 create or replace function snapshot(p_sub text) returns jsonb language sql stable as $$
   select jsonb_build_object('version', l.seq, 'now', ms(ledger_now(l.test_clock)), 'step', l.step,
-    'endedAt', case when l.status = 'ended' then ms(l.ends_at) end, 'grants', coalesce((
+    'endedAt', case when l.status = 'ended' then ms(l.ends_at) end, 'topUpRefunds', nullif(l.top_up_refunds, 0), 'grants', coalesce((
       select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', g.id, 'kind', g.kind, 'amount', g.amount, 'remaining', g.remaining,
                'held', g.held, 'effectiveAt', ms(g.effective_at), 'expiresAt', ms(g.expires_at), 'made', g.made, 'taken', g.taken))
              order by g.made)

@@ -18,6 +18,19 @@ begin
   return v_credits;
 end $$;
 
+-- What came back to grants and was revoked at once, as owed to their refunds: the charges know of it, and it is told.
+create or replace function book_owed(p_made entries[]) returns void language plpgsql as $$
+begin
+  update charges c set revoked_credits = c.revoked_credits - x.credits
+  from (select g.subscription_id, g.charge_id, sum(e.credits)::bigint as credits
+        from unnest(p_made) e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
+        where e.kind = 'revocation' group by g.subscription_id, g.charge_id) x
+  where c.subscription_id = x.subscription_id and c.id = x.charge_id;
+  perform tell(e.subscription_id, 'grant.revoked', e.effective_at,
+    jsonb_build_object('grant_id', e.grant_id, 'kind', 'pack', 'credits', -e.credits))
+  from unnest(p_made) e where e.kind = 'revocation';
+end $$;
+
 -- Gives back what was taken and is not due any more: the reversal has the grant's own expiry. Answers what became of it.
 create or replace function give_again(l ledgers, c charges, g grants, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
@@ -39,15 +52,20 @@ begin
   return jsonb_build_object(
     'restored', case when v_gone is null then v_credits else 0 end,
     'expired_at_once', case when v_gone = 'expiry' then v_credits else 0 end,
-    'forfeited_at_once', case when v_gone = 'forfeiture' then v_credits else 0 end);
+    'forfeited_at_once', case when v_gone = 'forfeiture' then v_credits else 0 end,
+    'revoked_at_once', 0);
 end $$;
+
+-- R-39: by its id: a top-up, whose packs are no part of the add-on.
+create or replace function is_top_up(c charges) returns boolean language sql immutable as $$ select c.id ~ '_t[0-9]+$' $$;
 
 -- Tells the workflow, through the inbox, how many packs its add-on has lost to refunds. Answers the packs it will have.
 create or replace function tell_withdrawn(p_sub text) returns int language plpgsql as $$
 declare
   s jsonb := (select state from subscriptions where id = p_sub);
   v_packs int := (select coalesce(sum(c.packs), 0) from charges c join grants g on g.subscription_id = p_sub and g.charge_id = c.id and g.kind = 'pack'
-    where c.subscription_id = p_sub and c.kind = 'purchase' and c.refunded_minor = c.amount_minor);
+    where c.subscription_id = p_sub and c.kind = 'purchase' and c.refunded_minor = c.amount_minor
+      and not is_top_up(c));
   v_nth int;
   v_change int := v_packs - coalesce((s->'withdrawn'->>'packs')::int, 0);
 begin
@@ -74,14 +92,17 @@ declare
   v_before bigint;
   v_seq bigint;
   v_revoked bigint := 0;
-  v_given jsonb := '{"restored":0,"expired_at_once":0,"forfeited_at_once":0}';
+  v_given jsonb := '{"restored":0,"expired_at_once":0,"forfeited_at_once":0,"revoked_at_once":0}';
   v_packs int;
   v_answer jsonb;
 begin
   select * into l from ledgers where subscription_id = p_sub for no key update;
   select * into c from charges where subscription_id = p_sub and id = p->>'charge';
   if c.id is null then return '{"kind":"unknown"}'; end if;
-  if c.status = 'pending' then return '{"kind":"pending"}'; end if;
+  -- R-42: of a charge that is open only what is owed back can go back.
+  if c.status = 'pending' and (c.owed_minor = 0 or coalesce((p->>'to')::bigint, c.owed_minor + 1) > c.owed_minor) then
+    return '{"kind":"pending"}';
+  end if;
   if p->>'kind' = 'refund' and p->>'id' is not null then
     select * into r from refunds where subscription_id = p_sub and id = p->>'id';
     if r.id is null then raise exception 'no refund % of %', p->>'id', p_sub; end if;
@@ -100,8 +121,10 @@ begin
       amount_minor = case when excluded.status = 'open' then greatest(disputes.amount_minor, excluded.amount_minor) else excluded.amount_minor end
     where disputes.status = 'open';
   end if;
-  update charges set returned_minor = x.returned, refunded_minor = least(amount_minor, x.returned + x.disputed)
-  from (select least(c.amount_minor, greatest(c.returned_minor, r.to_minor, (p->>'to')::bigint)) as returned,
+  update charges set owed_returned_minor = least(owed_minor, x.back), returned_minor = x.back - least(owed_minor, x.back),
+    refunded_minor = least(amount_minor, x.back - least(owed_minor, x.back) + x.disputed)
+  from (select least(c.amount_minor + c.owed_minor,
+                 greatest(c.returned_minor + c.owed_returned_minor, r.to_minor, (p->>'to')::bigint)) as back,
                (select coalesce(sum(amount_minor), 0) from disputes where subscription_id = p_sub and charge_id = c.id and status <> 'won') as disputed) x
   where subscription_id = p_sub and id = c.id
   returning charges.* into c;
@@ -115,7 +138,13 @@ begin
       - (v_given->>'expired_at_once')::bigint - (v_given->>'forfeited_at_once')::bigint
     where subscription_id = p_sub and id = c.id
     returning * into c;
-    if (c.refunded_minor = c.amount_minor) <> (v_before = c.amount_minor) then v_packs := tell_withdrawn(p_sub); end if;
+    if is_top_up(c) then
+      -- R-39: it stops the wish. The workflow hears of it with the next news of its ledger.
+      update ledgers set top_up_refunds = top_up_refunds + 1, untold = true, touched_at = clock_timestamp()
+      where subscription_id = p_sub and c.refunded_minor > v_before;
+    elsif (c.refunded_minor = c.amount_minor) <> (v_before = c.amount_minor) then
+      v_packs := tell_withdrawn(p_sub);
+    end if;
   end if;
   if c.refunded_minor <> v_before then
     perform tell_purchase(c, 'purchase.refunded', v_now, jsonb_build_object('revoked', v_revoked, 'restored', v_given->'restored'));

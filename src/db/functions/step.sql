@@ -13,7 +13,10 @@ begin
   if found and l.step >= (p->>'step')::int then
     return snapshot(p_sub) || jsonb_build_object('kind', 'replayed', 'outcome', (
       select a->>'outcome' from charges ch, jsonb_array_elements(ch.attempts) a
-      where ch.subscription_id = p_sub and ch.id = p->'charge'->>'id' and a->>'attempt' = p->'charge'->>'attempt'));
+      where ch.subscription_id = p_sub and ch.id = p->'charge'->>'id' and (
+        a->>'attempt' = p->'charge'->>'attempt'
+        -- R-45: the attempt that was to be cancelled turned out paid, and no other was made.
+        or a->>'attempt' = p->'charge'->>'cancels' and a->>'outcome' = 'paid')));
   end if;
   if found and l.step <> (p->>'step')::int - 1 then
     raise exception 'step % of % follows step %: a broken invariant', p->>'step', p_sub, l.step;
@@ -56,6 +59,27 @@ create or replace function finish_command(c jsonb, p_refusal jsonb) returns void
   update commands set status = case when p_refusal is null then 'done' else 'refused' end, refusal = p_refusal
   where scope = c->>'scope' and operation = c->>'operation' and key = c->>'key' and attempt = (c->>'attempt')::int
 $$;
+
+-- Gives up a step that the ledger can't hold: an incident, the command refused, and no charge left open that no step knows of. A
+-- renewal's stays: its boundary is due again, and asks for the same charge. A start leaves nothing (R-43).
+create or replace function give_up_step(p_sub text, p jsonb) returns void language plpgsql as $$
+begin
+  insert into incidents (subscription_id, step, what, code, detail, charge_id, outcome)
+  values (p_sub, (p->>'step')::int, coalesce(p->'command'->>'operation', 'due'), p->>'code', p->>'detail', p->'charge'->>'id', p->'charge'->>'outcome')
+  on conflict (subscription_id, step, what, code) do update set tries = incidents.tries + 1, last_at = clock_timestamp(), outcome = excluded.outcome;
+  if jsonb_typeof(p->'command') = 'object' then perform finish_command(p->'command', p->'refusal'); end if;
+  if (p->>'isStart')::boolean then
+    delete from charges where subscription_id = p_sub;
+    delete from ledgers where subscription_id = p_sub and step = 0;
+    delete from subscriptions where id = p_sub and status = 'incomplete';
+    return;
+  end if;
+  update charges set status = case p->'charge'->>'outcome' when 'paid' then 'refunded' else 'given_up' end,
+    refunded_minor = case p->'charge'->>'outcome' when 'paid' then amount_minor else refunded_minor end,
+    returned_minor = case p->'charge'->>'outcome' when 'paid' then amount_minor else returned_minor end,
+    attempts = attempt_ended(attempts, (p->'charge'->>'attempt')::int, coalesce(p->'charge'->>'outcome', 'given_up'))
+  where subscription_id = p_sub and id = p->'charge'->>'id' and status = 'pending' and kind <> 'renewal';
+end $$;
 
 -- The rows of a new subscription; false when its customer has one that is not ended.
 create or replace function begin_subscription(p_sub text, b jsonb) returns boolean language plpgsql as $$
@@ -112,7 +136,17 @@ begin
   end loop;
 end $$;
 
+-- An attempt of a charge has ended. That one was paid says of others that nothing came of them.
+create or replace function attempt_ended(p_attempts jsonb, p_attempt int, p_outcome text) returns jsonb language sql immutable as $$
+  select jsonb_agg(case
+      when (a->>'attempt')::int = p_attempt then a || jsonb_build_object('outcome', p_outcome)
+      when a->>'outcome' = 'pending' and p_outcome <> 'declined' then a || '{"outcome":"given_up"}'
+      else a end order by (a->>'attempt')::int)
+  from jsonb_array_elements(p_attempts) a
+$$;
+
 -- Puts an attempt at a charge on record: what billing answered, or `pending` before it is asked. The answer to a purchase is told.
+-- An attempt on record that is later than this one was not made after all; one that this one cancels is cancelled (R-45).
 create or replace function book_charge(p_sub text, c jsonb, p_outcome text, p_step int) returns void language plpgsql as $$
 declare
   v_charge charges;
@@ -126,10 +160,32 @@ begin
           (c->'buys'->>'packs')::int, (c->'buys'->>'packCredits')::bigint)
   on conflict (subscription_id, id) do update set
     status = p_outcome,
-    attempts = (select coalesce(jsonb_agg(a order by (a->>'attempt')::int), '[]') from jsonb_array_elements(charges.attempts) a
-                where (a->>'attempt')::int <> (c->>'attempt')::int) || this_attempt
+    attempts = (
+      select coalesce(jsonb_agg(case when a->>'attempt' = c->>'cancels' and a->>'outcome' = 'pending'
+          then a || '{"outcome":"cancelled"}' else a end order by (a->>'attempt')::int), '[]')
+      from jsonb_array_elements(charges.attempts) a where (a->>'attempt')::int < (c->>'attempt')::int)
+      || (coalesce((select a from jsonb_array_elements(charges.attempts) a where a->>'attempt' = c->>'attempt'), this_attempt)
+          || jsonb_build_object('outcome', p_outcome))
   returning * into v_charge;
   if p_outcome in ('paid', 'declined') then perform tell_purchase(v_charge, 'purchase.' || p_outcome, instant((c->>'attemptAt')::bigint)); end if;
+end $$;
+
+-- How a charge that was pending ended, by its newest attempt, or by any that was paid. A renewal that was declined may be paid
+-- after all, before its next attempt.
+create or replace function settle_charge(p_sub text, e jsonb) returns void language plpgsql as $$
+declare
+  c charges;
+  v_ends boolean;
+begin
+  select * into c from charges where subscription_id = p_sub and id = e->>'chargeId';
+  v_ends := (c.status = 'pending' or c.kind = 'renewal' and c.status = 'declined' and e->>'status' = 'paid')
+    and (e->>'status' = 'paid' or (e->>'attempt')::int >= jsonb_array_length(c.attempts));
+  update charges set attempts = attempt_ended(attempts, (e->>'attempt')::int, e->>'status'),
+    status = case when v_ends then e->>'status' else status end
+  where subscription_id = p_sub and id = e->>'chargeId' returning * into c;
+  if v_ends then
+    perform tell_purchase(c, case c.status when 'paid' then 'purchase.paid' else 'purchase.declined' end, instant((e->>'at')::bigint));
+  end if;
 end $$;
 
 -- Books one effect of a step (src/domain/state.ts); what happened to a purchase, and to the subscription, is told.
@@ -149,13 +205,18 @@ begin
       insert into notes (subscription_id, step, line, at, kind, rule, detail)
       values (p_sub, p_step, p_line, instant((e->>'at')::bigint), 'revoked', 'R-82', e->>'reason');
     when 'settle_charge' then
-      update charges set status = e->>'status' where subscription_id = p_sub and id = e->>'chargeId'
-        and (status = 'pending' or (kind = 'renewal' and status = 'declined' and e->>'status' = 'paid')) returning * into c;
-      perform tell_purchase(c, case c.status when 'paid' then 'purchase.paid' else 'purchase.declined' end, instant((e->>'at')::bigint));
-    when 'refund' then
-      update charges set refunded_minor = amount_minor, returned_minor = amount_minor
+      perform settle_charge(p_sub, e);
+    when 'refund' then -- R-42: paid when nothing could come of it any more
+      update charges set status = 'refunded', refunded_minor = amount_minor, returned_minor = amount_minor,
+        attempts = attempt_ended(attempts, jsonb_array_length(attempts), 'paid')
       where subscription_id = p_sub and id = e->>'chargeId' returning * into c;
       perform tell_purchase(c, 'purchase.refunded', instant((e->>'at')::bigint));
+    when 'owe_back' then -- R-42: what was paid and is not what the charge asks for
+      update charges set owed_minor = owed_minor + (e->>'owedMinor')::bigint
+      where subscription_id = p_sub and id = e->>'chargeId' returning * into c;
+      perform tell(p_sub, 'payment.' || (e->>'kind'), instant((e->>'at')::bigint), jsonb_build_object(
+        'charge_id', c.id, 'charge_kind', c.kind, 'paid', money(c, (e->>'paidMinor')::bigint),
+        'billed', money(c, c.amount_minor), 'owed_back', money(c, (e->>'owedMinor')::bigint)));
     when 'note' then
       insert into notes (subscription_id, step, line, at, kind, rule, detail)
       values (p_sub, p_step, p_line, instant((e->>'at')::bigint), e->>'kind', e->>'rule', e->>'detail');
@@ -164,6 +225,11 @@ begin
           jsonb_build_object('plan', e->>'plan', 'interval', e->>'interval', 'rule', e->>'rule', 'detail', e->>'detail'));
       elsif e->>'kind' = 'top_up_skipped' then
         perform tell(p_sub, 'top_up.skipped', instant((e->>'at')::bigint), jsonb_build_object('reason', e->>'reason', 'detail', e->>'detail'));
+      elsif e->>'kind' = 'payment_refused' then
+        perform tell(p_sub, 'payment.refused', instant((e->>'at')::bigint), jsonb_build_object('charge_id', e->>'chargeId', 'detail', e->>'detail'));
+      elsif e->>'kind' = 'payment_method_changed' then
+        perform tell(p_sub, 'subscription.payment_method_changed', instant((e->>'at')::bigint),
+          jsonb_build_object('payment_method', e->>'paymentMethod', 'charge_id', e->>'chargeId'));
       end if;
     else
       raise exception 'unknown effect %', e->>'type';
