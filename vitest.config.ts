@@ -3,8 +3,16 @@ import { defineConfig } from 'vitest/config';
 /** Two cores are what CI has; more workers only wait for each other. */
 const WORKERS = 2;
 
-// Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs ten thousand histories; `stack` runs on real PostgreSQL and a real
-// Temporal server, which the global set-up starts once for all files.
+// Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs random histories; `stack` runs on real PostgreSQL and a real
+// Temporal server, which the global set-up starts once for all files. `npm run campaigns` lives the laws, and those files of the others that have a
+// size, at their full size (test/support/campaign.ts).
+/** Starts the servers, once for all files of a room. */
+const SERVERS = {
+  globalSetup: ['test/support/services.ts', 'test/support/built-client.ts'],
+  pool: 'forks' as const,
+  maxWorkers: WORKERS,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -31,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'laws',
           include: ['test/domain/properties.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 900_000,
           maxWorkers: WORKERS,
         },
       },
@@ -55,10 +63,25 @@ export default defineConfig({
             'test/billing/external-events.test.ts',
             'test/client/contract.test.ts',
           ],
-          globalSetup: ['test/support/services.ts', 'test/support/built-client.ts'],
-          pool: 'forks',
-          maxWorkers: WORKERS,
+          ...SERVERS,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'campaigns',
+          include: [
+            'test/domain/paid-ahead.test.ts',
+            'test/db/burndown.test.ts',
+            'test/db/instant.test.ts',
+            'test/db/orders.test.ts',
+            'test/db/processes.test.ts',
+            'test/faults/connections.test.ts',
+            'test/faults/spending-killed.test.ts',
+          ],
+          ...SERVERS,
+          testTimeout: 900_000,
           hookTimeout: 120_000,
         },
       },

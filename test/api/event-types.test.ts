@@ -42,15 +42,13 @@ async function live(door: Door): Promise<void> {
 async function payAhead(door: Door): Promise<void> {
   const charge = (cycle: number) => `chg_${door.id.slice('sub_'.length)}_r0_${cycle}`;
   const pay = async (chargeId: string, amountMinor: number, at: string) =>
-    stack.client.workflow
-      .getHandle(workflowId(door.id))
-      .signal(SIGNAL.paymentSettled, {
-        chargeId,
-        outcome: 'paid',
-        at: Date.parse(at),
-        amountMinor,
-        currency: 'USD',
-      });
+    stack.client.workflow.getHandle(workflowId(door.id)).signal(SIGNAL.paymentSettled, {
+      chargeId,
+      outcome: 'paid',
+      at: Date.parse(at),
+      amountMinor,
+      currency: 'USD',
+    });
   await fine(door.put('payment_method', { payment_method: 'sandbox_pending' }));
   await pay(charge(1), 5_000, '2026-01-18T00:00:00Z');
   await pay(charge(2), 1_000, '2026-01-19T00:00:00Z');

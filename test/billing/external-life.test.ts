@@ -39,6 +39,9 @@ async function outcomes(door: Door): Promise<(string | null)[]> {
   return rows.map(({ outcome }) => outcome);
 }
 
+/** What a payment of a charge that does not exist yet must say (R-42). */
+const amounting = (amount_minor: number) => ({ amount: { amount_minor, currency: 'USD' } });
+
 /** Says how a charge went, now by the subscription's clock unless `more` says otherwise. */
 async function settle(door: Door, id: string, outcome: Outcome, more: object = {}): Promise<void> {
   const data = { subscription: door.id, charge: id, outcome, at: await nowOf(door), ...more };
@@ -134,7 +137,11 @@ describe('a purchase (R-42)', () => {
     const refunded = async () => (await charge(door, id))['refunded'];
     await expect.poll(refunded, SOON).toMatchObject({ amount_minor: 1500 });
     await door.advance('2026-02-02T00:00:00Z');
-    expect(await charge(door, id)).toMatchObject({ status: 'given_up', refunded: { amount_minor: 1500 } });
+    expect(await charge(door, id)).toMatchObject({
+      status: 'refunded',
+      refunded: { amount_minor: 1500 },
+      attempts: [{ outcome: 'paid' }],
+    });
     expect(await door.available()).toBe(200);
   });
 });
@@ -155,7 +162,7 @@ describe('money that was taken for nothing', () => {
     for (const outcome of ['declined', 'paid', 'paid', 'declined'] as const) await settle(door, id, outcome);
     await expect
       .poll(async () => charge(door, id), SOON)
-      .toMatchObject({ status: 'declined', refunded: { amount_minor: 1500 } });
+      .toMatchObject({ status: 'refunded', refunded: { amount_minor: 1500 } });
     await outcomes(door);
     await door.advance('2026-02-01T00:00:00Z');
     expect(await door.available()).toBe(200);
@@ -193,7 +200,7 @@ describe('money that was taken for nothing', () => {
   test('a renewal that was collected ahead and never came, as it was cancelled', async () => {
     const door = await paid();
     const id = renewalOf(door, 1);
-    await settle(door, id, 'paid');
+    await settle(door, id, 'paid', amounting(2900));
     await say(door, 'subscription.cancelled', { at: 'renewal' });
     await outcomes(door);
     await door.advance('2026-02-28T00:00:00Z');
@@ -249,7 +256,7 @@ describe('a renewal that is settled before it is asked for waits (R-42)', () => 
   ])('%j: %s', async (said, status) => {
     const door = await paid();
     const id = renewalOf(door, 1);
-    for (const outcome of said) await settle(door, id, outcome);
+    for (const outcome of said) await settle(door, id, outcome, amounting(2900));
     expect(await outcomes(door)).toEqual(['signalled', ...said.map(() => 'signalled')]);
     expect(await door.available()).toBe(200);
     await door.advance('2026-02-28T00:00:00Z');
@@ -260,7 +267,7 @@ describe('a renewal that is settled before it is asked for waits (R-42)', () => 
 
   test('also when a year of them is settled ahead, over a hand-over to the next run', async () => {
     const door = await paid();
-    for (let n = 1; n <= 14; n += 1) await settle(door, renewalOf(door, n), 'paid');
+    for (let n = 1; n <= 14; n += 1) await settle(door, renewalOf(door, n), 'paid', amounting(2900));
     expect(await outcomes(door)).toHaveLength(15);
     await door.advance('2027-03-31T00:00:00Z');
     expect(await statusOf(door)).toBe('active');
@@ -268,6 +275,154 @@ describe('a renewal that is settled before it is asked for waits (R-42)', () => 
     expect(await stack.db.$count(grants, eq(grants.subscriptionId, door.id))).toBe(15);
     await door.advance('2027-04-30T00:00:00Z');
     expect(await statusOf(door)).toBe('past_due');
+  });
+});
+
+describe('money that is not what the charge asks for (R-42)', () => {
+  const boundary = '2026-02-28T00:00:00Z';
+
+  /** What was told of payments that are not the bill's: type, and what is owed back. */
+  async function toldOf(door: Door): Promise<[string, number][]> {
+    const { data } = bodyOf<{ data: { type: string; data: { owed_back?: { amount_minor: number } } }[] }>(
+      await stack.request('GET', `/v1/events?subscription_id=${door.id}&order=asc&limit=100`),
+    );
+    return data
+      .filter(({ type }) => type.startsWith('payment.'))
+      .map(({ type, data: { owed_back } }) => [type, owed_back?.amount_minor ?? 0]);
+  }
+
+  test('29.00 collected ahead, then 100 packs bought: the renewal of 1,529.00 is open, and 29.00 are owed back', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await settle(door, id, 'paid', amounting(2_900));
+    const bought = await door.post('purchases', { packs: 100 });
+    await settle(door, bodyOf<{ charge: { id: string } }>(bought, 202).charge.id, 'paid');
+    await outcomes(door);
+    await door.advance(boundary);
+    expect(await charge(door, id)).toMatchObject({ status: 'pending', amount: { amount_minor: 152_900 } });
+    expect(await statusOf(door)).toBe('past_due');
+    // What was bought, and no allowance or packs of the renewal beside those of the first month.
+    expect(await door.available()).toBe(200 + 30_000);
+    expect(await toldOf(door)).toEqual([['payment.underpaid', 2_900]]);
+    expect(await unexplained(door)).toEqual([
+      'charges R-42 The renewal of USD 1529.00 of 2026-02-28T00:00:00.000Z is pending; USD 29.00 more came for it, is owed back, and billing has not said that it was given back.',
+    ]);
+    await refunded(door, id, 2_900);
+    expect((await outcomes(door)).at(-1)).toBe('booked');
+    expect(await unexplained(door)).toEqual([]);
+    await settle(door, id, 'paid', amounting(152_900));
+    await expect.poll(() => statusOf(door), SOON).toBe('active');
+    expect(await door.available()).toBe(200 + 200 + 30_000 + 30_000);
+    expect(await charge(door, id)).toMatchObject({ status: 'paid', refunded: { amount_minor: 0 } });
+  });
+
+  test('59.00 collected ahead, then the packs removed: paid, and 30.00 are owed back', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    const bought = await door.post('purchases', { packs: 2 });
+    await settle(door, bodyOf<{ charge: { id: string } }>(bought, 202).charge.id, 'paid');
+    await outcomes(door);
+    await settle(door, id, 'paid', amounting(5_900));
+    await outcomes(door);
+    bodyOf(await door.put('add_on', { packs: 0 }));
+    await door.advance(boundary);
+    await expect.poll(() => chargeStatus(door, id), SOON).toBe('paid');
+    expect(await toldOf(door)).toEqual([['payment.overpaid', 3_000]]);
+    // The same payment again under another id is known; another amount is refused.
+    await settle(door, id, 'paid', amounting(5_900));
+    await outcomes(door);
+    const owed = await unexplained(door);
+    expect(owed).toEqual([expect.stringContaining('is paid; USD 30.00 more came for it, is owed back')]);
+    await refunded(door, id, 3_000);
+    await outcomes(door);
+    expect(await unexplained(door)).toEqual([]);
+    expect(await charge(door, id)).toMatchObject({ status: 'paid', refunded: { amount_minor: 0 } });
+    // What is refunded beyond it is of the charge itself.
+    await refunded(door, id, 3_500);
+    await outcomes(door);
+    expect(await charge(door, id)).toMatchObject({ refunded: { amount_minor: 500 } });
+  });
+
+  test('of a charge that does not exist yet: without an amount, or in another currency, it is refused and not kept', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    const pay = (more: object) =>
+      deliver(stack, 'payment.settled', {
+        ...{ subscription: door.id, charge: id, outcome: 'paid', at: '2026-01-31T00:00:00Z' },
+        ...more,
+      });
+    const pointerOf = async (more: object) => {
+      const { status, body } = await pay(more);
+      return [status, (body as { errors?: { pointer: string }[] }).errors?.map(({ pointer }) => pointer)];
+    };
+    expect(await pointerOf({})).toEqual([400, ['/data/amount']]);
+    const yen = { amount: { amount_minor: 2_900, currency: 'JPY' } };
+    expect(await pointerOf(yen)).toEqual([400, ['/data/amount/currency']]);
+    expect(await outcomes(door)).toEqual(['signalled']);
+    expect(await pay({ outcome: 'declined' })).toMatchObject({ status: 200 });
+  });
+
+  test('past the webhook, without an amount: refused, told, and the renewal is asked for as ever', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    const workflow = stack.client.workflow.getHandle(workflowId(door.id));
+    await workflow.signal('paymentSettled', {
+      chargeId: id,
+      outcome: 'paid',
+      at: Date.parse(await nowOf(door)),
+    });
+    await door.advance(boundary);
+    expect(await chargeStatus(door, id)).toBe('pending');
+    expect(await toldOf(door)).toEqual([['payment.refused', 0]]);
+  });
+
+  test('of a charge that exists: another amount is refused and told until the right one comes', async () => {
+    const door = await paid();
+    const id = await buy(door);
+    const data = { subscription: door.id, charge: id, outcome: 'paid', at: await nowOf(door) };
+    const same = eventId();
+    for (const _ of [1, 2]) {
+      const { status, body } = await deliver(
+        stack,
+        'payment.settled',
+        { ...data, ...amounting(1_400) },
+        same,
+      );
+      expect([status, body]).toMatchObject([400, { errors: [{ pointer: '/data/amount' }] }]);
+    }
+    expect((await outcomes(door)).at(-1)).toBe('mismatched');
+    expect(await chargeStatus(door, id)).toBe('pending');
+    expect(await unexplained(door)).toEqual([
+      expect.stringMatching(`^inbox R-42 .* names another amount than ${id} asks for: nothing was booked.$`),
+    ]);
+    await settle(door, id, 'paid', amounting(1_500));
+    await expect.poll(() => chargeStatus(door, id), SOON).toBe('paid');
+    await outcomes(door);
+    expect(await unexplained(door)).toEqual([]);
+  });
+});
+
+describe('a new payment method while an attempt is pending (R-45)', () => {
+  test('the other system is told, and its own attempt stays the one that is settled', async () => {
+    const door = await paid();
+    const id = renewalOf(door, 1);
+    await door.advance('2026-02-28T00:00:00Z');
+    bodyOf(await door.put('payment_method', { payment_method: 'another card' }), 202);
+    expect((await charge(door, id))['attempts']).toMatchObject([{ outcome: 'pending' }]);
+    const { data } = bodyOf<{ data: { type: string; data: Json }[] }>(
+      await stack.request('GET', `/v1/events?subscription_id=${door.id}&limit=100`),
+    );
+    const told = data.find(({ type }) => type === 'subscription.payment_method_changed');
+    expect(told?.data).toMatchObject({ payment_method: 'another card', charge_id: id });
+    // Declined after all: tried with the new one at once, not at the date of the next retry.
+    await settle(door, id, 'declined');
+    const attempts = async () => (await charge(door, id))['attempts'];
+    await expect
+      .poll(attempts, SOON)
+      .toMatchObject([{ outcome: 'declined' }, { outcome: 'pending', payment_method: 'another card' }]);
+    await settle(door, id, 'paid');
+    await expect.poll(() => statusOf(door), SOON).toBe('active');
+    expect(await attempts()).toMatchObject([{ outcome: 'declined' }, { outcome: 'paid' }]);
   });
 });
 
@@ -395,7 +550,7 @@ describe('cancelled and changed elsewhere (R-51)', () => {
     for (const _ of [1, 2]) await say(door, 'plan.changed', { plan: 'creator', interval: 'month' });
     const scheduled = async () => (await door.subscription()).scheduled_change;
     await expect.poll(scheduled, SOON).toMatchObject({ kind: 'plan', plan: 'creator' });
-    await settle(door, renewalOf(door, 1), 'paid');
+    await settle(door, renewalOf(door, 1), 'paid', amounting(2900));
     await outcomes(door);
     await door.advance('2026-02-28T00:00:00Z');
     await expect.poll(async () => (await door.subscription()).plan, SOON).toBe('creator');

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
+import { sized } from '../support/campaign.ts';
 import { expectPromises } from '../support/promises.ts';
 import { openDatabase } from './raw-ledger.ts';
 import { type Op, type Part, Twins } from './twins.ts';
@@ -10,7 +11,7 @@ import { type Op, type Part, Twins } from './twins.ts';
 // credits are small, so that ties and edges are common: deadlines, expiries and ends that coincide, a credit too many.
 
 const HISTORIES_A_BATCH = 25;
-const BATCHES = 40;
+const BATCHES = sized(8, 40);
 
 const whole = (min: number, max: number) => fc.integer({ min, max });
 const is = <const T>(value: T) => fc.constant(value);

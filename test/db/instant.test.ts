@@ -5,13 +5,14 @@ import type { Database } from '../../src/db/client.ts';
 import type { Settled } from '../../src/db/ledger.ts';
 import type { Served } from '../../src/db/spending.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
+import { sized } from '../support/campaign.ts';
 import { brokenPromises } from '../support/promises.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // I3: an expiry, a grant and a cancel at one instant, and beside them spends, holds, captures and reversals. The
 // steps come one after the other, as the workflow's do, each decided a moment before it is booked.
 
-const SEEDS = 200;
+const SEEDS = sized(60, 200);
 const AT_ONCE = 8;
 
 type Step = 'expire' | 'grant' | 'end';

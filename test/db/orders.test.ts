@@ -13,6 +13,7 @@ import type { Withdrawal } from '../../src/domain/refunds.ts';
 import type { Decision, State } from '../../src/domain/state.ts';
 import { newId } from '../../src/ids.ts';
 import { afterOf } from '../../src/workflows/views.ts';
+import { sized } from '../support/campaign.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { standOf } from '../support/orders-ledger.ts';
@@ -94,14 +95,17 @@ async function openBooks(): Promise<Books> {
 // With all six cases it would take half as long again, and the core has lived them.
 const LIVED = CASES.filter(({ when, twice }) => when === 'after the renewal' || twice === 'after all others');
 
-test.each(LIVED)('told $when, given back $howMuch, each twice, $twice: 720 orders', async (wanted) => {
-  const queue = [...ORDERS];
-  const work = async (): Promise<void> => {
-    for (let order = queue.shift(); order; order = queue.shift()) {
-      const { group, ...ledger } = expected(order, wanted);
-      expect(await live(await openBooks(), order, wanted), `${group}: ${order.join(', ')}`).toEqual(ledger);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  await expectPromises(db);
-});
+test.each(LIVED)(
+  `told $when, given back $howMuch, each twice, $twice: ${sized(90, 720)} orders`,
+  async (wanted) => {
+    const queue = ORDERS.filter((_, nth) => nth % sized(8, 1) === 0);
+    const work = async (): Promise<void> => {
+      for (let order = queue.shift(); order; order = queue.shift()) {
+        const { group, ...ledger } = expected(order, wanted);
+        expect(await live(await openBooks(), order, wanted), `${group}: ${order.join(', ')}`).toEqual(ledger);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await expectPromises(db);
+  },
+);

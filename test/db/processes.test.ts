@@ -8,6 +8,7 @@ import type { Database } from '../../src/db/client.ts';
 import * as schema from '../../src/db/schema.ts';
 import { createSpending, type Served, type Spending } from '../../src/db/spending.ts';
 import { relayDeadlines } from '../../src/db/upkeep.ts';
+import { sized } from '../support/campaign.ts';
 import { expectPromises } from '../support/promises.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
@@ -82,16 +83,19 @@ describe('two processes', () => {
   });
 });
 
+/** Rounds of each process. */
+const EACH = sized(30, 80);
+
 test('four processes, 24 subscriptions in random order: nobody waits in a circle, and every count is exact', async () => {
   const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(100)));
   const seed = Date.now() & 0x7fffffff;
   process.stderr.write(`  processes: seed ${seed}\n`);
   // Many small batches of which any two have something in common.
   const round = fc.shuffledSubarray(ledgers, { minLength: 8, maxLength: 8 });
-  const rounds = fc.sample(round, { seed, numRuns: 320 });
+  const rounds = fc.sample(round, { seed, numRuns: 4 * EACH });
   const served = new Map(ledgers.map((ledger) => [ledger, [] as Served[]]));
   const work = processes.map(async (spending, i) => {
-    for (const asked of rounds.slice(i * 80, (i + 1) * 80))
+    for (const asked of rounds.slice(i * EACH, (i + 1) * EACH))
       await Promise.all(
         asked.map(async (ledger) => served.get(ledger)!.push(await spending.serve(ledger.request(2)))),
       );

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sized } from '../support/campaign.ts';
 import { type History, histories } from './history.ts';
 import { Model } from './model.ts';
 
 /** Histories a run; DRAWDOWN_HISTORIES asks for more. */
-const RUNS = Number(process.env['DRAWDOWN_HISTORIES'] ?? 10_000);
+const RUNS = Number(process.env['DRAWDOWN_HISTORIES'] ?? sized(1_500, 10_000));
 const kept = new URL('../regressions/', import.meta.url);
 
 describe('promises I1 to I4, I6 and I7, R-56, R-90 and the forecast, in every history', () => {
@@ -17,7 +18,7 @@ describe('promises I1 to I4, I6 and I7, R-56, R-90 and the forecast, in every hi
     new Model(history).run();
   });
 
-  test(`${RUNS} histories`, { timeout: 300_000 }, () => {
+  test(`${RUNS} histories`, { timeout: 900_000 }, () => {
     const seed = process.env['DRAWDOWN_SEED'];
     const result = fc.check(
       fc.property(histories, (history) => new Model(history).run()),

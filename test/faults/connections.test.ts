@@ -6,11 +6,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { connect, type Database, isDatabaseAway } from '../../src/db/client.ts';
 import { type PostgresService, startPostgres } from '../../src/services/postgres.ts';
+import { sized } from '../support/campaign.ts';
 
 // I5 rests on every statement being answered: a pool of plain postgres.js forgets some when all its connections are lost at
 // once, and goes on with connections that never work again (about one statement a round here).
 
-const ROUNDS = 8;
+const ROUNDS = sized(4, 8);
 const CALLERS = 12;
 const ANSWER_WITHIN_MS = 8_000;
 

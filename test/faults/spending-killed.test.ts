@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { freePort } from '../../src/services/ports.ts';
 import { type PostgresService, startPostgres } from '../../src/services/postgres.ts';
+import { sized } from '../support/campaign.ts';
 import { expectStatus } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
 import { expectPromises } from '../support/promises.ts';
@@ -165,7 +166,8 @@ async function expectReplays(load: Load): Promise<void> {
   );
 }
 
-const ROUNDS = 10;
+const ROUNDS = sized(3, 10);
+const BACKENDS = sized(40, 200);
 
 /** Until requests are on their way to it: then it dies in the middle of a batch. */
 async function inFlight(load: Load, { url }: Kept): Promise<void> {
@@ -173,7 +175,7 @@ async function inFlight(load: Load, { url }: Kept): Promise<void> {
     if (Date.now() > until) return;
 }
 
-test('both APIs killed by signal 9, shortly one after the other, ten times, with requests in flight', async () => {
+test('both APIs killed by signal 9, shortly one after the other, again and again, with requests in flight', async () => {
   let busy = 0;
   const load = await underLoad('api-killed', async (on) => {
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -191,10 +193,10 @@ test('both APIs killed by signal 9, shortly one after the other, ten times, with
   await expectExactlyOnce(load);
 });
 
-test('two hundred backends terminated, of APIs and worker, busy ones first', async () => {
+test(`${BACKENDS} backends terminated, of APIs and worker, busy ones first`, async () => {
   let killed = 0;
   const load = await underLoad('backends-killed', async () => {
-    for (; killed < 200; await sleep(randomInt(120))) {
+    for (; killed < BACKENDS; await sleep(randomInt(120))) {
       const rows = await db.execute(sql`
         select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'drawdown'
         order by ${killed % 3 > 0} and state = 'active' desc, random() limit 1`);

@@ -57,6 +57,8 @@ export interface StripeAccount {
   /** Settles once a request was held, until `letGo`. */
   held(): Promise<void>;
   letGo(): void;
+  /** Every request takes so long from now on, in milliseconds. */
+  slowDown(ms: number): void;
   /** A day passes: idempotency keys are forgotten. */
   forgetKeys(): void;
   stop(): Promise<void>;
@@ -100,6 +102,7 @@ export async function openStripeAccount(): Promise<StripeAccount> {
   /** By idempotency key; without a reply while the first request is under way. */
   const replies = new Map<string, { request: string; reply: Reply | null }>();
   const faults: { request: RegExp; fault: Fault; times: number }[] = [];
+  let delayMs = 0;
   let wasHeld = () => {};
   let letGo = () => {};
   let holding = new Promise<void>((resolve) => {
@@ -123,6 +126,7 @@ export async function openStripeAccount(): Promise<StripeAccount> {
       body: Object.fromEntries(new URLSearchParams(text)),
     };
     seen.push(wanted);
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const fault = takeFault(`${wanted.method} ${wanted.path}`);
     if (typeof fault === 'object') return send(response, refused(fault.status, fault.error));
     const reply = await remembered(wanted, text, () => carryOut(wanted, text, request.headers));
@@ -182,6 +186,8 @@ export async function openStripeAccount(): Promise<StripeAccount> {
           : invalidRequest('resource_missing', `No such payment_intent: '${id}'`, 404);
       case 'POST payment_intents/id/confirm':
         return confirm(intents.get(id)!, body);
+      case 'POST payment_intents/id/cancel':
+        return cancel(intents.get(id)!, body);
       case 'POST refunds':
         return refund(intents.get(wanted.body['payment_intent']!)!, wanted.body, body);
       case 'GET refunds':
@@ -247,6 +253,13 @@ export async function openStripeAccount(): Promise<StripeAccount> {
     return error ? refused(402, error) : { status: 200, body: { ...body, ...intent } };
   }
 
+  function cancel(intent: Intent, body: object): Reply {
+    if (['succeeded', 'canceled', 'processing'].includes(intent.status))
+      return invalidRequest('payment_intent_unexpected_state', `This PaymentIntent is ${intent.status}.`);
+    intent.status = 'canceled';
+    return { status: 200, body: { ...body, ...intent } };
+  }
+
   function refund(intent: Intent, wanted: Record<string, string>, body: object): Reply {
     const left = intent.amount - intent.refunds.reduce((sum, { amount }) => sum + amount, 0);
     if (left === 0) return invalidRequest('charge_already_refunded', 'The charge has already been refunded.');
@@ -289,6 +302,9 @@ export async function openStripeAccount(): Promise<StripeAccount> {
       holding = new Promise<void>((resolve) => {
         wasHeld = resolve;
       });
+    },
+    slowDown: (ms) => {
+      delayMs = ms;
     },
     forgetKeys: () => replies.clear(),
     async stop() {
