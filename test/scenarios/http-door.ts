@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import type { Database } from '../../src/db/client.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
 import type { PlanId } from '../../src/domain/catalog.ts';
@@ -14,6 +16,7 @@ export interface Requester {
     path: string,
     init?: { body?: unknown; headers?: Record<string, string> },
   ): Promise<{ status: number; headers: Headers; body: unknown; text: string }>;
+  db: Database;
 }
 
 type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
@@ -370,17 +373,30 @@ export class HttpDoor implements Door {
         ? ['refund', { refunded_minor: step.amount }]
         : ['dispute', { dispute: step.name, amount_minor: step.amount, status: step.status }];
     const reply = await this.stack.request('POST', `/v1/sandbox/charges/${charge.id}/${path}`, { body });
-    await sleep(1_000);
+    await this.heard();
     return answerOf(reply);
   }
 
+  /** No message waits for the relay, and the workflow has booked what the ledger last said of the add-on. */
+  private async heard(): Promise<void> {
+    for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
+      const [row] = await this.stack.db.execute<{ heard: boolean }>(sql`
+        select not exists (select from inbox where subscription_id = s.id and relayed_at is null)
+          and (s.status = 'ended' or coalesce((s.state->'withdrawn'->>'nth')::int, 0) = l.withdrawals) as heard
+        from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${this.id}`);
+      if (row?.heard) return;
+    }
+    throw new Error(`messages of ${this.id} were not worked within 30 s`);
+  }
+
   private async settled(chargeId: string, wasPending: boolean): Promise<void> {
-    if (!wasPending) return sleep(750);
-    for (const until = Date.now() + 15_000; Date.now() < until; await sleep(50)) {
+    // A purchase that was written off may still be refunded: a signal's way through the workflow.
+    if (!wasPending) return this.heard().then(() => sleep(750));
+    for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
       const charge = await this.get<ChargeBody>(this.path(`charges/${chargeId}`));
       if (charge.status !== 'pending') return;
     }
-    throw new Error(`the settlement of ${chargeId} was not worked within 15 s`);
+    throw new Error(`the settlement of ${chargeId} was not worked within 30 s`);
   }
 }
 
