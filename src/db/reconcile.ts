@@ -125,7 +125,8 @@ judged_charges as (
     when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.told || ' is ' || c.stands || '; ' || c.currency || ' '
       || ${money('(c.owed_minor - c.owed_returned_minor)')} || ' more came for it, is owed back, and billing has not said that it was given back.'
     -- R-52: after the end nothing here gives it back.
-    when i.at is not null and coalesce(i.minor, c.amount_minor) >= c.amount_minor and c.status in ('declined', 'given_up') and c.refunded_minor < c.amount_minor then
+    when i.at is not null and coalesce(i.minor, c.amount_minor) >= c.amount_minor and c.status in ('declined', 'given_up', 'refunded')
+      and c.refunded_minor < c.amount_minor then
       case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '
       || iso(i.at) || ': ' || case when s.state->'unpaid'->'charge'->>'id' = c.id then 'the renewal should have been made.'
         else c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.' end

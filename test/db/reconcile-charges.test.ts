@@ -138,7 +138,7 @@ test.each<Fault>([
       sql`update charges set refunded_minor = 500, returned_minor = 500 where ${books.of('givenUpAndPaid')} and kind = 'purchase'`,
     'R-42',
     () =>
-      'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z is given up here, and billing says that it was paid at 2026-02-03T00:00:00.000Z: USD 10.00 was taken for nothing and is to be given back.',
+      'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z is refunded here, and billing says that it was paid at 2026-02-03T00:00:00.000Z: USD 10.00 was taken for nothing and is to be given back.',
   ],
 ])('taken for nothing: %s', (_, bend, rule, problem) => books.expectTold(bend(), rule, problem()));
 

@@ -72,8 +72,15 @@ export async function ask(
   return stack.request(method, `/v1/subscriptions/${id}/${path}`.replace(/\/$/, ''), init);
 }
 
-export async function did(...of: Parameters<typeof ask>): Promise<Answer> {
-  return expectStatus(await ask(...of), 200, 201, 202);
+/** Repeated with its key where a busy machine answers 503, as its caller would. */
+export async function did(
+  ...[stack, id, request, body, key = randomUUID()]: Parameters<typeof ask>
+): Promise<Answer> {
+  for (let tried = 1; ; tried += 1) {
+    const answer = await ask(stack, id, request, body, key);
+    if (answer.status !== 503 || tried === TRIES) return expectStatus(answer, 200, 201, 202);
+    await sleep(1_000);
+  }
 }
 
 export function expectStatus(answer: Answer, ...statuses: number[]): Answer {
