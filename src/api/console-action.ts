@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { Refusal } from '../domain/errors.ts';
+import { cut } from '../domain/text.ts';
 import { newId } from '../ids.ts';
 import { actionCheckPage, actionDonePage, actionFormPage } from '../web/console-action.tsx';
 import type { Scope } from './auth.ts';
@@ -7,7 +8,7 @@ import { ACTIONS } from './console-actions.ts';
 import { formatFor, placeOf } from './console-page.ts';
 import { type Action, type Call, type Stage, stageOf, type Values } from './console-stage.ts';
 import { type Deps, subscriptionOr404 } from './context.ts';
-import { assets, type Pages, sendPage } from './pages.ts';
+import { assets, formFields, type Pages, sendPage } from './pages.ts';
 import { notFound } from './problems.ts';
 import type { Env } from './route.ts';
 
@@ -50,10 +51,13 @@ async function doingOf(deps: Deps, c: Context<Env>, values: Values): Promise<Doi
   return { deps, c, name, action, stage, values };
 }
 
+/** A reason has no more. */
+const MOST_ENTERED = 500;
+
 async function valuesOf(c: Context<Env>): Promise<Values> {
-  const sent = await c.req.parseBody();
+  const sent = await formFields(c);
   const texts = Object.entries(sent).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
-  return Object.fromEntries(texts.map(([name, value]) => [name, value.trim().slice(0, 500)]));
+  return Object.fromEntries(texts.map(([name, value]) => [name, cut(value.trim(), MOST_ENTERED)]));
 }
 
 const common = ({ action, stage, name }: Doing) => {

@@ -1,6 +1,7 @@
 import type { SubscriptionRow } from '../db/reads.ts';
 import { readTimeline, TIMELINE_KINDS, type TimelineCursor, type TimelineKind } from '../db/timeline.ts';
 import { invalid } from '../domain/errors.ts';
+import { cut, isStorable } from '../domain/text.ts';
 import { subscriptionPage } from '../web/console-subscription.tsx';
 import type { TimelineView } from '../web/console-timeline.tsx';
 import type { ComingView, SubscriptionFacts } from '../web/console-views.ts';
@@ -113,8 +114,7 @@ interface Asked {
 
 function askedOf(query: (name: string) => string | undefined): Asked {
   const kind = TIMELINE_KINDS.find((known) => known === query('kind')) ?? null;
-  const about = query('about')?.slice(0, 64) || null;
-  if (about?.includes('\u0000')) throw invalid({ pointer: '?about', detail: 'is not an id' });
+  const about = cut(query('about') ?? '', 64) || null;
   const cursor = query('after');
   return { kind, about, after: cursor === undefined ? null : cursorOf(cursor) };
 }
@@ -133,7 +133,7 @@ function cursorOf(text: string): TimelineCursor {
       isCount(place, Number.MAX_SAFE_INTEGER + 1) &&
       isCount(rank, 10) &&
       typeof tie === 'string' &&
-      !tie.includes('\u0000')
+      isStorable(tie)
     )
       return { at, place, rank, tie };
   } catch {

@@ -1,4 +1,5 @@
 import { search } from '../db/search.ts';
+import { cut } from '../domain/text.ts';
 import { fleetPage } from '../web/console-fleet.tsx';
 import { searchPage } from '../web/console-search.tsx';
 import { signInPage } from '../web/console-sign-in.tsx';
@@ -9,7 +10,7 @@ import { CONSOLE, formatFor, placeOf } from './console-page.ts';
 import { destination, operatorOnly, SIGN_IN, signIn, signOut } from './console-session.ts';
 import { subscriptionRoute } from './console-subscription.ts';
 import type { Deps } from './context.ts';
-import { assets, type Pages, pagesBelow, sendPage } from './pages.ts';
+import { assets, formFields, type Pages, pagesBelow, sendPage } from './pages.ts';
 import type { App } from './route.ts';
 
 /** What operators see of all subscriptions, and do to one. */
@@ -34,7 +35,7 @@ function doorRoutes(pages: Pages, deps: Deps): void {
     sendPage(c, signInPage({ to: destination(c.req.query('to')), hasFailed: false }, assets)),
   );
   pages.post(path(SIGN_IN), async (c) => {
-    const { key, to } = await c.req.parseBody();
+    const { key, to } = await formFields(c);
     const place = destination(typeof to === 'string' ? to : undefined);
     if (await signIn(deps, c, typeof key === 'string' ? key : '')) return c.redirect(place, 303);
     return sendPage(c, signInPage({ to: place, hasFailed: true }, assets), 401);
@@ -45,21 +46,17 @@ function doorRoutes(pages: Pages, deps: Deps): void {
   });
 }
 
+/** Nothing that is kept, and can be searched for, is longer. */
 const LONGEST = 255;
-
-/** What PostgreSQL can look for: visible, no NUL, no longer than anything that is kept. */
-function searchable(text: string): boolean {
-  return text.length <= LONGEST && !text.includes('\u0000');
-}
 
 function searchRoute(pages: Pages, deps: Deps): void {
   pages.get('/', async (c) => {
     const text = (c.req.query('q') ?? '').trim();
     const within = (c.req.query('in') ?? '').trim();
     const format = formatFor(c, 'UTC');
-    const common = { text: text.slice(0, LONGEST), within: within.slice(0, 64), format };
-    if (!searchable(text) || !searchable(within)) {
-      const fault = 'This is longer than anything that is kept, or holds what can’t be typed.';
+    const common = { text: cut(text, LONGEST), within: cut(within, 64), format };
+    if (text.length > LONGEST || within.length > LONGEST) {
+      const fault = 'This is longer than anything that is kept.';
       return sendPage(c, searchPage({ ...common, hits: null, isPartial: false, fault }, assets), 400);
     }
     if (text === '')

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ProviderMessage, ReadEvent, Return } from '../billing/gateway.ts';
-import { invalid, Refusal } from '../domain/errors.ts';
-import { pointer } from './problems.ts';
-import { check } from './route.ts';
+import { pointer } from '../domain/errors.ts';
+import { requireStorable } from '../domain/text.ts';
+import { check, parseJson } from './route.ts';
 import * as s from './schemas.ts';
 
 // What a system that owns billing says (docs/billing.md): a part of our contract, unlike a provider's events.
@@ -18,7 +18,7 @@ const settled = event(
   z.strictObject({
     subscription,
     charge: s.text(64),
-    attempt: z.int().min(1).optional(),
+    attempt: z.int32().min(1).optional(),
     outcome: z.enum(['paid', 'declined']),
     at: s.instant,
     amount: s.money.optional(),
@@ -56,7 +56,9 @@ export function createExternalReader(
 ): ReadEvent {
   return async (body, headers) => {
     const { id, text } = verify(body, headers);
-    const content = check(anyEvent, parse(text), pointer);
+    const content = check(anyEvent, parseJson(text), pointer);
+    // No schema bounds what is kept of an event that nobody here knows.
+    requireStorable(content);
     return { id, type: content.type, message: messageOf(content), returned: returnOf(content), content };
   };
 }
@@ -114,26 +116,5 @@ function returnOf(content: Content): Return | null {
     }
     default:
       return null;
-  }
-}
-
-/** PostgreSQL keeps neither a NUL nor half a surrogate pair. */
-const UNKEEPABLE = /[\0\p{Cs}]/u;
-
-function parse(text: string): unknown {
-  let isKept = true;
-  const content = parsed(text, (name, value) => {
-    if (UNKEEPABLE.test(name) || (typeof value === 'string' && UNKEEPABLE.test(value))) isKept = false;
-    return value;
-  });
-  if (!isKept) throw invalid({ pointer: '', detail: 'must hold neither a NUL nor half a surrogate pair' });
-  return content;
-}
-
-function parsed(text: string, look: (name: string, value: unknown) => unknown): unknown {
-  try {
-    return JSON.parse(text, look);
-  } catch {
-    throw new Refusal('malformed_json', 'The body is signed, and is not JSON.');
   }
 }

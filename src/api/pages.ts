@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { csrf } from 'hono/csrf';
 import { HTTPException } from 'hono/http-exception';
-import { PROBLEMS } from '../domain/errors.ts';
+import { invalid, PROBLEMS } from '../domain/errors.ts';
+import { requireStorable } from '../domain/text.ts';
 import { type MessageView, messagePage } from '../web/message.tsx';
 import type { Assets } from '../web/page.tsx';
 import type { Deps } from './context.ts';
 import { ledgerAway, notFound, refusalOf } from './problems.ts';
-import type { App, Env } from './route.ts';
+import { type App, type Env, ofQuery } from './route.ts';
 
 // What every page for people has in common: the two assets, the headers that keep a page to itself, the check that a
 // form came from a page of ours, and refusals as pages.
@@ -54,6 +55,7 @@ export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pa
     if (!deps.isOpen()) throw ledgerAway();
     await next();
   });
+  pages.use(storable);
   pages.onError((error, c) => refusedPage(deps, c, error, path));
   build(pages);
   pages.all('*', () => {
@@ -92,6 +94,23 @@ const sameOrigin = (deps: Deps): MiddlewareHandler<Env> =>
     origin: (origin, c) => origin === new URL(c.req.url).origin || origin === new URL(deps.publicUrl).origin,
     secFetchSite: 'same-origin',
   });
+
+/** All text a page is asked with can be kept: that of its path, its query and its form. */
+const storable: MiddlewareHandler<Env> = async (c, next) => {
+  requireStorable(c.req.path, () => '');
+  requireStorable(c.req.query(), ofQuery);
+  if (c.req.method === 'POST') requireStorable(await formFields(c));
+  await next();
+};
+
+/** The fields of a form that was sent, the last of each name. */
+export async function formFields(c: Context<Env>): Promise<Record<string, string | File>> {
+  try {
+    return await c.req.parseBody();
+  } catch {
+    throw invalid({ pointer: '', detail: 'is not the form that was sent' });
+  }
+}
 
 type PageStatus = 200 | 400 | 401 | 402 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
 

@@ -58,8 +58,4 @@ export const bodyTooLarge = () => new Refusal('body_too_large', 'The body is lar
 
 export const notFound = () => new Refusal('not_found', 'There is nothing here that this key may see.');
 
-/** The pointer of a JSON member: RFC 6901. */
-export const pointer = (path: readonly PropertyKey[]): string =>
-  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-
 export type { Fault, ProblemCode };

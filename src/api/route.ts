@@ -3,9 +3,9 @@ import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z } from 'zod';
 import type { WalletSession } from '../db/wallet-sessions.ts';
-import { type Fault, invalid, Refusal } from '../domain/errors.ts';
+import { type Fault, invalid, pointer, Refusal } from '../domain/errors.ts';
+import { requireStorable } from '../domain/text.ts';
 import { requireScope, type Scope } from './auth.ts';
-import { pointer } from './problems.ts';
 import { problem } from './schemas.ts';
 
 export interface Env {
@@ -92,14 +92,20 @@ export interface Brought {
   key: string | undefined;
 }
 
+const ofPath = ([name = '']: PropertyKey[]): string => `:${String(name)}`;
+/** How a fault names a query parameter. */
+export const ofQuery = ([name = '']: PropertyKey[]): string => `?${String(name)}`;
+
 /** What a route may rely on, or the refusal that says what is wrong. */
 export function inputOf<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
   definition: Definition<Params, Query, Body>,
   { path, params, query, json, key }: Brought,
 ): Input<z.output<Params>, z.output<Query>, z.output<Body>> {
+  requireStorable(params, ofPath);
+  requireStorable(query, ofQuery);
   return {
-    params: check(definition.params ?? none, params, (at) => `:${String(at[0])}`) as z.output<Params>,
-    query: check(definition.query ?? none, query, (at) => `?${String(at[0])}`) as z.output<Query>,
+    params: check(definition.params ?? none, params, ofPath) as z.output<Params>,
+    query: check(definition.query ?? none, query, ofQuery) as z.output<Query>,
     key: definition.idempotent ? idempotencyKey(key) : '',
     body: check(definition.body ?? none, json, pointer) as z.output<Body>,
     bodyHash: fingerprint([definition.method, path, json]),
@@ -148,17 +154,28 @@ const problemContent = (schema: z.ZodType) => ({ 'application/problem+json': { s
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Throws `unsupported_media_type` and `malformed_json`; no body at all is an empty object. */
+/** Throws `unsupported_media_type`, and what `parseJson` does; no body at all is an empty object. */
 export function readJson(bytes: ArrayBuffer | Uint8Array, contentType = ''): unknown {
   if (bytes.byteLength === 0) return {};
   const type = contentType.split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json')
     throw new Refusal('unsupported_media_type', 'Send Content-Type: application/json.');
+  return parseJson(bytes);
+}
+
+/** JSON from outside. Throws `malformed_json`, and `invalid_request` where it holds text that can't be kept. */
+export function parseJson(body: string | ArrayBuffer | Uint8Array): unknown {
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(utf8.decode(bytes));
+    text = typeof body === 'string' ? body : utf8.decode(body);
+    value = JSON.parse(text);
   } catch {
     throw new Refusal('malformed_json', 'The body is not JSON in UTF-8.');
   }
+  // In JSON that was UTF-8 only an escape brings a NUL or half a surrogate pair: a body without any is not walked.
+  if (text.includes('\\u')) requireStorable(value);
+  return value;
 }
 
 /** A value as its schema has it, or the refusal that names each wrong member. */

@@ -27,22 +27,11 @@ export const money = z.object({ amount_minor: whole, currency: z.string() }).met
 export const orNull = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.null()]);
 export const interval = z.enum(['month', 'year']);
 export const plan = z.enum(PLAN_IDS);
-/** What PostgreSQL can keep as text: no NUL. */
-export const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .refine((value) => !value.includes('\u0000'), 'must not hold a NUL');
+/** What no text may hold is refused before any schema (src/domain/text.ts). */
+export const text = (max: number) => z.string().min(1).max(max);
 export const reason = text(500);
 const metadata = z
-  .record(
-    text(40),
-    z
-      .string()
-      .max(500)
-      .refine((value) => !value.includes('\u0000'), 'must not hold a NUL'),
-  )
+  .record(text(40), z.string().max(500))
   .refine((value) => Object.keys(value).length <= 50, 'must have at most 50 members');
 export const paymentMethod = text(255);
 

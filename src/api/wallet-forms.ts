@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { findPack } from '../domain/catalog.ts';
 import { Refusal } from '../domain/errors.ts';
 import { type Deps, type Once, run, subscriptionOr404 } from './context.ts';
-import type { Pages } from './pages.ts';
+import { formFields, type Pages } from './pages.ts';
 import { buying } from './purchases.ts';
 import { check, type Env, fingerprint } from './route.ts';
 import type { SubscriptionView } from './schemas.ts';
@@ -22,7 +22,7 @@ export async function formOf<Shape extends z.ZodRawShape>(
   c: Context<Env>,
   shape: Shape,
 ): Promise<{ form: z.output<z.ZodObject<Shape>>; once: Once }> {
-  const fields = await c.req.parseBody();
+  const fields = await formFields(c);
   const { key: given, ...rest } = fields;
   const form = check(z.strictObject(shape), rest, (path) => `/${String(path[0])}`);
   const once = { key: check(key, given, () => '/key'), bodyHash: fingerprint(['form', c.req.path, rest]) };

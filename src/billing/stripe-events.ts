@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { Refusal } from '../domain/errors.ts';
 import type { DisputeStatus, MoneyBack } from '../domain/refunds.ts';
+import { requireStorable } from '../domain/text.ts';
 import type { ProviderEvent, ReadEvent, Return, Settlement } from './gateway.ts';
 import { keyIn, refusedFor } from './stripe-payments.ts';
 
@@ -17,7 +18,9 @@ export function createStripeReader(secrets: readonly string[]): ReadEvent {
     if (signature === null || isAhead(signature, Date.now())) throw forged();
     for (const secret of secrets) {
       const event = await signedWith(secret, body, signature);
-      if (event) return read(event);
+      if (!event) continue;
+      requireStorable(event);
+      return read(event);
     }
     throw forged();
   };

@@ -66,6 +66,10 @@ packs as (
 dunning as (
   select version, max(d::int) as last_days from catalogs, jsonb_array_elements_text(content->'policies'->'dunning') d group by version
 ),
+-- A zone that only JavaScript knows would fail the whole statement: its wall clock is less than a day from that of UTC.
+zones as (
+  select s.id as subscription_id, z.name as zone from subscriptions s join pg_timezone_names z on lower(z.name) = lower(s.state->>'timeZone')
+),
 -- What each charge asked for, by its catalogue; and whether it is paid and not paid back, so that credits are due for it.
 asked as (
   select c.*, c.status = 'paid' and c.refunded_minor < c.amount_minor as is_paid,
@@ -138,6 +142,7 @@ judged_charges as (
   from asked c cross join clock x
   left join subscriptions s on s.id = c.subscription_id
   left join ledgers k on k.subscription_id = c.subscription_id
+  left join zones known on known.subscription_id = c.subscription_id
   left join dunning n on n.version = c.catalog_version
   left join said_paid i on i.subscription_id = c.subscription_id and i.charge_id = c.id
   left join (
@@ -154,7 +159,7 @@ judged_charges as (
   cross join lateral (
     select case when c.kind <> 'renewal' then c.asked_at + interval '24 hours'
       else greatest(c.asked_at, ((c.at at time zone z.zone) + make_interval(days => n.last_days)) at time zone z.zone) end as until
-    from (select coalesce(s.state->>'timeZone', 'UTC') as zone) z
+    from (select coalesce(known.zone, 'UTC') as zone) z
   ) d
 ),
 -- Allowances say in their cause which cycle of which series they are of.
@@ -206,11 +211,12 @@ judged_grants as (
   from given g
   left join subscriptions s on s.id = g.subscription_id
   left join asked c on c.subscription_id = g.subscription_id and c.id = g.charge_id
+  left join zones known on known.subscription_id = g.subscription_id
   left join anchors n on n.subscription_id = g.subscription_id and n.series = g.series
   cross join lateral (
     select case g.kind when 'pack' then 'The pack' else 'The ' || g.kind end || ' of ' || g.amount || ' credits of ' || g.since as told,
       case g.kind when 'pack' then c.pack_credits else c.allowance end as due, z.zone, g.effective_at at time zone z.zone as local
-    from (select coalesce(s.state->>'timeZone', 'UTC') as zone) z
+    from (select coalesce(known.zone, 'UTC') as zone) z
   ) w
   cross join lateral (select (n.at at time zone w.zone) + make_interval(months => g.cycle) as local) b
   left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.cycle = g.cycle - g.cycle % 12
@@ -268,7 +274,7 @@ judged_inbox as (
   from inbox i cross join clock x
   cross join lateral (
     select 'The message of ' || iso(i.received_at) || ' from ' || i.provider as told, coalesce(i.payload->>'chargeId', 'no charge') as charge,
-      coalesce(i.payload->>'outcome', 'nothing') as says, case when i.kind = 'paymentSettled' then (i.payload->>'attempt')::int end as attempt,
+      coalesce(i.payload->>'outcome', 'nothing') as says, case when i.kind = 'paymentSettled' then (i.payload->>'attempt')::bigint end as attempt,
       case when i.kind = 'paymentSettled' then instant((i.payload->>'at')::bigint) end as at,
       case when i.kind = 'paymentSettled' then (i.payload->>'amountMinor')::bigint end as minor
   ) w

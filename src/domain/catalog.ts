@@ -1,5 +1,6 @@
 import type { Interval } from './calendar.ts';
-import type { Fault } from './errors.ts';
+import { type Fault, pointer as pointerTo } from './errors.ts';
+import { storageFault } from './text.ts';
 
 /** The most credits one cycle, and the most cents one price may name: sums of them never near 2^53-1 (R-63). */
 export const MOST = 1_000_000_000_000;
@@ -118,9 +119,6 @@ const isText = (value: unknown): value is string =>
 const isFeature = (value: unknown): value is string =>
   typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value);
 
-/** RFC 6901: a member's name inside a pointer. */
-const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
-
 /** Checks members one by one and remembers where each fault lies. */
 class Checker {
   readonly faults: Fault[] = [];
@@ -135,7 +133,7 @@ class Checker {
       return {};
     }
     for (const name of Object.keys(value))
-      this.that(names.includes(name), `${pointer}/${escaped(name)}`, 'is not a member of a catalogue');
+      this.that(names.includes(name), pointer + pointerTo([name]), 'is not a member of a catalogue');
     return value;
   }
 
@@ -242,6 +240,8 @@ function checkDunning(check: Checker, value: unknown): void {
 
 /** Reads a catalogue from parsed JSON, or answers every fault with its pointer; nothing is assumed. */
 export function readCatalog(value: unknown): { catalog: Catalog } | { faults: Fault[] } {
+  const unkept = storageFault(value);
+  if (unkept !== null) return { faults: [unkept] };
   const check = new Checker();
   const root = check.members(value, '', ['version', 'currency', 'plans', 'packs', 'rates', 'policies']);
   check.that(isText(root['version']), '/version', 'must be 1 to 64 visible characters');

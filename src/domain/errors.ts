@@ -58,6 +58,10 @@ export interface Fault {
   detail: string;
 }
 
+/** The pointer of a JSON member: RFC 6901. */
+export const pointer = (path: readonly PropertyKey[]): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
 /** A request refused for a reason the caller can act on. Nothing was changed (I7). */
 export class Refusal extends Error {
   override readonly name = 'Refusal';

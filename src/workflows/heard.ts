@@ -1,8 +1,20 @@
 import { PLAN_IDS } from '../domain/catalog.ts';
 import type { Command } from '../domain/commands.ts';
-import { SIGNAL } from './messages.ts';
+import { invalid } from '../domain/errors.ts';
+import { requireStorable, storageFault } from '../domain/text.ts';
+import { type AdvanceRequest, type LedgerAdvanced, type Request, SIGNAL, UPDATE_OF } from './messages.ts';
 
-// What billing says to a subscription, as commands: nobody waits for them.
+// What billing says to a subscription, as commands: nobody waits for them. Anything that reaches Temporal may send these, and
+// updates, past the API; an argument that no statement can book must not stop the workflow.
+
+/** The year 3000: as far as the API's instants go. */
+const END_OF_TIME = 32_503_680_000_000;
+/** PostgreSQL's largest `integer`. */
+const MOST = 2_147_483_647;
+
+const isWhole = (value: unknown, min: number, max: number): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+const isInstant = (value: unknown): boolean => isWhole(value, 0, END_OF_TIME - 1);
 
 const TYPE_OF: Record<string, Command['type']> = {
   [SIGNAL.paymentSettled]: 'payment_settled',
@@ -24,19 +36,40 @@ const hasMoney = ({ amountMinor, currency }: { amountMinor?: number; currency?: 
     ? currency === undefined
     : Number.isSafeInteger(amountMinor) && amountMinor >= 0 && typeof currency === 'string';
 
-/** Whether what another system signalled has the members its command needs. */
-export function makesSense(command: Command): boolean {
+/** Whether what another system signalled can be kept, and has the members its command needs. */
+export const makesSense = (command: Command): boolean =>
+  storageFault(command) === null && hasItsMembers(command);
+
+/** Whether what is said of the ledger can be kept, and names its version and grants. */
+export const isNews = (news: LedgerAdvanced | undefined): news is LedgerAdvanced =>
+  Number.isSafeInteger(news?.version) && Array.isArray(news?.grants) && storageFault(news) === null;
+
+/** Throws the refusal of an update that names no command, or holds what can't be kept. */
+export function requireCommand({ command, ref }: Request): void {
+  requireStorable({ ...command, ...ref });
+  if (!Object.hasOwn(UPDATE_OF, command?.type ?? '') || !isWhole(ref?.attempt, 1, MOST))
+    throw invalid({ pointer: '', detail: 'is no command with its row' });
+}
+
+/** Throws the refusal of an advance to no instant. */
+export function requireAdvance({ to, ref }: AdvanceRequest): void {
+  requireStorable(ref);
+  if (!isInstant(to) || !isWhole(ref?.attempt, 1, MOST))
+    throw invalid({ pointer: '/to', detail: 'is no instant with its row' });
+}
+
+function hasItsMembers(command: Command): boolean {
   switch (command.type) {
     case 'payment_settled':
       return (
         typeof command.chargeId === 'string' &&
         (command.outcome === 'paid' || command.outcome === 'declined') &&
-        Number.isSafeInteger(command.at) &&
-        (command.attempt === undefined || Number.isSafeInteger(command.attempt)) &&
+        isInstant(command.at) &&
+        (command.attempt === undefined || isWhole(command.attempt, 1, MOST)) &&
         hasMoney(command)
       );
     case 'withdraw_packs':
-      return Number.isSafeInteger(command.packs) && Number.isSafeInteger(command.nth) && command.packs >= 0;
+      return isWhole(command.packs, 0, MOST) && isWhole(command.nth, 0, MOST);
     case 'cancel':
       return (
         (command.at === 'now' || command.at === 'renewal') &&

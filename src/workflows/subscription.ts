@@ -24,7 +24,7 @@ import { GIVEN_UP, invalid, type ProblemCode, Refusal, type RefusalRecord } from
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import { topUpAt, withTopUpRefunds } from '../domain/top-up.ts';
-import { makesSense } from './heard.ts';
+import { isNews, makesSense, requireAdvance, requireCommand } from './heard.ts';
 import {
   ABANDONED,
   ADVANCE_CLOCK,
@@ -126,6 +126,16 @@ const PLAIN: readonly ProblemCode[] = [
   'cancellation_scheduled',
   'contact_account_manager',
 ];
+/** A check whose refusal is the failure of an update. */
+const refusing =
+  <Asked>(check: (asked: Asked) => void) =>
+  (asked: Asked): void => {
+    try {
+      check(asked);
+    } catch (error) {
+      throw error instanceof Refusal ? failureOf(recordOf(error)) : error;
+    }
+  };
 const sameCommand = (a: CommandRef, b: CommandRef): boolean =>
   a.operation === b.operation && a.key === b.key && a.attempt === b.attempt;
 
@@ -155,7 +165,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   setHandler(defineUpdate<void>(STARTED), awaitStart);
   for (const name of Object.values(UPDATE_OF))
     setHandler(defineUpdate<void, [Request]>(name), request, { validator: refuse });
-  setHandler(defineUpdate<AdvanceAnswer, [AdvanceRequest]>(ADVANCE_CLOCK), advanceClock);
+  setHandler(defineUpdate<AdvanceAnswer, [AdvanceRequest]>(ADVANCE_CLOCK), advanceClock, {
+    validator: refusing(requireAdvance),
+  });
   setHandler(defineSignal<[PaymentSettled]>(SIGNAL.paymentSettled), (settlement) =>
     heard(settling(settlement)),
   );
@@ -337,7 +349,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   }
 
   /** Refuses what is plainly not possible now, before it leaves a trace in the history. The loop decides again. */
-  function refuse({ command }: Request): void {
+  function refuse(asked: Request): void {
+    refusing(requireCommand)(asked);
+    const { command } = asked;
     if (state === null || advance !== null || queue.length > 0 || isBooking) return;
     const due = nextDue(state);
     if (due !== null && due.at <= present()) return;
@@ -380,7 +394,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   /** The ledger moved on without us. The higher version wins; nothing is woken but a top-up, which is dated now. */
   function learn(news: LedgerAdvanced): void {
-    if (state === null) return;
+    if (state === null || !isNews(news)) return;
     state = withTopUpRefunds(state, news.topUpRefunds);
     if (news.version <= known.version) return;
     known = { version: news.version, grants: news.grants };

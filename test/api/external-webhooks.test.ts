@@ -67,6 +67,28 @@ describe('leaves no trace', () => {
     expect(await stored()).toBe(before);
   });
 
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  test.each<[string, string]>([
+    [
+      `{"type":"subscription.cancelled","data":{"subscription":"sub_1","at":"now","reason":"ok \\ud83d"}}`,
+      '/data/reason',
+    ],
+    ['{"type":"invoice.sent","data":{"lines":[{"text":"a\\u0000"}]}}', '/data/lines/0/text'],
+    ['{"type":"invoice.sent","data":{"\\ude00":1}}', '/data'],
+    ['{"type":"invoice.\\ud83d"}', '/type'],
+    [`{"type":"invoice.sent","data":${deep}}`, `/data${'/0'.repeat(99)}`],
+    [
+      '{"type":"payment.settled","data":{"subscription":"s","charge":"c","attempt":2147483648,"outcome":"paid","at":"2026-02-17T00:00:00Z"}}',
+      '/data/attempt',
+    ],
+  ])('signed, and nothing that PostgreSQL keeps: %.80s: 400', async (text, pointer) => {
+    const before = await stored();
+    const answer = await send(text, signed(text));
+    expectProblem(answer, 'invalid_request');
+    expect(faultsOf(answer)).toBe(`invalid_request: ${pointer}`);
+    expect(await stored()).toBe(before);
+  });
+
   test('signed, and no JSON: 400', async () => {
     const before = await stored();
     expectProblem(await send('{"type":', signed('{"type":')), 'malformed_json');

@@ -89,6 +89,10 @@ const SPENDS: Record<string, Make> = {
     at(subscription, 'usage'),
     { body: JSON.stringify({ items: [{ feature: 'add_motion', quantity: 1 }], reference: 'ä' }) },
   ],
+  'a usage with a whole emoji in escapes': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: '{"items":[{"feature":"generate_look","quantity":1}],"reference":"\\ud83d\\ude00"}' },
+  ],
   'a hold': ({ subscription }) => [at(subscription, 'holds'), { body: looks(2) }],
   'a capture': ({ subscription, hold }) => [
     at(subscription, `holds/${hold}/capture`),
@@ -138,6 +142,18 @@ const REFUSALS: Record<string, Make> = {
   'a body that is no UTF-8': ({ subscription }) => [
     at(subscription, 'usage'),
     { body: Uint8Array.of(0x7b, 0xff, 0x7d) },
+  ],
+  'half an emoji': ({ subscription }) => [
+    at(subscription, 'usage'),
+    { body: '{"items":[{"feature":"generate_look","quantity":1}],"reference":"ok \\ud83d"}' },
+  ],
+  'a NUL in a name': ({ subscription }) => [
+    at(subscription, 'holds'),
+    { body: '{"items":[{"feature":"generate_look","quantity":1}],"metadata":{"a\\u0000":"b"}}' },
+  ],
+  'half an emoji as a reason': ({ subscription, usage }) => [
+    at(subscription, `usage/${usage}/reverse`),
+    { body: '{"reason":"\\ude00"}' },
   ],
   'a body of another type': ({ subscription }) => [
     at(subscription, 'usage'),

@@ -98,6 +98,18 @@ describe('what Stripe did not sign just now', () => {
   });
 });
 
+test.each<[object, string]>([
+  [{ description: 'ok \ud83d' }, '/data/object/description'],
+  [{ metadata: { note: 'a\0' } }, '/data/object/metadata/note'],
+  [{ metadata: { 'a\ude00': 'b' } }, '/data/object/metadata'],
+])('signed, and nothing that PostgreSQL keeps: %j: 400, and nothing is stored', async (object, pointer) => {
+  const before = await stored();
+  const answer = await deliver(eventOf('payment_intent.processing', object));
+  expectProblem(answer, 'invalid_request');
+  expect(faultsOf(answer)).toBe(`invalid_request: ${pointer}`);
+  expect(await stored()).toBe(before);
+});
+
 test('either secret will do; ten deliveries of one event at once are stored once', async () => {
   const event = eventOf('payment_intent.processing', {});
   const answers = await Promise.all(

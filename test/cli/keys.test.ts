@@ -1,9 +1,15 @@
+import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { childEnvironment } from '../../src/config.ts';
 import { openApp } from '../api/raw.ts';
 import { drawdown } from '../support/cli.ts';
 import { ask, type Stack, startStack } from '../support/stack.ts';
 
 // `drawdown keys`: with the database, and without any key.
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 let stack: Stack;
 beforeAll(async () => {
@@ -50,6 +56,17 @@ test('created: the key alone on stdout; listed; revoked, and what to do next', a
     scopes: ['read', 'operator'],
     revoked_at: expect.stringMatching(/Z$/),
   });
+});
+
+test('bytes that are no UTF-8 come as U+FFFD from the system: no word holds half an emoji', async () => {
+  const env = childEnvironment({ DATABASE_URL: stack.databaseUrl, DRAWDOWN_DATA: tmpdir() });
+  const line = `exec "$0" drawdown.mjs keys create --scopes read --json --name "$(printf 'ok \\355\\240\\275')"`;
+  const out = await new Promise<string>((resolve, reject) => {
+    execFile('sh', ['-c', line, process.execPath], { cwd: root, env }, (error, text) =>
+      error ? reject(error) : resolve(text),
+    );
+  });
+  expect(JSON.parse(out)).toMatchObject({ name: 'ok \ufffd\ufffd\ufffd' });
 });
 
 test('a key that was found is revoked by itself; TEST_MODE names the mode', async () => {

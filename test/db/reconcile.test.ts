@@ -1,5 +1,7 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/reconcile.ts';
+import { Door } from '../api/door.ts';
 import type { LifeName } from '../support/books.ts';
 import { expectPromises } from '../support/promises.ts';
 import { AT_REST, BentBooks } from './bent-books.ts';
@@ -22,6 +24,16 @@ test('a clean book of many lives is explained whole: 1.0', async () => {
   }
   expect(all.total).toBe(charges.total + grants.total + inbox.total);
   await expectPromises(db);
+});
+
+test('a zone that JavaScript knows and PostgreSQL does not fails nobody’s reconciliation', async () => {
+  const { db } = books.stack;
+  const zone = 'US/Pacific-New';
+  await expect(db.execute(sql`select now() at time zone ${zone}`)).rejects.toThrow();
+  const door = await Door.open(books.stack, { time_zone: zone });
+  await door.advance('2026-03-15T00:00:00Z');
+  const wanted = { ...AT_REST, subscriptionIds: [door.id] };
+  expect(await reconcile(db, wanted)).toMatchObject({ all: { total: 4, explained: 4 }, unexplained: [] });
 });
 
 test('only the subscriptions that are asked for are looked at, and those that are not here are named', async () => {

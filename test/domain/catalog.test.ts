@@ -49,6 +49,11 @@ describe('every fault has a pointer to its member', () => {
     ['/currency', undefined],
     ['/extra', 1],
     ['/a~b', 1, '/a~0b'],
+    // nothing of it is kept, wherever text is that PostgreSQL would refuse.
+    ['/version', '2026-11-\ud83d'],
+    ['/rates/0/feature', 'avatar\u0000'],
+    ['/rates/0/colour', '\ude00'],
+    ['/rates/0/a\ud83d', 1, '/rates/0'],
     ['/plans', {}],
     ['/plans', []],
     ['/plans', undefined],

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -19,6 +19,34 @@ test.each([
     { chargeId: 'chg_1', outcome: 'paid', at: 0.5 },
   ],
   ['a settlement of another outcome', SIGNAL.paymentSettled, { chargeId: 'chg_1', outcome: 'maybe', at: 0 }],
+  [
+    'a settlement beyond the calendar',
+    SIGNAL.paymentSettled,
+    { chargeId: 'chg_1', outcome: 'paid', at: 9e15 },
+  ],
+  ['a settlement before it', SIGNAL.paymentSettled, { chargeId: 'chg_1', outcome: 'paid', at: -1 }],
+  [
+    'a settlement of half a charge',
+    SIGNAL.paymentSettled,
+    { chargeId: 'chg_\ud83d', outcome: 'paid', at: 0 },
+  ],
+  ['a withdrawal of more than there can be', SIGNAL.packsWithdrawn, { packs: 2 ** 31, nth: 1 }],
+  ['a cancel for half an emoji', SIGNAL.cancelled, { at: 'now', reason: 'ok \ud83d' }],
+  ['a cancel for a NUL', SIGNAL.cancelled, { at: 'now', reason: '\0' }],
+  [
+    'a change that names its charge with a NUL',
+    SIGNAL.planChanged,
+    { plan: 'pro', interval: 'month', chargeId: 'chg_\0' },
+  ],
+  ['a member of half an emoji', SIGNAL.cancelled, { at: 'now', '\ude00': 1 }],
+  ['no cancel at all', SIGNAL.cancelled, null],
+  ['no news at all', SIGNAL.ledgerAdvanced, null],
+  ['news without grants', SIGNAL.ledgerAdvanced, { version: 1_000, now: 0 }],
+  [
+    'news of half a grant',
+    SIGNAL.ledgerAdvanced,
+    { version: 1_000, now: 0, grants: [{ id: 'grt_\ud83d', kind: 'pack', amount: 1, remaining: 1 }] },
+  ],
   ['a withdrawal that says not how new it is', SIGNAL.packsWithdrawn, { packs: 1 }],
   ['a withdrawal of less than nothing', SIGNAL.packsWithdrawn, { packs: -1, nth: 1 }],
   ['a cancel at some time', SIGNAL.cancelled, { at: 'later' }],
@@ -51,6 +79,32 @@ test.each([
     plan: 'creator',
     interval: 'month',
     scheduled_change: null,
+  });
+});
+
+describe('an update that went past the API', () => {
+  const ref = { scope: 'sub', operation: 'cancel', key: 'k', attempt: 1 };
+  const cancel = { type: 'cancel', at: 'now' };
+  test.each<[string, string, unknown, string]>([
+    ['for half an emoji', 'cancel', { command: { ...cancel, reason: 'ok \ud83d' }, ref }, '/reason'],
+    ['under a key with a NUL', 'cancel', { command: cancel, ref: { ...ref, key: '\0' } }, '/key'],
+    ['that names no command', 'cancel', { command: { type: 'dance' }, ref }, ''],
+    ['that names no row', 'cancel', { command: cancel }, ''],
+    ['that is empty', 'cancel', {}, ''],
+    ['to no instant', 'advanceClock', { to: 1e300, ref }, '/to'],
+    ['to an instant of half a row', 'advanceClock', { to: 0, ref: { ...ref, scope: '\ud83d' } }, '/scope'],
+  ])('%s is refused, and the workflow goes on', async (what, name, argument, pointer) => {
+    const body = { customer_id: what, plan: 'creator', interval: 'month' };
+    const { body: started } = await stack.request('POST', '/v1/subscriptions', { body });
+    const { id } = started as { id: string };
+    const asked = stack.client.workflow.getHandle(workflowId(id)).executeUpdate(name, { args: [argument] });
+    const refusal = {
+      type: 'invalid_request',
+      details: [{ errors: [expect.objectContaining({ pointer })] }],
+    };
+    await expect(asked).rejects.toMatchObject({ cause: refusal });
+    const resumed = await stack.request('POST', `/v1/subscriptions/${id}/resume`, { body: {} });
+    expect(resumed).toMatchObject({ status: 200, body: { status: 'active' } });
   });
 });
 
