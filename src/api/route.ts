@@ -71,10 +71,13 @@ export function route<
   app.on(definition.method.toUpperCase(), path, async (c) => {
     if (definition.scope) requireScope(c.get('scopes'), definition.scope);
     const hasBody = definition.method !== 'get' && !definition.isSigned;
+    const [params, query] = [c.req.param(), c.req.query()];
+    requireStorable(params, ofPath);
+    requireStorable(query, ofQuery);
     const input = inputOf(definition, {
       path: c.req.path,
-      params: c.req.param(),
-      query: c.req.query(),
+      params,
+      query,
       json: hasBody ? readJson(await c.req.arrayBuffer(), c.req.header('Content-Type')) : {},
       key: c.req.header('Idempotency-Key'),
     });
@@ -101,8 +104,6 @@ export function inputOf<Params extends z.ZodType, Query extends z.ZodType, Body 
   definition: Definition<Params, Query, Body>,
   { path, params, query, json, key }: Brought,
 ): Input<z.output<Params>, z.output<Query>, z.output<Body>> {
-  requireStorable(params, ofPath);
-  requireStorable(query, ofQuery);
   return {
     params: check(definition.params ?? none, params, ofPath) as z.output<Params>,
     query: check(definition.query ?? none, query, ofQuery) as z.output<Query>,
