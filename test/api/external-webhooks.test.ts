@@ -81,7 +81,7 @@ describe('leaves no trace', () => {
       '{"type":"payment.settled","data":{"subscription":"s","charge":"c","attempt":2147483648,"outcome":"paid","at":"2026-02-17T00:00:00Z"}}',
       '/data/attempt',
     ],
-  ])('signed, and nothing that PostgreSQL keeps: %.80s: 400', async (text, pointer) => {
+  ])('signed, and nothing that PostgreSQL keeps (%#): 400', async (text, pointer) => {
     const before = await stored();
     const answer = await send(text, signed(text));
     expectProblem(answer, 'invalid_request');
