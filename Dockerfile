@@ -15,6 +15,7 @@ WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 # Run from the sources, as on a laptop: tsx translates them in a second, and there is one way to run, not two.
 COPY package.json tsconfig.json drawdown.mjs install.mjs ./
+COPY install ./install
 COPY src ./src
 RUN ln -s /app/drawdown.mjs /usr/local/bin/drawdown
 RUN mkdir /var/lib/drawdown && chown node:node /var/lib/drawdown

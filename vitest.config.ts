@@ -25,6 +25,7 @@ export default defineConfig({
           include: [
             'test/domain/**/*.test.ts',
             'test/project/**/*.test.ts',
+            'test/install/**/*.test.ts',
             'test/web/**/*.test.ts',
             'test/webhooks/**/*.test.ts',
             'test/scenarios/core.test.ts',

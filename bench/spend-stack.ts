@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { loadConfig } from '../src/config.ts';
@@ -82,7 +83,7 @@ export const pool = (url: string, max: number): Database => connect(url, { max }
 
 /** Changes with every edit of a migration or function: a folder that was seeded under another schema is of no use. */
 export function schemaDigest(): string {
-  const folder = new URL('../src/db/migrations/', import.meta.url).pathname;
+  const folder = fileURLToPath(new URL('../src/db/migrations/', import.meta.url));
   const files = readdirSync(folder).filter((name) => name.endsWith('.sql'));
   const digest = createHash('sha256');
   for (const name of files.sort()) digest.update(readFileSync(join(folder, name)));

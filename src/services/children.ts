@@ -14,6 +14,8 @@ export interface Launch {
   command: string;
   args: string[];
   dataDir: string;
+  /** Where it runs; ours unless said. */
+  cwd?: string;
   env: NodeJS.ProcessEnv;
   /** What tells this program to end in good order. */
   stopSignal: 'SIGINT' | 'SIGTERM';
@@ -45,6 +47,7 @@ export async function launch(options: Launch): Promise<Child> {
   const output = options.output === 'stderr' ? 2 : openLog(logFile, options.dataDir);
   const started = spawn(command, args, {
     ...spawnOptions,
+    cwd: options.cwd,
     env: options.env,
     stdio: options.ipc ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
     // Its own session: Ctrl-C reaches us alone, and we stop the children in order.

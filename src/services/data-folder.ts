@@ -1,5 +1,7 @@
 import {
+  accessSync,
   chmodSync,
+  constants,
   existsSync,
   linkSync,
   mkdirSync,
@@ -23,13 +25,34 @@ const lock = 'lock.json';
 
 /** Makes the folder ours alone until `release`; refuses one that another start holds. */
 export function claimDataFolder(folder: string): { release(): void } {
-  refuseForeign(folder);
-  mkdirSync(folder, { recursive: true });
-  // Others may pass through (PostgreSQL, when root starts it, runs as another user) but see nothing.
-  chmodSync(folder, 0o711);
-  takeLock(folder);
-  writeFileSync(join(folder, marker), `${JSON.stringify({ made_by: 'drawdown', format: 1 })}\n`);
+  try {
+    refuseForeign(folder);
+    mkdirSync(folder, { recursive: true });
+    // Others may pass through (PostgreSQL, when root starts it, runs as another user) but see nothing.
+    chmodSync(folder, 0o711);
+    takeLock(folder);
+    writeFileSync(join(folder, marker), `${JSON.stringify({ made_by: 'drawdown', format: 1 })}\n`);
+  } catch (error) {
+    throw unwritable(folder, 'DRAWDOWN_DATA', error);
+  }
   return { release: () => rmSync(join(folder, lock), { force: true }) };
+}
+
+/** Makes the folder of downloads, which starts share; refuses one that can't be written. */
+export function makeCacheFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw unwritable(folder, 'DRAWDOWN_CACHE', error);
+  }
+}
+
+/** The file system's refusals in a sentence that names the variable; any other error as it is. */
+function unwritable(folder: string, variable: string, error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) return error;
+  return new StartRefused(`${folder} can't be written (${code}). Set ${variable} to a folder that can.`);
 }
 
 /** Drops everything in a folder we hold, all but our hold on it. */

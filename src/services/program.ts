@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { childEnvironment } from '../config.ts';
 import { type Child, lastLines, launch } from './children.ts';
@@ -57,7 +58,7 @@ const withReason = (logFile: string) => (how: string) =>
 
 /** From the sources: tsx translates them as they load, in the same process. */
 function nodeArguments(entry: URL): string[] {
-  return ['--import', import.meta.resolve('tsx'), '--enable-source-maps', entry.pathname];
+  return ['--import', import.meta.resolve('tsx'), '--enable-source-maps', fileURLToPath(entry)];
 }
 
 async function untilReady(child: Child): Promise<ReadyMessage> {

@@ -3,7 +3,7 @@ import { type Config, localUrl } from '../config.ts';
 import { migrate } from '../db/migrate.ts';
 import { forgetAddresses, writeAddresses } from './addresses.ts';
 import { type Log, stopOrphans } from './children.ts';
-import { claimDataFolder, emptyDataFolder, StartRefused, turnLogs } from './data-folder.ts';
+import { claimDataFolder, emptyDataFolder, makeCacheFolder, StartRefused, turnLogs } from './data-folder.ts';
 import { keepAlive } from './keep.ts';
 import { freePort, isFree } from './ports.ts';
 import { type PostgresService, startPostgres } from './postgres.ts';
@@ -36,6 +36,7 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
   const { config, say } = options;
   const hold = claimDataFolder(config.dataFolder);
   shutdown.add(2, async () => hold.release());
+  makeCacheFolder(config.cacheFolder);
   await stopOrphans(config.dataFolder, say);
   if (options.reset) reset(config, say);
   turnLogs(config.dataFolder);

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { childEnvironment } from '../config.ts';
@@ -40,8 +39,10 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   const child = await launch({
     name: 'temporal',
     command: cli,
-    args: serverArguments(dataDir, namespace, port, uiPort),
+    args: serverArguments(namespace, port, uiPort),
     dataDir,
+    // It reads the name of its database as a URL, which ends at a # or ?: so the name holds no folder.
+    cwd: dataDir,
     env: childEnvironment({}),
     stopSignal: 'SIGINT',
     // Its database survives that, and nothing can delay it.
@@ -67,10 +68,10 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   };
 }
 
-function serverArguments(dataDir: string, namespace: string, port: number, uiPort: number): string[] {
+function serverArguments(namespace: string, port: number, uiPort: number): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
-    ...['--namespace', namespace, '--log-level', 'error', '--db-filename', join(dataDir, 'temporal.db')],
+    ...['--namespace', namespace, '--log-level', 'error', '--db-filename', 'temporal.db'],
     // Four to ten times as fast as the default pragmas, and as safe against the death of the process.
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     ...Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,7 +11,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimDataFolder, emptyDataFolder, turnLogs } from '../../src/services/data-folder.ts';
+import {
+  claimDataFolder,
+  emptyDataFolder,
+  makeCacheFolder,
+  StartRefused,
+  turnLogs,
+} from '../../src/services/data-folder.ts';
 
 let folder: string;
 
@@ -54,6 +61,23 @@ describe('the data folder', () => {
     expect(readdirSync(folder)).toEqual(['thesis.txt']);
   });
 
+  it.each([
+    ['the data folder', claimDataFolder, 'DRAWDOWN_DATA'],
+    ['the cache', makeCacheFolder, 'DRAWDOWN_CACHE'],
+  ] as const)('that can’t be written is refused as %s with the variable to set', (_, claim, variable) => {
+    const readOnly = join(folder, 'read-only');
+    mkdirSync(readOnly, { mode: 0o555 });
+    writeFileSync(join(folder, 'file'), '');
+    for (const [parent, code] of [
+      [readOnly, 'EACCES'],
+      [join(folder, 'file'), 'ENOTDIR'],
+    ] as const) {
+      const path = join(parent, 'data');
+      const sentence = `${path} can't be written (${code}). Set ${variable} to a folder that can.`;
+      expect(() => asNobody(() => claim(path))).toThrow(new StartRefused(sentence));
+    }
+  });
+
   it('is emptied, all but the hold on it', () => {
     const hold = claimDataFolder(folder);
     mkdirSync(join(folder, 'postgres'));
@@ -73,3 +97,15 @@ describe('the data folder', () => {
     expect(readFileSync(join(folder, 'logs.previous', 'api.log'), 'utf8')).toBe('second');
   });
 });
+
+/** Root may write everywhere. */
+function asNobody(work: () => unknown): unknown {
+  if (process.getuid!() !== 0) return work();
+  chmodSync(folder, 0o755);
+  process.seteuid!(65_534);
+  try {
+    return work();
+  } finally {
+    process.seteuid!(0);
+  }
+}

@@ -1,22 +1,19 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { childEnvironment } from '../../src/config.ts';
 import { type Identity, isAlive, readIdentity } from '../../src/services/identity.ts';
 import type { Ready } from '../../src/services/welcome.ts';
 import { drawdown } from '../support/cli.ts';
+import { npmStart, type Start, stopAll } from './npm-start.ts';
 
 // The real `npm start`, all four processes, on data folders of its own. One test leads to the next: the
 // folder is the same, as it is for a person.
 
-const home = fileURLToPath(new URL('../../', import.meta.url));
-const running = new Set<Start>();
 let dataDir: string;
 
 beforeAll(() => {
@@ -24,7 +21,7 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  await Promise.all([...running].map((start) => start.stop()));
+  await stopAll();
   rmSync(dataDir, { recursive: true, force: true });
 });
 
@@ -163,61 +160,8 @@ describe('npm start', () => {
   });
 });
 
-interface Start {
-  process: ChildProcess;
-  readonly stdout: string;
-  readonly stderr: string;
-  ready(): Promise<Ready>;
-  /** What the first group of `pattern` holds once stdout has it. */
-  printed(pattern: RegExp): Promise<string>;
-  exitCode(): Promise<number | null>;
-  stop(): Promise<void>;
-}
-
-function start(flags: string[], env: Record<string, string> = {}): Start {
-  const own = { DRAWDOWN_DATA: dataDir, PORT: '', DATABASE_URL: '', TEMPORAL_ADDRESS: '' };
-  // npm prints two lines of its own on stdout unless it is told not to.
-  const child = spawn('npm', ['start', '--silent', '--', ...flags], {
-    cwd: home,
-    env: childEnvironment({ ...own, ...env }),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].on('data', (chunk: Buffer) => {
-      output[name] += chunk.toString();
-    });
-  }
-  const exited = once(child, 'close').then(([code]) => code as number | null);
-  const printed = async (pattern: RegExp) => {
-    await vi.waitUntil(() => pattern.test(output.stdout) || child.exitCode !== null, {
-      timeout: 90_000,
-      interval: 50,
-    });
-    const found = pattern.exec(output.stdout)?.[1];
-    if (found === undefined) throw new Error(`npm start printed:\n${output.stdout}${output.stderr}`);
-    return found;
-  };
-  const self: Start = {
-    process: child,
-    get stdout() {
-      return output.stdout;
-    },
-    get stderr() {
-      return output.stderr;
-    },
-    printed,
-    ready: async () => JSON.parse(await printed(/^(\{.*\})\n/)) as Ready,
-    exitCode: () => exited,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await exited;
-    },
-  };
-  running.add(self);
-  void exited.then(() => running.delete(self));
-  return self;
-}
+const start = (flags: string[], env: Record<string, string> = {}): Start =>
+  npmStart(flags, { DRAWDOWN_DATA: dataDir, ...env });
 
 async function call<T>(ready: Ready, method: string, path: string, body?: object): Promise<T> {
   const headers = {
