@@ -81,6 +81,7 @@ async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<vo
           waitForStage: 'ACCEPTED',
         }),
     );
+    // Without the timer: years take longer. Where this call fails, the command's row tells how the advance ended.
     ({ done } = await handle.result());
     if (!done) await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -16,7 +16,7 @@ import { PROBLEMS, type ProblemCode, Refusal } from '../domain/errors.ts';
 import { CALL_TIMEOUT_MS, TemporalUnavailable } from '../temporal.ts';
 import { ABANDONED } from '../workflows/messages.ts';
 
-// A command goes to the workflow through its row (DESIGN.md, Commands): written before the call, taken by the first
+// A command goes to the workflow through its row (docs/architecture.md, Commands): written before the call, taken by the first
 // statement that has an effect, abandoned before its caller is told 503. So a 503 never takes effect later.
 
 /** A command that was taken is waited for this long; an advance has no limit. */

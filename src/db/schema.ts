@@ -19,9 +19,10 @@ import type { Catalog } from '../domain/catalog.ts';
 import type { Refunded } from '../domain/refunds.ts';
 import type { State } from '../domain/state.ts';
 
-// Every table of the ledger begins its primary key and its unique indexes with `subscription_id`, so that all
-// of a subscription's rows can live on one shard. Statements that write them are the functions of src/db/functions
-// and nothing else.
+// Functions alone write `subscriptions`, `grants`, `entries`, `usages`, `holds`, `replies`, `charges`, `disputes` and `notes`.
+// Of `ledgers` the relay writes how far the workflow was told. The other tables are written by the files of src/db beside this.
+//
+// docs/architecture.md says which tables begin their keys with `subscription_id`, so that they can be distributed by it.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 const whole = (name: string) => bigint(name, { mode: 'number' });

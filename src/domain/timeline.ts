@@ -13,7 +13,7 @@ import { withTopUpRefunds } from './top-up.ts';
 /** What billing would answer: the simulator's stand-in for the gateway. */
 export type Payer = (charge: Charge) => Outcome;
 
-/** The sandbox's answers, by payment method (API.md): every path can be walked without a provider. */
+/** The sandbox's answers, by payment method (docs/api.md): every path can be walked without a provider. */
 export function sandboxPayer(charge: Charge): Outcome {
   if (charge.paymentMethod === 'sandbox_declined') return 'declined';
   return charge.paymentMethod === 'sandbox_pending' ? 'pending' : 'paid';

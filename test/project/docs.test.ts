@@ -1,28 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { Deps } from '../../src/api/context.ts';
 import { PROBLEMS } from '../../src/domain/errors.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-
-function filesBelow(folder: string, ending: RegExp): string[] {
-  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && ending.test(entry.name))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
-}
-
-const pages = [
-  ...readdirSync(root).filter((name) => name.endsWith('.md')),
-  ...filesBelow('docs', /\.md$/),
-  ...filesBelow('examples', /\.md$/),
-];
-const withoutCode = (text: string): string => text.replaceAll(/^```.*?^```$/gms, '');
-const headings = (file: string): string[] =>
-  [...withoutCode(read(file)).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.trim());
+import { headings, isThere, pages, read, withoutCode } from './files.ts';
 
 /** The anchor that a heading gets when the page is shown. */
 const anchor = (heading: string): string =>
@@ -41,7 +22,7 @@ describe.each(pages)('%s', (page) => {
       .filter((target) => {
         const [path = '', fragment] = target.split('#');
         const file = path === '' ? page : join(dirname(page), path);
-        if (!existsSync(join(root, file))) return true;
+        if (!isThere(file)) return true;
         return fragment !== undefined && !headings(file).map(anchor).includes(fragment);
       });
     expect(broken).toEqual([]);
@@ -53,7 +34,7 @@ describe.each(pages)('%s', (page) => {
       text.match(/(?<![\w./-])(?:[\w-]+\.(?:yml|mjs|md)|\.env\.example|Dockerfile)(?![\w/])/g) ?? [];
     const missing = [...named, ...files].filter((path) => {
       const fixed = path.includes('*') ? dirname(path.slice(0, path.indexOf('*') + 1)) : path;
-      return !existsSync(join(root, fixed)) && !existsSync(join(root, dirname(page), fixed));
+      return !isThere(fixed) && !isThere(join(dirname(page), fixed));
     });
     expect(missing).toEqual([]);
   });
@@ -66,7 +47,7 @@ describe.each(pages)('%s', (page) => {
 
   it('names commands of drawdown that exist', () => {
     const named = [...text.matchAll(/npx drawdown ([a-z][\w-]*)/g)].map(([, name]) => name!);
-    expect(named.filter((name) => !existsSync(join(root, 'src', 'cli', `${name}.ts`)))).toEqual([]);
+    expect(named.filter((name) => !isThere(join('src', 'cli', `${name}.ts`)))).toEqual([]);
   });
 });
 
@@ -80,21 +61,6 @@ describe('docs/errors.md', () => {
     expect(stated.map(([, code, status]) => [code, Number(status)])).toEqual(
       Object.entries(PROBLEMS).map(([code, { status }]) => [code, status]),
     );
-  });
-});
-
-describe('docs/rules.md', () => {
-  const idsIn = (text: string): string[] => text.match(/\bR-\d\d\b/g) ?? [];
-  const ruled = headings('docs/rules.md').filter((heading) => /^R-\d\d$/.test(heading));
-
-  it('has a heading for each rule that code, tests and pages name', () => {
-    const sources = [...filesBelow('src', /\.(tsx?|sql)$/), ...filesBelow('test', /\.tsx?$/), ...pages];
-    const named = new Set(sources.flatMap((file) => idsIn(read(file))));
-    expect([...named].filter((id) => !ruled.includes(id))).toEqual([]);
-  });
-
-  it('has each rule once, in order', () => {
-    expect(ruled).toEqual([...new Set(ruled)].sort());
   });
 });
 

@@ -1,0 +1,40 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+// The files of the project, by their paths below its root.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+export const isThere = (file: string): boolean => existsSync(join(root, file));
+
+export function filesBelow(folder: string, ending: RegExp): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && ending.test(entry.name))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+const besides = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
+  entry.isFile() ? [entry.name] : [],
+);
+
+/** What people read. */
+export const pages = [
+  ...besides.filter((name) => name.endsWith('.md')),
+  ...['docs', 'examples', 'bench'].flatMap((folder) => filesBelow(folder, /\.md$/)),
+];
+
+const CODE = /\.(tsx?|[mc]?js|css|sql|sh|ya?ml)$|^(Dockerfile|\.env\.example|\.dockerignore|run)$/;
+
+/** What is written by hand and has comments. */
+export const sources = [
+  ...besides.filter((name) => CODE.test(name)),
+  ...['src', 'test', 'bench', 'tools', 'examples', 'install', '.ci'].flatMap((folder) =>
+    filesBelow(folder, CODE),
+  ),
+];
+
+export const withoutCode = (text: string): string => text.replaceAll(/^```.*?^```$/gms, '');
+export const headings = (file: string): string[] =>
+  [...withoutCode(read(file)).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.trim());
