@@ -10,8 +10,8 @@ if (!subscription || !['paid', 'declined'].includes(outcome)) {
   process.exit(2);
 }
 
-const { TEMPORAL_ADDRESS: address = '127.0.0.1:7233', TEMPORAL_NAMESPACE: namespace = 'default' } = process.env;
-const connection = await Connection.connect({ address });
+const { TEMPORAL_ADDRESS: address = '127.0.0.1:7233', TEMPORAL_NAMESPACE: namespace = 'default', TEMPORAL_API_KEY: apiKey } = process.env;
+const connection = await Connection.connect({ address, ...(apiKey ? { tls: true, apiKey } : {}) });
 const client = new Client({ connection, namespace });
 const workflow = client.workflow.getHandle(`subscription/${subscription}`);
 

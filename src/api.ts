@@ -4,15 +4,17 @@ import { getRequestListener } from '@hono/node-server';
 import { createApp } from './api/app.ts';
 import { createKey, isInForce, registerKey } from './api/auth.ts';
 import type { Deps } from './api/context.ts';
-import { isDemoOn } from './api/demo.ts';
+import { placesOf } from './api/home.ts';
 import { createLane } from './api/lane.ts';
 import { createTickets } from './api/tickets.ts';
 import { createWatch } from './api/watch.ts';
-import { ConfigError, type ConnectedConfig, loadConnectedConfig } from './config.ts';
+import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } from './config.ts';
 import { createCatalogCache } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
 import { createSpending } from './db/spending.ts';
+import type { Catalog } from './domain/catalog.ts';
+import { firstUse, startOf, triedPlan } from './domain/examples.ts';
 import { openEventReader, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
     catalogs: createCatalogCache(db),
     taskQueue: config.temporalTaskQueue,
     testMode: config.testMode,
+    keyMode: config.keyMode,
     allowsPrivateReceivers: config.webhookPrivateAddresses === 'allow',
     billing: config.billing,
     gateway: await openGateway(config, db),
@@ -60,14 +63,12 @@ async function main(): Promise<void> {
   await openLedger(db, config, log);
   isOpen = true;
   const key = await firstKey(db, config);
-  const demo = isDemoOn(config) ? new URL('/demo', config.publicUrl).href : null;
   process.send?.({
     ready: true,
     url: config.publicUrl,
     key,
-    console: new URL('/console', config.publicUrl).href,
-    wallet: new URL('/wallet', config.publicUrl).href,
-    demo,
+    ...placesOf(deps),
+    first: firstRequests(await deps.catalogs.current(), config),
   });
   log(`listening on ${config.publicUrl}`);
 
@@ -78,6 +79,18 @@ async function main(): Promise<void> {
   }
 }
 
+/** The bodies of requests to try; null where a start would charge a real card. */
+function firstRequests(catalog: Catalog, { billing, stripe }: ConnectedConfig) {
+  if (stripe && !movesNoMoney(stripe)) return null;
+  const plan = triedPlan(catalog);
+  return {
+    start: { ...startOf(plan), ...(stripe ? { payment_method: 'pm_card_visa' } : {}) },
+    usage: { items: [firstUse(catalog, plan.allowance)] },
+    // The first payment waits for another system to settle it.
+    isPending: billing === 'external' && plan.price_minor !== null,
+  };
+}
+
 function stop(code: number, message: string): never {
   log(message);
   process.exit(code);
@@ -85,7 +98,6 @@ function stop(code: number, message: string): never {
 
 /** The operator key: made at the first start and printed once, or kept in a file that every start reads. */
 async function firstKey(db: Database, config: ConnectedConfig): Promise<string | null> {
-  const mode = config.testMode ? 'test' : 'live';
   const file = config.apiKeyFile;
   if (file !== undefined && existsSync(file)) {
     const kept = readFileSync(file, 'utf8').trim();
@@ -96,7 +108,7 @@ async function firstKey(db: Database, config: ConnectedConfig): Promise<string |
     return null;
   }
   if (file === undefined && (await hasKey(db))) return null;
-  const key = await createKey(db, mode);
+  const key = await createKey(db, config.keyMode);
   if (file === undefined) log(`first start: the operator key is ${key} (shown once)`);
   else {
     writeFileSync(file, `${key}\n`, { mode: 0o600 });

@@ -163,6 +163,8 @@ export interface Config {
   /** Undefined: refused, but by `npm start`. */
   webhookPrivateAddresses: 'allow' | 'refuse' | undefined;
   testMode: boolean;
+  /** What new keys are named by: `test` where a test moves no money. */
+  keyMode: 'test' | 'live';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -188,6 +190,8 @@ export class ConfigError extends Error {
 
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = readVariables(env);
+  const testMode = isOn(values.TEST_MODE, values.BILLING === 'sandbox');
+  const stripe = values.BILLING === 'stripe' ? stripeOf(values) : undefined;
   return {
     databaseUrl: values.DATABASE_URL,
     temporalAddress: values.TEMPORAL_ADDRESS,
@@ -205,10 +209,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     catalogFile: values.DRAWDOWN_CATALOG,
     apiKeyFile: values.DRAWDOWN_API_KEY_FILE,
     billing: values.BILLING,
-    stripe: values.BILLING === 'stripe' ? stripeOf(values) : undefined,
+    stripe,
     external: values.BILLING === 'external' ? externalOf(values) : undefined,
     webhookPrivateAddresses: values.WEBHOOK_PRIVATE_ADDRESSES,
-    testMode: isOn(values.TEST_MODE, values.BILLING === 'sandbox'),
+    testMode,
+    keyMode: testMode || (stripe && movesNoMoney(stripe)) ? 'test' : 'live',
     logLevel: values.LOG_LEVEL,
   };
 }
@@ -230,6 +235,9 @@ function stripeOf(values: Values): StripeConfig {
   if (secrets === undefined) throw missing('STRIPE_WEBHOOK_SECRETS', MOVES_NO_MONEY);
   return { secretKey, webhookSecrets: secrets.split(','), apiUrl };
 }
+
+/** Stripe's test mode, which its keys name. */
+export const movesNoMoney = ({ secretKey }: StripeConfig): boolean => /^(sk|rk)_test_/.test(secretKey);
 
 function externalOf({ EXTERNAL_WEBHOOK_SECRETS: secrets }: Values): ExternalConfig {
   if (secrets === undefined) throw missing('EXTERNAL_WEBHOOK_SECRETS', MOVES_NO_MONEY);

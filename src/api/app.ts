@@ -16,6 +16,7 @@ import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
+import { homeRoute } from './home.ts';
 import { keyRoutes } from './keys.ts';
 import { assetRoutes } from './pages.ts';
 import { notFound, problem, reported } from './problems.ts';
@@ -43,6 +44,7 @@ export function createApp(deps: Deps): App {
     problem(c, reported(deps.log, `${c.get('requestId')} ${c.req.method} ${c.req.path}`, error)),
   );
 
+  homeRoute(app, deps);
   healthRoutes(app, deps);
   problemPages(app);
   assetRoutes(app);

@@ -37,6 +37,8 @@ export interface Deps {
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;
+  /** What new keys are named by. */
+  keyMode: 'test' | 'live';
   /** In development: webhook endpoints may be at private addresses, and be spoken to over http. */
   allowsPrivateReceivers: boolean;
   billing: 'sandbox' | 'stripe' | 'external';

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from 'hono';
 import { listUsages, readUsage, type UsageRow } from '../db/reads.ts';
+import type { Catalog } from '../domain/catalog.ts';
 import { Refusal } from '../domain/errors.ts';
+import { startOf, triedPlan, useOf } from '../domain/examples.ts';
 import { type Item, price } from '../domain/rates.ts';
 import { type Made, type Making, studioDoor, studioPage } from '../web/studio.tsx';
+import { featureName } from '../web/words.ts';
 import { type Deps, run } from './context.ts';
 import { assets, type Pages, pagesBelow, sendPage } from './pages.ts';
 import { notFound } from './problems.ts';
@@ -52,6 +55,25 @@ const RECIPES: Record<string, Recipe> = {
   },
 };
 
+/** What an own catalogue's buttons cost of the allowance, from a trifle to what can't be paid twice. */
+const SHARES = { small: 0.05, medium: 0.15, large: 0.3, huge: 0.75 };
+
+/** The buttons of the studio: those above where the catalogue has their features, else made of its rates. */
+function recipesOf(catalog: Catalog): Record<string, Recipe> {
+  const features = new Set(catalog.rates.map(({ feature }) => feature));
+  const isKnown = ({ items }: Recipe) => items.every(({ feature }) => features.has(feature));
+  if (Object.values(RECIPES).every(isKnown)) return RECIPES;
+  const { allowance } = triedPlan(catalog);
+  return Object.fromEntries(
+    Object.entries(SHARES).map(([id, share], i) => {
+      const rate = catalog.rates[i % catalog.rates.length]!;
+      const item = useOf(rate, Math.ceil(allowance * share));
+      const many = rate.credits === null ? 'Once.' : `${item.quantity} × ${rate.unit}.`;
+      return [id, { title: featureName(rate.feature), text: many, items: [item] }];
+    }),
+  );
+}
+
 const MADE_SHOWN = 8;
 
 const freshKey = (): string => `studio-${randomBytes(12).toString('base64url')}`;
@@ -67,8 +89,10 @@ export function demoRoutes(app: App, deps: Deps): void {
       await next();
     });
     startForm(pages, deps);
-    const door = (c: Context<Env>) =>
-      sendPage(c, studioDoor(assets, freshKey()), c.req.method === 'GET' ? 200 : 401);
+    const door = async (c: Context<Env>) => {
+      const plan = triedPlan(await deps.catalogs.current());
+      return sendPage(c, studioDoor(assets, freshKey(), plan), c.req.method === 'GET' ? 200 : 401);
+    };
     pages.use(withSession(deps, door), async (c, next) => {
       // A wallet's session, brought here by hand, is none of the studio's.
       if (!c.get('session').isDemo) return door(c);
@@ -86,8 +110,7 @@ function startForm(pages: Pages, deps: Deps): void {
     if (session?.isDemo) return c.redirect('/demo', 303);
     const body = s.startRequest.parse({
       customer_id: `demo-${randomBytes(6).toString('hex')}`,
-      plan: 'creator',
-      interval: 'month',
+      ...startOf(triedPlan(await deps.catalogs.current())),
       test_clock: { now: new Date().toISOString() },
       metadata: { from: 'demo' },
     });
@@ -103,8 +126,9 @@ function studio(pages: Pages, deps: Deps): void {
   pages.get('/', (c) => showStudio(deps, c));
   pages.post('/make', async (c) => {
     const { form, once } = await formOf(c, { making: s.text(20) });
-    const { id } = (await seenBy(deps, c, '/demo')).row.state;
-    const { items } = recipeOf(form.making);
+    const { catalog, row } = await seenBy(deps, c, '/demo');
+    const { id } = row.state;
+    const { items } = recipeOf(catalog, form.making);
     try {
       const body = { items, metadata: {} };
       const { text } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
@@ -133,10 +157,11 @@ function studio(pages: Pages, deps: Deps): void {
   });
 }
 
-function recipeOf(making: string): Recipe {
-  if (!Object.hasOwn(RECIPES, making))
-    throw s.fault('/making', `must be one of ${Object.keys(RECIPES).join(', ')}`);
-  return RECIPES[making]!;
+function recipeOf(catalog: Catalog, making: string): Recipe {
+  const recipes = recipesOf(catalog);
+  if (!Object.hasOwn(recipes, making))
+    throw s.fault('/making', `must be one of ${Object.keys(recipes).join(', ')}`);
+  return recipes[making]!;
 }
 
 async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
@@ -145,7 +170,7 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
   const { id } = row.state;
   const { made, making, short, again, advanced } = c.req.query();
   const makingOf = (name: string): Making => {
-    const { title, text, items } = recipeOf(name);
+    const { title, text, items } = recipeOf(catalog, name);
     return { id: name, title, text, credits: price(catalog, items).credits, key: freshKey() };
   };
   const [{ grants, chart }, usages, jumps, fired, usage] = await Promise.all([
@@ -166,7 +191,7 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
     studioPage({
       ...frame,
       available,
-      makings: Object.keys(RECIPES).map(makingOf),
+      makings: Object.keys(recipesOf(catalog)).map(makingOf),
       made: usages.slice(0, MADE_SHOWN).map(madeOf),
       fresh: usage ? madeOf(usage) : null,
       refused: isShort

@@ -58,7 +58,7 @@ function makingRoute(app: App, deps: Deps): void {
       },
     },
     async (c, { body: { scopes, name = null } }) => {
-      const key = await makeKey(deps.db, { mode: deps.testMode ? 'test' : 'live', scopes, name });
+      const key = await makeKey(deps.db, { mode: deps.keyMode, scopes, name });
       const row = await findKey(deps.db, keyIdOf(key)!);
       // Nobody on the way may keep the one answer that holds a secret.
       c.header('Cache-Control', 'no-store');

@@ -51,7 +51,7 @@ export type Pages = Hono<Env>;
 /** Serves pages below a path: guarded, and with refusals that people can read. */
 export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pages) => void): void {
   const pages: Pages = new Hono<Env>();
-  pages.use(headers, sameOrigin(deps), async (_, next) => {
+  pages.use(pageHeaders, sameOrigin(deps), async (_, next) => {
     if (!deps.isOpen()) throw ledgerAway();
     await next();
   });
@@ -75,7 +75,7 @@ const POLICY = [
   "base-uri 'none'",
 ].join('; ');
 
-const headers: MiddlewareHandler<Env> = async (c, next) => {
+export const pageHeaders: MiddlewareHandler<Env> = async (c, next) => {
   c.header('Content-Security-Policy', POLICY);
   c.header('X-Content-Type-Options', 'nosniff');
   // Nothing is told to other sites. `no-referrer` would send forms with `Origin: null`, and the check below could not tell.

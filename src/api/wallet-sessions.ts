@@ -86,7 +86,7 @@ export async function sessionOf(deps: Deps, c: Context<Env>): Promise<WalletSess
 
 /** Pages behind it know whose wallet they show. `otherwise` answers whoever has no session, or none that is not over. */
 export const withSession =
-  (deps: Deps, otherwise: (c: Context<Env>) => Response): MiddlewareHandler<Env> =>
+  (deps: Deps, otherwise: (c: Context<Env>) => Response | Promise<Response>): MiddlewareHandler<Env> =>
   async (c, next) => {
     const session = await sessionOf(deps, c);
     if (!session) return otherwise(c);

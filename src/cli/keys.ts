@@ -54,7 +54,7 @@ interface Wanted {
 }
 
 async function create({ scopes, name, json }: Wanted): Promise<Exit> {
-  const mode = loadConfig().testMode ? 'test' : 'live';
+  const mode = loadConfig().keyMode;
   const [key, row] = await ledger(async (db) => {
     const made = await makeKey(db, { mode, scopes, name: name ?? null });
     return [made, (await findKey(db, keyIdOf(made)!))!] as const;

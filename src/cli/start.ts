@@ -53,12 +53,16 @@ async function start(flags: Flags, shutdown: Shutdown, say: Log): Promise<void> 
   process.umask(0o077);
   const startedAt = performance.now();
   const config = loadConfig();
-  const { ready, temporalCli } = await startAll({ config, reset: flags.reset === true, say }, shutdown);
+  const { ready, first, temporalCli } = await startAll(
+    { config, reset: flags.reset === true, say },
+    shutdown,
+  );
   say(`Ready in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   if (flags.json) process.stdout.write(`${readyLine(ready)}\n`);
   else {
     const label = `demo-${Date.now().toString(36)}`;
-    say(welcome(ready, { dataFolder: config.dataFolder, label, temporalCli }));
+    const { dataFolder, temporalNamespace } = config;
+    say(welcome(ready, { first, dataFolder, label, temporalCli, temporalNamespace }));
   }
 }
 

@@ -17,9 +17,10 @@ const ready = z.looseObject({
   ready: z.literal(true),
   url: z.string().optional(),
   key: z.string().nullish(),
-  wallet: z.string().nullish(),
+  home: z.string().nullish(),
   demo: z.string().nullish(),
   console: z.string().nullish(),
+  first: z.object({ start: z.looseObject({}), usage: z.looseObject({}), isPending: z.boolean() }).nullish(),
 });
 
 export type ReadyMessage = z.output<typeof ready>;

@@ -10,7 +10,7 @@ import { type PostgresService, startPostgres } from './postgres.ts';
 import { type ProgramOptions, startProgram } from './program.ts';
 import type { Shutdown } from './shutdown.ts';
 import { startTemporal, type TemporalService } from './temporal.ts';
-import type { Ready } from './welcome.ts';
+import type { FirstRequests, Ready } from './welcome.ts';
 
 // `npm start`, without its command line: PostgreSQL, Temporal, API and worker, in the order they need.
 
@@ -29,6 +29,7 @@ const usualUiPort = 8233;
 
 export interface Started {
   ready: Ready;
+  first: FirstRequests | null;
   temporalCli: string | undefined;
 }
 
@@ -52,14 +53,14 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
   const ready = {
     api: info.url ?? env.PUBLIC_URL,
     key: info.key ?? null,
-    wallet: info.wallet ?? null,
+    home: info.home ?? null,
     demo: info.demo ?? null,
     console: info.console ?? null,
     temporal_ui: temporal.uiUrl ?? null,
     temporal_address: temporal.address,
     database_url: databaseUrl,
   };
-  return { ready, temporalCli: temporal.cli };
+  return { ready, first: info.first ?? null, temporalCli: temporal.cli };
 }
 
 function reset(config: Config, say: Log): void {

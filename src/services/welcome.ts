@@ -1,10 +1,13 @@
+import { fileURLToPath } from 'node:url';
+
 // What `npm start` says when everything is up: for people a block with commands to paste, for programs a line.
 
 export interface Ready {
   /** Address of the API, without /v1. */
   api: string;
   key: string | null;
-  wallet: string | null;
+  /** The page that says what is here. */
+  home: string | null;
   /** The studio, in test mode. */
   demo: string | null;
   console: string | null;
@@ -13,38 +16,46 @@ export interface Ready {
   database_url: string;
 }
 
+/** Bodies for a first look, by the catalogue in force and by who bills. */
+export interface FirstRequests {
+  start: object;
+  usage: object;
+  /** Whether the first payment waits for a settlement. */
+  isPending: boolean;
+}
+
 export interface Details {
+  /** null where a start would charge a real card. */
+  first: FirstRequests | null;
   dataFolder: string;
   /** Makes the examples new at every start: a customer has one subscription, a key one request. */
   label: string;
   /** The Temporal program we run, for a command that asks the workflow itself. */
   temporalCli: string | undefined;
+  temporalNamespace: string;
 }
 
 export function readyLine(ready: Ready): string {
-  const { api, key, wallet, demo, console, temporal_ui, temporal_address, database_url } = ready;
-  return JSON.stringify({ api, key, wallet, demo, console, temporal_ui, temporal_address, database_url });
+  const { api, key, home, demo, console, temporal_ui, temporal_address, database_url } = ready;
+  return JSON.stringify({ api, key, home, demo, console, temporal_ui, temporal_address, database_url });
 }
 
-export function welcome(ready: Ready, { dataFolder, label, temporalCli }: Details): string {
+export function welcome(ready: Ready, details: Details): string {
   return [
     '',
     ...table([
+      ['Start page', ready.home],
       ['API', `${ready.api}/v1`],
       ['API key', ready.key],
-      ['Wallet', ready.wallet],
       ['Demo studio', ready.demo],
       ['Console', ready.console],
       ['Temporal UI', ready.temporal_ui],
       ['Temporal', ready.temporal_address],
       ['PostgreSQL', ready.database_url],
-      ['Data, logs', dataFolder],
+      ['Data, logs', details.dataFolder],
     ]),
     '',
-    'Three commands to paste: start a subscription, spend on a video, look at the balance.',
-    '',
-    ...commands(ready, label),
-    ...askWorkflow(ready, temporalCli),
+    ...(details.first ? tour(ready, details.first, details) : look(ready)),
     '',
     'Ctrl-C stops everything; the next start goes on where this one stopped.',
     '',
@@ -55,24 +66,59 @@ function table(rows: [string, string | null][]): string[] {
   return rows.filter(([, value]) => value !== null).map(([name, value]) => `  ${name.padEnd(12)} ${value}`);
 }
 
-function askWorkflow({ temporal_address }: Ready, cli: string | undefined): string[] {
-  if (cli === undefined) return [];
-  const query = `workflow query --address ${temporal_address} --workflow-id subscription/$SUB --type balance`;
-  return ['', 'And the same from the workflow itself:', '', `${cli} ${query}`];
-}
+const AUTH = '-H "Authorization: Bearer $KEY"';
+
+const names = ({ api, key }: Ready): string => `export API=${quoted(api)} KEY=${quoted(key ?? 'YOUR_KEY')}`;
 
 /** Pasted twice, each answers the same again: the idempotency keys are printed with them. */
-function commands({ api, key }: Ready, label: string): string[] {
-  const subscriptions = `${api}/v1/subscriptions`;
-  const auth = `-H 'Authorization: Bearer ${key ?? 'YOUR_KEY'}'`;
-  const post = (name: string, body: object) =>
-    `${auth} -H 'Idempotency-Key: ${label}-${name}' -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
-  const subscription = { customer_id: label, plan: 'creator', interval: 'month' };
-  const usage = { items: [{ feature: 'avatar_iv', quantity: 90 }] };
+function tour(ready: Ready, { start, usage, isPending }: FirstRequests, details: Details): string[] {
+  const { label } = details;
+  const post = (path: string, body: object | string, key?: string) =>
+    `curl -sS "$API/v1/${path}" ${AUTH} ${key ? `-H 'Idempotency-Key: ${label}-${key}' ` : ''}` +
+    `-H 'Content-Type: application/json' -d ${typeof body === 'string' ? body : quoted(JSON.stringify(body))}`;
   const takeId = `node -pe 'JSON.parse(fs.readFileSync(0)).id'`;
+  const wallet = '"{\\"subscription_id\\":\\"$SUB\\"}"';
   return [
-    `SUB=$(curl -sS ${subscriptions} ${post('start', subscription)} | ${takeId}); echo $SUB`,
-    `curl -sS ${subscriptions}/$SUB/usage ${post('video', usage)}; echo`,
-    `curl -sS ${subscriptions}/$SUB/balance ${auth}; echo`,
+    `Commands to paste: name the API, start a subscription,${isPending ? ' settle its payment,' : ''} use a feature, look at the`,
+    "balance, and make a link that opens the customer's wallet once.",
+    '',
+    names(ready),
+    `SUB=$(${post('subscriptions', { customer_id: label, ...start }, 'start')} | ${takeId}); echo $SUB`,
+    ...(isPending ? [settle(ready, details)] : []),
+    `${post('subscriptions/$SUB/usage', usage, 'use')}; echo`,
+    `curl -sS "$API/v1/subscriptions/$SUB/balance" ${AUTH}; echo`,
+    `${post('wallet_sessions', wallet)}; echo`,
+    ...askWorkflow(ready, details),
   ];
 }
+
+/** Nothing that charges: money moves here. */
+function look(ready: Ready): string[] {
+  return [
+    'Commands to paste. Stripe moves real money here, so they only look: name the API, see the catalogue and who subscribes.',
+    '',
+    names(ready),
+    `curl -sS "$API/v1/catalog" ${AUTH}; echo`,
+    `curl -sS "$API/v1/subscriptions" ${AUTH}; echo`,
+  ];
+}
+
+/** Plays the system that owns billing: a clone's example does so by signal. */
+function settle({ temporal_address }: Ready, { temporalNamespace }: Details): string {
+  const example = fileURLToPath(new URL('../../examples/settle-by-signal.mjs', import.meta.url));
+  return `TEMPORAL_ADDRESS=${temporal_address}${namespaceIn(temporalNamespace, ' TEMPORAL_NAMESPACE=')} node ${quoted(example)} $SUB`;
+}
+
+function askWorkflow({ temporal_address }: Ready, { temporalCli, temporalNamespace }: Details): string[] {
+  if (temporalCli === undefined) return [];
+  const place = `--address ${temporal_address}${namespaceIn(temporalNamespace, ' --namespace ')}`;
+  const query = `workflow query ${place} --workflow-id subscription/$SUB --type balance`;
+  return ['', 'And the same from the workflow itself:', '', `${quoted(temporalCli)} ${query}`];
+}
+
+const namespaceIn = (namespace: string, before: string): string =>
+  namespace === 'default' ? '' : before + quoted(namespace);
+
+/** As a shell reads it as one word. */
+const quoted = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,11 +1,12 @@
 import type { Instant } from '../domain/calendar.ts';
+import type { PlanId } from '../domain/catalog.ts';
 import { Chart, ChartKey, type ChartView } from './chart.tsx';
 import type { Format } from './format.ts';
 import { type Assets, page } from './page.tsx';
 import { Empty, Key, Minute, Note, Scroll } from './parts.tsx';
 import { OutOfCredits, type Shortage } from './prompt.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
-import { featureName } from './words.ts';
+import { featureName, planName } from './words.ts';
 
 // The studio plays the product: it makes things, and they cost credits.
 
@@ -60,7 +61,11 @@ export interface StudioView extends WalletFrame {
 const BRAND = 'Demo studio';
 
 /** Before there is a subscription to play with. */
-export function studioDoor(assets: Assets, key: string): string {
+export function studioDoor(
+  assets: Assets,
+  key: string,
+  { id, allowance }: { id: PlanId; allowance: number },
+): string {
   return page({
     title: BRAND,
     assets,
@@ -69,8 +74,8 @@ export function studioDoor(assets: Assets, key: string): string {
       <section class="card narrow">
         <h1>Run out of credits within a minute</h1>
         <p>
-          The studio plays a product that sells credits. It starts a Creator plan with 200 credits on a clock
-          of its own: make a few videos, meet the prompt, buy a pack, and let a year go by.
+          The studio plays a product that sells credits. It starts a {planName(id)} plan with {allowance}{' '}
+          credits on a clock of its own: make a few things, meet the prompt, buy a pack, and let a year go by.
         </p>
         <p class="quiet">This is test mode: no money moves, and nothing real is made.</p>
         <form method="post" action="/demo/start">

@@ -32,6 +32,7 @@ export function openApp({ db, client, taskQueue }: Stack, log: (line: string) =>
     catalogs: createCatalogCache(db),
     taskQueue,
     testMode: true,
+    keyMode: 'test',
     allowsPrivateReceivers: true,
     billing: 'sandbox',
     gateway: createSandbox(),

@@ -47,7 +47,7 @@ function commentsOf(file: string): string[] {
 
 /** A file's name in a sentence: `docs/api.md`, `http.sh`; no part of a longer path or of an address. */
 const FILE =
-  /(?<![\w./<>-])(?:\.?[\w-]+\/)*[\w.*-]*\w\.(?:tsx?|[mc]?js|md|sql|sh|ya?ml|json|html|css)\b(?![\w/])/g;
+  /(?<![\w./<>-])(?:\.?[\w-]+\/)*[\w*][\w.*-]*\.(?:tsx?|[mc]?js|md|sql|sh|ya?ml|json|html|css)\b(?![\w/])/g;
 /** Named like files. */
 const PROGRAMS = ['postgres.js', 'Node.js'];
 

@@ -76,6 +76,14 @@ describe('the configuration', () => {
       expect(loadConfig({ ...stripe, TEST_MODE: 'on' }).testMode).toBe(true);
     });
 
+    it.each([
+      ['sk_test_1', 'test'],
+      ['rk_test_1', 'test'],
+      ['sk_live_1', 'live'],
+    ])('names new keys by the mode of %s', (secretKey, keyMode) => {
+      expect(loadConfig({ ...stripe, STRIPE_SECRET_KEY: secretKey }).keyMode).toBe(keyMode);
+    });
+
     it('is not looked at while the sandbox bills', () => {
       expect(loadConfig({ ...stripe, BILLING: 'sandbox' }).stripe).toBeUndefined();
     });

@@ -109,6 +109,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     catalogs: createCatalogCache(db),
     taskQueue,
     testMode: options.testMode ?? true,
+    keyMode: 'test',
     allowsPrivateReceivers: options.allowsPrivateReceivers ?? true,
     billing: options.external ? 'external' : options.stripe ? 'stripe' : 'sandbox',
     gateway,
