@@ -6,13 +6,11 @@ import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { CommandRow } from '../db/commands.ts';
 import { releaseOverdue } from '../db/ledger.ts';
-import { type Page, readSubscription, type SubscriptionRow } from '../db/reads.ts';
+import { readSubscription, type SubscriptionRow } from '../db/reads.ts';
 import type { Spending } from '../db/spending.ts';
-import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { Command } from '../domain/commands.ts';
 import { NOT_ACTIVE } from '../domain/eligibility.ts';
-import { invalid } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 import { CALL_TIMEOUT_MS, type Caller } from '../temporal.ts';
 import { HANDING_OVER, UPDATE_OF, workflowId } from '../workflows/messages.ts';
@@ -167,45 +165,4 @@ function metHandOver(error: unknown): boolean {
   if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
     return false;
   return [HANDING_OVER, 'AcceptedUpdateCompletedWorkflow'].includes(error.cause.type ?? '');
-}
-
-interface Paging {
-  limit: number;
-  cursor?: string | undefined;
-  order: 'asc' | 'desc';
-}
-
-/** The year 10000: later instants are written in a way PostgreSQL does not read. */
-const END_OF_TIME = 253_402_300_800_000;
-
-/** Reads an opaque cursor. A forged one is a fault of the request. */
-export function pageOf({ limit, cursor, order }: Paging, tie: 'text' | 'number'): Page {
-  if (cursor === undefined) return { limit, order, after: null };
-  try {
-    const [at, after] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
-    const fits =
-      tie === 'text'
-        ? typeof after === 'string' && /^[a-z0-9_]{1,64}$/.test(after)
-        : Number.isSafeInteger(after);
-    if (Number.isSafeInteger(at) && (at as number) >= 0 && (at as number) < END_OF_TIME && fits)
-      return { limit, order, after: { at: at as Instant, tie: after as string | number } };
-  } catch {
-    // falls through to the refusal
-  }
-  throw invalid({ pointer: '?cursor', detail: 'is not a cursor of this list' });
-}
-
-/** A page of rows as the contract lists them: one row more than asked tells of more. */
-export function listBody<Row, View>(
-  rows: Row[],
-  { limit }: Page,
-  at: (row: Row) => [Date, string | number],
-  view: (row: Row) => View,
-): { data: View[]; has_more: boolean; next_cursor: string | null } {
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  const hasMore = rows.length > limit;
-  const [instant, tie] = last ? at(last) : [new Date(0), 0];
-  const cursor = Buffer.from(JSON.stringify([instant.getTime(), tie])).toString('base64url');
-  return { data: page.map(view), has_more: hasMore, next_cursor: hasMore ? cursor : null };
 }

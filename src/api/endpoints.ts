@@ -14,8 +14,9 @@ import { tellTest } from '../db/events.ts';
 import { EVENT_TYPES } from '../domain/events.ts';
 import { newId } from '../ids.ts';
 import { receiverFault } from '../webhooks/receivers.ts';
-import { type Deps, listBody, pageOf } from './context.ts';
+import type { Deps } from './context.ts';
 import { replayed } from './events.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -112,9 +113,9 @@ function readRoutes(app: App, deps: Deps): void {
       answers: { 200: { description: 'A page', schema: s.list(endpoint) } },
     },
     async (c, { query }) => {
-      const page = pageOf(query, 'text');
+      const page = pageOf(query, 'webhook_endpoints', 'id');
       const rows = await listEndpoints(deps.db, page);
-      return c.json(listBody(rows, page, ({ createdAt, id }) => [createdAt, id], endpointView));
+      return c.json(listBody(rows, page, ({ id }) => [id], endpointView));
     },
   );
   route(

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { listEntries } from '../db/reads.ts';
-import type { Instant } from '../domain/calendar.ts';
-import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { allEntries, type EntryWithFeature, listEntries } from '../db/entries.ts';
+import { type Deps, subscriptionOr404 } from './context.ts';
+import { listBody, pageOf } from './paging.ts';
+import { reported } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 import { entryView } from './views.ts';
-
-const CSV_PAGE = 1_000;
 
 const CSV_COLUMNS = [
   'id',
@@ -34,42 +33,51 @@ export function entryRoutes(app: App, deps: Deps): void {
       query: z.strictObject(s.paging),
       answers: { 200: { description: 'A page', schema: s.list(s.entry), csv: true } },
     },
-    async (c, { params, query }) => {
-      await subscriptionOr404(deps, params.id);
+    async (c, { params: { id }, query }) => {
+      const { version } = await subscriptionOr404(deps, id);
       if ((c.req.header('Accept') ?? '').includes('text/csv')) {
+        const all = allEntries(deps.db, id, { order: query.order, newest: version, kinds: null });
         c.header('Content-Type', 'text/csv; charset=utf-8');
-        return c.body(await entriesCsv(deps, params.id, query.order));
+        return c.body(entriesCsv(deps, c.req.path, all));
       }
-      const page = pageOf(query, 'number');
-      const rows = await listEntries(deps.db, params.id, page);
-      return c.json(listBody(rows, page, (row) => [row.effectiveAt, row.seq], entryView));
+      const page = pageOf(query, `entries/${id}`, 'count');
+      const rows = await listEntries(deps.db, id, page);
+      return c.json(listBody(rows, page, ({ seq }) => [seq], entryView));
     },
   );
 }
 
-/** All entries as CSV. No cell can start a formula: ids, kinds, numbers, instants and names of the rate card only. */
-export async function entriesCsv(
-  deps: Deps,
-  id: string,
-  order: 'asc' | 'desc',
-  isWanted: (kind: string) => boolean = () => true,
-): Promise<string> {
-  const lines = [CSV_COLUMNS.join(',')];
-  let after: { at: Instant; tie: number } | null = null;
-  for (let more = true; more; ) {
-    const rows: Awaited<ReturnType<typeof listEntries>> = await listEntries(deps.db, id, {
-      limit: CSV_PAGE,
-      order,
-      after,
-    });
-    const page = rows.slice(0, CSV_PAGE);
-    for (const row of page.filter(({ kind }) => isWanted(kind))) {
-      const view = entryView(row);
-      lines.push(CSV_COLUMNS.map((column) => view[column] ?? '').join(','));
-    }
-    const last = page.at(-1);
-    more = rows.length > CSV_PAGE;
-    if (last) after = { at: last.effectiveAt.getTime(), tie: last.seq };
-  }
-  return `${lines.join('\r\n')}\r\n`;
+/**
+ * Entries as CSV, a page at a time as the caller takes it. A page that can't be read breaks the connection off: a table that
+ * ends early must not look whole. `path` is for the log.
+ */
+export function entriesCsv(
+  deps: Pick<Deps, 'log'>,
+  path: string,
+  pages: AsyncGenerator<EntryWithFeature[]>,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream(
+    {
+      start: (controller) => controller.enqueue(encoder.encode(`${CSV_COLUMNS.join(',')}\r\n`)),
+      async pull(controller) {
+        const { done, value } = await pages.next().catch((error: unknown) => {
+          throw new Error(`${path} ends early: ${reported(deps.log, `GET ${path}`, error).code}`);
+        });
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(value.map(csvLine).join('')));
+      },
+      async cancel() {
+        await pages.return(undefined);
+      },
+    },
+    // Nothing is read ahead of the caller.
+    { highWaterMark: 0 },
+  );
+}
+
+/** No cell can start a formula or needs quotes: ids, kinds, numbers, instants and names of the rate card only. */
+function csvLine(row: EntryWithFeature): string {
+  const view = entryView(row);
+  return `${CSV_COLUMNS.map((column) => view[column] ?? '').join(',')}\r\n`;
 }

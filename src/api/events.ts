@@ -3,7 +3,8 @@ import { replayEvent } from '../db/deliveries.ts';
 import { readEndpoint } from '../db/endpoints.ts';
 import { type DeliveryRow, deliveriesOf, type EventRow, listEvents, readEvent } from '../db/events.ts';
 import { told } from '../domain/events.ts';
-import { type Deps, listBody, pageOf } from './context.ts';
+import type { Deps } from './context.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -66,10 +67,10 @@ export function eventRoutes(app: App, deps: Deps): void {
       answers: { 200: { description: 'A page', schema: s.list(event) } },
     },
     async (c, { query }) => {
-      const page = pageOf(query, 'number');
+      const page = pageOf(query, 'events', 'count');
       const filter = { subscriptionId: query.subscription_id, type: query.type };
       const rows = await listEvents(deps.db, filter, page);
-      return c.json(listBody(rows, page, ({ recordedAt, nth }) => [recordedAt, nth], eventView));
+      return c.json(listBody(rows, page, ({ nth }) => [nth], eventView));
     },
   );
   route(

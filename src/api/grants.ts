@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type CommandRow, readCommand } from '../db/commands.ts';
 import { listGrants, readGrant, revokedSince } from '../db/reads.ts';
-import { command, type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { command, type Deps, subscriptionOr404 } from './context.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -22,7 +23,7 @@ export function grantRoutes(app: App, deps: Deps): void {
     },
     async (c, { params, query }) => {
       const row = await subscriptionOr404(deps, params.id);
-      const page = pageOf(query, 'number');
+      const page = pageOf(query, `grants/${params.id}`, 'count');
       const [now, ends] = [nowOf(row), endsAt(row)];
       const open = query.open === undefined ? undefined : query.open === 'true';
       const rows = await listGrants(deps.db, params.id, { open, now, endsAt: ends }, page);
@@ -30,7 +31,7 @@ export function grantRoutes(app: App, deps: Deps): void {
         listBody(
           rows,
           page,
-          (grant) => [grant.effectiveAt, grant.made],
+          ({ made }) => [made],
           (grant) => grantView(grant, now, ends),
         ),
       );

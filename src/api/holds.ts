@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type HoldRow, listHolds, readHold } from '../db/reads.ts';
-import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { type Deps, subscriptionOr404 } from './context.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -22,9 +23,9 @@ export function holdRoutes(app: App, deps: Deps): void {
     },
     async (c, { params, query }) => {
       await subscriptionOr404(deps, params.id);
-      const page = pageOf(query, 'text');
+      const page = pageOf(query, `holds/${params.id}`, 'id');
       const rows = await listHolds(deps.db, params.id, page);
-      return c.json(listBody(rows, page, (row) => [row.at, row.id], holdView));
+      return c.json(listBody(rows, page, ({ id }) => [id], holdView));
     },
   );
   route(

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { findKey, type KeyRow, listKeys, revokeKeyBy } from '../db/keys.ts';
 import { keyIdOf, makeKey, SCOPES, unauthenticated } from './auth.ts';
-import { type Deps, listBody, pageOf } from './context.ts';
+import type { Deps } from './context.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -79,9 +80,9 @@ function listingRoute(app: App, deps: Deps): void {
       answers: { 200: { description: 'A page', schema: s.list(apiKey) } },
     },
     async (c, { query }) => {
-      const page = pageOf(query, 'text');
+      const page = pageOf(query, 'api_keys', 'id');
       const rows = await listKeys(deps.db, page);
-      return c.json(listBody(rows, page, ({ createdAt, id }) => [createdAt, id], keyView));
+      return c.json(listBody(rows, page, ({ id }) => [id], keyView));
     },
   );
 }

@@ -1,9 +1,18 @@
 import { z } from 'zod';
-import { type ChargeRow, listCharges, readCharge, readGrant, type SubscriptionRow } from '../db/reads.ts';
+import {
+  type ChargeRow,
+  type GrantRow,
+  listCharges,
+  readCharge,
+  readGrant,
+  readGrants,
+  type SubscriptionRow,
+} from '../db/reads.ts';
 import type { Interval } from '../domain/calendar.ts';
 import { stem } from '../domain/subscription.ts';
-import { command, type Deps, listBody, type Operation, pageOf, subscriptionOr404 } from './context.ts';
+import { command, type Deps, type Operation, subscriptionOr404 } from './context.ts';
 import { checkMethod } from './methods.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -12,7 +21,7 @@ import { chargeView, endsAt, grantView, nowOf, purchaseView } from './views.ts';
 export function purchaseRoutes(app: App, deps: Deps): void {
   buyRoute(app, deps);
   const page = { query: z.strictObject(s.paging), params: s.byId, scope: 'read', method: 'get' } as const;
-  const at = (row: ChargeRow): [Date, number] => [row.at, row.step];
+  const keyOf = ({ step, id }: ChargeRow) => [step, id];
 
   route(
     app,
@@ -24,10 +33,12 @@ export function purchaseRoutes(app: App, deps: Deps): void {
     },
     async (c, { params, query }) => {
       const subscription = await subscriptionOr404(deps, params.id);
-      const wanted = pageOf(query, 'number');
+      const wanted = pageOf(query, `purchases/${params.id}`, 'count', 'id');
       const rows = await listCharges(deps.db, params.id, wanted, 'purchase');
-      const body = listBody(rows, wanted, at, (row) => withGrant(deps, subscription, row));
-      return c.json({ ...body, data: await Promise.all(body.data) });
+      const grants = await readGrants(deps.db, params.id, rows.map(grantIdOf));
+      return c.json(
+        listBody(rows, wanted, keyOf, (row) => view(subscription, row, grants.get(grantIdOf(row)))),
+      );
     },
   );
   route(
@@ -57,8 +68,8 @@ export function purchaseRoutes(app: App, deps: Deps): void {
     },
     async (c, { params, query }) => {
       await subscriptionOr404(deps, params.id);
-      const wanted = pageOf(query, 'number');
-      return c.json(listBody(await listCharges(deps.db, params.id, wanted), wanted, at, chargeView));
+      const wanted = pageOf(query, `charges/${params.id}`, 'count', 'id');
+      return c.json(listBody(await listCharges(deps.db, params.id, wanted), wanted, keyOf, chargeView));
     },
   );
   route(
@@ -81,9 +92,13 @@ export function purchaseRoutes(app: App, deps: Deps): void {
 
 /** A purchase with the grant it brought; null while it is not paid. */
 async function withGrant(deps: Deps, subscription: SubscriptionRow, row: ChargeRow) {
-  const grant = await readGrant(deps.db, row.subscriptionId, `grt_${stem(row.purchaseId!)}`);
-  return purchaseView(row, grant ? grantView(grant, nowOf(subscription), endsAt(subscription)) : null);
+  return view(subscription, row, await readGrant(deps.db, row.subscriptionId, grantIdOf(row)));
 }
+
+const grantIdOf = ({ purchaseId }: ChargeRow): string => `grt_${stem(purchaseId!)}`;
+
+const view = (subscription: SubscriptionRow, row: ChargeRow, grant: GrantRow | undefined) =>
+  purchaseView(row, grant ? grantView(grant, nowOf(subscription), endsAt(subscription)) : null);
 
 function buyRoute(app: App, deps: Deps): void {
   route(

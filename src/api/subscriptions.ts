@@ -5,17 +5,9 @@ import { forfeited, listSubscriptions, type SubscriptionRow } from '../db/reads.
 import type { Grant } from '../domain/burndown.ts';
 import { forecast } from '../domain/timeline.ts';
 import type { Answer } from './commands.ts';
-import {
-  command,
-  type Deps,
-  listBody,
-  type Operation,
-  pageOf,
-  shown,
-  subscriptionOr404,
-  tagged,
-} from './context.ts';
+import { command, type Deps, type Operation, shown, subscriptionOr404, tagged } from './context.ts';
 import { checkMethod } from './methods.ts';
+import { listBody, pageOf } from './paging.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 import { subscriptionView } from './views.ts';
@@ -41,15 +33,21 @@ function readRoutes(app: App, deps: Deps): void {
       answers: { 200: { description: 'A page', schema: s.list(s.subscription) } },
     },
     async (c, { query }) => {
-      const page = pageOf(query, 'text');
+      const page = pageOf(query, 'subscriptions', 'id');
       const catalog = await deps.catalogs.current();
       const rows = await listSubscriptions(
         deps.db,
         { customerId: query.customer_id, status: query.status },
         page,
       );
-      const at = (row: (typeof rows)[number]): [Date, string] => [row.createdAt, row.state.id];
-      return c.json(listBody(rows, page, at, (row) => subscriptionView(row, catalog)));
+      return c.json(
+        listBody(
+          rows,
+          page,
+          ({ state }) => [state.id],
+          (row) => subscriptionView(row, catalog),
+        ),
+      );
     },
   );
   route(

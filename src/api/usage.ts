@@ -4,7 +4,8 @@ import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../d
 import type { Catalog } from '../domain/catalog.ts';
 import { offerFor } from '../domain/offers.ts';
 import { price } from '../domain/rates.ts';
-import { type Deps, listBody, pageOf, subscriptionOr404 } from './context.ts';
+import { type Deps, subscriptionOr404 } from './context.ts';
+import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
@@ -73,9 +74,9 @@ function readRoutes(app: App, deps: Deps): void {
     },
     async (c, { params, query }) => {
       await subscriptionOr404(deps, params.id);
-      const page = pageOf(query, 'text');
+      const page = pageOf(query, `usage/${params.id}`, 'id');
       const rows = await listUsages(deps.db, params.id, page);
-      return c.json(listBody(rows, page, (row) => [row.at, row.id], recordView));
+      return c.json(listBody(rows, page, ({ id }) => [id], recordView));
     },
   );
   route(

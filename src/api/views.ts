@@ -1,4 +1,5 @@
-import type { ChargeRow, EntryWithFeature, GrantRow, SubscriptionRow } from '../db/reads.ts';
+import type { EntryWithFeature } from '../db/entries.ts';
+import type { ChargeRow, GrantRow, SubscriptionRow } from '../db/reads.ts';
 import { boundary, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextRenewal } from '../domain/charges.ts';

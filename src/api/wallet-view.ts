@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from 'hono';
+import { type ActivityRow, listActivity } from '../db/entries.ts';
 import { readCharge, type SubscriptionRow } from '../db/reads.ts';
-import { type ActivityRow, type LedgerGrant, listActivity, versionsOf } from '../db/wallet-reads.ts';
+import { type LedgerGrant, versionsOf } from '../db/wallet-reads.ts';
 import { burnOrder, isUsable } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog, Rate } from '../domain/catalog.ts';
@@ -101,7 +102,7 @@ export async function walletView(deps: Deps, seen: Seen): Promise<WalletView> {
     chart,
     bill: billOf(state, catalog, format),
     isContract: state.plan === 'enterprise' && state.status !== 'ended',
-    activity: activity.slice(0, RECENT).map(activityLine),
+    activity: activity.rows.map(activityLine),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { hasEntry, listActivity } from '../db/wallet-reads.ts';
+import { allEntries, hasEntry, listActivity } from '../db/entries.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { decide } from '../domain/commands.ts';
 import { stem } from '../domain/subscription.ts';
@@ -107,27 +107,26 @@ function activity(pages: Pages, deps: Deps): void {
     const filter = filterOf(c);
     const before = await beforeOf(deps, id, c.req.query('before'));
     const wanted = { kinds: FILTERS[filter].kinds, before: before ?? row.version + 1, limit: ACTIVITY_PAGE };
-    const rows = await listActivity(deps.db, id, wanted);
-    const page = rows.slice(0, ACTIVITY_PAGE);
-    const last = rows.length > ACTIVITY_PAGE ? page.at(-1) : undefined;
-    const older = last && `/wallet/activity?show=${filter}&before=ent_${stem(id)}_${last.seq}`;
+    const { rows, next } = await listActivity(deps.db, id, wanted);
+    const older = next === null ? null : `/wallet/activity?show=${filter}&before=ent_${stem(id)}_${next}`;
     return sendPage(
       c,
       activityPage({
         ...frame,
         filter,
-        rows: page.map(activityLine),
-        older: older ?? null,
+        rows: rows.map(activityLine),
+        older,
         isFirst: before === null,
       }),
     );
   });
   pages.get('/activity.csv', async (c) => {
     const { row } = await seenBy(deps, c);
-    const kinds: readonly string[] | null = FILTERS[filterOf(c)].kinds;
+    const { kinds } = FILTERS[filterOf(c)];
+    const all = allEntries(deps.db, row.state.id, { order: 'desc', newest: row.version, kinds });
     c.header('Content-Type', 'text/csv; charset=utf-8');
     c.header('Content-Disposition', 'attachment; filename="activity.csv"');
-    return c.body(await entriesCsv(deps, row.state.id, 'desc', (kind) => kinds?.includes(kind) ?? true));
+    return c.body(entriesCsv(deps, c.req.path, all));
   });
 }
 

@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
-import { listOf, type Page } from './reads.ts';
+import { listOf, type Page } from './paging.ts';
 import { webhookEndpoints } from './schema.ts';
 
 export type EndpointRow = typeof webhookEndpoints.$inferSelect;
@@ -15,7 +15,7 @@ export async function makeEndpoint(
 }
 
 export function listEndpoints(db: Database, page: Page): Promise<EndpointRow[]> {
-  return listOf(db, webhookEndpoints, [], { at: webhookEndpoints.createdAt, tie: webhookEndpoints.id }, page);
+  return listOf(db, webhookEndpoints, [], [webhookEndpoints.id], page);
 }
 
 export async function readEndpoint(db: Database, id: string): Promise<EndpointRow | undefined> {

@@ -1,8 +1,8 @@
-import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm';
+import { asc, eq, sql } from 'drizzle-orm';
 import type { Instant } from '../domain/calendar.ts';
 import { type Happened, TEST_EVENT } from '../domain/events.ts';
 import type { Database } from './client.ts';
-import type { Page } from './reads.ts';
+import { type Page, paged, type Within } from './paging.ts';
 import { deliveries, events, subscriptions } from './schema.ts';
 
 export interface EventRow extends Happened {
@@ -37,19 +37,17 @@ const toRow = <Row extends { at: Date }>(row: Row): Omit<Row, 'at'> & { at: Inst
 export async function listEvents(
   db: Database,
   filter: { subscriptionId: string | undefined; type: string | undefined },
-  { limit, order, after }: Page,
+  page: Page,
 ): Promise<EventRow[]> {
-  const [by, beyond] = order === 'asc' ? [asc, gt] : [desc, lt];
+  const within: Within = [
+    ...(filter.subscriptionId === undefined ? [] : [[events.subscriptionId, filter.subscriptionId] as const]),
+    ...(filter.type === undefined ? [] : [[events.type, filter.type] as const]),
+  ];
+  const { where, order, limit } = paged([events.nth], page, within);
   const rows = await selected(db)
-    .where(
-      and(
-        filter.subscriptionId === undefined ? undefined : eq(events.subscriptionId, filter.subscriptionId),
-        filter.type === undefined ? undefined : eq(events.type, filter.type),
-        after ? beyond(events.nth, Number(after.tie)) : undefined,
-      ),
-    )
-    .orderBy(by(events.nth))
-    .limit(limit + 1);
+    .where(where)
+    .orderBy(...order)
+    .limit(limit);
   return rows.map(toRow);
 }
 

@@ -1,6 +1,6 @@
 import { and, desc, eq, isNull, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
-import { listOf, type Page } from './reads.ts';
+import { listOf, type Page } from './paging.ts';
 import { apiKeys } from './schema.ts';
 
 export type KeyRow = typeof apiKeys.$inferSelect;
@@ -29,12 +29,12 @@ export async function findKey(db: Database, id: string): Promise<KeyRow | undefi
 }
 
 export function listKeys(db: Database, page: Page): Promise<KeyRow[]> {
-  return listOf(db, apiKeys, [], { at: apiKeys.createdAt, tie: apiKeys.id }, page);
+  return listOf(db, apiKeys, [], [apiKeys.id], page);
 }
 
 /** Every key, newest first. */
 export function allKeys(db: Database): Promise<KeyRow[]> {
-  return db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id));
+  return db.select().from(apiKeys).orderBy(desc(apiKeys.id));
 }
 
 /**

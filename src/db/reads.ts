@@ -1,10 +1,10 @@
-import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
-import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { and, asc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Debit } from '../domain/burndown.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { State, Status } from '../domain/state.ts';
 import type { OpenHold } from '../domain/timeline.ts';
 import type { Database } from './client.ts';
+import { listOf, type Page, paged, type Within } from './paging.ts';
 import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
 // What the API reads: each a single statement on one subscription, but for the list of subscriptions.
@@ -63,60 +63,24 @@ export async function readSubscription(db: Database, id: string): Promise<Subscr
 
 const instantOf = (wire: string | null): Instant | null => (wire === null ? null : Number(wire));
 
-export interface Page {
-  limit: number;
-  order: 'asc' | 'desc';
-  after: { at: Instant; tie: string | number } | null;
-}
-
-/** Newest first by instant, then by order of creation, or the exact reverse; one row more than asked tells of more. */
-function paged(
-  at: AnyPgColumn,
-  tie: AnyPgColumn,
-  page: Page,
-): { after: SQL | undefined; order: [SQL, SQL]; limit: number } {
-  const by = page.order === 'asc' ? asc : desc;
-  const beyond = page.order === 'asc' ? sql`>` : sql`<`;
-  const after = page.after
-    ? sql`(${at}, ${tie}) ${beyond} (${iso(page.after.at)}::timestamptz, ${page.after.tie})`
-    : undefined;
-  return { after, order: [by(at), by(tie)], limit: page.limit + 1 };
-}
-
-export async function listOf<T extends PgTable>(
-  db: Database,
-  table: T,
-  where: (SQL | undefined)[],
-  columns: { at: AnyPgColumn; tie: AnyPgColumn },
-  page: Page,
-): Promise<T['$inferSelect'][]> {
-  const { after, order, limit } = paged(columns.at, columns.tie, page);
-  const rows = await db
-    .select()
-    .from(table as PgTable)
-    .where(and(...where, after))
-    .orderBy(...order)
-    .limit(limit);
-  return rows as T['$inferSelect'][];
-}
-
 export async function listSubscriptions(
   db: Database,
   filter: { customerId: string | undefined; status: Status | undefined },
   page: Page,
-): Promise<(SubscriptionRow & { createdAt: Date })[]> {
-  const { after, order, limit } = paged(subscriptions.createdAt, subscriptions.id, page);
+): Promise<SubscriptionRow[]> {
+  const { customerId, status } = filter;
+  const ofCustomer: Within = customerId === undefined ? [] : [[subscriptions.customerId, customerId]];
+  const ofStatus: Within = status === undefined ? [] : [[subscriptions.status, status]];
+  // One customer has few: their status needs no index.
+  const within = customerId === undefined ? ofStatus : ofCustomer;
+  const also =
+    customerId === undefined || status === undefined ? undefined : eq(subscriptions.status, status);
+  const { where, order, limit } = paged([subscriptions.id], page, within);
   const rows = await db
-    .select({ ...SUBSCRIPTION, createdAt: subscriptions.createdAt })
+    .select(SUBSCRIPTION)
     .from(subscriptions)
     .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptions.id))
-    .where(
-      and(
-        filter.customerId === undefined ? undefined : eq(subscriptions.customerId, filter.customerId),
-        filter.status === undefined ? undefined : eq(subscriptions.status, filter.status),
-        after,
-      ),
-    )
+    .where(and(where, also))
     .orderBy(...order)
     .limit(limit);
   return rows.map(toRow);
@@ -126,7 +90,6 @@ export type GrantRow = typeof grants.$inferSelect;
 export type ChargeRow = typeof charges.$inferSelect;
 export type UsageRow = typeof usages.$inferSelect;
 export type HoldRow = typeof holds.$inferSelect;
-export type EntryRow = typeof entries.$inferSelect;
 
 /** R-12: whether a grant can still be spent at an instant, booked or not. */
 const usableAt = (now: Instant, endsAt: Instant | null): SQL =>
@@ -142,13 +105,7 @@ export function listGrants(
 ): Promise<GrantRow[]> {
   const usable = usableAt(filter.now, filter.endsAt);
   const open = filter.open === undefined ? undefined : filter.open ? usable : sql`not (${usable})`;
-  return listOf(
-    db,
-    grants,
-    [eq(grants.subscriptionId, id), open],
-    { at: grants.effectiveAt, tie: grants.made },
-    page,
-  );
+  return listOf(db, grants, [eq(grants.subscriptionId, id), open], [grants.made], page);
 }
 
 export async function readGrant(db: Database, id: string, grantId: string): Promise<GrantRow | undefined> {
@@ -170,15 +127,23 @@ export async function allowanceOf(db: Database, { subscriptionId, id }: ChargeRo
   return row?.amount ?? 0;
 }
 
+/** Those of some grants that are there, by id. */
+export async function readGrants(
+  db: Database,
+  id: string,
+  grantIds: readonly string[],
+): Promise<Map<string, GrantRow>> {
+  if (grantIds.length === 0) return new Map();
+  const rows = await db
+    .select()
+    .from(grants)
+    .where(and(eq(grants.subscriptionId, id), inArray(grants.id, [...grantIds])));
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
 export function listCharges(db: Database, id: string, page: Page, only?: 'purchase'): Promise<ChargeRow[]> {
   const kind = only ? eq(charges.kind, only) : undefined;
-  return listOf(
-    db,
-    charges,
-    [eq(charges.subscriptionId, id), kind],
-    { at: charges.at, tie: charges.step },
-    page,
-  );
+  return listOf(db, charges, [eq(charges.subscriptionId, id), kind], [charges.step, charges.id], page);
 }
 
 export async function readCharge(
@@ -202,7 +167,7 @@ export async function findCharge(db: Database, chargeId: string): Promise<Charge
 }
 
 export function listUsages(db: Database, id: string, page: Page): Promise<UsageRow[]> {
-  return listOf(db, usages, [eq(usages.subscriptionId, id)], { at: usages.at, tie: usages.id }, page);
+  return listOf(db, usages, [eq(usages.subscriptionId, id)], [usages.id], page);
 }
 
 export async function readUsage(db: Database, id: string, usageId: string): Promise<UsageRow | undefined> {
@@ -214,7 +179,7 @@ export async function readUsage(db: Database, id: string, usageId: string): Prom
 }
 
 export function listHolds(db: Database, id: string, page: Page): Promise<HoldRow[]> {
-  return listOf(db, holds, [eq(holds.subscriptionId, id)], { at: holds.at, tie: holds.id }, page);
+  return listOf(db, holds, [eq(holds.subscriptionId, id)], [holds.id], page);
 }
 
 export async function readHold(db: Database, id: string, holdId: string): Promise<HoldRow | undefined> {
@@ -256,27 +221,6 @@ export async function readReply(
     .leftJoin(holds, and(eq(holds.subscriptionId, id), eq(holds.id, replies.objectId)))
     .where(eq(replies.digest, digest));
   return row;
-}
-
-export type EntryWithFeature = EntryRow & { feature: string | null };
-
-/** Entries with the feature of their usage or hold, where it has only one. */
-export async function listEntries(db: Database, id: string, page: Page): Promise<EntryWithFeature[]> {
-  const { after, order, limit } = paged(entries.effectiveAt, entries.seq, page);
-  const feature = sql<string | null>`(
-    select case when count(distinct l->>'feature') = 1 then min(l->>'feature') end
-    from (select answer from usages u where u.subscription_id = entries.subscription_id and u.id = entries.usage_id
-          union all
-          select answer from holds h where entries.usage_id is null
-            and h.subscription_id = entries.subscription_id and h.id = entries.hold_id) made,
-      json_array_elements(made.answer->'lines') l)`;
-  const rows = await db
-    .select({ entry: entries, feature })
-    .from(entries)
-    .where(and(eq(entries.subscriptionId, id), after))
-    .orderBy(...order)
-    .limit(limit);
-  return rows.map((row) => ({ ...row.entry, feature: row.feature }));
 }
 
 export interface Fired {

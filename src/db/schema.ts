@@ -128,6 +128,9 @@ export const grants = pgTable(
     // I4: one grant for one cause, for ever.
     unique('grants_one_per_cause').on(t.subscriptionId, t.cause),
     index('grants_open').on(t.subscriptionId, t.expiresAt).where(sql`open`),
+    // Lists; no spend writes them.
+    index('grants_by_making').on(t.subscriptionId, t.made),
+    index('grants_open_by_making').on(t.subscriptionId, t.made).where(sql`open`),
     check('grants_kind', sql`kind in ('allowance', 'pack', 'adjustment')`),
     check('grants_amount', sql`amount > 0 and amount <= 9007199254740991`),
     // I2.
@@ -159,6 +162,8 @@ export const entries = pgTable(
   (t) => [
     // One seq once: the row in `ledgers` that is locked and counted up sees to it across the months.
     primaryKey({ columns: [t.subscriptionId, t.seq, t.recordedAt] }),
+    // What is rare among spends is found without them, and they don't write it.
+    index('entries_besides_spends').on(t.subscriptionId, t.seq).where(sql`kind not in ('debit', 'capture')`),
     check('entries_credits', sql`credits <> 0`),
     check('entries_balance', sql`balance_after >= 0 and balance_after <= 9007199254740991`),
     check(
@@ -298,7 +303,7 @@ export const charges = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
-    index('charges_by_time').on(t.subscriptionId, t.at, t.step),
+    index('charges_by_step').on(t.subscriptionId, t.step, t.id),
     check('charges_status', sql`status in ('paid', 'pending', 'declined', 'given_up', 'refunded')`),
     check('charges_refunded', sql`refunded_minor >= 0 and refunded_minor <= amount_minor`),
     check('charges_returned', sql`returned_minor >= 0 and returned_minor <= amount_minor`),
@@ -404,6 +409,8 @@ export const commands = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.scope, t.operation, t.key] }),
+    // The console finds a command by the key alone.
+    index('commands_by_key').on(t.key),
     check('commands_status', sql`status in ('pending', 'taken', 'done', 'refused', 'abandoned')`),
   ],
 );
@@ -468,6 +475,8 @@ export const events = pgTable(
   (t) => [
     unique('events_id').on(t.id),
     index('events_of_subscription').on(t.subscriptionId, t.nth),
+    index('events_of_type').on(t.type, t.nth),
+    index('events_of_subscription_and_type').on(t.subscriptionId, t.type, t.nth),
     index('events_waiting').on(t.nth).where(sql`relayed_at is null`),
   ],
 );

@@ -1,10 +1,9 @@
-import { and, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Grant, GrantKind } from '../domain/burndown.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { Change } from '../domain/curve.ts';
 import type { Database } from './client.ts';
-import type { EntryRow, EntryWithFeature } from './reads.ts';
-import { entries, grants, holds, usages } from './schema.ts';
+import { grants } from './schema.ts';
 
 // What the wallet's pages read beyond what the API reads.
 
@@ -61,58 +60,6 @@ export async function changesSince(
     grantId: grant_id,
     credits: Number(credits),
   }));
-}
-
-export type ActivityRow = EntryWithFeature & { grantKind: GrantKind };
-
-/** Entries before one, newest first as they were booked, so that the running balance runs; one more than asked tells of more. */
-export async function listActivity(
-  db: Database,
-  id: string,
-  wanted: { kinds: readonly EntryRow['kind'][] | null; before: number; limit: number },
-): Promise<ActivityRow[]> {
-  const { kinds, before, limit } = wanted;
-  // The page first, and only then what its entries are of: a join would look at the whole ledger before it is cut. Without a
-  // filter the page is a range of the primary key, as entries are numbered without gaps.
-  const page = db
-    .select()
-    .from(entries)
-    .where(
-      and(
-        eq(entries.subscriptionId, id),
-        lt(entries.seq, before),
-        kinds ? inArray(entries.kind, [...kinds]) : gte(entries.seq, before - limit - 1),
-      ),
-    )
-    .orderBy(desc(entries.seq))
-    .limit(limit + 1)
-    .as('page');
-  const rows = await db
-    .select({ page: page._.selectedFields, grantKind: grants.kind, used: usages.answer, held: holds.answer })
-    .from(page)
-    .innerJoin(grants, and(eq(grants.subscriptionId, page.subscriptionId), eq(grants.id, page.grantId)))
-    .leftJoin(usages, and(eq(usages.subscriptionId, page.subscriptionId), eq(usages.id, page.usageId)))
-    .leftJoin(holds, and(eq(holds.subscriptionId, page.subscriptionId), eq(holds.id, page.holdId)))
-    .orderBy(desc(page.seq));
-  return rows.map(({ page: entry, grantKind, used, held }) => ({
-    ...entry,
-    grantKind: grantKind as GrantKind,
-    feature: onlyFeature((used ?? held)?.lines ?? []),
-  }));
-}
-
-function onlyFeature(lines: readonly { feature: string }[]): string | null {
-  const [first, ...rest] = lines;
-  return first && rest.every(({ feature }) => feature === first.feature) ? first.feature : null;
-}
-
-/** Whether the ledger has this entry: a page never goes on from one that is not there. */
-export async function hasEntry(db: Database, id: string, seq: number): Promise<boolean> {
-  const rows = await db
-    .select({ seq: entries.seq })
-    .from(entries)
-    .where(and(eq(entries.subscriptionId, id), eq(entries.seq, seq)));
-  return rows.length > 0;
 }
 
 /** What each of these ledgers stands at: another text as soon as anything of the subscription is another. */

@@ -63,7 +63,11 @@ export function activityPage(view: ActivityView): string {
               Download as CSV
             </a>
           </header>
-          <ActivityTable rows={rows} format={format} now={view.now} />
+          {rows.length === 0 && older ? (
+            <Empty>Nothing of this kind lately.</Empty>
+          ) : (
+            <ActivityTable rows={rows} format={format} now={view.now} />
+          )}
           <p class="row">
             {!isFirst && (
               <a class="button" href={`/wallet/activity${query}`}>

@@ -1,0 +1,160 @@
+import { drizzle } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../src/api/app.ts';
+import type { Database } from '../../src/db/client.ts';
+import * as schema from '../../src/db/schema.ts';
+import { RawLedger } from '../db/raw-ledger.ts';
+import { grow } from '../support/grown.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { bodyOf, type Page } from './door.ts';
+
+// What a page of each list reads: about as many rows as it shows, however long the list is.
+
+/** Everything else is a hundredth as long, which is still many pages. */
+const ACTS = process.env['CAMPAIGN'] ? 1_000_000 : 20_000;
+const LIMIT = 5;
+/** Rows that a statement may read for each row of its page: an entry reads its usage and its grant, a month without any reads one. */
+const ROWS_A_ROW = 4;
+const MONTHS = 24;
+
+/** Tables of this size are sorted faster than read in order: what is asked is whether an index has the order. */
+const INDEXES_ONLY = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort: 'off' };
+
+let stack: Stack;
+let id: string;
+interface Asked {
+  query: string;
+  params: unknown[];
+}
+
+beforeAll(async () => {
+  stack = await startStack({ withWorker: false });
+  ({ id } = await RawLedger.live(stack.db));
+  await grow(stack.db, id, ACTS);
+  // Another's rows, with the same ids of usages and holds.
+  const { id: other } = await RawLedger.live(stack.db);
+  await grow(stack.db, other, 1_000);
+  await stack.db.$client.unsafe(`
+    insert into subscriptions select 'sub_' || lpad(k::text, 26, '0'), 'c-' || k % 20, plan, interval, 'ended', state, metadata, created_at
+    from subscriptions, generate_series(1, 200) k where id = '${id}';
+    insert into ledgers (subscription_id, status) select 'sub_' || lpad(k::text, 26, '0'), 'ended' from generate_series(1, 200) k;
+    insert into webhook_endpoints (id, url, secret) select 'whe_' || k, 'https://example.com', 's' from generate_series(1, 200) k;
+    insert into api_keys (id, secret_hash, scopes) select 'key_' || k, 'h', '{read}' from generate_series(1, 200) k;
+    analyze`);
+}, 600_000);
+afterAll(() => stack?.stop());
+
+const LISTS: Record<string, () => string> = {
+  entries: () => `/v1/subscriptions/${id}/entries`,
+  usage: () => `/v1/subscriptions/${id}/usage`,
+  holds: () => `/v1/subscriptions/${id}/holds`,
+  grants: () => `/v1/subscriptions/${id}/grants`,
+  'grants?open=true': () => `/v1/subscriptions/${id}/grants?open=true`,
+  'grants?open=false': () => `/v1/subscriptions/${id}/grants?open=false`,
+  charges: () => `/v1/subscriptions/${id}/charges`,
+  purchases: () => `/v1/subscriptions/${id}/purchases`,
+  subscriptions: () => '/v1/subscriptions',
+  'subscriptions?status': () => '/v1/subscriptions?status=ended',
+  'subscriptions?customer_id': () => '/v1/subscriptions?customer_id=c-7',
+  events: () => '/v1/events',
+  'events?subscription_id': () => `/v1/events?subscription_id=${id}`,
+  'events?type': () => '/v1/events?type=subscription.changed',
+  'events?subscription_id&type': () => `/v1/events?subscription_id=${id}&type=subscription.changed`,
+  webhook_endpoints: () => '/v1/webhook_endpoints',
+  api_keys: () => '/v1/api_keys',
+};
+
+/** The statements that a request makes, on a connection with these settings. */
+async function statementsOf(
+  settings: Record<string, string>,
+  ask: (app: ReturnType<typeof createApp>) => Promise<unknown>,
+): Promise<{ asked: Asked; plan: Node }[]> {
+  const pool = postgres(stack.databaseUrl, { max: 1, fetch_types: false, connection: settings });
+  const log: Asked[] = [];
+  const logger = { logQuery: (query: string, params: unknown[]) => void log.push({ query, params }) };
+  try {
+    await ask(createApp({ ...stack.deps, db: drizzle(pool, { schema, logger }) as Database }));
+    const asked = log.filter(({ query }) => /^\s*(select|with)/i.test(query));
+    return await Promise.all(
+      asked.map(async ({ query, params }) => {
+        const [row] = await pool.unsafe(`explain (analyze, format json) ${query}`, params as never[]);
+        return { asked: { query, params }, plan: (row!['QUERY PLAN'] as { Plan: Node }[])[0]!.Plan };
+      }),
+    );
+  } finally {
+    await pool.end();
+  }
+}
+
+interface Node {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
+  Plans?: Node[];
+}
+
+const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+/** Rows that were looked at in tables. */
+const rowsRead = (plan: Node): number =>
+  nodesOf(plan)
+    .filter((node) => node['Relation Name'] !== undefined)
+    .reduce((sum, node) => {
+      const each =
+        node['Actual Rows'] +
+        (node['Rows Removed by Filter'] ?? 0) +
+        (node['Rows Removed by Index Recheck'] ?? 0);
+      return sum + Math.ceil(each * node['Actual Loops']);
+    }, 0);
+
+function expectBounded(statements: { asked: Asked; plan: Node }[], limit: number): void {
+  expect(statements.length).toBeGreaterThan(0);
+  for (const { asked, plan } of statements)
+    expect(rowsRead(plan), `${asked.query}\n${JSON.stringify(plan, null, 1)}`).toBeLessThanOrEqual(
+      ROWS_A_ROW * (limit + 1) + MONTHS,
+    );
+}
+
+const asks =
+  (path: string, pages = 1) =>
+  async (app: ReturnType<typeof createApp>) => {
+    for (let cursor: string | null = '', page = 0; cursor !== null && page < pages; page += 1) {
+      const at: string = cursor === '' ? '' : `&cursor=${cursor}`;
+      const answer = await app.request(`${path}${path.includes('?') ? '&' : '?'}limit=${LIMIT}${at}`, {
+        headers: { Authorization: `Bearer ${stack.key}` },
+      });
+      expect(answer.status).toBe(200);
+      cursor = ((await answer.json()) as Page).next_cursor;
+    }
+  };
+
+describe('a page reads about as many rows as it shows', () => {
+  test.each(Object.keys(LISTS))('%s', async (name) => {
+    for (const order of ['desc', 'asc']) {
+      const path = `${LISTS[name]!()}${LISTS[name]!().includes('?') ? '&' : '?'}order=${order}`;
+      expectBounded(await statementsOf(INDEXES_ONLY, asks(path, 3)), LIMIT);
+    }
+  });
+
+  test.each(['entries', 'usage', 'holds'])('%s, as the planner likes', async (name) => {
+    for (const order of ['desc', 'asc'])
+      expectBounded(await statementsOf({}, asks(`${LISTS[name]!()}?order=${order}`, 3)), LIMIT);
+  });
+});
+
+test('the lists that are measured are all there are', async () => {
+  const { paths } = bodyOf<{ paths: Record<string, { get?: { responses: Record<string, unknown> } }> }>(
+    await stack.request('GET', '/openapi.json'),
+  );
+  const lists = Object.keys(paths).filter((path) =>
+    JSON.stringify(paths[path]!.get ?? {}).includes('next_cursor'),
+  );
+  const measured = new Set(
+    Object.values(LISTS).map((path) => path().replace(id, '{id}').replace(/\?.*/, '')),
+  );
+  expect([...measured].sort()).toEqual(lists.sort());
+});
