@@ -125,7 +125,7 @@ const END_OF_TIME = 253_402_300_800_000;
 /** An opaque cursor. A forged one is a fault of the request. */
 function cursorOf(text: string): TimelineCursor {
   try {
-    const [at, place, rank, tie] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
+    const [at, place, rank, tie, before] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
     const isCount = (value: unknown, below: number): value is number =>
       Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < below;
     if (
@@ -133,17 +133,18 @@ function cursorOf(text: string): TimelineCursor {
       isCount(place, Number.MAX_SAFE_INTEGER + 1) &&
       isCount(rank, 10) &&
       typeof tie === 'string' &&
-      isStorable(tie)
+      isStorable(tie) &&
+      (before === null || isCount(before, Number.MAX_SAFE_INTEGER + 1))
     )
-      return { at, place, rank, tie };
+      return { at, place, rank, tie, before };
   } catch {
     // falls through to the refusal
   }
   throw invalid({ pointer: '?after', detail: 'This is no place on this timeline.' });
 }
 
-const cursorText = ({ at, place, rank, tie }: TimelineCursor): string =>
-  Buffer.from(JSON.stringify([at, place, rank, tie])).toString('base64url');
+const cursorText = ({ at, place, rank, tie, before }: TimelineCursor): string =>
+  Buffer.from(JSON.stringify([at, place, rank, tie, before])).toString('base64url');
 
 const LABELS: Record<TimelineKind, string> = {
   credits: 'Grants and ends',

@@ -162,8 +162,18 @@ export const entries = pgTable(
   (t) => [
     // One seq once: the row in `ledgers` that is locked and counted up sees to it across the months.
     primaryKey({ columns: [t.subscriptionId, t.seq, t.recordedAt] }),
-    // What is rare among spends is found without them, and they don't write it.
+    // What is rare among spends is found without them, and they write none of these.
     index('entries_besides_spends').on(t.subscriptionId, t.seq).where(sql`kind not in ('debit', 'capture')`),
+    index('entries_of_calendar')
+      .on(t.subscriptionId, t.effectiveAt, t.seq)
+      .where(
+        sql`kind not in ('debit', 'hold', 'capture', 'reversal') and usage_id is null and hold_id is null`,
+      ),
+    index('entries_given_back')
+      .on(t.subscriptionId, t.effectiveAt, t.seq)
+      .where(
+        sql`kind not in ('debit', 'hold', 'capture', 'reversal') and not (usage_id is null and hold_id is null)`,
+      ),
     check('entries_credits', sql`credits <> 0`),
     check('entries_balance', sql`balance_after >= 0 and balance_after <= 9007199254740991`),
     check(
@@ -192,6 +202,8 @@ export const usages = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
+    // The timeline has what costs nothing without what costs.
+    index('usages_free').on(t.subscriptionId, t.at).where(sql`credits = 0`),
     check('usages_credits', sql`credits >= 0`),
     check('usages_reversed', sql`reversed >= 0 and reversed <= credits`),
   ],

@@ -3,8 +3,16 @@ import type { TimelineKind, TimelineWanted } from './timeline.ts';
 
 // The one statement that a page of a timeline is read with. Read first: lines, shown; then place and standing.
 
-/** Entries that are looked through for a page: one request makes one for each grant it touches. */
+/** Entries of each sort that are read for a page: one request makes one for each grant it touches. */
 const ENTRIES_A_PAGE = 1_000;
+
+/**
+ * What callers spend, hold, capture and reverse is never dated before what they did before: in the order of the ledger it is in that of
+ * its instants too. The calendar's entries and releases may be booked late: indexes of their own have them by instant.
+ */
+export const SPENT = ['debit', 'hold', 'capture', 'reversal'];
+const isSpent = sql.raw(`e.kind in (${SPENT.map((kind) => `'${kind}'`).join(', ')})`);
+const isOfCalendar = sql`e.usage_id is null and e.hold_id is null`;
 
 /**
  * At one instant the list is in the order of causes: `place` is the newest entry that was there before, then `rank`. A test
@@ -13,7 +21,24 @@ const ENTRIES_A_PAGE = 1_000;
  */
 export function timeline(id: string, { limit, after, kind, about }: TimelineWanted) {
   const is = (...kinds: TimelineKind[]) => sql`${kind === null || kinds.includes(kind)}::boolean`;
-  const spending = sql`e.usage_id is not null or e.hold_id is not null`;
+  const at = after && sql`instant(${after.at}::bigint)`;
+  const entriesBefore =
+    after &&
+    sql`(e.effective_at, e.seq) < (${at}, ${after.place + (after.rank > 0 || after.tie !== '' ? 1 : 0)}::bigint)`;
+  const newest = (where: SQL, order: SQL) => sql`(
+    select e.seq, e.kind, e.effective_at, e.recorded_at, e.usage_id, e.hold_id from entries e
+    where e.subscription_id = ${id} and ${where} and ${entriesBefore ?? sql`true`}
+      and (${about}::text is null or e.usage_id in (select id from about) or e.hold_id in (select id from about) or e.grant_id in (select id from about))
+    order by ${order} limit ${ENTRIES_A_PAGE})`;
+  const byInstant = sql`e.effective_at desc, e.seq desc`;
+  // No more of a source than a page may need, before a place is looked up for each: with ties, as places order what is of one instant.
+  const latest = (rows: SQL) => {
+    if (about !== null) return sql`(${rows})`;
+    const first = sql`order by r.at desc fetch first ${limit + 1} rows with ties`;
+    return at === null
+      ? sql`(select * from (${rows}) r ${first})`
+      : sql`(select * from (${rows}) r where r.at = ${at} union all (select * from (${rows}) r where r.at < ${at} ${first}))`;
+  };
   return sql`
 with
 sub as materialized (
@@ -40,12 +65,9 @@ cmds as materialized (
   from commands c where c.scope = ${id}
 ),
 newest as materialized (
-  select e.seq, e.kind, e.effective_at, e.recorded_at, e.usage_id, e.hold_id
-  from entries e
-  where e.subscription_id = ${id} and ${is('credits', 'spending')} and (${kind}::text is null or (${spending}) = (${kind}::text = 'spending'))
-    and (${about}::text is null or e.usage_id in (select id from about) or e.hold_id in (select id from about) or e.grant_id in (select id from about))
-    and ${after === null ? sql`true` : sql`(e.effective_at, e.seq) < (instant(${after.at}::bigint), ${after.place + (after.rank > 0 || after.tie !== '' ? 1 : 0)}::bigint)`}
-  order by e.effective_at desc, e.seq desc limit ${ENTRIES_A_PAGE}
+  ${newest(sql`${is('spending')} and ${isSpent} and e.seq < ${after?.before ?? Number.MAX_SAFE_INTEGER}::bigint`, sql`e.seq desc`)}
+  union all ${newest(sql`${is('spending')} and not ${isSpent} and not (${isOfCalendar})`, byInstant)}
+  union all ${newest(sql`${is('credits')} and not ${isSpent} and ${isOfCalendar}`, byInstant)}
 ),
 -- Entries in a row that one request made are one line: a usage with its debits, a capture with its release, the end.
 runs as (
@@ -65,41 +87,45 @@ lines as (
   -- Ids sort by their making.
   select 'free', u.id, u.at, null, case when b.stands then coalesce((select e.seq from entries e
       where e.subscription_id = ${id} and e.usage_id < u.id order by e.seq desc limit 1), 0) else 0 end, 0, u.id, null
-  from sub b cross join usages u where u.subscription_id = ${id} and u.credits = 0 and ${is('spending')}
+  from sub b cross join ${latest(sql`select id, at from usages where subscription_id = ${id} and credits = 0 and ${is('spending')}`)} u
   union all
-  select 'charge', c.id, instant((a.value->>'at')::bigint), null,
-    coalesce(k.from_seq, case when a.nth = jsonb_array_length(c.attempts) then (select min(g.made) - 1 from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id) end,
-             ${place(id, sql`true`, null, sql`instant((a.value->>'at')::bigint)`)}),
-    case when k.key is null then 2 else 1 end, coalesce(k.stamp || '/charge/', '') || c.id || '/' || (a.value->>'attempt'), a.nth
-  from charges c cross join jsonb_array_elements(c.attempts) with ordinality as a(value, nth)
-  left join cmds k on k.causes = c.step and a.nth = 1
-  where c.subscription_id = ${id} and ${is('money')}
+  select 'charge', c.id, c.at, null,
+    coalesce(k.from_seq, case when c.nth = c.attempts then (select min(g.made) - 1 from grants g where g.subscription_id = ${id} and g.charge_id = c.id) end,
+             ${place(id, sql`true`, null, sql`c.at`)}),
+    case when k.key is null then 2 else 1 end, coalesce(k.stamp || '/charge/', '') || c.id || '/' || c.attempt, c.nth
+  from ${latest(sql`
+    select c.id, c.step, instant((a.value->>'at')::bigint) as at, a.value->>'attempt' as attempt, a.nth, jsonb_array_length(c.attempts) as attempts
+    from charges c cross join jsonb_array_elements(c.attempts) with ordinality as a(value, nth)
+    where c.subscription_id = ${id} and ${is('money')}`)} c
+  left join cmds k on k.causes = c.step and c.nth = 1
   union all
-  select 'refund', r.id, r.asked_at, k.created_at, ${place(id, sql`b.stands`, sql`k.created_at`, sql`r.asked_at`)}, 3, r.id, null
-  from sub b cross join refunds r left join cmds k on k.object_id = r.id
-  where r.subscription_id = ${id} and ${is('money')}
+  select 'refund', r.id, r.at, k.created_at, ${place(id, sql`b.stands`, sql`k.created_at`, sql`r.at`)}, 3, r.id, null
+  from sub b cross join ${latest(sql`select id, asked_at as at from refunds where subscription_id = ${id} and ${is('money')}`)} r
+  left join cmds k on k.object_id = r.id
   union all
-  select 'message', m.id::text, case when b.stands then coalesce(instant((m.payload->>'at')::bigint), t.at) else m.received_at end, m.received_at,
-    ${place(id, sql`b.stands`, sql`m.received_at`, sql`m.received_at`)}, 4, m.id::text, m.id
-  from sub b cross join inbox m cross join lateral ${standing(sql`m.received_at`)} t
-  where m.subscription_id = ${id} and ${is('messages')}
+  select 'message', m.id::text, m.at, m.received_at, ${place(id, sql`b.stands`, sql`m.received_at`, sql`m.received_at`)}, 4, m.id::text, m.id
+  from sub b cross join ${latest(sql`
+    select m.id, m.received_at, case when b.stands then coalesce(instant((m.payload->>'at')::bigint), t.at) else m.received_at end as at
+    from sub b cross join inbox m cross join lateral ${standing(sql`m.received_at`)} t
+    where m.subscription_id = ${id} and ${is('messages')}`)} m
   union all
-  select 'note', n.step || '/' || n.line, n.at, null,
-    coalesce(k.from_seq, ${place(id, sql`true`, null, sql`n.at`)}), case when k.key is null then 5 else 1 end,
-    coalesce(k.stamp || '/note/', '') || n.step || '/' || n.line, null
-  from notes n left join cmds k on k.causes = n.step where n.subscription_id = ${id} and ${is('workflow')}
+  select 'note', n.id, n.at, null, coalesce(k.from_seq, ${place(id, sql`true`, null, sql`n.at`)}), case when k.key is null then 5 else 1 end,
+    coalesce(k.stamp || '/note/', '') || n.id, null
+  from ${latest(sql`select step || '/' || line as id, step, at from notes where subscription_id = ${id} and ${is('workflow')}`)} n
+  left join cmds k on k.causes = n.step
   union all
-  select 'command', k.operation || '/' || k.key, coalesce(k.from_at, case when b.stands then t.at else k.created_at end), k.created_at,
+  select 'command', k.operation || '/' || k.key, k.at, k.created_at,
     coalesce(k.from_seq, ${place(id, sql`b.stands`, sql`k.created_at`, sql`k.created_at`)}), 1, k.stamp, null
-  from sub b cross join cmds k cross join lateral ${standing(sql`k.created_at`)} t
-  where ${is('requests')}
+  from sub b cross join ${latest(sql`
+    select k.operation, k.key, k.created_at, k.from_seq, k.stamp, coalesce(k.from_at, case when b.stands then t.at else k.created_at end) as at
+    from sub b cross join cmds k cross join lateral ${standing(sql`k.created_at`)} t where ${is('requests')}`)} k
   union all
   select 'event', v.id, v.at, v.recorded_at, case when b.stands then ${place(id, sql`true`, sql`v.recorded_at`, sql`v.at`)} else 9007199254740991 end,
     6, v.id, null
-  from sub b cross join events v
   -- Among everything else only what somebody was told.
-  where v.subscription_id = ${id} and ${is('messages')}
-    and (${kind}::text is not null or exists (select from deliveries d where d.event_id = v.id))
+  from sub b cross join ${latest(sql`
+    select v.id, v.at, v.recorded_at from events v where v.subscription_id = ${id} and ${is('messages')}
+      and (${kind}::text is not null or exists (select from deliveries d where d.event_id = v.id))`)} v
   union all
   select 'started', b.id, b.created_at, null, 0, 0, '', null from sub b
   where ${is('workflow')} and not exists (select from notes n where n.subscription_id = b.id and n.kind = 'started')
@@ -144,15 +170,19 @@ from shown s order by s.at desc, s.place desc, s.rank desc, s.tie desc`;
 
 /**
  * The newest entry that was there before something: by when that was written down, where it is known, else by its instant,
- * at which the calendar's own work comes first (R-14). 0 where the instant alone suffices.
+ * at which the calendar's own work comes first (R-14). 0 where the instant alone suffices. On real time nothing but the calendar's entries
+ * of that very instant has to be told apart, which an index has.
  */
 function place(id: string, isNeeded: SQL, recorded: SQL | null, at: SQL): SQL {
-  const by =
-    recorded === null
-      ? sql`(e.effective_at < ${at} or e.effective_at = ${at} and e.kind in ('expiry', 'forfeiture') and e.usage_id is null and e.hold_id is null)`
-      : sql`e.recorded_at <= coalesce(${recorded}, 'infinity')`;
-  return sql`case when ${isNeeded} then coalesce((
-    select e.seq from entries e where e.subscription_id = ${id} and ${by} order by e.seq desc limit 1), 0) else 0 end`;
+  const newestOf = (by: SQL) => sql`(
+    select e.seq from entries e where e.subscription_id = ${id} and ${by} order by e.seq desc limit 1)`;
+  if (recorded !== null)
+    return sql`case when ${isNeeded} then coalesce(${newestOf(sql`e.recorded_at <= coalesce(${recorded}, 'infinity')`)}, 0) else 0 end`;
+  const isDone = sql`e.effective_at = ${at} and e.kind in ('expiry', 'forfeiture') and ${isOfCalendar}`;
+  const first = sql`(
+    select min(e.seq) - 1 from entries e where e.subscription_id = ${id} and e.effective_at = ${at} and not ${isSpent} and ${isOfCalendar})`;
+  return sql`case when ${isNeeded} then coalesce(case when (select stands from sub)
+    then ${newestOf(sql`(e.effective_at < ${at} or ${isDone})`)} else coalesce(${newestOf(isDone)}, ${first}) end, 0) else 0 end`;
 }
 
 /** Where a test clock stood at an instant of the real one: it moves by commands alone. */

@@ -1,7 +1,7 @@
 import type { Instant } from '../domain/calendar.ts';
 import type { Database } from './client.ts';
 import type { Settlement, UsageAnswer } from './schema.ts';
-import { timeline } from './timeline-statement.ts';
+import { SPENT, timeline } from './timeline-statement.ts';
 
 // All that is on record of one subscription as one list: what became of credits, money, messages from billing, what the
 // workflow noted, what was asked for, what others were told. One statement, so that it is one moment's truth.
@@ -116,6 +116,8 @@ export interface TimelineCursor {
   place: number;
   rank: number;
   tie: string;
+  /** What callers spent was shown down to this entry; null: none of it was. */
+  before: number | null;
 }
 
 export interface TimelineWanted {
@@ -140,8 +142,24 @@ export async function readTimeline(db: Database, id: string, wanted: TimelineWan
   const last = lines.length > wanted.limit ? lines[wanted.limit - 1]! : null;
   return {
     rows,
-    next: last && { at: Number(last.at), place: Number(last.place), rank: last.rank, tie: last.tie },
+    next: last && {
+      at: Number(last.at),
+      place: Number(last.place),
+      rank: last.rank,
+      tie: last.tie,
+      before: oldestSpent(rows) ?? wanted.after?.before ?? null,
+    },
   };
+}
+
+/** The oldest entry on a page that a caller spent, held, captured or reversed. */
+function oldestSpent(rows: TimelineRow[]): number | null {
+  const seqs = rows.flatMap((row) =>
+    row.source === 'entries'
+      ? row.data.entries.filter(({ kind }) => SPENT.includes(kind)).map(({ seq }) => seq)
+      : [],
+  );
+  return seqs.length > 0 ? Math.min(...seqs) : null;
 }
 
 function toRow({ source, id, at, recorded, data }: TimelineRow): TimelineRow {
