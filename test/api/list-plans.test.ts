@@ -4,16 +4,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import * as schema from '../../src/db/schema.ts';
+import {
+  readTimeline,
+  TIMELINE_KINDS,
+  type TimelineCursor,
+  type TimelinePage,
+} from '../../src/db/timeline.ts';
 import { RawLedger } from '../db/raw-ledger.ts';
 import { grow } from '../support/grown.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, type Page } from './door.ts';
+import { PageVisitor } from './pages.ts';
 
 // What a page of each list reads: about as many rows as it shows, however long the list is.
 
 /** Everything else is a hundredth as long, which is still many pages. */
 const ACTS = process.env['CAMPAIGN'] ? 1_000_000 : 20_000;
 const LIMIT = 5;
+const ACTIVITY_PAGE = 50;
 /** Rows that a statement may read for each row of its page: an entry reads its usage and its grant, a month without any reads one. */
 const ROWS_A_ROW = 4;
 const MONTHS = 24;
@@ -31,10 +39,10 @@ interface Asked {
 beforeAll(async () => {
   stack = await startStack({ withWorker: false });
   ({ id } = await RawLedger.live(stack.db));
-  await grow(stack.db, id, ACTS);
+  await grow(stack.databaseUrl, id, ACTS);
   // Another's rows, with the same ids of usages and holds.
   const { id: other } = await RawLedger.live(stack.db);
-  await grow(stack.db, other, 1_000);
+  await grow(stack.databaseUrl, other, 1_000);
   await stack.db.$client.unsafe(`
     insert into subscriptions select 'sub_' || lpad(k::text, 26, '0'), 'c-' || k % 20, plan, interval, 'ended', state, metadata, created_at
     from subscriptions, generate_series(1, 200) k where id = '${id}';
@@ -68,13 +76,14 @@ const LISTS: Record<string, () => string> = {
 /** The statements that a request makes, on a connection with these settings. */
 async function statementsOf(
   settings: Record<string, string>,
-  ask: (app: ReturnType<typeof createApp>) => Promise<unknown>,
+  ask: (app: ReturnType<typeof createApp>, db: Database) => Promise<unknown>,
 ): Promise<{ asked: Asked; plan: Node }[]> {
   const pool = postgres(stack.databaseUrl, { max: 1, fetch_types: false, connection: settings });
   const log: Asked[] = [];
   const logger = { logQuery: (query: string, params: unknown[]) => void log.push({ query, params }) };
   try {
-    await ask(createApp({ ...stack.deps, db: drizzle(pool, { schema, logger }) as Database }));
+    const db = drizzle(pool, { schema, logger }) as Database;
+    await ask(createApp({ ...stack.deps, db }), db);
     const asked = log.filter(({ query }) => /^\s*(select|with)/i.test(query));
     return await Promise.all(
       asked.map(async ({ query, params }) => {
@@ -99,10 +108,12 @@ interface Node {
 
 const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
-/** Rows that were looked at in tables. */
-const rowsRead = (plan: Node): number =>
+const GREAT = /^(entries_|usages|holds)/;
+
+/** Rows that were looked at in tables of these names. */
+const rowsRead = (plan: Node, tables = /./): number =>
   nodesOf(plan)
-    .filter((node) => node['Relation Name'] !== undefined)
+    .filter((node) => tables.test(node['Relation Name'] ?? ''))
     .reduce((sum, node) => {
       const each =
         node['Actual Rows'] +
@@ -111,10 +122,10 @@ const rowsRead = (plan: Node): number =>
       return sum + Math.ceil(each * node['Actual Loops']);
     }, 0);
 
-function expectBounded(statements: { asked: Asked; plan: Node }[], limit: number): void {
+function expectBounded(statements: { asked: Asked; plan: Node }[], limit: number, tables = /./): void {
   expect(statements.length).toBeGreaterThan(0);
   for (const { asked, plan } of statements)
-    expect(rowsRead(plan), `${asked.query}\n${JSON.stringify(plan, null, 1)}`).toBeLessThanOrEqual(
+    expect(rowsRead(plan, tables), `${asked.query}\n${JSON.stringify(plan, null, 1)}`).toBeLessThanOrEqual(
       ROWS_A_ROW * (limit + 1) + MONTHS,
     );
 }
@@ -142,7 +153,43 @@ describe('a page reads about as many rows as it shows', () => {
 
   test.each(['entries', 'usage', 'holds'])('%s, as the planner likes', async (name) => {
     for (const order of ['desc', 'asc'])
-      expectBounded(await statementsOf({}, asks(`${LISTS[name]!()}?order=${order}`, 3)), LIMIT);
+      expectBounded(await statementsOf({}, asks(`${LISTS[name]!()}?order=${order}`, 3)), LIMIT, GREAT);
+  });
+
+  // What is spent has no index: so many entries are looked through, at most.
+  test.each([
+    ['all', 0],
+    ['added', 0],
+    ['held', 0],
+    ['gone', 0],
+    ['used', 10_000],
+  ])('the wallet’s activity: %s', async (show, through) => {
+    const { cookie } = await PageVisitor.enter(stack, id);
+    const statements = await statementsOf({}, async (app) => {
+      for (const before of ['', `&before=ent_${id.slice('sub_'.length)}_${ACTS / 2}`]) {
+        const answer = await app.request(`/wallet/activity?show=${show}${before}`, {
+          headers: { Cookie: cookie! },
+        });
+        expect(answer.status).toBe(200);
+      }
+    });
+    expectBounded(statements, ACTIVITY_PAGE + through, GREAT);
+  });
+
+  test('the console’s timeline, whatever is asked of it', async () => {
+    for (const kind of [null, ...TIMELINE_KINDS]) {
+      const pages: TimelinePage[] = [];
+      const statements = await statementsOf({}, async (_, db) => {
+        for (let after: TimelineCursor | null = null, page = 0; page < 3; page += 1) {
+          pages.push(await readTimeline(db, id, { limit: LIMIT, after, kind, about: null }));
+          after = pages.at(-1)!.next;
+          if (after === null) break;
+        }
+      });
+      expect(pages[0]!.rows.length, `${kind}`).toBeGreaterThan(0);
+      // A thousand of what callers did, and all there is of what is a hundredth of it.
+      for (const { plan } of statements) expect(rowsRead(plan, GREAT), `${kind}`).toBeLessThan(ACTS / 4);
+    }
   });
 });
 

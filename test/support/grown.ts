@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Database } from '../../src/db/client.ts';
+import { connect, type Database } from '../../src/db/client.ts';
 
 // A ledger that has lived long, as the ledger's functions would have left it, made by a few statements.
 
@@ -10,7 +10,17 @@ const YEAR = sql`interval '364 days'`;
  * gives it back, one uses what costs nothing; and with every hundredth a grant that is revoked at once, a purchase that is declined,
  * and the command, message, note and event that go with them. Answers the newest entry.
  */
-export async function grow(db: Database, id: string, acts: number): Promise<number> {
+export async function grow(databaseUrl: string, id: string, acts: number): Promise<number> {
+  // A million acts take minutes, which no pool of the product waits.
+  const db = connect(databaseUrl, { max: 1, statementTimeoutMs: 600_000 });
+  try {
+    return await grown(db, id, acts);
+  } finally {
+    await db.$client.end();
+  }
+}
+
+async function grown(db: Database, id: string, acts: number): Promise<number> {
   const big = sql`${2 * acts + 1_000}::bigint`;
   const acted = sql`(
     select k, case k % 10 when 0 then 'hold' when 9 then 'free' else 'debit' end as what, lpad(k::text, 26, '0') as name,
