@@ -3,9 +3,10 @@ import { Refusal } from '../domain/errors.ts';
 import { cut } from '../domain/text.ts';
 import { newId } from '../ids.ts';
 import { actionCheckPage, actionDonePage, actionFormPage } from '../web/console-action.tsx';
+import { formatOf } from '../web/format.ts';
 import type { Scope } from './auth.ts';
 import { ACTIONS } from './console-actions.ts';
-import { formatFor, placeOf } from './console-page.ts';
+import { placeOf } from './console-page.ts';
 import { type Action, type Call, type Stage, stageOf, type Values } from './console-stage.ts';
 import { type Deps, subscriptionOr404 } from './context.ts';
 import { assets, formFields, type Pages, sendPage } from './pages.ts';
@@ -47,7 +48,7 @@ async function doingOf(deps: Deps, c: Context<Env>, values: Values): Promise<Doi
   const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
   if (!action) throw notFound();
   const row = await subscriptionOr404(deps, c.req.param('id') ?? '');
-  const stage = await stageOf(deps, row, formatFor(c, row.state.timeZone));
+  const stage = await stageOf(deps, row, formatOf(row.state.timeZone));
   return { deps, c, name, action, stage, values };
 }
 

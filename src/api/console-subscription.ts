@@ -5,10 +5,10 @@ import { cut, isStorable } from '../domain/text.ts';
 import { subscriptionPage } from '../web/console-subscription.tsx';
 import type { TimelineView } from '../web/console-timeline.tsx';
 import type { ComingView, SubscriptionFacts } from '../web/console-views.ts';
-import type { Format } from '../web/format.ts';
+import { type Format, formatOf } from '../web/format.ts';
 import { ACTIONS } from './console-actions.ts';
 import { lineView, ruleView } from './console-lines.ts';
-import { formatFor, placeOf } from './console-page.ts';
+import { placeOf } from './console-page.ts';
 import { stageOf } from './console-stage.ts';
 import { askWorkflow, type Coming, comingOf, sumsOf } from './console-workflow.ts';
 import { type Deps, shown, subscriptionOr404 } from './context.ts';
@@ -21,7 +21,7 @@ const LINES_A_PAGE = 25;
 export function subscriptionRoute(pages: Pages, deps: Deps): void {
   pages.get('/subscriptions/:id', async (c) => {
     const row = await subscriptionOr404(deps, c.req.param('id'));
-    const format = formatFor(c, row.state.timeZone);
+    const format = formatOf(row.state.timeZone);
     const asked = askedOf((name) => c.req.query(name));
     const word = await askWorkflow(deps, row);
     const [facts, sums, coming, timeline, stage] = await Promise.all([

@@ -3,10 +3,11 @@ import { cut } from '../domain/text.ts';
 import { fleetPage } from '../web/console-fleet.tsx';
 import { searchPage } from '../web/console-search.tsx';
 import { signInPage } from '../web/console-sign-in.tsx';
+import { formatOf } from '../web/format.ts';
 import type { Vouched } from './auth.ts';
 import { actionRoutes } from './console-action.ts';
 import { fleetView } from './console-fleet.ts';
-import { CONSOLE, formatFor, placeOf } from './console-page.ts';
+import { CONSOLE, placeOf } from './console-page.ts';
 import { destination, operatorOnly, SIGN_IN, signIn, signOut } from './console-session.ts';
 import { subscriptionRoute } from './console-subscription.ts';
 import type { Deps } from './context.ts';
@@ -53,7 +54,7 @@ function searchRoute(pages: Pages, deps: Deps): void {
   pages.get('/', async (c) => {
     const text = (c.req.query('q') ?? '').trim();
     const within = (c.req.query('in') ?? '').trim();
-    const format = formatFor(c, 'UTC');
+    const format = formatOf('UTC');
     const common = { text: cut(text, LONGEST), within: cut(within, 64), format };
     if (text.length > LONGEST || within.length > LONGEST) {
       const fault = 'This is longer than anything that is kept.';
@@ -86,7 +87,5 @@ function hitPlace({
 }
 
 function fleetRoute(pages: Pages, deps: Deps): void {
-  pages.get('/fleet', async (c) =>
-    sendPage(c, fleetPage(await fleetView(deps, formatFor(c, 'UTC')), assets)),
-  );
+  pages.get('/fleet', async (c) => sendPage(c, fleetPage(await fleetView(deps, formatOf('UTC')), assets)));
 }

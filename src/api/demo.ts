@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from 'hono';
-import { listUsages, readUsage, type UsageRow } from '../db/reads.ts';
+import { listUsages, readReply, readUsage, type UsageRow } from '../db/reads.ts';
+import { digestOf } from '../db/spending.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { Refusal } from '../domain/errors.ts';
 import { startOf, triedPlan, useOf } from '../domain/examples.ts';
@@ -18,9 +19,10 @@ import { start } from './starts.ts';
 import { firedBy, jump, jumpsOf } from './time-machine.ts';
 import { outlookOf } from './wallet-chart.ts';
 import { checkPrice, count, formOf } from './wallet-forms.ts';
-import { shortageOf } from './wallet-offers.ts';
+import { fundsOf, shortageOf } from './wallet-offers.ts';
 import { enter, sessionOf, withSession } from './wallet-sessions.ts';
-import { seenBy, usable } from './wallet-view.ts';
+import { tell } from './wallet-told.ts';
+import { seenBy } from './wallet-view.ts';
 import { liveVersions } from './watch.ts';
 
 // The demo studio: a product that uses credits, on a subscription that its visitor starts, with a test clock. It is there in
@@ -131,8 +133,10 @@ function studio(pages: Pages, deps: Deps): void {
     const { items } = recipeOf(catalog, form.making);
     try {
       const body = { items, metadata: {} };
-      const { text } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
-      return c.redirect(`/demo?made=${(JSON.parse(text) as { id: string }).id}`, 303);
+      const { text, replayed } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
+      const of = (JSON.parse(text) as { id: string }).id;
+      await tell(deps, c, '/demo', { did: 'made', of, isAgain: replayed });
+      return c.redirect('/demo', 303);
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'insufficient_credits') throw error;
       return c.redirect(`/demo?${new URLSearchParams({ short: form.making, again: once.key })}`, 303);
@@ -143,17 +147,16 @@ function studio(pages: Pages, deps: Deps): void {
     const { form, once } = await formOf(c, fields);
     const { id } = (await seenBy(deps, c, '/demo')).row.state;
     await checkPrice(deps, id, form.price);
-    const { text } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
-    const purchase = (JSON.parse(text) as { id: string }).id;
-    return c.redirect(
-      `/demo?${new URLSearchParams({ purchase, making: form.making, again: form.again })}`,
-      303,
-    );
+    const { text, replayed } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
+    const of = (JSON.parse(text) as { id: string }).id;
+    await tell(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
+    return c.redirect(`/demo?${new URLSearchParams({ making: form.making, again: form.again })}`, 303);
   });
   pages.post('/advance', async (c) => {
     const { form, once } = await formOf(c, { to: s.text(20) });
-    await jump(deps, await seenBy(deps, c, '/demo'), form.to, once);
-    return c.redirect(`/demo?advanced=${encodeURIComponent(once.key)}`, 303);
+    const replayed = await jump(deps, await seenBy(deps, c, '/demo'), form.to, once);
+    await tell(deps, c, '/demo', { did: 'advanced', of: once.key, isAgain: replayed });
+    return c.redirect('/demo', 303);
   });
 }
 
@@ -166,26 +169,25 @@ function recipeOf(catalog: Catalog, making: string): Recipe {
 
 async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
   const seen = await seenBy(deps, c, '/demo');
-  const { row, frame, catalog } = seen;
+  const { row, frame, catalog, told } = seen;
   const { id } = row.state;
-  const { made, making, short, again, advanced } = c.req.query();
+  const asked = await stillAsked(deps, id, c.req.query());
   const makingOf = (name: string): Making => {
     const { title, text, items } = recipeOf(catalog, name);
     return { id: name, title, text, credits: price(catalog, items).credits, key: freshKey() };
   };
-  const [{ grants, chart }, usages, jumps, fired, usage] = await Promise.all([
+  const [{ chart }, funds, usages, jumps, fired, usage] = await Promise.all([
     outlookOf(deps, seen),
+    fundsOf(deps, seen),
     listUsages(deps.db, id, { limit: MADE_SHOWN, order: 'desc', after: null }),
     jumpsOf(deps, seen),
-    advanced === undefined ? null : firedBy(deps, id, advanced, frame.format),
-    made === undefined ? undefined : readUsage(deps.db, id, made),
+    told?.did === 'advanced' ? firedBy(deps, id, told.of, frame.format) : null,
+    told?.did === 'made' ? readUsage(deps.db, id, told.of) : undefined,
   ]);
-  if (made !== undefined && !usage) throw notFound();
-  const available = usable(grants, row, frame.now).reduce((sum, { remaining }) => sum + remaining, 0);
-  const held = grants.reduce((sum, grant) => sum + grant.held, 0);
-  const lacking = short === undefined ? null : makingOf(short);
+  const { available } = funds;
+  const lacking = asked?.short === undefined ? null : makingOf(asked.short);
   const isShort = lacking !== null && lacking.credits > available;
-  const waiting = making === undefined ? (isShort ? null : lacking) : makingOf(making);
+  const waiting = asked?.making === undefined ? (isShort ? null : lacking) : makingOf(asked.making);
   return sendPage(
     c,
     studioPage({
@@ -197,16 +199,32 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
       refused: isShort
         ? {
             making: lacking,
-            key: again ?? '',
-            shortage: shortageOf(seen, { available, held }, lacking.credits),
+            key: asked?.again ?? '',
+            shortage: shortageOf(seen, funds, lacking.credits),
           }
         : null,
-      again: waiting && again !== undefined ? { making: waiting, key: again } : null,
+      again: waiting && asked ? { making: waiting, key: asked.again } : null,
       jumps,
       fired,
       chart,
     }),
   );
+}
+
+interface Asked {
+  /** The key of a request that was refused. */
+  again: string;
+  /** What it was for: just refused, or paid for meanwhile. */
+  short?: string | undefined;
+  making?: string | undefined;
+}
+
+/** What the address says still waits, if it does: not once the key has been answered, whatever page is opened again. */
+async function stillAsked(deps: Deps, id: string, query: Record<string, string>): Promise<Asked | null> {
+  const { again, short, making } = query;
+  if (again === undefined || again.length > 255) return null;
+  const answered = await readReply(deps.db, id, digestOf(id, 'usage', again));
+  return answered ? null : { again, short, making };
 }
 
 const madeOf = ({ id, answer, credits, at }: UsageRow): Made => ({

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { type CommandRow, readCommand } from '../db/commands.ts';
 import { listGrants, readGrant, revokedSince } from '../db/reads.ts';
+import { endsAt } from '../domain/subscription.ts';
 import { command, type Deps, subscriptionOr404 } from './context.ts';
 import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
-import { endsAt, grantView, nowOf } from './views.ts';
+import { grantView, nowOf } from './views.ts';
 
 export function grantRoutes(app: App, deps: Deps): void {
   const at = '/v1/subscriptions/{id}/grants';
@@ -24,7 +25,7 @@ export function grantRoutes(app: App, deps: Deps): void {
     async (c, { params, query }) => {
       const row = await subscriptionOr404(deps, params.id);
       const page = pageOf(query, `grants/${params.id}`, 'count');
-      const [now, ends] = [nowOf(row), endsAt(row)];
+      const [now, ends] = [nowOf(row), endsAt(row.state)];
       const open = query.open === undefined ? undefined : query.open === 'true';
       const rows = await listGrants(deps.db, params.id, { open, now, endsAt: ends }, page);
       return c.json(
@@ -66,7 +67,7 @@ export function grantRoutes(app: App, deps: Deps): void {
         answer: async (row, subscription) => {
           const grant = await readGrant(deps.db, input.params.id, row.objectId);
           if (!grant) throw notFound();
-          return { status: 201, body: grantView(grant, nowOf(subscription), endsAt(subscription)) };
+          return { status: 201, body: grantView(grant, nowOf(subscription), endsAt(subscription.state)) };
         },
       }),
   );

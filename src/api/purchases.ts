@@ -9,14 +9,14 @@ import {
   type SubscriptionRow,
 } from '../db/reads.ts';
 import type { Interval } from '../domain/calendar.ts';
-import { stem } from '../domain/subscription.ts';
+import { endsAt, stem } from '../domain/subscription.ts';
 import { command, type Deps, type Operation, subscriptionOr404 } from './context.ts';
 import { checkMethod } from './methods.ts';
 import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
-import { chargeView, endsAt, grantView, nowOf, purchaseView } from './views.ts';
+import { chargeView, grantView, nowOf, purchaseView } from './views.ts';
 
 export function purchaseRoutes(app: App, deps: Deps): void {
   buyRoute(app, deps);
@@ -98,7 +98,7 @@ async function withGrant(deps: Deps, subscription: SubscriptionRow, row: ChargeR
 const grantIdOf = ({ purchaseId }: ChargeRow): string => `grt_${stem(purchaseId!)}`;
 
 const view = (subscription: SubscriptionRow, row: ChargeRow, grant: GrantRow | undefined) =>
-  purchaseView(row, grant ? grantView(grant, nowOf(subscription), endsAt(subscription)) : null);
+  purchaseView(row, grant ? grantView(grant, nowOf(subscription), endsAt(subscription.state)) : null);
 
 function buyRoute(app: App, deps: Deps): void {
   route(

@@ -36,14 +36,14 @@ export async function jumpsOf(deps: Deps, { row: { state }, frame, catalog }: Se
   ];
 }
 
-/** Moves the clock of the one who looks, once for the form's key. */
-export async function jump(deps: Deps, seen: Seen, wanted: string, once: Once): Promise<void> {
+/** Moves the clock of the one who looks, once for the form's key; answers whether that had been done before. */
+export async function jump(deps: Deps, seen: Seen, wanted: string, once: Once): Promise<boolean> {
   const { id } = seen.row.state;
   // A form that is sent again finds its answer, though its instant is now another.
-  if (await answerOf(deps, id, once.key)) return;
+  if (await answerOf(deps, id, once.key)) return true;
   const to = (await jumpsOf(deps, seen)).find((known) => known.id === wanted)?.to;
   if (!to) throw invalid({ pointer: '/to', detail: 'nothing of the kind comes' } satisfies Fault);
-  await advance(deps, id, to, once);
+  return (await advance(deps, id, to, once)).replayed;
 }
 
 interface Answer {

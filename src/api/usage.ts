@@ -4,13 +4,14 @@ import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../d
 import type { Catalog } from '../domain/catalog.ts';
 import { offerFor } from '../domain/offers.ts';
 import { price } from '../domain/rates.ts';
+import { endsAt } from '../domain/subscription.ts';
 import { type Deps, subscriptionOr404 } from './context.ts';
 import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 import { itemsOf } from './spending.ts';
-import { endsAt, nowOf } from './views.ts';
+import { nowOf } from './views.ts';
 
 // Spending needs the ledger alone: none of this waits for Temporal.
 
@@ -54,7 +55,7 @@ function quoteRoute(app: App, deps: Deps): void {
 
 /** R-12, R-41, R-62: whether this subscription may spend at all now. */
 function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
-  const ends = endsAt(row);
+  const ends = endsAt(row.state);
   if (ends !== null && ends <= nowOf(row)) return false;
   if (row.state.status === 'past_due') return catalog.policies.pastDueSpending === 'allow';
   return row.state.status === 'active';

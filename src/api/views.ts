@@ -11,11 +11,6 @@ import type { ChargeView, EntryView, GrantView, SubscriptionView } from './schem
 
 export const nowOf = (row: SubscriptionRow): Instant => row.testClock ?? Date.now();
 
-/** The instant from which nothing can be spent: the end, or the cancel that is scheduled. */
-export function endsAt({ state }: SubscriptionRow): Instant | null {
-  return state.endedAt ?? (state.scheduled?.kind === 'cancel' ? state.scheduled.at : null);
-}
-
 export function subscriptionView(row: SubscriptionRow, catalog: Catalog): SubscriptionView {
   const { state } = row;
   const refresh = nextRefresh(state, catalog);

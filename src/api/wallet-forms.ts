@@ -2,14 +2,15 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { findPack } from '../domain/catalog.ts';
 import { Refusal } from '../domain/errors.ts';
-import { type Deps, type Once, run, subscriptionOr404 } from './context.ts';
+import type { State } from '../domain/state.ts';
+import { type Deps, type Once, type Operation, run, subscriptionOr404 } from './context.ts';
 import { formFields, type Pages } from './pages.ts';
 import { buying } from './purchases.ts';
 import { check, type Env, fingerprint } from './route.ts';
-import type { SubscriptionView } from './schemas.ts';
 import * as s from './schemas.ts';
 import { cancelling, lowering, payingWith, resuming } from './subscriptions.ts';
 import { leave } from './wallet-sessions.ts';
+import { type Told, tell } from './wallet-told.ts';
 
 // The wallet's forms: the same commands as the API's, under the key that was drawn into the form. A form that was carried
 // out leads to a page, so that reloading that page asks for nothing again.
@@ -31,6 +32,17 @@ export async function formOf<Shape extends z.ZodRawShape>(
 
 export function walletForms(pages: Pages, deps: Deps): void {
   const idOf = (c: Context<Env>) => c.get('session').subscriptionId;
+  /** Runs it, and leaves word of it; `isSo` says whether what is asked for was so before. */
+  const did = async (
+    c: Context<Env>,
+    once: Once,
+    { did, of = '', isSo }: { did: Told['did']; of?: string; isSo: (state: State) => boolean },
+    wanted: Operation,
+  ): Promise<void> => {
+    const { state } = await subscriptionOr404(deps, wanted.id);
+    const { replayed } = await run(deps, once, wanted);
+    await tell(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
+  };
 
   pages.post('/purchases', async (c) => {
     const { form, once } = await formOf(c, {
@@ -39,41 +51,41 @@ export function walletForms(pages: Pages, deps: Deps): void {
       needed: count.optional(),
     });
     await checkPrice(deps, idOf(c), form.price);
-    const { text } = await run(deps, once, await buying(deps, idOf(c), { packs: form.packs }));
+    const { text, replayed } = await run(deps, once, await buying(deps, idOf(c), { packs: form.packs }));
     const { id } = JSON.parse(text) as { id: string };
-    const back = form.needed === undefined ? '/wallet' : '/wallet/out-of-credits';
-    const query = new URLSearchParams({
-      purchase: id,
-      ...(form.needed ? { needed: String(form.needed) } : {}),
-    });
-    return c.redirect(`${back}?${query}`, 303);
+    await tell(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
+    return c.redirect(form.needed ? `/wallet/out-of-credits?needed=${form.needed}` : '/wallet', 303);
   });
   pages.post('/add-ons', async (c) => {
     const { form, once } = await formOf(c, { packs: count });
-    await run(deps, once, lowering(deps, idOf(c), form.packs));
-    return c.redirect('/wallet/add-ons?done=removed', 303);
+    const { packs } = form;
+    const asked = {
+      did: 'lowered',
+      of: String(packs),
+      isSo: (before: State) => before.packs === packs,
+    } as const;
+    await did(c, once, asked, lowering(deps, idOf(c), packs));
+    return c.redirect('/wallet/add-ons', 303);
   });
   pages.post('/cancel', async (c) => {
     const { once } = await formOf(c, {});
-    const { text } = await run(
-      deps,
-      once,
-      cancelling(deps, idOf(c), { at: 'renewal', reason: 'by the customer' }),
-    );
-    const { status } = JSON.parse(text) as SubscriptionView;
-    return c.redirect(`/wallet?done=${status === 'ended' ? 'ended' : 'cancelled'}`, 303);
+    const isSo = ({ scheduled }: State) => scheduled?.kind === 'cancel';
+    const wanted = cancelling(deps, idOf(c), { at: 'renewal', reason: 'by the customer' });
+    await did(c, once, { did: 'cancelled', isSo }, wanted);
+    return c.redirect('/wallet', 303);
   });
   pages.post('/resume', async (c) => {
     const { once } = await formOf(c, {});
-    await run(deps, once, resuming(deps, idOf(c)));
-    return c.redirect('/wallet?done=resumed', 303);
+    const isSo = ({ scheduled }: State) => scheduled === null;
+    await did(c, once, { did: 'resumed', isSo }, resuming(deps, idOf(c)));
+    return c.redirect('/wallet', 303);
   });
   pages.post('/pay', async (c) => {
     const { once } = await formOf(c, {});
     if (deps.billing !== 'sandbox') throw s.fault('/', 'only sandbox billing has test cards');
-    const { text } = await run(deps, once, payingWith(deps, idOf(c), 'sandbox_ok'));
-    const { status } = JSON.parse(text) as SubscriptionView;
-    return c.redirect(`/wallet?done=${status === 'past_due' ? 'unpaid' : 'paid'}`, 303);
+    const isSo = ({ unpaid }: State) => unpaid === null;
+    await did(c, once, { did: 'paid', isSo }, payingWith(deps, idOf(c), 'sandbox_ok'));
+    return c.redirect('/wallet', 303);
   });
   pages.post('/leave', async (c) => {
     await leave(deps, c, '/wallet');

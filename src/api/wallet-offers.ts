@@ -1,9 +1,13 @@
-import { grantsSince } from '../db/wallet-reads.ts';
+import { openHolds } from '../db/reads.ts';
+import { grantsSince, type LedgerGrant } from '../db/wallet-reads.ts';
+import { balance } from '../domain/book.ts';
+import { goneAt } from '../domain/burndown.ts';
 import { cycleAt } from '../domain/calendar.ts';
 import { findPack } from '../domain/catalog.ts';
 import { buyingRefusal } from '../domain/eligibility.ts';
 import { nextRefresh } from '../domain/offers.ts';
-import { nextRenewalAt, packExpiry } from '../domain/subscription.ts';
+import { endsAt, nextRenewalAt, packExpiry } from '../domain/subscription.ts';
+import { forecast, type OpenHold } from '../domain/timeline.ts';
 import type { AddOnsView, PackOffer } from '../web/add-ons.tsx';
 import type { Shortage } from '../web/prompt.tsx';
 import type { Deps } from './context.ts';
@@ -29,6 +33,7 @@ function offerOf({ row: { state }, frame: { now }, catalog }: Seen): PackOffer |
 
 export async function addOnsView(deps: Deps, seen: Seen): Promise<AddOnsView> {
   const { row, frame } = seen;
+  const ends = endsAt(row.state);
   const open = usable(await grantsSince(deps.db, row.state.id, frame.now), row, frame.now);
   const packs = open.filter(({ kind, remaining }) => kind === 'pack' && remaining > 0);
   return {
@@ -40,7 +45,7 @@ export async function addOnsView(deps: Deps, seen: Seen): Promise<AddOnsView> {
         ? null
         : {
             credits: packs.reduce((sum, { remaining }) => sum + remaining, 0),
-            until: Math.max(...packs.map(({ expiresAt }) => expiresAt)),
+            until: Math.max(...packs.map((pack) => goneAt(pack, ends))),
           },
   };
 }
@@ -48,19 +53,28 @@ export async function addOnsView(deps: Deps, seen: Seen): Promise<AddOnsView> {
 export interface Funds {
   available: number;
   held: number;
+  /** What they are of. */
+  grants: LedgerGrant[];
+  holds: OpenHold[];
 }
 
 export async function fundsOf(deps: Deps, { row, frame }: Pick<Seen, 'row' | 'frame'>): Promise<Funds> {
-  const grants = await grantsSince(deps.db, row.state.id, frame.now);
+  const [grants, holds] = await Promise.all([
+    grantsSince(deps.db, row.state.id, frame.now),
+    openHolds(deps.db, row.state.id),
+  ]);
   return {
+    grants,
+    holds,
     available: usable(grants, row, frame.now).reduce((sum, { remaining }) => sum + remaining, 0),
     held: grants.reduce((sum, { held }) => sum + held, 0),
   };
 }
 
 /** what is missing, and the packs that cover it. */
-export function shortageOf(seen: Seen, { available, held }: Funds, needed: number): Shortage {
-  const { row, frame, catalog } = seen;
+export function shortageOf(seen: Seen, funds: Funds, needed: number): Shortage {
+  const { available, held } = funds;
+  const { row, frame } = seen;
   const { state } = row;
   const offer = offerOf(seen);
   const packs = offer ? Math.ceil(Math.max(0, needed - available) / offer.credits) : 0;
@@ -73,6 +87,14 @@ export function shortageOf(seen: Seen, { available, held }: Funds, needed: numbe
     offer,
     packs: offer && packs <= offer.most ? packs : 0,
     refusal: buyingRefusal(state, state.interval)?.code ?? null,
-    refresh: nextRefresh(state, catalog),
+    refresh: coveringRefresh(seen, funds, needed),
   };
+}
+
+/** The next allowance, where what is there with it, and has not expired until then, covers what is needed. */
+function coveringRefresh({ row: { state }, catalog }: Seen, { grants, holds }: Funds, needed: number) {
+  const refresh = nextRefresh(state, catalog);
+  if (refresh === null) return null;
+  const { life } = forecast(state, grants, catalog, { until: refresh.at, holds });
+  return balance(life.book, refresh.at).available >= needed ? refresh : null;
 }

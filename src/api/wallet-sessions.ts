@@ -47,7 +47,7 @@ export function walletSessionRoute(app: App, deps: Deps): void {
 }
 
 /** The cookie's way: pages below it, and nothing else, get it. */
-type Below = '/wallet' | '/demo';
+export type Below = '/wallet' | '/demo';
 
 export interface Entry {
   subscriptionId: string;
@@ -55,6 +55,11 @@ export interface Entry {
   ticket: string;
   isDemo: boolean;
 }
+
+export const isSecure = ({ publicUrl }: Deps): boolean => new URL(publicUrl).protocol === 'https:';
+
+/** What the visitor's cookie holds, of a visitor who was let in. */
+export const sessionSecret = (c: Context<Env>): string => getCookie(c, COOKIE) ?? '';
 
 /** Opens a session and hands out its cookie; false when its link was used before. */
 export async function enter(deps: Deps, c: Context<Env>, entry: Entry, below: Below[]): Promise<boolean> {
@@ -68,7 +73,7 @@ export async function enter(deps: Deps, c: Context<Env>, entry: Entry, below: Be
       sameSite: 'Strict',
       path,
       maxAge: SESSION_SECONDS,
-      secure: new URL(deps.publicUrl).protocol === 'https:',
+      secure: isSecure(deps),
     });
   return true;
 }

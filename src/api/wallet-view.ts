@@ -1,26 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from 'hono';
 import { type ActivityRow, listActivity } from '../db/entries.ts';
-import { readCharge, type SubscriptionRow } from '../db/reads.ts';
+import type { SubscriptionRow } from '../db/reads.ts';
 import { type LedgerGrant, versionsOf } from '../db/wallet-reads.ts';
-import { burnOrder, isUsable } from '../domain/burndown.ts';
+import { burnOrder, goneAt, isUsable } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog, Rate } from '../domain/catalog.ts';
 import { nextRenewal } from '../domain/charges.ts';
 import { nextRefresh } from '../domain/offers.ts';
 import type { Charge, State } from '../domain/state.ts';
+import { endsAt } from '../domain/subscription.ts';
 import type { ActivityLine } from '../web/activity.tsx';
-import { type Format, formatOf, localeOf } from '../web/format.ts';
+import { type Format, formatOf } from '../web/format.ts';
 import type { Bill } from '../web/parts.tsx';
 import type { WalletFrame } from '../web/standing.tsx';
-import type { Buys, OpenGrant, WalletView } from '../web/wallet.tsx';
+import type { Buys, Emptied, OpenGrant, WalletView } from '../web/wallet.tsx';
 import { intervalWord, itemsName, packsOf, planName } from '../web/words.ts';
 import { type Deps, subscriptionOr404 } from './context.ts';
 import { assets } from './pages.ts';
-import { notFound } from './problems.ts';
 import type { Env } from './route.ts';
-import { endsAt, nowOf } from './views.ts';
-import { outlookOf } from './wallet-chart.ts';
+import { nowOf } from './views.ts';
+import { type Outlook, outlookOf } from './wallet-chart.ts';
+import type { Below } from './wallet-sessions.ts';
+import { sentenceOf, type Told, takeTold } from './wallet-told.ts';
 
 // From rows to what the wallet's pages show.
 
@@ -30,15 +32,18 @@ export interface Seen {
   row: SubscriptionRow;
   frame: WalletFrame;
   catalog: Catalog;
+  /** What the form before this page did. */
+  told: Told | null;
 }
 
-/** The subscription of the session, in the words and the zone of whoever looks. */
-export async function seenBy(deps: Deps, c: Context<Env>, below = '/wallet'): Promise<Seen> {
+/** The subscription of the session, in its zone, for a page below a path. */
+export async function seenBy(deps: Deps, c: Context<Env>, below: Below = '/wallet'): Promise<Seen> {
   const id = c.get('session').subscriptionId;
   // Before all else: what changes from here on is told to the page.
   const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
   const row = await subscriptionOr404(deps, id);
-  const format = formatOf(localeOf(c.req.header('Accept-Language')), row.state.timeZone);
+  const format = formatOf(row.state.timeZone);
+  const told = c.req.method === 'GET' ? await takeTold(c, below) : null;
   const frame: WalletFrame = {
     assets,
     format,
@@ -46,88 +51,91 @@ export async function seenBy(deps: Deps, c: Context<Env>, below = '/wallet'): Pr
     state: row.state,
     live: `${below}/live?since=${version}`,
     key: `wallet-${randomBytes(12).toString('base64url')}`,
-    said: await saidOf(deps, c, row, format),
+    said: told && (await sentenceOf(deps, told, row, format)),
     canPayHere: deps.billing === 'sandbox',
   };
-  return { row, frame, catalog: await deps.catalogs.current() };
-}
-
-const SAID: Record<string, string> = {
-  cancelled: 'Your plan is cancelled. You can undo that until it ends.',
-  ended: 'Your plan has ended.',
-  resumed: 'Your plan goes on.',
-  removed: 'The add-on is changed. Credits you have stay.',
-  pending: 'Your payment is on its way. The credits arrive as soon as it is settled.',
-  paid: 'Thank you: your renewal is paid.',
-  unpaid: 'The payment was declined again.',
-};
-
-/** What a form that was just sent did. It is told from what is on record, of this subscription only. */
-async function saidOf(
-  deps: Deps,
-  c: Context<Env>,
-  { state }: SubscriptionRow,
-  format: Format,
-): Promise<string | null> {
-  const purchase = c.req.query('purchase');
-  if (purchase !== undefined) {
-    const charge = await readCharge(deps.db, state.id, { purchaseId: purchase });
-    if (!charge) throw notFound();
-    if (charge.status !== 'paid') return SAID['pending'] ?? null;
-    const price = format.money(charge.amountMinor, charge.currency);
-    return `Thank you. ${format.creditsOf(charge.credits)} are yours to use: ${packsOf(charge.packs)}, ${price}.`;
-  }
-  const done = c.req.query('done') ?? '';
-  return Object.hasOwn(SAID, done) ? (SAID[done] ?? null) : null;
+  return { row, frame, catalog: await deps.catalogs.current(), told };
 }
 
 export async function walletView(deps: Deps, seen: Seen): Promise<WalletView> {
-  const { row, frame, catalog } = seen;
+  const { state, version } = seen.row;
+  const [outlook, activity] = await Promise.all([
+    outlookOf(deps, seen),
+    listActivity(deps.db, state.id, { kinds: null, before: version + 1, limit: RECENT }),
+  ]);
+  return walletOf(seen, outlook, activity.rows.map(activityLine));
+}
+
+/** The page from what was read. `activity` is the newest entries, the newest first. */
+export function walletOf(
+  { row, frame, catalog }: Seen,
+  { grants, chart }: Outlook,
+  activity: ActivityLine[],
+): WalletView {
   const { state } = row;
   const { now, format } = frame;
-  const [{ grants, chart }, activity] = await Promise.all([
-    outlookOf(deps, seen),
-    listActivity(deps.db, state.id, { kinds: null, before: row.version + 1, limit: RECENT }),
-  ]);
   const open = usable(grants, row, now);
   const available = open.reduce((sum, { remaining }) => sum + remaining, 0);
   return {
     ...frame,
     available,
     held: grants.reduce((sum, { held }) => sum + held, 0),
-    expiring: expiringOf(open),
+    emptied: available === 0 ? emptiedBy(state, grants, activity, now) : null,
+    expiring: expiringOf(open, endsAt(state)),
     refresh: nextRefresh(state, catalog),
-    grants: open.map(openGrant),
+    grants: open.map((grant) => openGrant(grant, endsAt(state))),
     buys: buysOf(catalog, available, format),
     chart,
     bill: billOf(state, catalog, format),
     isContract: state.plan === 'enterprise' && state.status !== 'ended',
-    activity: activity.rows.map(activityLine),
+    activity,
   };
 }
 
 /** R-12, R-60: what can be spent now, in spending order. */
 export function usable(grants: LedgerGrant[], row: SubscriptionRow, now: Instant): LedgerGrant[] {
-  const ends = endsAt(row);
+  const ends = endsAt(row.state);
   if (ends !== null && ends <= now) return [];
   return grants.filter((grant) => isUsable(grant, now) && grant.remaining + grant.held > 0).sort(burnOrder);
 }
 
-const openGrant = ({ id, kind, amount, remaining, held, expiresAt, reason }: LedgerGrant): OpenGrant => ({
-  id,
-  kind,
-  amount,
-  remaining,
-  held,
-  expiresAt,
-  reason,
-});
+const openGrant = (grant: LedgerGrant, ends: Instant | null): OpenGrant => {
+  const { id, kind, amount, remaining, held, reason } = grant;
+  return { id, kind, amount, remaining, held, reason, goneAt: goneAt(grant, ends) };
+};
 
-function expiringOf(open: LedgerGrant[]): { at: Instant; credits: number }[] {
+/** R-12, R-50: what is gone when, if nothing more is used. */
+function expiringOf(open: LedgerGrant[], ends: Instant | null): { at: Instant; credits: number }[] {
   const byInstant = new Map<Instant, number>();
-  for (const { expiresAt, remaining } of open)
-    if (remaining > 0) byInstant.set(expiresAt, (byInstant.get(expiresAt) ?? 0) + remaining);
+  for (const grant of open) {
+    const at = goneAt(grant, ends);
+    if (grant.remaining > 0) byInstant.set(at, (byInstant.get(at) ?? 0) + grant.remaining);
+  }
   return [...byInstant].map(([at, credits]) => ({ at, credits })).sort((a, b) => a.at - b.at);
+}
+
+const EMPTIES: Partial<Record<string, Emptied['by']>> = {
+  debit: 'use',
+  capture: 'use',
+  hold: 'hold',
+  expiry: 'expiry',
+  forfeiture: 'end',
+};
+
+/** Why nothing can be used: what is past its term without being booked so (R-12), else the newest entry that took something. */
+function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[], now: Instant): Emptied {
+  if ((endsAt(state) ?? now + 1) <= now) return { by: 'end', at: endsAt(state)!, credits: 0 };
+  const sum = (lines: readonly { credits: number }[]) => lines.reduce((n, { credits }) => n + credits, 0);
+  const overdue = grants.filter(({ remaining, expiresAt }) => remaining > 0 && expiresAt <= now);
+  if (overdue.length > 0) {
+    const at = Math.max(...overdue.map(({ expiresAt }) => expiresAt));
+    const last = overdue.filter(({ expiresAt }) => expiresAt === at);
+    return { by: 'expiry', at, credits: sum(last.map(({ remaining }) => ({ credits: remaining }))) };
+  }
+  const newest = activity.find(({ credits }) => credits < 0);
+  if (!newest) return { by: 'nothing', at: now, credits: 0 };
+  const same = activity.filter(({ kind, at }) => kind === newest.kind && at === newest.at);
+  return { by: EMPTIES[newest.kind] ?? 'taken', at: newest.at, credits: -sum(same) };
 }
 
 /** R-04 turned round. A feature that costs nothing is unlimited. */
@@ -160,14 +168,14 @@ function rateText({ feature, unit, credits, per }: Rate, format: Format): string
 /** What is owed next: the coming renewal, or the one that is not paid. */
 export function billOf(state: State, catalog: Catalog, format: Format): Bill | null {
   if (state.unpaid) {
-    const { charge, retryAt, retries } = state.unpaid;
-    return billFrom(charge, retryAt[retries] ?? charge.at, format);
+    const { charge, pending, retryAt, retries } = state.unpaid;
+    return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), format);
   }
   const renewal = nextRenewal(state, catalog);
   return renewal?.charge ? billFrom(renewal.charge, renewal.at, format) : null;
 }
 
-function billFrom({ lines, amountMinor, currency, buys }: Charge, at: Instant, format: Format): Bill {
+function billFrom({ lines, amountMinor, currency, buys }: Charge, at: Instant | null, format: Format): Bill {
   const money = (minor: number) => format.money(minor, currency);
   const [plan, packs] = lines;
   const name = planName(buys.plan);

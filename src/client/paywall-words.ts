@@ -1,3 +1,6 @@
+/** Of these words, and so of numbers and dates where the page names no language of its own. */
+export const LANGUAGE = 'en';
+
 /** What the paywall says. `{…}` is filled in; one and other are chosen by the locale's plural rules. */
 export const WORDS = {
   title: 'You are out of Premium Credits',

@@ -1,6 +1,6 @@
 import type { InsufficientCredits } from './contract.ts';
 import { STYLE } from './paywall-style.ts';
-import { WORDS, type Words } from './paywall-words.ts';
+import { LANGUAGE, WORDS, type Words } from './paywall-words.ts';
 import { newKey } from './random.ts';
 
 // <drawdown-paywall>: what an app shows on a 402. No framework, no markup from strings, no style attribute: it works under
@@ -53,7 +53,7 @@ class Paywall extends Base implements PaywallMembers {
 
   readonly #dialog = make('dialog', { 'aria-labelledby': 'title', 'aria-describedby': 'says' });
   readonly #alert = make('p', { class: 'bad', role: 'alert' });
-  #write = writers('en', undefined);
+  #write = writers(LANGUAGE, undefined);
   #problem!: InsufficientCredits;
   #key = '';
   #isBought = false;
@@ -84,7 +84,7 @@ class Paywall extends Base implements PaywallMembers {
     this.#finish();
     this.#isBought = false;
     if (!this.isConnected) document.body.append(this);
-    const lang = this.closest<HTMLElement>('[lang]')?.lang || navigator.language;
+    const lang = this.closest<HTMLElement>('[lang]')?.lang || LANGUAGE;
     this.#write = writers(lang, this.getAttribute('time-zone') ?? undefined);
     const outcome = new Promise<Outcome>((resolve) => {
       this.#done = resolve;
@@ -283,13 +283,13 @@ async function asked(ask: () => Promise<unknown>): Promise<{ isOk: boolean; body
   }
 }
 
-/** Numbers, amounts and days as the locale writes them; a tag that is none (`en_US`) falls back to the browser's. */
+/** Numbers, amounts and days as the locale writes them; a tag that is none (`en_US`) falls back to that of the words. */
 function writers(tag: string, timeZone: string | undefined) {
-  let locale: string | undefined = tag;
+  let locale = tag;
   try {
     Intl.getCanonicalLocales(tag);
   } catch {
-    locale = undefined;
+    locale = LANGUAGE;
   }
   const plural = new Intl.PluralRules(locale);
   return {

@@ -38,9 +38,10 @@ export async function grantsSince(db: Database, id: string, from: Instant): Prom
 }
 
 /**
- * How the balance changed after an instant, by grant: grants and ends at their instants, what was used by the day (put at its
- * beginning), so that a busy month is as small as a quiet one. `newest` is the ledger's version: entries are numbered without
- * gaps, so that those that count are a range of the primary key.
+ * How the balance changed after an instant, by grant: grants and ends at their instants; what was used between two of them and
+ * within a day as one change, where the last of it was, so that a busy month is as small as a quiet one. At the end of each day
+ * and wherever credits came or went by themselves the sum is exact. `newest` is the ledger's version: entries are numbered
+ * without gaps, so that those that count are a range of the primary key.
  */
 export async function changesSince(
   db: Database,
@@ -48,17 +49,22 @@ export async function changesSince(
   from: Instant,
   newest: number,
 ): Promise<Change[]> {
-  const rows = await db.execute<{ at: string; grant_id: string; credits: string }>(sql`
-    select ms(at) as at, grant_id, sum(credits) as credits from (
-      select grant_id, credits, case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then effective_at
-        else date_bin('1 day', effective_at, ${iso(from)}::timestamptz) end as at
-      from entries where subscription_id = ${id} and seq > ${newest - MOST_ENTRIES}
-        and effective_at > ${iso(from)}::timestamptz
-    ) e group by e.at, e.grant_id`);
-  return rows.map(({ at, grant_id, credits }) => ({
+  const rows = await db.execute<{ at: string; grant_id: string; credits: string; kind: Change['kind'] }>(sql`
+    select ms(max(effective_at)) as at, grant_id, sum(credits) as credits, turn as kind from (
+      select grant_id, credits, effective_at, turn,
+        min(case when turn <> 'use' then effective_at end) over (order by effective_at desc) as next_turn
+      from (
+        select grant_id, credits, effective_at,
+          case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then kind else 'use' end as turn
+        from entries where subscription_id = ${id} and seq > ${newest - MOST_ENTRIES}
+          and effective_at > ${iso(from)}::timestamptz
+      ) e
+    ) e group by grant_id, turn, next_turn, date_bin('1 day', effective_at - interval '1 ms', ${iso(from)}::timestamptz)`);
+  return rows.map(({ at, grant_id, credits, kind }) => ({
     at: Number(at),
     grantId: grant_id,
     credits: Number(credits),
+    kind,
   }));
 }
 

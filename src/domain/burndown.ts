@@ -28,6 +28,10 @@ export function isUsable(grant: Pick<Grant, 'effectiveAt' | 'expiresAt'>, at: In
   return grant.effectiveAt <= at && at < grant.expiresAt;
 }
 
+/** when credits are gone: at the end of their term, or of the subscription where that comes first. */
+export const goneAt = ({ expiresAt }: Pick<Grant, 'expiresAt'>, ends: Instant | null): Instant =>
+  ends === null ? expiresAt : Math.min(expiresAt, ends);
+
 /** the allowance first, then packs and adjustments together; within a group the first to die. */
 const group = (grant: Grant): number => (grant.kind === 'allowance' ? 0 : 1);
 

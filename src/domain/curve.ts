@@ -1,14 +1,21 @@
-import type { Book } from './book.ts';
-import { type Grant, type GrantKind, isUsable } from './burndown.ts';
+import type { Book, Entry } from './book.ts';
+import { type Grant, type GrantKind, goneAt } from './burndown.ts';
 import type { Instant } from './calendar.ts';
 
 // The balance as a curve: what each grant had at each instant, looked back on from today and forward by the forecast.
 
-/** One change of what is available of a grant. */
+/** One change of what is available of a grant. `use` is whatever is neither a grant nor the end of one. */
 export interface Change {
   at: Instant;
   grantId: string;
   credits: number;
+  kind: 'grant' | 'expiry' | 'forfeiture' | 'revocation' | 'use';
+}
+
+/** An entry as a change that shows at an instant. */
+export function changeOf({ kind, grantId, credits }: Entry, at: Instant): Change {
+  const isTurn = kind === 'grant' || kind === 'expiry' || kind === 'forfeiture' || kind === 'revocation';
+  return { at, grantId, credits, kind: isTurn ? kind : 'use' };
 }
 
 export interface Term {
@@ -24,15 +31,22 @@ export interface Layer extends Term {
   points: { at: Instant; credits: number }[];
 }
 
+export interface Window {
+  from: Instant;
+  now: Instant;
+  /** From here on nothing can be spent (R-12); null while no end is known. */
+  ends: Instant | null;
+}
+
 /**
- * The layers of a balance between two instants. `grants` are what the ledger has now, `past` every change of them after
- * `from`, `future` the book of a forecast from `now` on.
+ * The layers of a balance: at every instant their sum is what `balance?at=` says of it. `grants` are what the ledger has now,
+ * `past` every change of them after `from`, `ahead` what a forecast foretells.
  */
 export function curve(
   grants: readonly Grant[],
   past: readonly Change[],
-  future: Pick<Book, 'entries' | 'grants'>,
-  { from, now }: { from: Instant; now: Instant },
+  ahead: { changes: readonly Change[]; grants: Book['grants'] },
+  window: Window,
 ): Layer[] {
   const layers = new Map<string, Layer>();
   const layerOf = (term: Term): Layer => {
@@ -41,33 +55,40 @@ export function curve(
     layers.set(id, layer);
     return layer;
   };
-  for (const grant of grants) lookBack(layerOf(grant), grant, past, { from, now });
-  for (const { kind, effectiveAt, grantId, credits } of future.entries) {
-    const term = future.grants.get(grantId);
-    // An expiry that only waits to be booked was looked back on above.
-    if (!term || (kind === 'expiry' && term.expiresAt <= now)) continue;
-    step(layerOf(term), effectiveAt, credits);
+  for (const grant of grants) lookBack(layerOf(grant), grant, past, window);
+  const isGone = new Set(grants.filter((grant) => !isLeft(grant, window)).map(({ id }) => id));
+  for (const { at, grantId, credits } of ahead.changes) {
+    const term = ahead.grants.get(grantId);
+    // What only waits to be booked as gone was looked back on above.
+    if (!term || isGone.has(grantId)) continue;
+    step(layerOf(term), showsAt(at, window), credits);
   }
   return [...layers.values()]
     .filter(({ points }) => points.some(({ credits }) => credits > 0))
     .sort((a, b) => a.expiresAt - b.expiresAt || a.effectiveAt - b.effectiveAt);
 }
 
+/** What is foretold and overdue is not there yet: it comes any moment. */
+export const showsAt = (at: Instant, { now }: Pick<Window, 'now'>): Instant => Math.max(at, now + 1);
+
+const isLeft = (grant: Grant, { now, ends }: Window): boolean => now < goneAt(grant, ends);
+
 /** From what a grant has now back to what it had: the change that came last is undone first. */
-function lookBack(
-  layer: Layer,
-  grant: Grant,
-  past: readonly Change[],
-  { from, now }: { from: Instant; now: Instant },
-): void {
-  // What was used on a day may be told at its beginning: never before the grant itself.
+function lookBack(layer: Layer, grant: Grant, past: readonly Change[], window: Window): void {
+  const { from, now, ends } = window;
   const changes = past
     .filter(({ grantId }) => grantId === grant.id)
-    .map((change) => ({ ...change, at: Math.max(change.at, grant.effectiveAt, from) }));
-  // R-12: what is past its term and not yet booked so is gone all the same.
-  if (grant.remaining > 0 && !isUsable(grant, now))
-    changes.push({ at: grant.expiresAt, grantId: grant.id, credits: -grant.remaining });
-  let credits = isUsable(grant, now) ? grant.remaining : 0;
+    .map((change) => ({ ...change, at: Math.max(change.at, from) }));
+  // R-12: what is past its term or the end, and not yet booked so, is gone all the same.
+  const left = isLeft(grant, window) ? grant.remaining : 0;
+  if (left < grant.remaining)
+    changes.push({
+      at: Math.max(goneAt(grant, ends), from),
+      grantId: grant.id,
+      credits: left - grant.remaining,
+      kind: 'expiry',
+    });
+  let credits = left;
   const points: Layer['points'] = [];
   for (const change of changes.sort((a, b) => b.at - a.at)) {
     const { at } = change;
@@ -96,6 +117,10 @@ export function valueAt({ points }: Layer, at: Instant): number {
   return credits;
 }
 
+/** What all layers come to at an instant. */
+export const totalAt = (layers: readonly Layer[], at: Instant): number =>
+  layers.reduce((sum, layer) => sum + valueAt(layer, at), 0);
+
 /** Where default credits are missing for a while, or there twice (R-21). */
 export interface Seam {
   kind: 'gap' | 'overlap';
@@ -103,17 +128,18 @@ export interface Seam {
   to: Instant;
 }
 
-/** R-21: thirty days are not a month, so that one allowance ends before the next comes, or goes on beside it. */
-export function seams(terms: readonly Term[]): Seam[] {
+/**
+ * R-21: thirty days are not a month, so that one allowance ends before the next comes, or goes on beside it. `arrivals` tells of
+ * those to come that are paid late: until then there is nothing beside the one before.
+ */
+export function seams(terms: readonly Term[], arrivals: ReadonlyMap<string, Instant> = new Map()): Seam[] {
   const allowances = terms
     .filter(({ kind }) => kind === 'allowance')
     .sort((a, b) => a.effectiveAt - b.effectiveAt);
   return allowances.slice(1).flatMap((next, i): Seam[] => {
-    const before = allowances[i]!;
-    if (next.effectiveAt > before.expiresAt)
-      return [{ kind: 'gap', from: before.expiresAt, to: next.effectiveAt }];
-    if (next.effectiveAt < before.expiresAt)
-      return [{ kind: 'overlap', from: next.effectiveAt, to: before.expiresAt }];
-    return [];
+    const { expiresAt } = allowances[i]!;
+    if (next.effectiveAt > expiresAt) return [{ kind: 'gap', from: expiresAt, to: next.effectiveAt }];
+    const arrivesAt = Math.max(next.effectiveAt, arrivals.get(next.id) ?? next.effectiveAt);
+    return arrivesAt < expiresAt ? [{ kind: 'overlap', from: arrivesAt, to: expiresAt }] : [];
   });
 }

@@ -25,6 +25,11 @@ export function nextRenewalAt(state: State): Instant | null {
   return boundaryOf(state, renewalAfter(state.cycle, state.interval));
 }
 
+/** the instant from which nothing can be spent: the end, or the cancel that is scheduled; null while neither is known. */
+export function endsAt({ endedAt, scheduled }: Pick<State, 'endedAt' | 'scheduled'>): Instant | null {
+  return endedAt ?? (scheduled?.kind === 'cancel' ? scheduled.at : null);
+}
+
 /** Credits of one cycle under the plan in force: the plan's, or the operator's where the plan names none. */
 export function allowanceOf(
   state: State,

@@ -4,6 +4,7 @@ import type { Grant } from './burndown.ts';
 import { type Instant, iso } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
+import { type Change, changeOf } from './curve.ts';
 import { nextDue, workAt } from './due.ts';
 import { openHolds, releaseDue } from './holds.ts';
 import { type MoneyBack, type Refunded, refundCharge, withdrawnPacks } from './refunds.ts';
@@ -109,6 +110,14 @@ export interface Happening {
   charge?: { amount_minor: number; currency: string };
 }
 
+/** What a forecast foretells. `changes` are dated when they will show: a grant that is paid late arrives late, whatever its term. */
+export interface Ahead {
+  happenings: Happening[];
+  changes: Change[];
+  /** As it will be then. */
+  life: Life;
+}
+
 export type OpenHold = Pick<Hold, 'id' | 'credits' | 'deadline' | 'debits'>;
 
 /**
@@ -122,7 +131,7 @@ export function forecast(
   grants: readonly Grant[],
   catalog: Catalog,
   bounds: { until?: Instant; limit?: number; holds?: readonly OpenHold[] },
-): { happenings: Happening[]; life: Life } {
+): Ahead {
   const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY, holds } = bounds;
   const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(givenBack));
   from.endedAt = state.endedAt;
@@ -134,13 +143,19 @@ export function forecast(
     payer: () => 'paid',
   };
   const happenings: Happening[] = [];
+  const changes: Change[] = [];
+  let shownAt = state.now;
   for (
     let at = nextInstant(life);
     at !== null && at <= until && happenings.length < limit;
     at = nextInstant(life)
-  )
+  ) {
+    shownAt = Math.max(shownAt, at);
+    const before = life.book.entries.length;
     happenings.push(...happen(life, at));
-  return { happenings: happenings.slice(0, limit), life };
+    for (const entry of life.book.entries.slice(before)) changes.push(changeOf(entry, shownAt));
+  }
+  return { happenings: happenings.slice(0, limit), changes, life };
 }
 
 function heldBook(grants: readonly Grant[], holds: readonly OpenHold[], at: Instant): Book {

@@ -110,13 +110,7 @@ export function Stepper({ format, offer, packs }: { format: Format; offer: PackO
       <div class="spread">
         <div class="field">
           <label for="packs">Packs</label>
-          <div
-            class="stepper"
-            data-total="total"
-            data-locale={format.locale}
-            data-currency={currency}
-            data-fraction={String(priceMinor)}
-          >
+          <div class="stepper" data-total="total" data-currency={currency} data-fraction={String(priceMinor)}>
             <button type="button" data-step="-1" aria-label="One pack less">
               −
             </button>

@@ -1,6 +1,6 @@
 import type { GrantKind } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
-import { type Layer, type Seam, valueAt } from '../domain/curve.ts';
+import { type Layer, type Seam, totalAt, valueAt } from '../domain/curve.ts';
 import type { Format } from './format.ts';
 import { Scroll, When } from './parts.tsx';
 import { GRANTS } from './words.ts';
@@ -47,7 +47,7 @@ export function Chart({ view }: { view: ChartView }) {
   const { format, from, to, now, marks } = view;
   const layers = view.layers.length > MOST_LAYERS ? mergedByKind(view.layers) : view.layers;
   const instants = instantsOf(layers, from, to);
-  const top = niceTop(Math.max(0, ...instants.map((at) => total(layers, at))));
+  const top = niceTop(Math.max(0, ...instants.map((at) => totalAt(layers, at))));
   const scale: Scale = {
     x: (at) => round(LEFT + ((at - from) / (to - from)) * (WIDTH - LEFT - RIGHT)),
     y: (credits) => round(FLOOR - (credits / top) * (FLOOR - TOP)),
@@ -87,9 +87,6 @@ export function Chart({ view }: { view: ChartView }) {
 
 const round = (n: number): number => Math.round(n * 10) / 10;
 
-const total = (layers: Layer[], at: Instant): number =>
-  layers.reduce((sum, layer) => sum + valueAt(layer, at), 0);
-
 /** Where the outline changes. */
 function instantsOf(layers: Layer[], from: Instant, to: Instant): Instant[] {
   const all = layers.flatMap(({ points }) => points.map(({ at }) => Math.max(at, from)));
@@ -109,7 +106,7 @@ function mergedByKind(layers: Layer[]): Layer[] {
     const instants = [...new Set(same.flatMap(({ points }) => points.map(({ at }) => at)))].sort(
       (a, b) => a - b,
     );
-    return [{ ...same[0]!, id: kind, points: instants.map((at) => ({ at, credits: total(same, at) })) }];
+    return [{ ...same[0]!, id: kind, points: instants.map((at) => ({ at, credits: totalAt(same, at) })) }];
   });
 }
 
@@ -298,7 +295,7 @@ export function ChartTable({ view }: { view: ChartView }) {
                 <When format={format} at={at} near={now} />
               </th>
               <td>{whatHappens(view, at)}</td>
-              <td class="right">{format.credits(total(layers, at))}</td>
+              <td class="right">{format.credits(totalAt(layers, at))}</td>
             </tr>
           ))}
         </tbody>

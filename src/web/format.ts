@@ -1,10 +1,8 @@
 import { type Instant, iso } from '../domain/calendar.ts';
 
-// Every number, amount and date a page shows goes through here: in the customer's locale (Accept-Language) and the
-// subscription's time zone.
+// Every number, amount and date a page shows goes through here: in the language of its words and the subscription's time zone.
 
 export interface Format {
-  locale: string;
   timeZone: string;
   /** 3,600 */
   credits(count: number): string;
@@ -28,55 +26,33 @@ export interface Format {
   iso(at: Instant): string;
 }
 
-const FALLBACK = 'en-US';
+/** Until there are translations a page is one language: its numbers and dates are of its words, whatever the browser asks for. */
+export const LOCALE = 'en';
 const MAX_CACHED = 200;
 const cached = new Map<string, Format>();
 
-/** The first locale of an Accept-Language header, by its weights, that this runtime can write. */
-export function localeOf(acceptLanguage: string | undefined): string {
-  const wanted = (acceptLanguage ?? '')
-    .slice(0, 200)
-    .split(',')
-    .map((part) => {
-      const [tag = '', ...parameters] = part.trim().split(';');
-      const weight = /^\s*q=(\d(?:\.\d{1,3})?)\s*$/.exec(parameters[0] ?? '')?.[1] ?? '1';
-      return { tag: tag.trim(), weight: Number(weight) };
-    })
-    // A tag with extensions could ask for another calendar or other digits than the page is laid out for.
-    .filter(
-      ({ tag, weight }) => weight > 0 && /^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|\d{3}))?$/.test(tag),
-    )
-    .sort((a, b) => b.weight - a.weight);
-  for (const { tag } of wanted) {
-    const [supported] = Intl.NumberFormat.supportedLocalesOf(tag);
-    if (supported) return supported;
-  }
-  return FALLBACK;
-}
-
-/** The writers of a locale and a zone; making them costs more than a page, so the recent ones are kept. */
-export function formatOf(locale: string, timeZone: string): Format {
-  const name = `${locale} ${timeZone}`;
-  let format = cached.get(name);
+/** The writers of a zone; making them costs more than a page, so the recent ones are kept. */
+export function formatOf(timeZone: string): Format {
+  let format = cached.get(timeZone);
   if (!format) {
     if (cached.size >= MAX_CACHED) cached.clear();
-    format = makeFormat(locale, timeZone);
-    cached.set(name, format);
+    format = makeFormat(timeZone);
+    cached.set(timeZone, format);
   }
   return format;
 }
 
-function makeFormat(locale: string, timeZone: string): Format {
-  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-  const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: 'exceptZero' });
-  const day = new Intl.DateTimeFormat(locale, { timeZone, day: 'numeric', month: 'short' });
-  const dated = new Intl.DateTimeFormat(locale, {
+function makeFormat(timeZone: string): Format {
+  const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+  const signed = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0, signDisplay: 'exceptZero' });
+  const day = new Intl.DateTimeFormat(LOCALE, { timeZone, day: 'numeric', month: 'short' });
+  const dated = new Intl.DateTimeFormat(LOCALE, {
     timeZone,
     day: 'numeric',
     month: 'short',
     year: 'numeric',
   });
-  const timed = new Intl.DateTimeFormat(locale, {
+  const timed = new Intl.DateTimeFormat(LOCALE, {
     timeZone,
     day: 'numeric',
     month: 'short',
@@ -85,14 +61,14 @@ function makeFormat(locale: string, timeZone: string): Format {
     minute: '2-digit',
     timeZoneName: 'short',
   });
-  const clock = new Intl.DateTimeFormat(locale, { timeZone, hour: 'numeric', minute: '2-digit' });
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const clock = new Intl.DateTimeFormat(LOCALE, { timeZone, hour: 'numeric', minute: '2-digit' });
+  const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' });
   const dayNumber = dayNumbers(timeZone);
   const moneys = new Map<string, { writer: Intl.NumberFormat; unit: number }>();
   const moneyOf = (currency: string) => {
     let money = moneys.get(currency);
     if (!money) {
-      const writer = new Intl.NumberFormat(locale, { style: 'currency', currency });
+      const writer = new Intl.NumberFormat(LOCALE, { style: 'currency', currency });
       money = { writer, unit: 10 ** (writer.resolvedOptions().maximumFractionDigits ?? 2) };
       moneys.set(currency, money);
     }
@@ -101,7 +77,6 @@ function makeFormat(locale: string, timeZone: string): Format {
   const dateOf = (at: Instant, near?: Instant) =>
     near !== undefined && yearIn(timeZone, at) === yearIn(timeZone, near) ? day.format(at) : dated.format(at);
   return {
-    locale,
     timeZone,
     credits: (count) => whole.format(count),
     signed: (count) => signed.format(count),
@@ -114,7 +89,7 @@ function makeFormat(locale: string, timeZone: string): Format {
     minute: (at, near) => `${dateOf(at, near)}, ${clock.format(at)}`,
     moment: (at) => timed.format(at),
     daysFrom: (at, now) => relative.format(dayNumber(at) - dayNumber(now), 'day'),
-    duration: durations(locale),
+    duration,
     iso,
   };
 }
@@ -151,22 +126,21 @@ function dayNumbers(timeZone: string): (at: Instant) => number {
   };
 }
 
-/** 3 h 20 min: what does not fill a minute is told in seconds, the rest to the minute, cut down. */
-function durations(locale: string): (seconds: number) => string {
-  const unit = (name: 'hour' | 'minute' | 'second') =>
-    new Intl.NumberFormat(locale, {
-      style: 'unit',
-      unit: name,
-      unitDisplay: 'short',
-      maximumFractionDigits: 0,
-    });
-  const [hour, minute, second] = [unit('hour'), unit('minute'), unit('second')];
-  return (seconds) => {
-    if (seconds < 60) return second.format(Math.floor(seconds));
-    const minutes = Math.floor(seconds / 60);
-    const hours = Math.floor(minutes / 60);
-    const rest = minutes % 60;
-    if (hours === 0) return minute.format(minutes);
-    return rest === 0 ? hour.format(hours) : `${hour.format(hours)} ${minute.format(rest)}`;
-  };
+const unit = (name: 'hour' | 'minute' | 'second') =>
+  new Intl.NumberFormat(LOCALE, {
+    style: 'unit',
+    unit: name,
+    unitDisplay: 'short',
+    maximumFractionDigits: 0,
+  });
+const [hour, minute, second] = [unit('hour'), unit('minute'), unit('second')];
+
+/** 3 hr 20 min: what does not fill a minute is told in seconds, the rest to the minute, cut down. */
+function duration(seconds: number): string {
+  if (seconds < 60) return second.format(Math.floor(seconds));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const rest = minutes % 60;
+  if (hours === 0) return minute.format(minutes);
+  return rest === 0 ? hour.format(hours) : `${hour.format(hours)} ${minute.format(rest)}`;
 }

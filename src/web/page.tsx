@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx';
+import { LOCALE } from './format.ts';
 
 // The shell of every page: pages are pure functions of view data, written to a string. No inline script or style
 // anywhere, so that the content security policy can forbid both.
@@ -42,7 +43,7 @@ export function page({
   children,
 }: PageView): string {
   const document = (
-    <html lang="en">
+    <html lang={LOCALE}>
       <head>
         <meta charset="utf-8" />
         <title>{title}</title>

@@ -5,10 +5,9 @@ import type { NavItem } from './page.tsx';
 
 // Pieces that pages have in common.
 
-/** A date; in its own language where the page's words are in another. */
 export function When({ format, at, near }: { format: Format; at: Instant; near?: Instant }) {
   return (
-    <time datetime={format.iso(at)} lang={langOf(format)} title={format.moment(at)}>
+    <time datetime={format.iso(at)} title={format.moment(at)}>
       {format.date(at, near)}
     </time>
   );
@@ -16,14 +15,8 @@ export function When({ format, at, near }: { format: Format; at: Instant; near?:
 
 /** A date with its time; the zone is said beside it. */
 export function Minute({ format, at, near }: { format: Format; at: Instant; near: Instant }) {
-  return (
-    <time datetime={format.iso(at)} lang={langOf(format)}>
-      {format.minute(at, near)}
-    </time>
-  );
+  return <time datetime={format.iso(at)}>{format.minute(at, near)}</time>;
 }
-
-const langOf = ({ locale }: Format): string | undefined => (locale.startsWith('en') ? undefined : locale);
 
 /** A sentence set apart: `warn` what asks for care, `bad` what went wrong. */
 export function Note({ tone, children }: { tone?: 'warn' | 'bad'; children: Child }) {
@@ -53,7 +46,8 @@ export interface Bill {
   sentence: string;
   lines: Line[];
   total: string;
-  at: Instant;
+  /** When it is charged; null while its payment is under way. */
+  at: Instant | null;
 }
 
 export function BillTable({ bill }: { bill: Bill }) {

@@ -18,6 +18,7 @@ export interface Shortage {
   /** The packs that cover it; 0 where the most that can be bought at once would not do. */
   packs: number;
   refusal: ProblemCode | null;
+  /** The next allowance, where waiting for it suffices. */
   refresh: { at: Instant; credits: number } | null;
 }
 

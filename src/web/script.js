@@ -9,11 +9,11 @@
   function stepper(box) {
     const input = box.querySelector('input');
     const total = document.getElementById(box.dataset.total ?? '');
-    const money = new Intl.NumberFormat(box.dataset.locale, {
+    const money = new Intl.NumberFormat(document.documentElement.lang, {
       style: 'currency',
       currency: box.dataset.currency ?? 'USD',
     });
-    const whole = new Intl.NumberFormat(box.dataset.locale);
+    const whole = new Intl.NumberFormat(document.documentElement.lang);
     const unit = 10 ** money.resolvedOptions().maximumFractionDigits;
     const show = () => {
       const count = Number(input.value);

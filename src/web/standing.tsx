@@ -1,5 +1,5 @@
 import type { Instant } from '../domain/calendar.ts';
-import type { State } from '../domain/state.ts';
+import type { State, Unpaid } from '../domain/state.ts';
 import type { Format } from './format.ts';
 import type { Assets } from './page.tsx';
 import { Key, Note, When } from './parts.tsx';
@@ -55,18 +55,16 @@ export function StateNote({ frame }: { frame: WalletFrame }) {
 
 function PastDue({ frame }: { frame: WalletFrame }) {
   const { state, format, now, key, canPayHere } = frame;
-  const unpaid = state.unpaid;
-  const next = unpaid && !unpaid.pending ? unpaid.retryAt[unpaid.retries] : undefined;
+  const { unpaid } = state;
+  if (!unpaid) return null;
+  const [headline, ...rest] = unpaidSentences(unpaid, format, now);
   return (
-    <Note tone="bad">
+    <Note tone={unpaid.pending ? 'warn' : 'bad'}>
       <p>
-        <strong>Your last renewal could not be paid.</strong>{' '}
-        {unpaid?.pending
-          ? 'The payment is on its way; nothing needs to be done.'
-          : next !== undefined && `It is tried again on ${format.date(next, now)}.`}{' '}
-        Until it is paid no default credits arrive, and packs can’t be bought.
+        <strong>{headline}</strong> {rest.join(' ')} Until it is paid no default credits arrive, and packs
+        can’t be bought.
       </p>
-      {!unpaid?.pending &&
+      {!unpaid.pending &&
         (canPayHere ? (
           <form method="post" action="/wallet/pay">
             <Key value={key} />
@@ -77,6 +75,29 @@ function PastDue({ frame }: { frame: WalletFrame }) {
         ))}
     </Note>
   );
+}
+
+/** R-41, R-42: how the payment of a renewal stands, and what comes next: pending, tried again, or tried a last time. */
+export function unpaidSentences(unpaid: Unpaid, format: Format, now: Instant): string[] {
+  const { charge, pending, retries, retryAt } = unpaid;
+  const renewal = `Your renewal of ${format.date(charge.at, now)}`;
+  const last = retryAt.at(-1);
+  if (pending)
+    return [
+      `${renewal} is not paid yet.`,
+      'Its payment is on its way, and nothing needs to be done.',
+      ...(last === undefined ? [] : [`If it has not arrived by ${format.date(last, now)}, your plan ends.`]),
+    ];
+  const next = retryAt[retries];
+  const declined = `${renewal} was declined.`;
+  if (next === undefined) return [declined];
+  const when = next > now ? `on ${format.date(next, now)}` : 'now';
+  if (retries < retryAt.length - 1) return [declined, `It is tried again ${when}.`];
+  return [
+    declined,
+    `It is tried a last time ${when}.`,
+    'If it is declined then too, your plan ends, and unused credits with it.',
+  ];
 }
 
 function Scheduled({ frame }: { frame: WalletFrame }) {

@@ -3,6 +3,7 @@ import type { Instant } from '../domain/calendar.ts';
 import type { State } from '../domain/state.ts';
 import { ActivityTable, type ActivityView } from './activity.tsx';
 import { Chart, ChartKey, ChartTable, type ChartView, seamText } from './chart.tsx';
+import type { Format } from './format.ts';
 import { page } from './page.tsx';
 import { Bar, type Bill, BillTable, Empty, Leave, When, walletNav } from './parts.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
@@ -14,8 +15,16 @@ export interface OpenGrant {
   amount: number;
   remaining: number;
   held: number;
-  expiresAt: Instant;
+  /** The end of its term, or of the plan where that comes first. */
+  goneAt: Instant;
   reason: string | null;
+}
+
+/** Why nothing can be used: what took the last of it, and when. */
+export interface Emptied {
+  by: 'use' | 'hold' | 'expiry' | 'end' | 'taken' | 'nothing';
+  at: Instant;
+  credits: number;
 }
 
 /** The rate card turned round: what the balance comes to if it all went into one feature. */
@@ -29,6 +38,8 @@ export interface Buys {
 export interface WalletView extends WalletFrame {
   available: number;
   held: number;
+  /** null while something can be used. */
+  emptied: Emptied | null;
   expiring: { at: Instant; credits: number }[];
   refresh: { at: Instant; credits: number } | null;
   /** In spending order. */
@@ -108,11 +119,8 @@ function Available({ view }: { view: WalletView }) {
 }
 
 /** "200 expire on Feb 16, 300 on May 29." */
-export function expirySentence({ format, expiring, available, now, state }: WalletView): string {
-  if (available === 0)
-    return state.status === 'ended'
-      ? 'Nothing is left to use.'
-      : 'Everything is used. Nothing is about to expire.';
+export function expirySentence({ format, expiring, emptied, now }: WalletView): string {
+  if (emptied) return emptiedSentence(emptied, format, now);
   const [first, ...rest] = expiring.map(({ at, credits }) => ({
     credits: format.credits(credits),
     on: format.date(at, now),
@@ -126,15 +134,33 @@ export function expirySentence({ format, expiring, available, now, state }: Wall
   return `${parts.join(', ')}${more > 0 ? `, and ${format.credits(more)} later` : ''}.`;
 }
 
+function emptiedSentence({ by, at, credits }: Emptied, format: Format, now: Instant): string {
+  const on = `on ${format.date(at, now)}`;
+  return {
+    use: 'Everything is used.',
+    hold: 'Everything is held for jobs that are running.',
+    expiry: `Nothing is left to use: ${format.creditsOf(credits)} expired unused ${on}.`,
+    taken: `Nothing is left to use: ${format.creditsOf(credits)} were taken back ${on}.`,
+    end: 'Nothing is left to use.',
+    nothing: 'No credits have arrived yet.',
+  }[by];
+}
+
 function NextCharge({ view }: { view: WalletView }) {
   const { bill, format, now, state, isContract } = view;
   return (
     <section class="card" aria-labelledby="charge">
-      <h2 id="charge">Next charge</h2>
+      <h2 id="charge">{bill?.at === null ? 'Charge under way' : 'Next charge'}</h2>
       {bill ? (
         <>
           <p class="quiet">
-            <When format={format} at={bill.at} near={now} />, {format.daysFrom(bill.at, now)}
+            {bill.at === null ? (
+              'The payment is on its way.'
+            ) : (
+              <>
+                <When format={format} at={bill.at} near={now} />, {format.daysFrom(bill.at, now)}
+              </>
+            )}
           </p>
           <BillTable bill={bill} />
           <p class="small quiet">{bill.sentence}</p>
@@ -212,8 +238,8 @@ function Order({ view }: { view: WalletView }) {
               </p>
               <Bar of={grant.remaining} total={grant.amount} kind={grant.kind} />
               <p class="small quiet">
-                expires on <When format={format} at={grant.expiresAt} near={now} />,{' '}
-                {format.daysFrom(grant.expiresAt, now)}
+                expires on <When format={format} at={grant.goneAt} near={now} />,{' '}
+                {format.daysFrom(grant.goneAt, now)}
                 {grant.held > 0 && `; ${format.credits(grant.held)} held`}
                 {grant.reason && `; ${grant.reason}`}
               </p>

@@ -9,7 +9,7 @@ import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextDue } from '../domain/due.ts';
 import type { Decision, State } from '../domain/state.ts';
-import { lowBelow } from '../domain/subscription.ts';
+import { endsAt, lowBelow } from '../domain/subscription.ts';
 import { forecast } from '../domain/timeline.ts';
 import {
   type BalanceAnswer,
@@ -122,10 +122,9 @@ export function summaryOf({ effects, charge }: Decision): string {
 
 /** The ledger's row after a decision: what a spend must know of it. */
 export function afterOf(state: State, catalog: Catalog): After {
-  const scheduledEnd = state.scheduled?.kind === 'cancel' ? state.scheduled.at : null;
   return {
     state,
-    endsAt: state.endedAt ?? scheduledEnd,
+    endsAt: endsAt(state),
     lowBelow: lowBelow(state, catalog),
     blocked: state.status === 'past_due' && catalog.policies.pastDueSpending === 'block',
   };

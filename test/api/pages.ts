@@ -9,10 +9,10 @@ export interface PageAnswer {
   html: string;
 }
 
-/** One visitor: keeps the cookie it is given, and sends forms as a page of ours would. */
+/** One visitor: keeps the cookies it is given, and sends forms as a page of ours would. */
 export class PageVisitor {
   readonly stack: Stack;
-  cookie: string | null = null;
+  private readonly jar = new Map<string, string>();
 
   constructor(stack: Stack) {
     this.stack = stack;
@@ -23,6 +23,23 @@ export class PageVisitor {
     await visitor.get(await linkTo(stack, id));
     if (!visitor.cookie) throw new Error('the link did not open the wallet');
     return visitor;
+  }
+
+  /** What it sends along. */
+  get cookie(): string | null {
+    return this.jar.size === 0 ? null : [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
+  set cookie(text: string | null) {
+    this.jar.clear();
+    for (const [, name, value] of (text ?? '').matchAll(/([^=; ]+)=([^;]*)/g)) this.jar.set(name!, value!);
+  }
+
+  /** Sends a form, and follows where it leads. */
+  async sent(path: string, fields: Record<string, string> = {}): Promise<string> {
+    const answer = await this.post(path, fields);
+    if (answer.status !== 303) throw new Error(`${answer.status} ${textOf(answer.html)}`);
+    return textOf((await this.get(answer.headers.get('Location')!)).html);
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<PageAnswer> {
@@ -49,8 +66,11 @@ export class PageVisitor {
   private async ask(path: string, init: NonNullable<Parameters<typeof fetch>[1]>): Promise<PageAnswer> {
     const headers = { ...(this.cookie ? { Cookie: this.cookie } : {}), ...(init.headers as object) };
     const response = await this.stack.fetch(new Request(`http://localhost${path}`, { ...init, headers }));
-    const given = response.headers.get('Set-Cookie');
-    if (given) this.cookie = given.split(';')[0]!;
+    for (const given of response.headers.getSetCookie()) {
+      const [name = '', value = ''] = given.split(';')[0]!.split(/=(.*)/s);
+      if (/Max-Age=0/i.test(given)) this.jar.delete(name);
+      else this.jar.set(name, value);
+    }
     return { status: response.status, headers: response.headers, html: await response.text() };
   }
 }

@@ -253,7 +253,7 @@ describe('the element', () => {
       await outcome(page).toBe('bought');
     }));
 
-  test('writes as the browser does where the page’s language is no language', () =>
+  test('writes in the language of its words where the page’s is none', () =>
     alone(async (page) => {
       await page.evaluate('document.documentElement.lang = "de_DE"; 0');
       await show(page, short, 'buy: async () => {}');

@@ -66,8 +66,10 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await hand.more(page);
     if (hand.script) expect(await textOf(page, '#total')).toBe('$30.00 for 600 credits');
     await hand.press(page, 'form[action="/wallet/purchases"] button.primary');
-    await page.waitForURL('**/wallet?purchase=*');
-    expect(await textOf(page, '.note')).toBe('Thank you. 600 credits are yours to use: 2 packs, $30.00.');
+    await page
+      .locator('.note[role=status]', { hasText: 'Thank you. 600 credits are yours to use: 2 packs, $30.00.' })
+      .waitFor();
+    expect(new URL(page.url()).search).toBe('');
     expect(await textOf(page, '.number')).toBe('800');
     expect(await textOf(page, '[aria-labelledby=charge]')).toContain(
       'Creator $29.00 + 2 packs $30.00 = $59.00',
@@ -76,7 +78,7 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await hand.press(page, '.top a[href="/wallet/add-ons"]');
     await page.waitForURL('**/add-ons');
     await hand.press(page, 'form[action="/wallet/add-ons"] button');
-    await page.waitForURL('**/add-ons?done=removed');
+    await page.locator('.note[role=status]', { hasText: 'The add-on is changed.' }).waitFor();
     expect(await textOf(page, '[aria-labelledby=active]')).toContain('No pack renews with your plan.');
     expect(await textOf(page, '[aria-labelledby=active]')).toContain(
       '600 credits of your packs are not used yet',
@@ -92,11 +94,15 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await page.waitForURL('**/cancel');
     expect(await textOf(page, 'main')).toContain('200 credits will be lost then, unless you use them first.');
     await hand.press(page, 'button.danger');
-    await page.waitForURL('**/wallet?done=cancelled');
+    await page.locator('.note[role=status]', { hasText: 'Your plan is cancelled.' }).waitFor();
     expect(await door.subscription()).toMatchObject({ scheduled_change: { kind: 'cancel' } });
     await hand.press(page, 'form[action="/wallet/resume"] button');
-    await page.waitForURL('**/wallet?done=resumed');
-    expect(await textOf(page, '.note')).toBe('Your plan goes on.');
+    await page.locator('.note[role=status]', { hasText: 'Your plan goes on.' }).waitFor();
+    // Back, and on again: what was said is not said a second time, nor is the plan cancelled.
+    await page.goBack();
+    await page.goForward();
+    await page.locator('[aria-labelledby=charge]').waitFor();
+    expect(await textOf(page, 'main')).not.toMatch(/Your plan (goes on\.|is cancelled)/);
     expect(await door.subscription()).toMatchObject({ scheduled_change: null });
     await done(visitor);
   });
@@ -108,9 +114,10 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await page.goto(new URL(wallet_url).pathname + new URL(wallet_url).search);
     await page.waitForURL('**/out-of-credits?needed=801');
     expect(await textOf(page, 'dialog')).toContain('3 packs cover it: 900 credits, to use until May 29.');
-    expect(await textOf(page, 'dialog')).toContain('Or wait: 200 credits arrive on Feb 28.');
+    // 200 more would not do.
+    expect(await textOf(page, 'dialog')).not.toContain('Or wait');
     await hand.press(page, 'dialog button.primary');
-    await page.waitForURL('**/out-of-credits?purchase=*');
+    await page.locator('.note[role=status]', { hasText: 'Thank you.' }).waitFor();
     expect(await textOf(page, 'main')).toContain('You have enough credits');
     expect((await door.spend(801)).status).toBe(201);
     await done(visitor);
@@ -167,14 +174,18 @@ test('the gap before the next default credits and their overlap after February a
   await visitor.leave();
 });
 
-test('dates and numbers are those of the customer’s language and zone', async () => {
+test('a page is one language, whatever the browser asks for, in the customer’s zone', async () => {
   const door = await Door.open(bench.stack, { interval: 'year', time_zone: 'Europe/Berlin' });
   await door.buy(1);
   const visitor = await visit(bench, { locale: 'de-DE' });
   await enter(bench, visitor, door.id);
-  expect(await textOf(visitor.page, '.number')).toBe('3.800');
-  expect(await textOf(visitor.page, 'main')).toContain('438,00 $');
-  // A year from January 31st, one o'clock in Berlin.
-  expect(await visitor.page.locator('time[lang="de-DE"]').count()).toBeGreaterThan(3);
+  expect(await textOf(visitor.page, '.number')).toBe('3,800');
+  expect(await textOf(visitor.page, 'main')).toContain('$438.00');
+  expect(await visitor.page.locator('time').first().getAttribute('title')).toMatch(
+    /^\w+ \d+, 2026, 1:00 AM GMT\+1$/,
+  );
+  await visitor.page.goto('/wallet/add-ons');
+  await visitor.page.locator('.stepper.live').waitFor();
+  expect(await textOf(visitor.page, '#total')).toBe('$150.00 for 3,600 credits');
   await visitor.leave();
 });

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { type Change, curve, seams, valueAt } from '../../src/domain/curve.ts';
+import { type Change, changeOf, curve, seams, valueAt } from '../../src/domain/curve.ts';
 import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
 
 // The curve of a balance is what its book says, whenever it is looked at.
 
 const DAY = 86_400_000;
+const NOTHING = { changes: [], grants: new Map() };
 const at = (text: string) => Date.parse(text);
 
 function life(anchor: string): Life {
@@ -45,9 +46,14 @@ describe('looking back and ahead', () => {
     const grants: Grant[] = [...lived.book.grants.values()];
     const past: Change[] = lived.book.entries
       .filter(({ effectiveAt }) => effectiveAt > from)
-      .map(({ effectiveAt, grantId, credits }) => ({ at: effectiveAt, grantId, credits }));
+      .map((entry) => changeOf(entry, entry.effectiveAt));
     const ahead = forecast(lived.state, lived.state.grants, DEFAULT_CATALOG, { until: now + 60 * DAY });
-    const layers = curve(grants, past, ahead.life.book, { from, now });
+    const layers = curve(
+      grants,
+      past,
+      { ...ahead, grants: ahead.life.book.grants },
+      { from, now, ends: null },
+    );
     advanceLife(lived, now + 60 * DAY);
     for (let day = from; day <= now + 60 * DAY; day += DAY / 4) {
       const sum = layers.reduce((n, layer) => n + valueAt(layer, day), 0);
@@ -67,12 +73,31 @@ describe('looking back and ahead', () => {
       expiresAt: at('2027-03-02T00:00:00Z'),
       made: 1,
     };
-    const [layer] = curve([grant], [], { entries: [], grants: new Map() }, { from: now - 30 * DAY, now });
+    const [layer] = curve([grant], [], NOTHING, { from: now - 30 * DAY, now, ends: null });
     expect([
       valueAt(layer!, at('2027-03-01T23:59:59Z')),
       valueAt(layer!, at('2027-03-02T00:00:00Z')),
     ]).toEqual([120, 0]);
   });
+});
+
+test('what is left at a scheduled end is gone, also where nobody has booked it yet (R-12)', () => {
+  const ends = at('2027-03-05T00:00:00Z');
+  const now = at('2027-03-06T00:00:00Z');
+  const grant: Grant = {
+    id: 'grt_end',
+    kind: 'pack',
+    amount: 300,
+    remaining: 120,
+    held: 0,
+    effectiveAt: at('2027-01-31T00:00:00Z'),
+    expiresAt: at('2027-06-02T00:00:00Z'),
+    made: 1,
+  };
+  const forfeiture: Change = { at: ends, grantId: grant.id, credits: -120, kind: 'forfeiture' };
+  const ahead = { changes: [forfeiture], grants: new Map([[grant.id, grant]]) };
+  const [layer] = curve([grant], [], ahead, { from: now - 30 * DAY, now, ends });
+  expect([ends - 1, ends, now, now + DAY].map((instant) => valueAt(layer!, instant))).toEqual([120, 0, 0, 0]);
 });
 
 describe('R-21: thirty days are not a month', () => {

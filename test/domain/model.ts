@@ -81,12 +81,14 @@ export class Model {
     this.check();
   }
 
-  run(): void {
+  /** Lives the history; `watch` sees the life after each step. */
+  run(watch: (life: Life) => void = () => {}): void {
     if (this.life.book.charges.size === 0 && this.life.state.status === 'ended') return;
     for (const [i, op] of this.history.ops.entries()) {
       try {
         this.step(op);
         this.check();
+        watch(this.life);
       } catch (error) {
         throw new Error(`step ${i} ${JSON.stringify(op)} at ${iso(this.life.state.now)}: ${String(error)}`);
       }

@@ -1,0 +1,94 @@
+import type { Context } from 'hono';
+import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie';
+import { z } from 'zod';
+import { readCharge, type SubscriptionRow } from '../db/reads.ts';
+import type { State } from '../domain/state.ts';
+import type { Format } from '../web/format.ts';
+import { packsOf } from '../web/words.ts';
+import type { Deps } from './context.ts';
+import type { Env } from './route.ts';
+import { type Below, isSecure, sessionSecret } from './wallet-sessions.ts';
+
+// What a form did is told by the page that follows it, once: a cookie signed with the session's secret says which form it was,
+// the first page shown takes it away, and each sentence is read from the state as it is then. No address claims anything.
+
+const COOKIE = 'drawdown_told';
+const SECONDS = 60;
+
+const told = z.object({
+  did: z.enum(['bought', 'lowered', 'cancelled', 'resumed', 'paid', 'made', 'advanced']),
+  /** What it made or asked for: a purchase, a number of packs, a usage, an advance's key. */
+  of: z.string(),
+  /** Nothing happened: it had been done before. */
+  isAgain: z.boolean(),
+});
+export type Told = z.infer<typeof told>;
+
+/** Leaves a word for the next page. */
+export async function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): Promise<void> {
+  const options = { httpOnly: true, sameSite: 'Strict', path: below, maxAge: SECONDS } as const;
+  await setSignedCookie(c, COOKIE, JSON.stringify(word), sessionSecret(c), {
+    ...options,
+    secure: isSecure(deps),
+  });
+}
+
+/** Takes the word left by the form before this page; null where there is none, or another session left it. */
+export async function takeTold(c: Context<Env>, below: Below): Promise<Told | null> {
+  const text = await getSignedCookie(c, sessionSecret(c), COOKIE);
+  if (text === undefined) return null;
+  deleteCookie(c, COOKIE, { path: below });
+  return text === false ? null : told.parse(JSON.parse(text));
+}
+
+const AGAIN = 'This had been done before: nothing was done a second time.';
+
+/** The word as a sentence that is true of the subscription as it is; null where nothing is left to say. */
+export async function sentenceOf(
+  deps: Deps,
+  { did, of, isAgain }: Told,
+  { state }: SubscriptionRow,
+  format: Format,
+): Promise<string | null> {
+  const says = did === 'bought' ? await boughtText(deps, state, of, format) : textOf(did, of, state);
+  return isAgain ? [AGAIN, did === 'bought' ? says : null].filter(Boolean).join(' ') : says;
+}
+
+function textOf(did: Exclude<Told['did'], 'bought'>, of: string, state: State): string | null {
+  switch (did) {
+    case 'cancelled':
+      if (state.status === 'ended') return 'Your plan has ended.';
+      return state.scheduled?.kind === 'cancel'
+        ? 'Your plan is cancelled. You can undo that until it ends.'
+        : null;
+    case 'resumed':
+      return state.status === 'active' && state.scheduled === null ? 'Your plan goes on.' : null;
+    case 'lowered':
+      return String(state.packs) === of ? 'The add-on is changed. Credits you have stay.' : null;
+    case 'paid':
+      if (state.status === 'active') return 'Thank you: your renewal is paid.';
+      return state.unpaid && !state.unpaid.pending ? 'The payment was declined again.' : null;
+    case 'made':
+    case 'advanced':
+      return null;
+  }
+}
+
+async function boughtText(
+  deps: Deps,
+  state: State,
+  purchaseId: string,
+  format: Format,
+): Promise<string | null> {
+  const charge = await readCharge(deps.db, state.id, { purchaseId });
+  if (!charge) return null;
+  const { status, refundedMinor, amountMinor, currency, credits, packs } = charge;
+  const price = format.money(amountMinor, currency);
+  if (refundedMinor > 0)
+    return `Of the ${price} you paid, ${format.money(refundedMinor, currency)} were given back.`;
+  if (status === 'paid')
+    return `Thank you. ${format.creditsOf(credits)} are yours to use: ${packsOf(packs)}, ${price}.`;
+  return status === 'pending'
+    ? 'Your payment is on its way. The credits arrive as soon as it is settled.'
+    : 'The payment was not made: nothing was bought.';
+}
