@@ -135,7 +135,7 @@ function studio(pages: Pages, deps: Deps): void {
       const body = { items, metadata: {} };
       const { text, replayed } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
       const of = (JSON.parse(text) as { id: string }).id;
-      await tell(deps, c, '/demo', { did: 'made', of, isAgain: replayed });
+      tell(deps, c, '/demo', { did: 'made', of, isAgain: replayed });
       return c.redirect('/demo', 303);
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'insufficient_credits') throw error;
@@ -149,13 +149,13 @@ function studio(pages: Pages, deps: Deps): void {
     await checkPrice(deps, id, form.price);
     const { text, replayed } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
     const of = (JSON.parse(text) as { id: string }).id;
-    await tell(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
+    tell(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
     return c.redirect(`/demo?${new URLSearchParams({ making: form.making, again: form.again })}`, 303);
   });
   pages.post('/advance', async (c) => {
     const { form, once } = await formOf(c, { to: s.text(20) });
     const replayed = await jump(deps, await seenBy(deps, c, '/demo'), form.to, once);
-    await tell(deps, c, '/demo', { did: 'advanced', of: once.key, isAgain: replayed });
+    tell(deps, c, '/demo', { did: 'advanced', of: once.key, isAgain: replayed });
     return c.redirect('/demo', 303);
   });
 }

@@ -41,7 +41,7 @@ export function walletForms(pages: Pages, deps: Deps): void {
   ): Promise<void> => {
     const { state } = await subscriptionOr404(deps, wanted.id);
     const { replayed } = await run(deps, once, wanted);
-    await tell(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
+    tell(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
   };
 
   pages.post('/purchases', async (c) => {
@@ -53,7 +53,7 @@ export function walletForms(pages: Pages, deps: Deps): void {
     await checkPrice(deps, idOf(c), form.price);
     const { text, replayed } = await run(deps, once, await buying(deps, idOf(c), { packs: form.packs }));
     const { id } = JSON.parse(text) as { id: string };
-    await tell(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
+    tell(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
     return c.redirect(form.needed ? `/wallet/out-of-credits?needed=${form.needed}` : '/wallet', 303);
   });
   pages.post('/add-ons', async (c) => {

@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto';
 import type { Context } from 'hono';
-import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { z } from 'zod';
 import { readCharge, type SubscriptionRow } from '../db/reads.ts';
 import type { State } from '../domain/state.ts';
@@ -13,6 +14,7 @@ import { type Below, isSecure, sessionSecret } from './wallet-sessions.ts';
 // the first page shown takes it away, and each sentence is read from the state as it is then. No address claims anything.
 
 const COOKIE = 'drawdown_told';
+const HEADER = 'Drawdown-Told';
 const SECONDS = 60;
 
 const told = z.object({
@@ -25,21 +27,28 @@ const told = z.object({
 export type Told = z.infer<typeof told>;
 
 /** Leaves a word for the next page. */
-export async function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): Promise<void> {
+export function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): void {
   const options = { httpOnly: true, sameSite: 'Strict', path: below, maxAge: SECONDS } as const;
-  await setSignedCookie(c, COOKIE, JSON.stringify(word), sessionSecret(c), {
-    ...options,
-    secure: isSecure(deps),
-  });
+  const payload = Buffer.from(JSON.stringify(word)).toString('base64url');
+  setCookie(c, COOKIE, sealed(payload, sessionSecret(c)), { ...options, secure: isSecure(deps) });
 }
 
-/** Takes the word left by the form before this page; null where there is none, or another session left it. */
-export async function takeTold(c: Context<Env>, below: Below): Promise<Told | null> {
-  const text = await getSignedCookie(c, sessionSecret(c), COOKIE);
+/**
+ * Takes the word left by the form before this page, with the seal that the page keeps: its script sends it along when what the
+ * page shows has changed. null where there is none, or another session left it.
+ */
+export function takeTold(c: Context<Env>, below: Below): (Told & { seal: string }) | null {
+  const left = getCookie(c, COOKIE);
+  if (left !== undefined) deleteCookie(c, COOKIE, { path: below });
+  const text = left ?? c.req.header(HEADER);
   if (text === undefined) return null;
-  deleteCookie(c, COOKIE, { path: below });
-  return text === false ? null : told.parse(JSON.parse(text));
+  const [payload = ''] = text.split('.');
+  if (text !== sealed(payload, sessionSecret(c))) return null;
+  return { ...told.parse(JSON.parse(Buffer.from(payload, 'base64url').toString())), seal: text };
 }
+
+const sealed = (payload: string, secret: string): string =>
+  `${payload}.${createHmac('sha256', secret).update(payload).digest('base64url')}`;
 
 const AGAIN = 'This had been done before: nothing was done a second time.';
 

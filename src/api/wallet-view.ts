@@ -43,13 +43,14 @@ export async function seenBy(deps: Deps, c: Context<Env>, below: Below = '/walle
   const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
   const row = await subscriptionOr404(deps, id);
   const format = formatOf(row.state.timeZone);
-  const told = c.req.method === 'GET' ? await takeTold(c, below) : null;
+  const told = c.req.method === 'GET' ? takeTold(c, below) : null;
   const frame: WalletFrame = {
     assets,
     format,
     now: nowOf(row),
     state: row.state,
     live: `${below}/live?since=${version}`,
+    told: told?.seal ?? null,
     key: `wallet-${randomBytes(12).toString('base64url')}`,
     said: told && (await sentenceOf(deps, told, row, format)),
     canPayHere: deps.billing === 'sandbox',

@@ -35,6 +35,7 @@ export function addOnsPage(view: AddOnsView): string {
     nav: walletNav('add-ons'),
     aside: <Leave />,
     live: view.live,
+    told: view.told,
     children: (
       <>
         <div class="stack">

@@ -26,6 +26,8 @@ export interface PageView {
   aside?: Child;
   /** An address of server-sent events; when one comes, the script draws what changed again. */
   live?: string | undefined;
+  /** What the script sends along then, so that what was just done is not forgotten. */
+  told?: string | null;
   /** Where the browser goes on by itself, at once. */
   next?: string | undefined;
   children: Child;
@@ -39,6 +41,7 @@ export function page({
   nav = [],
   aside,
   live,
+  told,
   next,
   children,
 }: PageView): string {
@@ -55,7 +58,7 @@ export function page({
         <link rel="stylesheet" href={assets.style} />
         <script src={assets.script} defer />
       </head>
-      <body data-live={live}>
+      <body data-live={live} data-told={told ?? undefined}>
         <a class="skip" href="#main">
           Skip to the content
         </a>

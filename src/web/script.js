@@ -79,7 +79,9 @@
       setTimeout(refresh, 2_000);
       return;
     }
-    const answer = await fetch(location.pathname + location.search).catch(() => null);
+    const { told } = document.body.dataset;
+    const headers = told ? { 'Drawdown-Told': told } : {};
+    const answer = await fetch(location.pathname + location.search, { headers }).catch(() => null);
     stale(!answer?.ok);
     if (!answer?.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('main');

@@ -17,8 +17,10 @@ export interface WalletFrame {
   live: string;
   /** A fresh idempotency key for the forms of this page. */
   key: string;
-  /** What was just done, told once. */
+  /** What was just done. */
   said: string | null;
+  /** The word it was told by: what the page shows anew by itself says it still. */
+  told: string | null;
   /** Whether a payment can be made good right here (sandbox billing). */
   canPayHere: boolean;
 }

@@ -90,7 +90,7 @@ export function studioDoor(
 }
 
 export function studioPage(view: StudioView): string {
-  const { assets, live, refused } = view;
+  const { assets, live, told, refused } = view;
   return page({
     title: BRAND,
     assets,
@@ -101,6 +101,7 @@ export function studioPage(view: StudioView): string {
       { href: '/wallet/add-ons', label: 'Add-ons' },
     ],
     live,
+    told,
     children: (
       <>
         <Heading view={view} />

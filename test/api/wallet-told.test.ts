@@ -72,6 +72,18 @@ describe('what a form did', () => {
     expect(page).not.toContain('Thank you');
   });
 
+  test('is still said where the page shows itself anew, of the state as it is then', async () => {
+    await visitor.post('/wallet/cancel');
+    const { html } = await visitor.get('/wallet');
+    const headers = { 'Drawdown-Told': /data-told="([^"]+)"/.exec(html)![1]! };
+    const again = async () => textOf((await visitor.get('/wallet', headers)).html);
+    expect(await again()).toContain('Your plan is cancelled.');
+    await door.post('resume', {});
+    expect(await again()).not.toContain('Your plan is cancelled.');
+    for (const forged of ['x', 'eyJ9.x', `${headers['Drawdown-Told']}x`, ''])
+      expect((await visitor.get('/wallet', { 'Drawdown-Told': forged })).status).toBe(200);
+  });
+
   test('is said in the wallet it was done in, and in no other', async () => {
     const other = await PageVisitor.enter(stack, (await Door.open(stack)).id);
     await visitor.post('/wallet/cancel');

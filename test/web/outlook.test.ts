@@ -28,7 +28,7 @@ function lookedAt(life: Life) {
   const row = { state, version: book.entries.length, testClock: now, nextDeadline: null, metadata: {} };
   const assets = { style: '', script: '' };
   const format = formatOf(state.timeZone);
-  const frame = { assets, format, now, state, live: '', key: '', said: null, canPayHere: false };
+  const frame = { assets, format, now, state, live: '', key: '', said: null, told: null, canPayHere: false };
   const seen = { row, frame, catalog, told: null } as unknown as Seen;
   const from = now - LOOKS_BACK;
   const found: Found = {
