@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { type BalanceRow, balanceAt, snapshot } from '../db/ledger.ts';
 import { openHolds, type SubscriptionRow } from '../db/reads.ts';
 import { openGrants } from '../domain/book.ts';
-import { isUsable } from '../domain/burndown.ts';
+import { goneAt, isUsable } from '../domain/burndown.ts';
 import { addDays, type Instant, iso } from '../domain/calendar.ts';
 import { nextRefresh } from '../domain/offers.ts';
+import { endsAt } from '../domain/subscription.ts';
 import { forecast } from '../domain/timeline.ts';
 import { type Deps, subscriptionOr404, tagged } from './context.ts';
 import { notFound } from './problems.ts';
@@ -52,7 +53,11 @@ async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | nul
   if (!found) throw notFound();
   if (found.archived) throw s.fault('?at', 'lies before the entries that are kept here');
   const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
-  return balanceView(found.grants, refresh, found.at, found.version);
+  return balanceView(found.grants, refresh, {
+    at: found.at,
+    version: found.version,
+    ends: endsAt(row.state),
+  });
 }
 
 async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
@@ -62,15 +67,15 @@ async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   const { life } = forecast(row.state, now?.grants ?? [], catalog, { until: at, holds });
   const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
   const soonestFirst = usable.sort((a, b) => a.expiresAt - b.expiresAt);
-  return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), at, row.version), forecast: true };
+  const told = { at, version: row.version, ends: endsAt(life.state) };
+  return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), told), forecast: true };
 }
 
 /** What these grants, all usable at the instant and soonest expiry first, come to. */
 function balanceView(
   grants: readonly BalanceRow[],
   refresh: { at: Instant; credits: number } | null,
-  at: Instant,
-  version: number,
+  { at, version, ends }: { at: Instant; version: number; ends: Instant | null },
 ) {
   const by_kind = { allowance: 0, pack: 0, adjustment: 0 };
   for (const grant of grants) by_kind[grant.kind] += grant.remaining;
@@ -80,7 +85,7 @@ function balanceView(
     by_kind,
     expiring: grants
       .filter((grant) => grant.remaining > 0)
-      .map((grant) => ({ at: iso(grant.expiresAt), credits: grant.remaining, grant_id: grant.id })),
+      .map((grant) => ({ at: iso(goneAt(grant, ends)), credits: grant.remaining, grant_id: grant.id })),
     next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
     as_of: iso(at),
     ledger_version: version,

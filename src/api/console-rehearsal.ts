@@ -1,11 +1,12 @@
 import { answered } from '../domain/answers.ts';
-import type { Grant } from '../domain/burndown.ts';
+import { type Grant, goneAt } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { type Command, decide } from '../domain/commands.ts';
 import { Refusal } from '../domain/errors.ts';
 import { isRule } from '../domain/explain.ts';
 import type { Charge, Effect, State } from '../domain/state.ts';
+import { endsAt } from '../domain/subscription.ts';
 import type { RuleView } from '../web/console-views.ts';
 import type { Format } from '../web/format.ts';
 import { ruleView } from './console-lines.ts';
@@ -82,12 +83,12 @@ function told(stage: Stage, before: State, after: State, effects: Effect[]): Reh
   return lines;
 }
 
-function effectLines({ grants, format }: Stage, effect: Effect): RehearsalLine[] {
+function effectLines({ state, grants, format }: Stage, effect: Effect): RehearsalLine[] {
   switch (effect.type) {
     case 'grant':
       return [
         line(
-          `${format.creditsOf(effect.credits)} of ${effect.kind} from ${format.moment(effect.effectiveAt)} until ${format.moment(effect.expiresAt)}.`,
+          `${format.creditsOf(effect.credits)} of ${effect.kind} from ${format.moment(effect.effectiveAt)} until ${format.moment(goneAt(effect, endsAt(state)))}.`,
           { allowance: 'R-20', pack: 'R-31', adjustment: 'R-36' }[effect.kind],
         ),
       ];

@@ -1,5 +1,6 @@
 import type { EntryWithFeature } from '../db/entries.ts';
 import type { ChargeRow, GrantRow, SubscriptionRow } from '../db/reads.ts';
+import { goneAt } from '../domain/burndown.ts';
 import { boundary, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextRenewal } from '../domain/charges.ts';
@@ -86,7 +87,7 @@ export function grantView(row: GrantRow, now: Instant, ends: Instant | null): Gr
     remaining: over ? 0 : row.remaining,
     held: row.held,
     effective_at: row.effectiveAt.toISOString(),
-    expires_at: row.expiresAt.toISOString(),
+    expires_at: iso(goneAt({ expiresAt: row.expiresAt.getTime() }, ends)),
     status: grantStatus(row, expired, over),
     cause: row.reason ?? row.chargeId ?? cycleOf(row),
   };

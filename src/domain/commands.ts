@@ -14,6 +14,7 @@ import {
   grant,
   grantAllowance,
   nextRenewalAt,
+  schedule,
   turn,
 } from './subscription.ts';
 import { retryTopUp, setTopUp, type TopUpWish } from './top-up.ts';
@@ -130,7 +131,7 @@ export function decide(state: State, command: Command, at: Instant, catalog: Cat
       cancel(d, command, at);
       break;
     case 'resume':
-      resume(d);
+      resume(d, at);
       break;
     case 'set_payment_method':
       setPaymentMethod(d, command.paymentMethod, at);
@@ -198,7 +199,7 @@ function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
   if (isUpgrade(d.state, d.catalog, plan, interval))
     d.charge = upgradeCharge(d.state, d.catalog, at, command);
   // a later scheduled change replaces an earlier one.
-  else d.state.scheduled = { kind: 'plan', at: nextRenewalAt(d.state)!, plan, interval };
+  else schedule(d, { kind: 'plan', at: nextRenewalAt(d.state)!, plan, interval }, at);
 }
 
 /** while the renewal is unpaid, or the first payment pending, a cancel of either kind ends at once. */
@@ -208,14 +209,16 @@ function cancel(d: Draft, { at: when, reason }: Of<'cancel'>, at: Instant): void
   if (when === 'now' || d.state.status !== 'active') return end(d, at, 'R-51');
   const { scheduled } = d.state;
   const known = scheduled?.kind === 'cancel' ? scheduled : { since: at };
-  d.state.scheduled = { ...known, kind: 'cancel', at: nextRenewalAt(d.state)! };
+  schedule(d, { ...known, kind: 'cancel', at: nextRenewalAt(d.state)! }, at);
 }
 
-function resume(d: Draft): void {
-  if (d.state.scheduled === null) return;
+function resume(d: Draft, at: Instant): void {
+  const { scheduled } = d.state;
+  if (scheduled === null) return;
   const refusal = inactiveRefusal(d.state);
   if (refusal) throw refusal;
   d.state.scheduled = null;
+  turn(d, 'resumed', at, 'R-51', scheduled);
 }
 
 /**

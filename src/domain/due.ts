@@ -9,6 +9,7 @@ import {
   draft,
   end,
   grantAllowance,
+  schedule,
   settleEffect,
   turn,
   writeOff,
@@ -116,7 +117,7 @@ function workRenewal(d: Draft, k: number, due: Instant): void {
 
 function skipRenewal(d: Draft, following: number, followingAt: Instant, due: Instant): void {
   d.state.cycle = following - 1;
-  if (d.state.scheduled) d.state.scheduled = { ...d.state.scheduled, at: followingAt };
+  if (d.state.scheduled) schedule(d, { ...d.state.scheduled, at: followingAt }, due);
   d.effects.push({
     type: 'note',
     at: due,

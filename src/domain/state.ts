@@ -94,7 +94,15 @@ export interface TopUp {
 }
 
 /** What happened to the subscription itself: told to whoever listens (docs/events.md). */
-export type Turn = 'started' | 'renewed' | 'past_due' | 'changed' | 'ended';
+export type Turn =
+  | 'started'
+  | 'renewed'
+  | 'past_due'
+  | 'changed'
+  | 'cancel_scheduled'
+  | 'change_scheduled'
+  | 'resumed'
+  | 'ended';
 export type NoteKind = 'renewal_skipped' | 'cancel_asked';
 
 /** One change to be booked. All effects between two answers from billing are booked in one statement. */
@@ -155,6 +163,8 @@ export type Effect =
       detail: string;
       plan: PlanId;
       interval: Interval;
+      /** What was scheduled, or undone by a resume. */
+      change?: ScheduledChange;
     }
   /** a declined first payment starts nothing; its rows go. */
   | { type: 'discard' };

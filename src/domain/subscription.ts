@@ -1,7 +1,7 @@
 import type { GrantKind } from './burndown.ts';
 import { addDays, boundary, type Instant, renewalAfter } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
-import type { Charge, Decision, Effect, State, Turn } from './state.ts';
+import type { Charge, Decision, Effect, ScheduledChange, State, Turn } from './state.ts';
 
 /** A state being worked on: the copy is the worker's own. */
 export interface Draft extends Decision {
@@ -110,13 +110,31 @@ const TURN: Record<Turn, string> = {
   renewed: 'The renewal is paid.',
   past_due: 'The renewal is not paid.',
   changed: 'The plan changed.',
+  cancel_scheduled: 'The subscription will end.',
+  change_scheduled: 'The plan will change.',
+  resumed: 'The scheduled change is undone.',
   ended: 'The subscription ended.',
 };
 
 /** Puts on record what happened to the subscription, with the plan it has then. */
-export function turn(d: Draft, kind: Turn, at: Instant, rule: string): void {
+export function turn(d: Draft, kind: Turn, at: Instant, rule: string, change?: ScheduledChange): void {
   const { plan, interval } = d.state;
-  d.effects.push({ type: 'note', at, kind, rule, detail: TURN[kind], plan, interval });
+  const note = { type: 'note' as const, at, kind, rule, detail: TURN[kind], plan, interval };
+  d.effects.push(change ? { ...note, change } : note);
+}
+
+/** schedules a change in place of what was scheduled before. What is scheduled already is not told again. */
+export function schedule(d: Draft, change: ScheduledChange, at: Instant): void {
+  const { scheduled } = d.state;
+  d.state.scheduled = change;
+  if (scheduled && isSame(scheduled, change)) return;
+  if (change.kind === 'cancel') turn(d, 'cancel_scheduled', at, 'R-51', change);
+  else turn(d, 'change_scheduled', at, 'R-54', change);
+}
+
+function isSame(a: ScheduledChange, b: ScheduledChange): boolean {
+  if (a.at !== b.at || a.kind === 'cancel' || b.kind === 'cancel') return a.at === b.at && a.kind === b.kind;
+  return a.plan === b.plan && a.interval === b.interval;
 }
 
 /** Says how a charge that was pending ended; of its newest attempt, unless another is named. */

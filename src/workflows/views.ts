@@ -4,7 +4,7 @@ import {
   type SearchAttributeUpdatePair,
 } from '@temporalio/common';
 import type { After } from '../db/ledger.ts';
-import { available, isUsable } from '../domain/burndown.ts';
+import { available, goneAt, isUsable } from '../domain/burndown.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextDue } from '../domain/due.ts';
@@ -51,7 +51,7 @@ export function balanceOf(state: State, version: number): BalanceAnswer {
       grant_id: grant.id,
       kind: grant.kind,
       remaining: grant.remaining,
-      expires_at: iso(grant.expiresAt),
+      expires_at: iso(goneAt(grant, endsAt(state))),
     })),
     ledger_version: version,
     as_of: iso(at),

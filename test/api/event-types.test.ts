@@ -29,6 +29,10 @@ async function live(door: Door): Promise<void> {
   const gift = await door.give(100, '2026-06-01T00:00:00Z');
   await fine(door.post(`grants/${gift['id']}/revoke`, { reason: 'a mistake' }));
   await fine(door.post('change', { plan: 'pro', interval: 'month' }));
+  await fine(door.post('change', { plan: 'creator', interval: 'month' }));
+  await fine(door.post('resume', {}));
+  await fine(door.post('cancel', {}));
+  await fine(door.post('resume', {}));
   await fine(door.put('top_up', { threshold: 50, packs: 1, monthly_ceiling_minor: 1_500 }));
   await door.advance('2026-02-17T00:00:00Z');
   await fine(door.put('payment_method', { payment_method: 'sandbox_declined' }));

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/reconcile.ts';
 import { grants, inbox } from '../../src/db/schema.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
-import { bodyOf, Door, type Json } from '../api/door.ts';
+import { all, bodyOf, Door, type Json } from '../api/door.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
 import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
@@ -50,6 +50,13 @@ async function settle(door: Door, id: string, outcome: Outcome, more: object = {
 
 async function say(door: Door, type: string, data: object, id = eventId()): Promise<void> {
   bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, id));
+}
+
+/** What its events told of the subscription itself, in order. */
+async function turns(door: Door): Promise<string[]> {
+  const events = await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100);
+  const types = events.map(({ type }) => String(type));
+  return types.filter((type) => type.startsWith('subscription.')).map((type) => type.split('.')[1]!);
 }
 
 /** The row says so a moment before the workflow is over; what comes in between is still told to it. */
@@ -511,6 +518,7 @@ describe('cancelled and changed elsewhere (R-51)', () => {
       plan: 'creator',
       ended_at: '2026-02-28T00:00:00.000Z',
     });
+    expect(await turns(door)).toEqual(['started', 'cancel_scheduled', 'ended']);
   });
 
   test('at once, each delivered twice', async () => {
@@ -558,5 +566,6 @@ describe('cancelled and changed elsewhere (R-51)', () => {
       status: 'paid',
       amount: { amount_minor: 2900 },
     });
+    expect(await turns(door)).toEqual(['started', 'change_scheduled', 'renewed', 'changed']);
   });
 });

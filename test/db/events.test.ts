@@ -145,7 +145,7 @@ test('an expiry is told of seven days and one day before, dated then, of what is
   ]);
 });
 
-test('a notice after a scheduled end is none, nor one of what was forfeited', async () => {
+test('R-50: what a scheduled end takes is told of seven days and one day before the end, and of nothing after it', async () => {
   const ledger = await RawLedger.open(db);
   await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
   await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 25 * DAY } } });
@@ -153,9 +153,95 @@ test('a notice after a scheduled end is none, nor one of what was forfeited', as
   await ledger.end(T0 + 25 * DAY);
   expect(await lines(ledger, /^grant/)).toEqual([
     'day 0 grant.made 100',
-    'day 23 grant.expiring 100',
+    'day 18 grant.expiring 100',
+    'day 24 grant.expiring 100',
     'day 25 grant.forfeited 100',
   ]);
+});
+
+/** What was told of the days that are left, and of which day nothing is left: `day 18: 7 until 25`. */
+const daysLeft = async (ledger: RawLedger): Promise<string[]> =>
+  (await toldOf(ledger))
+    .filter(({ type }) => type === 'grant.expiring')
+    .map(({ at, data }) => {
+      const until = (Date.parse(String(data['expires_at'])) - T0) / DAY;
+      return `day ${(at - T0) / DAY}: ${data['days']} until ${until}`;
+    });
+
+test.each([
+  [
+    'undone before any notice, and scheduled again for a later renewal',
+    [
+      ['schedule', 1, 20],
+      ['undo', 2],
+      ['schedule', 3, 25],
+      ['stand', 60],
+    ],
+    ['day 18: 7 until 25', 'day 24: 1 until 25'],
+  ],
+  [
+    'undone after a notice: the term’s own notices follow, each once',
+    [
+      ['schedule', 1, 20],
+      ['undo', 14],
+      ['stand', 31],
+    ],
+    ['day 13: 7 until 20', 'day 23: 7 until 30', 'day 29: 1 until 30'],
+  ],
+  [
+    'undone and scheduled again for the same day: what was told is not told twice',
+    [
+      ['schedule', 1, 20],
+      ['undo', 14],
+      ['schedule', 15, 20],
+      ['stand', 19.5],
+    ],
+    ['day 13: 7 until 20', 'day 19: 1 until 20'],
+  ],
+  [
+    'scheduled when the end is nearer than seven days',
+    [
+      ['schedule', 10, 13],
+      ['stand', 12.5],
+    ],
+    ['day 12: 1 until 13'],
+  ],
+  [
+    'scheduled after the term’s own first notice',
+    [
+      ['schedule', 24, 29],
+      ['stand', 28.5],
+    ],
+    ['day 23: 7 until 30', 'day 28: 1 until 29'],
+  ],
+  [
+    'scheduled beyond the term',
+    [
+      ['schedule', 1, 40],
+      ['stand', 31],
+    ],
+    ['day 23: 7 until 30', 'day 29: 1 until 30'],
+  ],
+] as [string, [string, number, number?][], string[]][])('a cancel %s', async (_, steps, told) => {
+  const ledger = await RawLedger.open(db);
+  await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
+  for (const [step, day, at] of steps) {
+    await ledger.stand(T0 + day * DAY);
+    if (step === 'schedule')
+      await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + at! * DAY } } });
+    if (step === 'undo') await ledger.book({ state: { scheduled: null } });
+  }
+  expect(await daysLeft(ledger)).toEqual(told);
+});
+
+test('what arrives while a cancel is scheduled is told to last until the end', async () => {
+  const ledger = await RawLedger.open(db);
+  await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 20 * DAY } } });
+  await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
+  const made = (await toldOf(ledger)).find(({ type }) => type === 'grant.made');
+  expect(made!.data['expires_at']).toBe(iso(T0 + 20 * DAY));
+  await ledger.stand(T0 + 19 * DAY);
+  expect(await daysLeft(ledger)).toEqual(['day 13: 7 until 20', 'day 19: 1 until 20']);
 });
 
 test('on real time the relay gives the notices, one relay each', async () => {

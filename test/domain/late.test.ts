@@ -62,6 +62,10 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
       const wish = { threshold: 50, packs: 1, monthlyCeilingMinor: 100_000 };
       carryOut(decide(state, { type: 'set_top_up', wish }, at(now), DEFAULT_CATALOG), at(now));
     },
+    changesTo(interval: 'month' | 'year', now: string) {
+      const wanted = { type: 'change_plan' as const, chargeId: 'chg_late', plan, interval };
+      carryOut(decide(state, wanted, at(now), DEFAULT_CATALOG), at(now));
+    },
     /** The ledger tells of it, as the workflow hears. */
     spends(credits: number, now: string) {
       spend(book0, credits, at(now));
@@ -108,6 +112,25 @@ test('R-13: ninety days of outage: renewals found when the next was due are skip
     ['2026-02-17', 'renewal_skipped'],
     ['2026-03-17', 'renewal_skipped'],
     ['2026-04-17', 'renewed'],
+  ]);
+});
+
+test('R-13 R-51: a change scheduled for a renewal that is skipped is told anew, of the renewal that follows', () => {
+  const life = live('creator', 'year', '2026-01-17');
+  life.changesTo('month', '2026-02-01');
+  life.wake('2028-01-18');
+  const notes = life.notes.filter(({ kind }) => /scheduled|skipped|changed/.test(kind));
+  expect(
+    notes.map((note) => [
+      note.kind,
+      iso(note.at).slice(0, 10),
+      'change' in note && note.change ? iso(note.change.at).slice(0, 10) : null,
+    ]),
+  ).toEqual([
+    ['change_scheduled', '2026-02-01', '2027-01-17'],
+    ['change_scheduled', '2027-01-17', '2028-01-17'],
+    ['renewal_skipped', '2027-01-17', null],
+    ['changed', '2028-01-17', null],
   ]);
 });
 

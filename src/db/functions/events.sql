@@ -18,24 +18,34 @@ create or replace function tell_purchase(c charges, p_type text, p_at timestampt
   where c.kind = 'purchase'
 $$;
 
--- The first notice of an expiry after an instant: seven days, then one day before it; null when there is none.
-create or replace function notice_after(p_expires timestamptz, p_at timestamptz) returns timestamptz language sql immutable as $$
-  select min(at) from (values (p_expires - interval '168 hours'), (p_expires - interval '24 hours')) v(at) where at > p_at
+-- The first notice after an instant of what will be gone: seven days, then one day before it; null when there is none.
+create or replace function notice_after(p_gone timestamptz, p_at timestamptz) returns timestamptz language sql immutable as $$
+  select min(at) from (values (p_gone - interval '168 hours'), (p_gone - interval '24 hours')) v(at) where at > p_at
 $$;
 
--- Tells of the expiries that are near at an instant, each notice dated when it was due. The ledger's row is locked.
+-- Dates the notices of a ledger anew when another end is in force; those due by the instant were given before.
+create or replace function date_notices(p_sub text, p_at timestamptz) returns void language plpgsql as $$
+begin
+  update grants g set notice_at = notice_after(least(g.expires_at, l.ends_at), p_at)
+  from ledgers l where l.subscription_id = p_sub and g.subscription_id = p_sub and g.expires_at > p_at;
+  update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub) where subscription_id = p_sub;
+end $$;
+
+-- Tells of the credits that will soon be gone, at the end of their term or of the subscription where that comes first (R-50), each
+-- notice dated when it was due. The ledger's row is locked.
 create or replace function give_notice(p_sub text, p_until timestamptz) returns void language plpgsql as $$
 begin
   perform tell(p_sub, 'grant.expiring', x.at, jsonb_build_object('grant_id', x.id, 'kind', x.kind, 'credits', x.remaining,
-    'expires_at', iso(x.expires_at), 'days', x.days))
-  from (select g.*, d.days, n.at from grants g
+    'expires_at', iso(x.gone_at), 'days', x.days))
+  from (select g.*, d.days, x.gone_at, n.at from grants g
         join ledgers l on l.subscription_id = p_sub
         cross join (values (7), (1)) d(days)
-        cross join lateral (select g.expires_at - d.days * interval '24 hours' as at) n
+        cross join lateral (select least(g.expires_at, l.ends_at) as gone_at) x
+        cross join lateral (select x.gone_at - d.days * interval '24 hours' as at) n
         where g.subscription_id = p_sub and g.notice_at <= n.at and n.at <= p_until and g.remaining > 0 and g.taken is null
-          and (l.ends_at is null or n.at < l.ends_at)
         order by n.at, g.made) x;
-  update grants set notice_at = notice_after(expires_at, p_until) where subscription_id = p_sub and notice_at <= p_until;
+  update grants g set notice_at = notice_after(least(g.expires_at, l.ends_at), p_until)
+  from ledgers l where l.subscription_id = p_sub and g.subscription_id = p_sub and g.notice_at <= p_until;
   update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub) where subscription_id = p_sub;
 end $$;
 

@@ -107,9 +107,11 @@ end $$;
 create or replace function book_grant(p_sub text, e jsonb) returns void language plpgsql as $$
 declare
   next_seq bigint;
-  v_notice timestamptz := notice_after(instant((e->>'expiresAt')::bigint), instant((e->>'effectiveAt')::bigint));
+  v_gone timestamptz;
+  v_notice timestamptz;
 begin
-  select seq + 1 into next_seq from ledgers where subscription_id = p_sub;
+  select seq + 1, least(instant((e->>'expiresAt')::bigint), ends_at) into next_seq, v_gone from ledgers where subscription_id = p_sub;
+  v_notice := notice_after(v_gone, instant((e->>'effectiveAt')::bigint));
   insert into grants (subscription_id, id, kind, amount, remaining, effective_at, expires_at, made, cause, charge_id, reason, notice_at)
   values (p_sub, e->>'id', e->>'kind', (e->>'credits')::bigint, (e->>'credits')::bigint,
           instant((e->>'effectiveAt')::bigint), instant((e->>'expiresAt')::bigint),
@@ -119,7 +121,7 @@ begin
     perform enter(p_sub, e->>'id', 'grant', (e->>'credits')::bigint, instant((e->>'effectiveAt')::bigint));
     update ledgers set next_notice = least(next_notice, v_notice) where subscription_id = p_sub;
     perform tell(p_sub, 'grant.made', instant((e->>'effectiveAt')::bigint), jsonb_build_object('grant_id', e->>'id', 'kind', e->>'kind',
-      'credits', (e->>'credits')::bigint, 'expires_at', iso(instant((e->>'expiresAt')::bigint)), 'reason', e->>'reason'));
+      'credits', (e->>'credits')::bigint, 'expires_at', iso(v_gone), 'reason', e->>'reason'));
   end if;
 end $$;
 
@@ -220,9 +222,11 @@ begin
     when 'note' then
       insert into notes (subscription_id, step, line, at, kind, rule, detail)
       values (p_sub, p_step, p_line, instant((e->>'at')::bigint), e->>'kind', e->>'rule', e->>'detail');
-      if e->>'kind' in ('started', 'renewed', 'past_due', 'changed', 'ended') then
+      if e ? 'plan' then -- a turn of the subscription
         perform tell(p_sub, 'subscription.' || (e->>'kind'), instant((e->>'at')::bigint),
-          jsonb_build_object('plan', e->>'plan', 'interval', e->>'interval', 'rule', e->>'rule', 'detail', e->>'detail'));
+          jsonb_build_object('plan', e->>'plan', 'interval', e->>'interval', 'rule', e->>'rule', 'detail', e->>'detail',
+            'scheduled_change', nullif(jsonb_strip_nulls(jsonb_build_object('kind', e->'change'->>'kind',
+              'at', iso(instant((e->'change'->>'at')::bigint)), 'plan', e->'change'->>'plan', 'interval', e->'change'->>'interval')), '{}')));
       elsif e->>'kind' = 'top_up_skipped' then
         perform tell(p_sub, 'top_up.skipped', instant((e->>'at')::bigint), jsonb_build_object('reason', e->>'reason', 'detail', e->>'detail'));
       elsif e->>'kind' = 'payment_refused' then
@@ -280,6 +284,7 @@ declare
   v_at timestamptz;
   -- The instant whose effects are being booked.
   v_here timestamptz;
+  v_ends timestamptz;
 begin
   if stop is not null then return stop; end if;
   if (p->>'discard')::boolean then -- R-43: a declined first payment starts nothing
@@ -304,6 +309,7 @@ begin
     perform book_effect(p_sub, e, (p->>'step')::int, line);
     line := line + 1;
   end loop;
+  v_ends := l.ends_at;
   update subscriptions set plan = after->'state'->>'plan', interval = after->'state'->>'interval',
     status = after->'state'->>'status', state = after->'state'
   where id = p_sub;
@@ -313,6 +319,7 @@ begin
     test_clock = case when test_clock is null then null else greatest(test_clock, instant((after->'state'->>'now')::bigint)) end
   where subscription_id = p_sub
   returning * into l;
+  if l.ends_at is distinct from v_ends then perform date_notices(p_sub, coalesce(v_here, v_now)); end if;
   perform pass(p_sub, ledger_now(l.test_clock));
   if l.status in ('active', 'past_due') then
     perform note_level(p_sub, available_at(p_sub, ledger_now(l.test_clock)), coalesce(v_here, ledger_now(l.test_clock)));

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Stack, startStack } from '../support/stack.ts';
+import { all, bodyOf, Door, type Json } from './door.ts';
+import { PageVisitor, textOf } from './pages.ts';
+
+// R-50: with a cancel scheduled nothing that names when credits are gone names a day after the end.
+
+let stack: Stack;
+let door: Door;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack?.stop());
+beforeEach(async () => {
+  // What it has lasts until March 2nd, May 29th and December 1st.
+  door = await Door.open(stack);
+  await door.buy(1);
+  await door.give(50, '2026-12-01T00:00:00Z');
+});
+
+const END = '2026-02-28T00:00:00.000Z';
+
+/** Every instant of an answer that says when credits are gone. */
+function goneAt(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(goneAt);
+  return Object.entries(value).flatMap(([name, member]) => {
+    if (name === 'expires_at') return [String(member)];
+    if (name === 'expiring') return (member as { at: string }[]).map(({ at }) => at);
+    return goneAt(member);
+  });
+}
+
+const READS = ['balance', 'balance?at=2026-02-20T00:00:00Z', 'grants', 'purchases', 'workflow'];
+const told = async (path: string) => [...new Set(goneAt(bodyOf(await door.get(path))))].sort();
+const eventsOf = async (types: RegExp) =>
+  (
+    (await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100)) as unknown as {
+      type: string;
+      timestamp: string;
+      data: Json;
+    }[]
+  ).filter(({ type }) => types.test(type));
+
+test('the API, until it is undone', async () => {
+  const before = new Map<string, string[]>();
+  for (const path of READS) before.set(path, await told(path));
+  expect(before.get('balance')).toEqual([
+    '2026-03-02T00:00:00.000Z',
+    '2026-05-29T00:00:00.000Z',
+    '2026-12-01T00:00:00.000Z',
+  ]);
+  bodyOf(await door.post('cancel', {}));
+  for (const path of READS) expect([path, ...(await told(path))]).toEqual([path, END]);
+  expect(goneAt(await door.give(10, '2026-12-01T00:00:00Z'))).toEqual([END]);
+  bodyOf(await door.post('resume', {}));
+  for (const path of READS) expect([path, ...(await told(path))]).toEqual([path, ...before.get(path)!]);
+});
+
+test('events, whose notices count from the end', async () => {
+  await door.advance('2026-02-10T00:00:00Z');
+  bodyOf(await door.post('cancel', {}));
+  await door.advance('2026-03-01T00:00:00Z');
+  const notices = await eventsOf(/^grant.expiring$/);
+  const days = notices.map(
+    ({ timestamp, data }) => `${timestamp.slice(0, 10)} ${String(data['kind'])} ${data['days']}`,
+  );
+  expect(days).toEqual([
+    ...['2026-02-21 allowance 7', '2026-02-21 pack 7', '2026-02-21 adjustment 7'],
+    ...['2026-02-27 allowance 1', '2026-02-27 pack 1', '2026-02-27 adjustment 1'],
+  ]);
+  expect(new Set(goneAt(notices))).toEqual(new Set([END]));
+  const [scheduled] = await eventsOf(/cancel_scheduled/);
+  expect(scheduled).toMatchObject({
+    timestamp: '2026-02-10T00:00:00.000Z',
+    data: { plan: 'creator', interval: 'month', scheduled_change: { kind: 'cancel', at: END } },
+  });
+});
+
+test('the wallet’s pages', async () => {
+  const visitor = await PageVisitor.enter(stack, door.id);
+  bodyOf(await door.post('cancel', {}));
+  const pages = ['/wallet', '/wallet/add-ons', '/wallet/out-of-credits?needed=900', '/wallet/activity'];
+  for (const path of pages) {
+    const page = textOf((await visitor.get(path)).html);
+    expect([path, /(May|Dec) \d+/.exec(page)?.[0]]).toEqual([path, undefined]);
+  }
+  expect(textOf((await visitor.get('/wallet')).html)).toContain('550 expire on Feb 28.');
+  expect(textOf((await visitor.get('/wallet/add-ons')).html)).toContain(
+    'They stay until Feb 28 at the latest',
+  );
+});
