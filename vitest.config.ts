@@ -74,6 +74,7 @@ export default defineConfig({
           name: 'campaigns',
           include: [
             'test/domain/paid-ahead.test.ts',
+            'test/web/outlook.test.ts',
             'test/db/burndown.test.ts',
             'test/db/instant.test.ts',
             'test/db/orders.test.ts',

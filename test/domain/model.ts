@@ -539,7 +539,7 @@ const picture = ({ state, book }: Life) =>
 /** All but what the refund of one charge changes. */
 function pictureWithout({ state, book }: Life, chargeId: string): string {
   const charges = [...book.charges.values()].map((charge) =>
-    charge.id === chargeId ? { ...charge, refundedMinor: 0, returnedMinor: 0 } : charge,
+    charge.id === chargeId ? { ...charge, status: '', refundedMinor: 0, returnedMinor: 0 } : charge,
   );
   const givenUp = state.givenUp.filter((id) => id !== chargeId);
   return JSON.stringify([

@@ -16,11 +16,11 @@ import { walletPage } from '../../src/web/wallet.tsx';
 import { textOf } from '../api/pages.ts';
 import { histories, type Method, type Op } from '../domain/history.ts';
 import { Model } from '../domain/model.ts';
+import { sized } from '../support/campaign.ts';
 
 // One balance, told five times: chart, table, `balance?at=`, schedule and the page's sentences agree in every life.
 
-/** CAMPAIGN=1 asks for more. */
-const RUNS = process.env['CAMPAIGN'] ? 2_000 : 50;
+const RUNS = sized(50, 2_000);
 
 function lookedAt(life: Life) {
   const { state, book, catalog } = life;
