@@ -108,11 +108,12 @@ function ofPayment(
 
 function settled(
   { created }: Stripe.Event,
-  { metadata, amount, currency }: Stripe.PaymentIntent,
+  { metadata, amount, currency }: Partial<Stripe.PaymentIntent>,
   outcome: Settlement['outcome'],
 ): Settlement | null {
-  const key = keyIn(metadata);
-  const money = { amountMinor: amount, currency: currency.toUpperCase() };
+  const key = keyIn(metadata ?? {});
+  const money =
+    amount === undefined || !currency ? {} : { amountMinor: amount, currency: currency.toUpperCase() };
   return key && { kind: 'settled', ...key, outcome, at: created * 1_000, ...money };
 }
 
