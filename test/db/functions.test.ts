@@ -44,7 +44,7 @@ test('pg_proc holds the functions of the folder, with their text, and no others'
 test('what a newer version put in force stays when an older process starts, and goes when somebody goes back', async () => {
   expect(await functionsInForce(client)).toBe('current');
   const body = await bodyOf('notice_after');
-  const newer = `create or replace function notice_after(p_expires timestamptz, p_at timestamptz)
+  const newer = `create or replace function notice_after(p_gone timestamptz, p_at timestamptz)
     returns timestamptz language sql immutable as $$ select null::timestamptz $$;
     insert into drizzle.functions values ('the text of a newer version', clock_timestamp())`;
   await client.unsafe(newer);
