@@ -8,6 +8,7 @@ const COMMANDS: Record<string, () => Promise<{ program: ReturnType<typeof progra
   keys: () => import('./cli/keys.ts'),
   verify: () => import('./cli/verify.ts'),
   reconcile: () => import('./cli/reconcile.ts'),
+  refused: () => import('./cli/refused.ts'),
   rehydrate: () => import('./cli/rehydrate.ts'),
   simulate: () => import('./cli/simulate.ts'),
 };

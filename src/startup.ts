@@ -7,8 +7,9 @@ import {
   ScheduleAlreadyRunning,
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { type ActivityInterceptorsFactory, type NativeConnection, Worker } from '@temporalio/worker';
 import { createDeliveryActivities } from './activities/deliver.ts';
+import { watched } from './activities/failing-steps.ts';
 import { createActivities } from './activities/index.ts';
 import { createExternal } from './billing/external.ts';
 import type { Gateway, ReadEvent } from './billing/gateway.ts';
@@ -27,6 +28,7 @@ import {
   RECONCILE_TYPE,
   reconcileScheduleId,
   SEARCH_ATTRIBUTE,
+  subscriptionIdOf,
 } from './workflows/messages.ts';
 
 /** The catalogue of the configuration: a file, checked member by member, or the page's values. */
@@ -152,6 +154,17 @@ export interface EngineOptions {
 
 const heartbeat = (): void => Context.current().heartbeat();
 
+/** Each attempt at a step of a subscription is watched. */
+const watchingSteps =
+  (db: Database): ActivityInterceptorsFactory =>
+  ({ info: { attempt, workflowExecution } }) => {
+    const subscriptionId = subscriptionIdOf(workflowExecution?.workflowId ?? '');
+    if (subscriptionId === null) return {};
+    return {
+      inbound: { execute: (input, next) => watched(db, { subscriptionId, attempt }, () => next(input)) },
+    };
+  };
+
 /** The Temporal worker of the subscriptions. */
 export function createEngine({
   db,
@@ -168,6 +181,7 @@ export function createEngine({
     namespace,
     taskQueue,
     activities: { ...createActivities({ db, books, gateway, heartbeat }) },
+    interceptors: { activity: [watchingSteps(db)] },
     maxCachedWorkflows: 2_000,
     // A worker that died keeps its cached workflows silent for this long.
     stickyQueueScheduleToStartTimeout: '1s',

@@ -3,7 +3,7 @@ import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
 import { connect } from './db/client.ts';
 import { BOOKS_TIMEOUT_MS } from './db/reconcile.ts';
-import { startRelay } from './relay.ts';
+import { startRelay } from './relay/loop.ts';
 import {
   createDeliverer,
   createEngine,
@@ -12,7 +12,7 @@ import {
   openGateway,
   openLedger,
 } from './startup.ts';
-import { connectTemporal, createCaller } from './temporal.ts';
+import { connectTemporal, createTimedCaller } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.
 
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
     createDeliverer({ ...place, allowsPrivate }),
   ]);
   await ensureReconciliation(client, taskQueue, log);
-  const relay = startRelay({ db, temporal: createCaller(client), taskQueue, log });
+  const relay = startRelay({ db, temporal: createTimedCaller(client), taskQueue, log });
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };

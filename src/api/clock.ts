@@ -4,7 +4,7 @@ import { advanceEnded } from '../db/ledger.ts';
 import { firedSince } from '../db/reads.ts';
 import { boundary, type Instant, iso } from '../domain/calendar.ts';
 import { invalid, Refusal } from '../domain/errors.ts';
-import { nudge } from '../relay.ts';
+import { nudge } from '../relay/nudges.ts';
 import { ADVANCE_CLOCK, type AdvanceAnswer, type AdvanceRequest, workflowId } from '../workflows/messages.ts';
 import { type Answer, type Reply, runCommand } from './commands.ts';
 import { type Deps, type Once, reply, subscriptionOr404, updateId } from './context.ts';

@@ -1,20 +1,28 @@
 import { type Backlog, dueCandidates, fleetNumbers } from '../db/console.ts';
+import { listRefused } from '../db/failures.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { nextDue } from '../domain/due.ts';
 import { TemporalUnavailable } from '../temporal.ts';
 import type { BacklogView, DueView, FleetView, PollerView } from '../web/console-fleet.tsx';
 import type { Format } from '../web/format.ts';
+import { subscriptionIdOf, WORKFLOW_TYPE } from '../workflows/messages.ts';
 import type { Deps } from './context.ts';
 
 const HOUR_MS = 3_600_000;
 /** What a worker that is there does within seconds. */
 const OVERDUE_MS = 60_000;
 const MOST_DUE = 50;
+const MOST_REFUSED = 20;
 /** A poll lasts up to a minute: one that was heard later than this has gone, though Temporal lists it for minutes. */
 const POLLING_MS = 75_000;
 
 export async function fleetView(deps: Deps, format: Format): Promise<FleetView> {
-  const [numbers, pollers] = await Promise.all([fleetNumbers(deps.db), pollersOf(deps)]);
+  const [numbers, refused, pollers, halted] = await Promise.all([
+    fleetNumbers(deps.db),
+    listRefused(deps.db, MOST_REFUSED),
+    pollersOf(deps),
+    haltedOf(deps),
+  ]);
   const { now, statuses, pastDue } = numbers;
   const due = await dueBy(deps, now, now + HOUR_MS);
   return {
@@ -32,6 +40,9 @@ export async function fleetView(deps: Deps, format: Format): Promise<FleetView> 
       backlog('Overdue holds', 'past their deadline and not released', numbers.holds, now, 10_000),
       backlog('Events', 'not handed to their deliveries', numbers.events, now, 10_000),
     ],
+    refused: refused.rows,
+    refusedCount: refused.count,
+    halted,
     due: due.slice(0, MOST_DUE),
     dueCount: due.length,
     overdueCount: due.filter(({ isOverdue }) => isOverdue).length,
@@ -103,6 +114,26 @@ async function pollersOf(deps: Deps): Promise<PollerView[] | null> {
   return [...seen.values()].sort(
     (a, b) => Number(b.isThere) - Number(a.isThere) || (b.lastSeen ?? 0) - (a.lastSeen ?? 0),
   );
+}
+
+/** How the server names workflows whose own code fails, from its version 1.30 on. */
+const HALTED = `WorkflowType = '${WORKFLOW_TYPE}' and ExecutionStatus = 'Running' and TemporalReportedProblems in ('category=WorkflowTaskFailed', 'category=WorkflowTaskTimedOut')`;
+
+/** Subscriptions whose workflow's own code fails; none where the server does not say. */
+async function haltedOf(deps: Deps): Promise<string[]> {
+  try {
+    const { executions } = await deps.temporal.call((client) =>
+      client.workflowService.listWorkflowExecutions({
+        namespace: deps.temporalNamespace,
+        pageSize: MOST_REFUSED,
+        query: HALTED,
+      }),
+    );
+    return (executions ?? []).flatMap(({ execution }) => subscriptionIdOf(execution?.workflowId ?? '') ?? []);
+  } catch (error) {
+    if (error instanceof TemporalUnavailable || isGrpc(error)) return [];
+    throw error;
+  }
 }
 
 const isGrpc = (error: unknown): boolean => typeof (error as { code?: unknown }).code === 'number';

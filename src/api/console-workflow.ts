@@ -6,7 +6,7 @@ import { nextDue } from '../domain/due.ts';
 import { Refusal } from '../domain/errors.ts';
 import { type Counted, type Verdict, verdictOf } from '../domain/explain.ts';
 import { forecast } from '../domain/timeline.ts';
-import { nudge } from '../relay.ts';
+import { nudge } from '../relay/nudges.ts';
 import { TemporalUnavailable } from '../temporal.ts';
 import {
   type BalanceAnswer,

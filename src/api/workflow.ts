@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { z } from 'zod';
 import type { SubscriptionRow } from '../db/reads.ts';
 import { Refusal } from '../domain/errors.ts';
-import { nudge } from '../relay.ts';
+import { nudge } from '../relay/nudges.ts';
 import { type BalanceAnswer, QUERY, type SubscriptionAnswer, workflowId } from '../workflows/messages.ts';
 import { type Deps, subscriptionOr404 } from './context.ts';
 import { notFound } from './problems.ts';

@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from '../db/client.ts';
 import type { Broken } from '../db/promises.ts';
 import { balanceAsOf } from '../db/verify.ts';
@@ -6,8 +6,9 @@ import { isToRun, mustRun, sampleToRun } from '../db/workflows.ts';
 import type { Caller } from '../temporal.ts';
 import { type BalanceAnswer, QUERY, workflowId } from '../workflows/messages.ts';
 import { atOnce, paged } from './at-once.ts';
+import { type Stuck, stuckOf } from './stuck.ts';
 
-// I8: what workflows say of their balance, beside the ledger's as of the version that they know.
+// I8: what workflows say of their balance, beside the ledger's as of the version that they know. I14: whether they go on.
 
 const AT_ONCE = 8;
 const A_PAGE = 500;
@@ -17,6 +18,8 @@ export interface Asked {
   broken: Broken[];
   /** Workflows that did not answer: nothing is known of them. */
   silent: string[];
+  /** Workflows that go on no more; every one, also where the first broken row was enough. */
+  stuck: ({ subscription_id: string } & Stuck)[];
 }
 
 interface Wanted {
@@ -25,27 +28,42 @@ interface Wanted {
   /** Ids to ask; or how many at random; null: all that must be running. */
   which: readonly string[] | number | null;
   isThorough: boolean;
+  /** A step that failed more often is stuck. */
+  stuckAfter: number;
   onProgress(done: number): void;
 }
 
-export async function askWorkflows({ db, temporal, which, isThorough, onProgress }: Wanted): Promise<Asked> {
-  const asked: Asked = { equal: 0, broken: [], silent: [] };
+export async function askWorkflows(wanted: Wanted): Promise<Asked> {
+  const { db, temporal, which, isThorough, stuckAfter, onProgress } = wanted;
+  const asked: Asked = { equal: 0, broken: [], silent: [], stuck: [] };
+  let done = 0;
   await atOnce(AT_ONCE, idsOf(db, which), async (id) => {
-    if (asked.broken.length > 0 && !isThorough) return;
-    const said = await sayingOf(temporal, id);
-    if (said === 'silent') asked.silent.push(id);
-    else if (said === 'not running') {
-      // It may have ended since, and rightly.
-      if (await isToRun(db, id))
-        asked.broken.push(broken(id, 'is not running: `npx drawdown rehydrate` starts it'));
-    } else {
-      const difference = await differenceOf(db, id, said);
-      if (difference === null) asked.equal += 1;
-      else asked.broken.push(broken(id, difference));
-    }
-    onProgress(asked.equal + asked.silent.length + asked.broken.length);
+    const seen = await look(temporal, id, stuckAfter);
+    if (typeof seen === 'object') asked.stuck.push({ subscription_id: id, ...seen });
+    if (seen === 'silent') asked.silent.push(id);
+    else if (isThorough || asked.broken.length === 0) await compare(wanted, asked, id, seen);
+    done += 1;
+    onProgress(done);
   });
   return asked;
+}
+
+async function compare({ db, temporal }: Wanted, asked: Asked, id: string, seen: Seen): Promise<void> {
+  if (seen === 'not running') {
+    // It may have ended since, and rightly.
+    if (await isToRun(db, id))
+      asked.broken.push(broken(id, 'is not running: `npx drawdown rehydrate` starts it'));
+    return;
+  }
+  const said = await sayingOf(temporal, id);
+  if (said === null) {
+    // One that is stuck is named already.
+    if (seen === 'running') asked.silent.push(id);
+    return;
+  }
+  const difference = await differenceOf(db, id, said);
+  if (difference === null) asked.equal += 1;
+  else asked.broken.push(broken(id, difference));
 }
 
 async function* idsOf(db: Database, which: Wanted['which']): AsyncGenerator<string> {
@@ -59,18 +77,25 @@ const broken = (id: string, what: string): Broken => ({
   row: `${workflowId(id)} ${what}`,
 });
 
-/** A closed workflow would still answer queries: whether it runs is asked first. */
-async function sayingOf(temporal: Caller, id: string): Promise<BalanceAnswer | 'not running' | 'silent'> {
+type Seen = 'running' | 'not running' | 'silent' | Stuck;
+
+async function look(temporal: Caller, id: string, stuckAfter: number): Promise<Seen> {
   try {
-    const { status } = await temporal.call((client) => client.workflow.getHandle(workflowId(id)).describe());
-    if (status.name !== 'RUNNING') return 'not running';
-    const answer = await temporal.call((client) =>
-      client.workflow.getHandle(workflowId(id)).query<BalanceAnswer | null>(QUERY.balance),
-    );
-    return answer ?? 'silent';
+    return await temporal.call(async (client) => {
+      const description = await client.workflow.getHandle(workflowId(id)).describe();
+      if (description.status.name !== 'RUNNING') return 'not running';
+      return (await stuckOf(client, description, stuckAfter)) ?? 'running';
+    });
   } catch (error) {
     return error instanceof WorkflowNotFoundError ? 'not running' : 'silent';
   }
+}
+
+/** A closed workflow would answer too: whether it runs was asked before. */
+async function sayingOf(temporal: Caller, id: string): Promise<BalanceAnswer | null> {
+  const ask = (client: Client) =>
+    client.workflow.getHandle(workflowId(id)).query<BalanceAnswer | null>(QUERY.balance);
+  return temporal.call(ask).catch(() => null);
 }
 
 async function differenceOf(db: Database, id: string, said: BalanceAnswer): Promise<string | null> {

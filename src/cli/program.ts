@@ -1,5 +1,6 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { ConfigError } from '../config.ts';
+import { reasonOf } from '../reason.ts';
 
 // What the commands have in common: how they end, and what they say when they can't.
 
@@ -25,6 +26,12 @@ export function programOf(name: string, description: string): Command {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.good : EXIT.unable));
 }
 
+/** A number from 1, as an option's value. */
+export function whole(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 1.');
+}
+
 /** Something a person can put right; its message says how. */
 export class Unable extends Error {
   override readonly name = 'Unable';
@@ -47,14 +54,6 @@ export function acting<Words extends unknown[]>(
       end(EXIT.unable);
     }
   };
-}
-
-/** The innermost message: the outer one of the database's repeats the statement. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  const { code } = error as Error & { code?: unknown };
-  return error.message || (typeof code === 'string' ? code : error.name);
 }
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);

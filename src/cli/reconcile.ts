@@ -54,7 +54,7 @@ const rowLines = ({ rule, row, subscription_id, problem }: Unexplained): string[
   `      ${problem}`,
 ];
 
-function screen({ at, all, charges, grants, inbox, unexplained }: Reconciliation): string {
+function screen({ at, all, charges, grants, inbox, failures, unexplained }: Reconciliation): string {
   const left = all.total - all.explained;
   const more = left - unexplained.length;
   return [
@@ -65,6 +65,7 @@ function screen({ at, all, charges, grants, inbox, unexplained }: Reconciliation
     countedLine('charges', charges),
     countedLine('grants', grants),
     countedLine('inbox', inbox),
+    countedLine('refused', failures),
     countedLine('all', all),
     '',
     left === 0 ? 'All is explained.' : `Not explained: ${left}`,
@@ -81,6 +82,7 @@ const document = (found: Reconciliation) => ({
   charges: found.charges,
   grants: found.grants,
   inbox: found.inbox,
+  failures: found.failures,
   unexplained: found.unexplained,
 });
 

@@ -3,15 +3,18 @@ import {
   type Client,
   type Connection,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionDescription,
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { InvalidArgumentError } from 'commander';
 import type { ConnectedConfig } from '../config.ts';
 import type { Database } from '../db/client.ts';
+import { dropFailure, retryNow } from '../db/failures.ts';
 import { countUnderWay, type Remains, remainsOf, startDeliveriesAgain } from '../db/rehydrate.ts';
-import { countToRun, mustRun } from '../db/workflows.ts';
+import { countToRun, isToRun, mustRun } from '../db/workflows.ts';
 import type { Instant } from '../domain/calendar.ts';
+import { reasonOf } from '../reason.ts';
 import { ensureSearchAttributes } from '../startup.ts';
 import { CALL_TIMEOUT_MS, connectTemporal, TemporalUnavailable, within } from '../temporal.ts';
 import { summaryOf, WORKFLOW_TYPE, workflowId } from '../workflows/messages.ts';
@@ -25,11 +28,12 @@ import {
   print,
   printJson,
   programOf,
-  reasonOf,
   showProgress,
   Unable,
+  whole,
 } from './program.ts';
 import { connectedConfig, withLedger } from './servers.ts';
+import { lastStepAt, remainingMs, STUCK_AFTER, type Stuck, stuckOf } from './stuck.ts';
 
 // `drawdown rehydrate`: a Temporal that was lost is made whole from the ledger's database, whose ledger it only reads.
 
@@ -37,6 +41,8 @@ interface Options {
   dryRun?: true;
   json?: true;
   since?: Instant;
+  stuck?: true | string[];
+  stuckAfter: number;
 }
 
 const EXAMPLES = `
@@ -44,6 +50,9 @@ Examples:
   npx drawdown rehydrate --dry-run                       which workflows are not running, and starts none
   npx drawdown rehydrate                                 starts them; again and again if you like
   npx drawdown rehydrate --since 2026-11-24T16:00:00Z    tells them cancels and changes of plan relayed since then too
+  npx drawdown rehydrate --stuck --dry-run               which workflows are stuck too: their step fails at each attempt
+  npx drawdown rehydrate --stuck                         ends these, and starts them anew from the ledger
+  npx drawdown rehydrate --stuck sub_1 sub_2             looks at two subscriptions only
   npx drawdown rehydrate --json                          one JSON document
 
 Every subscription that has not ended has a workflow; one that has ended, while a payment is on its way or credits are held. Each
@@ -68,6 +77,8 @@ interface Outcome {
   /** Started now, or, dry, to be started. */
   started: string[];
   failed: { subscription_id: string; reason: string }[];
+  /** Ended and started anew, or, dry, to be. */
+  stuck: ({ subscription_id: string } & Stuck)[];
   /** Of events, handed to the relay again. */
   deliveries: number;
 }
@@ -77,37 +88,75 @@ interface Deps {
   client: Client;
   taskQueue: string;
   since: Instant | null;
+  /** Of these alone; null: of all that must be running. */
+  ids: string[] | null;
+  /** Failures after which a workflow is ended and started anew; null: it is left alone. */
+  stuckAfter: number | null;
   isDry: boolean;
 }
 
 async function rehydrate(deps: Deps, outcome: Outcome): Promise<void> {
-  await atOnce(
-    AT_ONCE,
-    paged((after) => mustRun(deps.db, after, A_PAGE)),
-    async (id) => {
-      try {
-        if (await isRunning(deps.client, id)) outcome.running += 1;
-        else if (deps.isDry || (await start(deps, id))) outcome.started.push(id);
-        else outcome.running += 1;
-      } catch (error) {
-        outcome.failed.push({ subscription_id: id, reason: reasonOf(error) });
-      }
-    },
-  );
+  await atOnce(AT_ONCE, idsOf(deps), async (id) => {
+    try {
+      const seen = await look(deps, id);
+      if (typeof seen === 'object') {
+        if (!deps.isDry) await startAnew(deps, id, seen.description);
+        outcome.stuck.push({ subscription_id: id, ...seen.stuck });
+      } else if (seen === 'running') outcome.running += 1;
+      else if (deps.isDry || (await start(deps, id, await sinceOf(deps, id)))) outcome.started.push(id);
+      else outcome.running += 1;
+    } catch (error) {
+      outcome.failed.push({ subscription_id: id, reason: reasonOf(error) });
+    }
+  });
 }
 
-async function isRunning(client: Client, id: string): Promise<boolean> {
+async function* idsOf({ db, ids }: Deps): AsyncGenerator<string> {
+  if (ids === null) yield* paged((after) => mustRun(db, after, A_PAGE));
+  else for (const id of ids) if (await isToRun(db, id)) yield id;
+}
+
+type Seen = 'running' | 'not running' | { stuck: Stuck; description: WorkflowExecutionDescription };
+
+async function look({ client, stuckAfter }: Deps, id: string): Promise<Seen> {
   try {
-    const { status } = await patiently(() => client.workflow.getHandle(workflowId(id)).describe());
-    return status.name === 'RUNNING';
+    const description = await patiently(() => client.workflow.getHandle(workflowId(id)).describe());
+    if (description.status.name !== 'RUNNING') return 'not running';
+    if (stuckAfter === null) return 'running';
+    const stuck = await patiently(() => stuckOf(client, description, stuckAfter));
+    return stuck ? { stuck, description } : 'running';
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
+    if (error instanceof WorkflowNotFoundError) return 'not running';
+    throw error;
+  }
+}
+
+/**
+ * Ends a run and starts the next from the ledger, which is read when no attempt of the old run can book any more. What billing
+ * signalled since its last step is told again.
+ */
+async function startAnew(deps: Deps, id: string, description: WorkflowExecutionDescription): Promise<void> {
+  const from = await sinceOf(deps, id);
+  const run = deps.client.workflow.getHandle(workflowId(id), description.runId);
+  await patiently(() => run.terminate('drawdown rehydrate --stuck'));
+  await sleep(remainingMs(description, Date.now()));
+  await start(deps, id, from);
+  await dropFailure(deps.db, { kind: 'step', key: id });
+}
+
+/** From when on cancels and changes of plan are told again. A run that was ended here before is read like one that is stuck. */
+async function sinceOf({ client, since, stuckAfter }: Deps, id: string): Promise<Instant | null> {
+  if (since !== null || stuckAfter === null) return since;
+  try {
+    return await lastStepAt(client, id);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
 }
 
 /** False when somebody else started it meanwhile: there is never more than one. */
-async function start({ db, client, taskQueue, since }: Deps, id: string): Promise<boolean> {
+async function start({ db, client, taskQueue }: Deps, id: string, since: Instant | null): Promise<boolean> {
   const remains = await remainsOf(db, id, since);
   if (remains === null) throw new Error('its rows are gone');
   const input = inputOf(remains);
@@ -154,8 +203,12 @@ async function reach(connection: Connection, config: ConnectedConfig): Promise<v
   }
 }
 
-function screen({ running, started, failed, deliveries }: Outcome, isDry: boolean): string {
+function screen({ running, started, failed, stuck, deliveries }: Outcome, isDry: boolean): string {
   const rows = (isDry ? started : []).map((id) => `  ${id}`);
+  const anew = stuck.map(
+    ({ subscription_id, what, attempts, reason }) =>
+      `  ${subscription_id}  ${what} failed ${attempts} times: ${reason}`,
+  );
   const faults = failed.map(({ subscription_id, reason }) => `  ${subscription_id}  ${reason}`);
   const some = (lines: string[]) =>
     lines.length > SHOWN
@@ -165,29 +218,45 @@ function screen({ running, started, failed, deliveries }: Outcome, isDry: boolea
     `running        ${running}`,
     `${isDry ? 'to be started' : 'started      '}  ${started.length}`,
     ...some(rows),
+    ...(stuck.length > 0
+      ? [`${isDry ? 'stuck        ' : 'started anew '}  ${stuck.length}`, ...some(anew)]
+      : []),
     `failed         ${failed.length}`,
     ...some(faults),
     `deliveries     ${deliveries} under way${isDry ? '' : ', which the relay looks after again'}`,
   ].join('\n');
 }
 
-async function run({ dryRun, json, since }: Options): Promise<Exit> {
+async function run({ dryRun, json, since, stuck, stuckAfter }: Options): Promise<Exit> {
   const config = connectedConfig();
   const isDry = dryRun === true;
-  const outcome: Outcome = { running: 0, started: [], failed: [], deliveries: 0 };
+  const outcome: Outcome = { running: 0, started: [], failed: [], stuck: [], deliveries: 0 };
   const { client, connection } = connectTemporal(config);
   await reach(connection, config);
   const tell = (line: string) => void process.stderr.write(`${line}\n`);
   if (!isDry) await ensureSearchAttributes(connection, config.temporalNamespace, tell);
   await withLedger(config.databaseUrl, { max: 8, statementTimeoutMs: 60_000 }, async (db) => {
-    const all = await countToRun(db);
-    const done = () => outcome.running + outcome.started.length + outcome.failed.length;
+    const ids = Array.isArray(stuck) ? stuck : null;
+    const all = ids?.length ?? (await countToRun(db));
+    const done = () =>
+      outcome.running + outcome.started.length + outcome.stuck.length + outcome.failed.length;
     const progress = showProgress(
-      () => `Looked at ${done()} of ${all} workflows, started ${isDry ? 0 : outcome.started.length}`,
+      () =>
+        `Looked at ${done()} of ${all} workflows, started ${isDry ? 0 : outcome.started.length + outcome.stuck.length}`,
     );
-    const deps = { db, client, taskQueue: config.temporalTaskQueue, since: since ?? null, isDry };
+    const deps: Deps = {
+      db,
+      client,
+      taskQueue: config.temporalTaskQueue,
+      since: since ?? null,
+      ids,
+      stuckAfter: stuck === undefined ? null : stuckAfter,
+      isDry,
+    };
     await rehydrate(deps, outcome).finally(() => progress.stop());
-    outcome.deliveries = await (isDry ? countUnderWay(db) : startDeliveriesAgain(db));
+    // Of some subscriptions alone nothing else is looked after.
+    if (ids === null) outcome.deliveries = await (isDry ? countUnderWay(db) : startDeliveriesAgain(db));
+    if (!isDry) await retryNow(db);
   });
   outcome.started.sort();
   if (json) printJson({ dry_run: isDry, ...outcome });
@@ -197,10 +266,15 @@ async function run({ dryRun, json, since }: Options): Promise<Exit> {
 
 export const program = programOf(
   'rehydrate',
-  'Starts every workflow that must be running and is not, from the ledger: after Temporal was lost.',
+  'Starts every workflow that must be running and is not, or is stuck, from the ledger.',
 )
   .option('--dry-run', 'say which would be started, and start none')
   .option('--since <instant>', 'tell cancels and changes of plan again that were relayed since then', instant)
+  .option(
+    '--stuck [ids...]',
+    'end workflows whose step fails at each attempt, and start them anew: all, or these',
+  )
+  .option('--stuck-after <times>', 'a workflow is stuck when its step failed more often', whole, STUCK_AFTER)
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)
   .action(acting('The workflows could not be looked at', run));

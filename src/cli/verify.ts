@@ -1,18 +1,29 @@
-import { InvalidArgumentError } from 'commander';
 import type { Broken } from '../db/promises.ts';
 import { BOOKS_TIMEOUT_MS } from '../db/reconcile.ts';
 import { type Pass, SnapshotLost, verifyPromises } from '../db/verify.ts';
 import { countToRun } from '../db/workflows.ts';
 import { connectTemporal, createCaller } from '../temporal.ts';
 import { type Asked, askWorkflows } from './ask-workflows.ts';
-import { acting, EXIT, type Exit, print, printJson, programOf, showProgress, Unable } from './program.ts';
+import {
+  acting,
+  EXIT,
+  type Exit,
+  print,
+  printJson,
+  programOf,
+  showProgress,
+  Unable,
+  whole,
+} from './program.ts';
 import { connectedConfig, ledgerConfig, withLedger } from './servers.ts';
+import { STUCK_AFTER } from './stuck.ts';
 
 // `drawdown verify`: whether a database keeps what Drawdown promises, and which row does not.
 
 interface Options {
   subscription?: string[];
   workflows?: true | number;
+  stuckAfter: number;
   all?: true;
   json?: true;
 }
@@ -21,22 +32,17 @@ const EXAMPLES = `
 Examples:
   npx drawdown verify                              the whole ledger, to the first row that breaks a promise
   npx drawdown verify --all                        every such row
-  npx drawdown verify --workflows                  ask every workflow for its balance too (I8)
+  npx drawdown verify --workflows                  ask every workflow for its balance too (I8), and whether it goes on (I14)
   npx drawdown verify --workflows 500              ask 500 of them, picked at random
   npx drawdown verify --subscription sub_1 sub_2   two subscriptions
   npx drawdown verify --json                       one JSON document
 
 It only reads: the database in one snapshot, on a standby if you like. docs/operating.md says what each promise is.
-Exit codes: 0 every promise that was looked at holds, 1 a row breaks one, 2 it could not look (or a workflow did not answer).`;
+Exit codes: 0 every promise that was looked at holds, 1 a row breaks one or a workflow is stuck, 2 it could not look (or a workflow did not answer).`;
 
 const CHECKED = ['I1', 'I2', 'I3', 'I4', 'I6', 'I11'];
 /** Rows that fit on a screen. */
 const SHOWN = 20;
-
-function whole(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 1.');
-}
 
 async function lookAtLedger(databaseUrl: string, options: Options): Promise<Pass> {
   let told = 'Reading which rows there are';
@@ -75,6 +81,7 @@ async function lookAtWorkflows(options: Options): Promise<Asked> {
         temporal: createCaller(client),
         which,
         isThorough: options.all === true,
+        stuckAfter: options.stuckAfter,
         onProgress: (n) => {
           done = n;
         },
@@ -90,12 +97,28 @@ const rowLines = ({ promise, subscription_id, row }: Broken): string[] => [
   `     ${[subscription_id, row].filter((word) => word !== '').join('  ')}`,
 ];
 
+/** Every one is named, for each is somebody's subscription that stands still. */
+function stuckLines(asked: Asked | null): string[] {
+  if (asked === null || asked.stuck.length === 0) return [];
+  return [
+    `Stuck: ${asked.stuck.length}`,
+    ...asked.stuck.flatMap(({ subscription_id, what, attempts, reason }) => [
+      `I14  ${subscription_id}  ${what} failed ${attempts} times`,
+      `     ${reason}`,
+    ]),
+    'docs/operating.md says what to do: npx drawdown rehydrate --stuck starts them anew.',
+  ];
+}
+
 /** One line a promise, and what nobody looked at; of what is broken the rows. */
 function screen(pass: Pass, asked: Asked | null, broken: Broken[], isThorough: boolean): string {
   const head = `at ${pass.at}: ${pass.subscriptions} subscriptions, ${pass.entries} entries`;
   const rows = broken.slice(0, SHOWN).flatMap(rowLines);
   if (broken.length > 0 && !isThorough)
-    return [head, 'Broken:', ...rows, 'Nobody looked any further: --all names every such row.'].join('\n');
+    return [
+      ...[head, 'Broken:', ...rows, 'Nobody looked any further: --all names every such row.'],
+      ...stuckLines(asked),
+    ].join('\n');
   const isBroken = (id: string) => broken.some(({ promise }) => promise.startsWith(`${id} `));
   const line = (id: string, more: string) =>
     `${id.padEnd(4)} ${isBroken(id) ? 'broken' : 'holds '}  ${more}`.trimEnd();
@@ -105,11 +128,15 @@ function screen(pass: Pass, asked: Asked | null, broken: Broken[], isThorough: b
     asked === null
       ? 'I8   not looked at: --workflows asks the workflows'
       : line('I8', `${asked.equal} workflows say what their ledgers say`),
+    ...(asked && asked.stuck.length === 0 ? ['I14  holds   no workflow is stuck'] : []),
     line('I11', 'the guards of entries and grants; not looked at: a hash chain, of which there is none yet'),
-    ...(broken.length === 0
+    ...(broken.length === 0 && !asked?.stuck.length
       ? ['Every promise that was looked at holds.']
-      : [`Broken: ${broken.length}`, ...rows]),
+      : broken.length > 0
+        ? [`Broken: ${broken.length}`, ...rows]
+        : []),
     ...(broken.length > SHOWN ? [`and ${broken.length - SHOWN} more: --json names every one.`] : []),
+    ...stuckLines(asked),
   ].join('\n');
 }
 
@@ -127,7 +154,7 @@ async function run(options: Options): Promise<Exit> {
     process.stderr.write(
       `${asked.silent.length} workflows did not answer, the first: ${asked.silent[0]}. Does a worker run?\n`,
     );
-  if (broken.length > 0) return EXIT.bad;
+  if (broken.length > 0 || asked?.stuck.length) return EXIT.bad;
   return asked && asked.silent.length > 0 ? EXIT.unable : EXIT.good;
 }
 
@@ -135,8 +162,8 @@ const document = (pass: Pass, asked: Asked | null, broken: Broken[]) => ({
   at: pass.at,
   subscriptions: pass.subscriptions,
   entries: pass.entries,
-  checked: asked === null ? CHECKED : [...CHECKED, 'I8'],
-  workflows: asked && { equal: asked.equal, silent: asked.silent },
+  checked: asked === null ? CHECKED : [...CHECKED, 'I8', 'I14'],
+  workflows: asked && { equal: asked.equal, silent: asked.silent, stuck: asked.stuck },
   broken,
 });
 
@@ -146,6 +173,7 @@ export const program = programOf(
 )
   .option('--subscription <ids...>', 'look at these subscriptions only')
   .option('--workflows [most]', 'ask the workflows for their balances too, all or so many', whole)
+  .option('--stuck-after <times>', 'a workflow is stuck when its step failed more often', whole, STUCK_AFTER)
   .option('--all', 'go on after the first row that breaks a promise, and name every one')
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)

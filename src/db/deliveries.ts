@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Failure } from '../domain/deliveries.ts';
 import type { Happened } from '../domain/events.ts';
 import type { Database } from './client.ts';
+import { isOf, noFailure, type Turn } from './failures.ts';
 
 // How events get to endpoints: rows from events (`spread`), workflows from rows (`claimDeliveries`), attempts in workflows.
 
@@ -12,21 +13,35 @@ export interface DeliveryRef {
   run: number;
 }
 
+const EVENT = { text: sql`e.nth::text`, column: sql`e.nth`, found: sql`f.key::bigint` };
+
+/** Events that are to become deliveries, oldest first. */
+export async function waitingEvents(db: Database, limit: number, turn: Turn = 'fresh'): Promise<number[]> {
+  const rows = await db.execute<{ nth: number }>(sql`
+    select e.nth::int as nth from events e where e.relayed_at is null and ${isOf(turn, 'event', EVENT)} order by e.nth limit ${limit}`);
+  return rows.map(({ nth }) => nth);
+}
+
 /**
- * Makes a delivery for each endpoint that wants it of up to so many events, oldest first, in one statement: one that is enabled,
- * wants the type, and was there when the event was recorded. What nobody wants is done with by that.
+ * Makes a delivery for each endpoint that wants it of some events, or of up to so many, oldest first, in one statement: one that is
+ * enabled, wants the type, and was there when the event was recorded. What nobody wants is done with by that.
  */
-export async function spread(db: Database, limit: number): Promise<void> {
+export async function spread(db: Database, which: number | number[]): Promise<void> {
+  const some =
+    typeof which === 'number'
+      ? sql`${isOf('fresh', 'event', EVENT)} order by e.nth limit ${which}`
+      : sql`e.nth in (${sql.join(which, sql`, `)}) order by e.nth`;
   await db.execute(sql`
     with waiting as (
-      select nth, id, type, recorded_at from events where relayed_at is null
-      order by nth limit ${limit} for update skip locked
+      select e.nth, e.id, e.type, e.recorded_at from events e where e.relayed_at is null and ${some} for update of e skip locked
     ), made as (
       insert into deliveries (event_id, endpoint_id)
       select w.id, p.id from waiting w
       join webhook_endpoints p on p.disabled_at is null and p.created_at <= w.recorded_at
         and (p.types is null or w.type = any (p.types))
       order by w.nth on conflict do nothing
+    ), mended as (
+      delete from failures where kind = 'event' and key in (select nth::text from waiting)
     )
     update events set relayed_at = clock_timestamp() from waiting where events.nth = waiting.nth`);
 }
@@ -35,18 +50,31 @@ export interface ClaimedDelivery extends DeliveryRef {
   type: string;
 }
 
+/** Its name among the failures: whichever run it is in. */
+export const deliveryKey = ({ eventId, endpointId }: DeliveryRef): string => `${eventId}/${endpointId}`;
+const DELIVERY = {
+  text: sql`d.event_id || '/' || d.endpoint_id`,
+  column: sql`(d.event_id, d.endpoint_id)`,
+  found: sql`split_part(f.key, '/', 1), split_part(f.key, '/', 2)`,
+};
+
 /** Claims deliveries without a workflow, for 30 s: a relay that dies leaves them to the next. New ones before replays. */
-export async function claimDeliveries(db: Database, limit: number): Promise<ClaimedDelivery[]> {
+export async function claimDeliveries(
+  db: Database,
+  limit: number,
+  turn: Turn = 'fresh',
+): Promise<ClaimedDelivery[]> {
   const rows = await db.execute<{ event_id: string; endpoint_id: string; run: number; type: string }>(sql`
     with due as (
-      select event_id, endpoint_id from deliveries
-      where started_at is null and (claimed_until is null or claimed_until < clock_timestamp())
-      order by run, created_at, event_id limit ${limit} for update skip locked
+      select d.event_id, d.endpoint_id from deliveries d
+      where d.started_at is null and (d.claimed_until is null or d.claimed_until < clock_timestamp())
+        and ${isOf(turn, 'delivery', DELIVERY)}
+      order by d.run, d.created_at, d.event_id limit ${limit} for update of d skip locked
     )
     update deliveries d set claimed_until = clock_timestamp() + interval '30 seconds'
-    from due, events e
-    where d.event_id = due.event_id and d.endpoint_id = due.endpoint_id and e.id = due.event_id
-    returning d.event_id, d.endpoint_id, d.run, e.type`);
+    from due where d.event_id = due.event_id and d.endpoint_id = due.endpoint_id
+    returning d.event_id, d.endpoint_id, d.run,
+      coalesce((select e.type from events e where e.id = d.event_id), 'an event that is gone') as type`);
   return rows.map(({ event_id: eventId, endpoint_id: endpointId, run, type }) => ({
     eventId,
     endpointId,
@@ -56,13 +84,14 @@ export async function claimDeliveries(db: Database, limit: number): Promise<Clai
 }
 
 /** Marks a delivery as started: only after the call to Temporal returned. */
-export async function markStarted(db: Database, { eventId, endpointId, run }: DeliveryRef): Promise<void> {
+export async function markStarted(db: Database, delivery: DeliveryRef): Promise<void> {
+  const { eventId, endpointId, run } = delivery;
   await db.execute(sql`
-    update deliveries set started_at = clock_timestamp()
+    ${noFailure('delivery', deliveryKey(delivery))} update deliveries set started_at = clock_timestamp()
     where event_id = ${eventId} and endpoint_id = ${endpointId} and run = ${run} and started_at is null`);
 }
 
-/** Lets a delivery go back to the queue after a failed call. */
+/** Ends the claim of a delivery that was not started. */
 export async function unclaimDelivery(
   db: Database,
   { eventId, endpointId, run }: DeliveryRef,

@@ -1,6 +1,7 @@
-import { and, eq, lte, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
-import { inbox, ledgers } from './schema.ts';
+import { isOf, noFailure, type Turn } from './failures.ts';
+import { inbox } from './schema.ts';
 
 export interface InboxMessage {
   provider: string;
@@ -43,8 +44,11 @@ export async function outcomeOf(
   return row?.outcome;
 }
 
-/** Kinds of messages that are booked by the ledger itself, also when the workflow is long over (R-52). */
+/** Kind of the messages that are booked by the ledger itself, also when the workflow is long over (R-52). */
 export const MONEY_BACK = 'moneyBack';
+
+/** What a later message of the kind undoes: those of one subscription are relayed in the order of their arrival. */
+const IN_ORDER = sql`('cancelled', 'planChanged')`;
 
 export interface Claimed {
   id: number;
@@ -53,56 +57,69 @@ export interface Claimed {
   payload: Record<string, unknown>;
 }
 
-/** Claims messages to relay, oldest first, for 30 s: a relay that dies leaves them to the next. */
-export async function claimMessages(db: Database, limit: number): Promise<Claimed[]> {
+const NAMED = { text: sql`i.id::text`, column: sql`i.id`, found: sql`f.key::bigint` };
+
+/**
+ * Claims messages to relay, oldest first, for 30 s: a relay that dies leaves them to the next. Those of money that went back
+ * and those for workflows are claimed apart, for they wait for different servers.
+ */
+export async function claimMessages(
+  db: Database,
+  { of, turn, limit }: { of: 'money' | 'workflows'; turn: Turn; limit: number },
+): Promise<Claimed[]> {
   const rows = await db.execute<Claimed & Record<string, unknown>>(sql`
     update inbox set claimed_until = clock_timestamp() + interval '30 seconds'
     where id in (
-      select id from inbox
-      where relayed_at is null and (claimed_until is null or claimed_until < clock_timestamp())
-      order by id limit ${limit} for update skip locked)
+      select i.id from inbox i
+      where i.relayed_at is null and (i.claimed_until is null or i.claimed_until < clock_timestamp())
+        and (i.kind = ${MONEY_BACK}) = ${of === 'money'} and ${isOf(turn, 'message', NAMED)}
+        and not (i.kind in ${IN_ORDER} and exists (
+          select from inbox o where o.subscription_id = i.subscription_id and o.id < i.id and o.relayed_at is null and o.kind in ${IN_ORDER}))
+      order by i.id limit ${limit} for update of i skip locked)
     returning id::int, subscription_id, kind, payload`);
   return [...rows].sort((a, b) => a.id - b.id);
 }
 
 /** Marks a message relayed: only after the call to Temporal returned, so nothing is lost in between. */
 export async function markRelayed(db: Database, id: number, outcome: string): Promise<void> {
-  await db.update(inbox).set({ relayedAt: sql`clock_timestamp()`, outcome }).where(eq(inbox.id, id));
+  await db.execute(sql`
+    ${noFailure('message', String(id))} update inbox set relayed_at = clock_timestamp(), outcome = ${outcome} where id = ${id}`);
 }
 
 /** Has a message come again: soon while it is young, then every 30 s, as what it waits for may take days. */
 export async function postpone(db: Database, id: number): Promise<void> {
-  const age = sql`clock_timestamp() - received_at`;
-  const claimedUntil = sql`clock_timestamp() + least(${age}, interval '30 seconds')`;
-  await db.update(inbox).set({ claimedUntil }).where(eq(inbox.id, id));
+  await db.execute(sql`
+    ${noFailure('message', String(id))}
+    update inbox set claimed_until = clock_timestamp() + least(clock_timestamp() - received_at, interval '30 seconds') where id = ${id}`);
 }
 
-/** Lets a message go back to the queue after a failed call. */
+/** Ends the claim of a message that was not relayed. */
 export async function unclaim(db: Database, id: number): Promise<void> {
   await db.update(inbox).set({ claimedUntil: null }).where(eq(inbox.id, id));
 }
+
+const LEDGER = { text: sql`l.subscription_id`, column: sql`l.subscription_id`, found: sql`f.key` };
 
 /**
  * Subscriptions whose workflow is behind its ledger: quiet for a second, or busy for thirty since it was last told.
  * They stay untold until `markTold`, and are claimed for 5 s: a relay that dies leaves them to the next.
  */
-export async function claimUntold(db: Database, limit: number): Promise<string[]> {
+export async function claimUntold(db: Database, limit: number, turn: Turn = 'fresh'): Promise<string[]> {
   const rows = await db.execute<{ subscription_id: string }>(sql`
     update ledgers set told_at = clock_timestamp()
     where subscription_id in (
-      select subscription_id from ledgers
-      where untold and (touched_at < clock_timestamp() - interval '1 second'
-                          and coalesce(told_at, '-infinity') < greatest(touched_at, clock_timestamp() - interval '5 seconds')
-                        or coalesce(told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
-      order by touched_at limit ${limit} for update skip locked)
+      select l.subscription_id from ledgers l
+      where l.untold and (l.touched_at < clock_timestamp() - interval '1 second'
+                            and coalesce(l.told_at, '-infinity') < greatest(l.touched_at, clock_timestamp() - interval '5 seconds')
+                          or coalesce(l.told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
+        and ${isOf(turn, 'nudge', LEDGER)}
+      order by l.touched_at limit ${limit} for update of l skip locked)
     returning subscription_id`);
   return rows.map((row) => row.subscription_id);
 }
 
 /** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it untold. */
 export async function markTold(db: Database, id: string, version: number): Promise<void> {
-  await db
-    .update(ledgers)
-    .set({ untold: false })
-    .where(and(eq(ledgers.subscriptionId, id), lte(ledgers.seq, version)));
+  await db.execute(sql`
+    ${noFailure('nudge', id)} update ledgers set untold = false where subscription_id = ${id} and seq <= ${version}`);
 }

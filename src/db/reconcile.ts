@@ -12,9 +12,9 @@ export interface Counted {
 }
 
 export interface Unexplained {
-  table: 'charges' | 'grants' | 'inbox';
+  table: 'charges' | 'grants' | 'inbox' | 'failures';
   subscription_id: string;
-  /** The row's id; of a message the provider's and its own id of it. */
+  /** The row's id; of a message the provider's and its own id of it; of what was refused its kind and key. */
   row: string;
   rule: string;
   /** What is wrong, in a sentence. */
@@ -27,6 +27,8 @@ export interface Reconciliation {
   charges: Counted;
   grants: Counted;
   inbox: Counted;
+  /** What the relay and the steps of workflows try again, but for messages. */
+  failures: Counted;
   /** Of those that were asked for: no subscription has this id. */
   not_here: string[];
   /** By subscription; no more than were asked for. */
@@ -44,6 +46,8 @@ export interface Wanted {
 
 /** A worker that is there works a message and a due instant within seconds; one that was restarted, within a minute. */
 const PATIENCE_MS = 10 * 60 * 1_000;
+/** What was refused so often, within half a minute, is not on its way. */
+const PATIENCE_TRIES = 5;
 
 /** How long the statement may take: a pool whose statements are given up sooner is not for it. */
 export const BOOKS_TIMEOUT_MS = 10 * 60 * 1_000;
@@ -55,7 +59,7 @@ const reconciliation = (only: readonly string[] | null, limit: number | null, pa
 with
 clock as (select instant(ms(clock_timestamp())) as now, ${patienceMs}::bigint * interval '1 ms' as patience),
 ${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('charges', only)},
-${rowsOf('inbox', only)},
+${rowsOf('inbox', only)}, ${rowsOf('failures', only)},
 plans as (
   select version, p.*, p.id || case p.interval when 'year' then ' annual plan' else ' monthly plan' end as line
   from catalogs, jsonb_to_recordset(content->'plans') as p(id text, interval text, price_minor bigint, allowance bigint)
@@ -107,7 +111,7 @@ said_paid as (
   select subscription_id, payload->>'chargeId' as charge_id, min(instant((payload->>'at')::bigint)) as at,
     max((payload->>'amountMinor')::bigint) as minor
   from inbox, clock
-  where kind = 'paymentSettled' and payload->>'outcome' = 'paid' and outcome in ('signalled', 'ended') and relayed_at + patience <= now
+  where kind = 'paymentSettled' and payload->>'outcome' = 'paid' and outcome in ('signalled', 'ended', 'dropped') and relayed_at + patience <= now
   group by 1, 2
 ),
 -- R-42, R-43: until when a charge may be pending, on its subscription's clock.
@@ -226,9 +230,10 @@ judged_grants as (
 judged_inbox as (
   select i.subscription_id, i.provider || ' ' || i.event_id as id, case
     when i.relayed_at is null then
-      case when i.received_at + x.patience <= x.now then 'R-42 ' || w.told || ' still waits for a worker to tell it to its subscription.' end
+      case when f.attempts >= ${PATIENCE_TRIES} then 'R-42 ' || w.told || ' was refused ' || f.attempts || ' times: ' || f.reason
+        when i.received_at + x.patience <= x.now then 'R-42 ' || w.told || ' still waits for a worker to tell it to its subscription.' end
     -- docs/billing.md: kept, and nothing to be done.
-    when i.outcome in ('ignored', 'unknown', 'superseded') then null
+    when i.outcome in ('ignored', 'unknown', 'superseded', 'dropped') then null
     -- R-42: until billing says of the same charge what holds.
     when i.outcome = 'mismatched' then case when not exists (select from inbox j where j.subscription_id = i.subscription_id and j.id > i.id
         and j.payload->>'chargeId' = i.payload->'data'->>'charge')
@@ -279,16 +284,24 @@ judged_inbox as (
       case when i.kind = 'paymentSettled' then (i.payload->>'amountMinor')::bigint end as minor
   ) w
   left join subscriptions s on s.id = i.subscription_id
+  left join failures f on f.kind = 'message' and f.key = i.id::text
   left join asked c on c.subscription_id = i.subscription_id and c.id = w.charge and i.kind = 'paymentSettled'
+),
+-- I14: nothing is refused for ever without being told.
+judged_failures as (
+  select f.subscription_id, f.kind || ' ' || f.key as id, case when f.attempts >= ${PATIENCE_TRIES} then
+      'I14  The ' || f.kind || ' was refused ' || f.attempts || ' times since ' || iso(f.since) || ': ' || f.reason end as problem
+  from failures f where f.kind <> 'message'
 ),
 judged as (
   select 'charges' as "table", * from judged_charges
   union all select 'grants', * from judged_grants
   union all select 'inbox', * from judged_inbox
+  union all select 'failures', * from judged_failures
 ),
 counted as (
   select coalesce(t."table", 'all') as name, count(j.id) as total, count(j.id) filter (where j.problem is null) as explained
-  from (values ('charges'), ('grants'), ('inbox')) t("table") left join judged j on j."table" = t."table"
+  from (values ('charges'), ('grants'), ('inbox'), ('failures')) t("table") left join judged j on j."table" = t."table"
   group by rollup (t."table")
 )
 select iso((select now from clock)) as at,
@@ -296,14 +309,14 @@ select iso((select now from clock)) as at,
   (select coalesce(jsonb_agg(w.id), '[]') from json_array_elements_text(${JSON.stringify(only ?? [])}::json) w(id)
     where not exists (select from subscriptions s where s.id = w.id)) as not_here,
   (select coalesce(jsonb_agg(u), '[]') from (
-    select "table", subscription_id, id as row, left(problem, 4) as rule, substr(problem, 6) as problem
+    select "table", subscription_id, id as row, rtrim(left(problem, 4)) as rule, substr(problem, 6) as problem
     from judged where problem is not null order by subscription_id, "table", id limit ${limit}::bigint) u) as unexplained`;
 
 type Row = Pick<Reconciliation, 'at' | 'not_here' | 'unexplained'> & {
-  counts: Record<'all' | 'charges' | 'grants' | 'inbox', Counted>;
+  counts: Record<'all' | Unexplained['table'], Counted>;
 };
 
-/** Looks at every charge, grant and message of billing, of all subscriptions or of some, and says which have no reason. */
+/** Looks at every charge, grant, message of billing and refused row, of all subscriptions or of some, and says which have no reason. */
 export async function reconcile(db: Database, wanted: Wanted = {}): Promise<Reconciliation> {
   const { subscriptionIds = null, limit = null, patienceMs = PATIENCE_MS } = wanted;
   const [row] = await db.execute<Row & Record<string, unknown>>(

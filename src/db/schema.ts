@@ -466,6 +466,30 @@ export const inbox = pgTable(
   ],
 );
 
+/** What the relay does for a row, and a step of a workflow: each kind may be refused. */
+export const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
+
+/**
+ * Rows that were refused: how often, why, and when each is tried again. A row stands here from its first failure until it
+ * succeeds. They are apart from the rows themselves, so that what is refused costs those that are not nothing.
+ */
+export const failures = pgTable(
+  'failures',
+  {
+    kind: text('kind', { enum: FAILURE_KINDS }).notNull(),
+    /** Names the row among those of its kind. */
+    key: text('key').notNull(),
+    /** Empty where it is of none. */
+    subscriptionId: text('subscription_id').notNull(),
+    attempts: integer('attempts').notNull(),
+    /** Of the newest attempt. */
+    reason: text('reason').notNull(),
+    since: at('since').notNull().default(sql`clock_timestamp()`),
+    nextAt: at('next_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.kind, t.key] })],
+);
+
 /**
  * What happened, for whoever wants to hear of it: written by the statement that caused it (`tell`), delivered by a workflow
  * to each endpoint. Nothing decides by them.

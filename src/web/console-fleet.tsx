@@ -20,6 +20,17 @@ export interface DueView {
   isOverdue: boolean;
 }
 
+export interface RefusedView {
+  kind: string;
+  /** Empty where it is of no subscription. */
+  subscriptionId: string;
+  attempts: number;
+  reason: string;
+  since: Instant;
+  nextAt: Instant;
+  says: string | null;
+}
+
 export interface PollerView {
   identity: string;
   kinds: string[];
@@ -32,6 +43,11 @@ export interface FleetView {
   now: Instant;
   statuses: { status: string; count: number }[];
   backlogs: BacklogView[];
+  /** The most often tried first; `refusedCount` is all of them. */
+  refused: RefusedView[];
+  refusedCount: number;
+  /** Subscriptions whose workflow's own code fails. */
+  halted: string[];
   /** The soonest first; `dueCount` is all of them. */
   due: DueView[];
   dueCount: number;
@@ -67,6 +83,7 @@ export function fleetPage(view: FleetView, assets: Assets): string {
       <div class="pair">
         <div class="pile">
           <Waiting {...view} />
+          <Refused {...view} />
           <PastDue {...view} />
         </div>
         <div class="pile">
@@ -110,6 +127,71 @@ function Waiting({ backlogs, overdueCount, now, format }: FleetView) {
           <dd>{overdueCount > 0 ? <span class="tag bad">{format.credits(overdueCount)}</span> : '0'}</dd>
         </div>
       </dl>
+    </section>
+  );
+}
+
+const KIND: Record<string, string> = {
+  message: 'Message of billing',
+  nudge: 'Nudge to a workflow',
+  event: 'Event',
+  delivery: 'Start of a delivery',
+  deadline: 'Release of a hold',
+  notice: 'Notice of an expiry',
+  step: 'Step of a workflow',
+};
+
+function Refused({ refused, refusedCount, halted, now, format }: FleetView) {
+  const isStuck = halted.length > 0 || refused.some(({ kind }) => kind === 'step');
+  return (
+    <section class="card" aria-labelledby="refused">
+      <header>
+        <h2 id="refused">Refused again and again</h2>
+        <p class="quiet small">{format.credits(refusedCount + halted.length)}</p>
+      </header>
+      {refusedCount + halted.length === 0 && <p class="empty">Nothing is refused.</p>}
+      <ul class="stack">
+        {halted.map((id) => (
+          <li>
+            <a class="breaks" href={pathOf(id)}>
+              {id}
+            </a>
+            <p class="tag bad">The workflow’s own code fails</p>
+          </li>
+        ))}
+        {refused.map(({ kind, subscriptionId, attempts, reason, since, says }) => (
+          <li>
+            <p class="spread">
+              <span>{KIND[kind] ?? kind}</span>
+              <span class="tag bad">
+                {format.credits(attempts)} times in{' '}
+                {format.duration(Math.max(1, Math.round((now - since) / 1_000)))}
+              </span>
+            </p>
+            {subscriptionId !== '' && (
+              <a class="breaks" href={pathOf(subscriptionId)}>
+                {subscriptionId}
+              </a>
+            )}
+            {says !== null && <p class="quiet small breaks">{says}</p>}
+            <p class="small breaks">{reason}</p>
+          </li>
+        ))}
+      </ul>
+      {refusedCount > refused.length && (
+        <p class="quiet small">and {format.credits(refusedCount - refused.length)} more</p>
+      )}
+      {isStuck && (
+        <p class="note bad">
+          Once the cause is mended, <code>npx drawdown rehydrate --stuck</code> starts stuck workflows anew.
+        </p>
+      )}
+      {refusedCount > 0 && (
+        <p class="quiet small">
+          Each is tried again by itself, at least every five minutes, and nothing waits for it.{' '}
+          <code>npx drawdown refused</code> lists them, tries them at once, or drops a message.
+        </p>
+      )}
     </section>
   );
 }

@@ -29,7 +29,10 @@ export const webhookId = ({ endpointId, eventId, run }: DeliveryRef): string =>
 /** Attempts wait for receivers: on a queue of their own no ledger activity waits behind them. */
 export const deliveryQueue = (taskQueue: string): string => `${taskQueue}/deliveries`;
 
-export const workflowId = (subscriptionId: string): string => `subscription/${subscriptionId}`;
+export const workflowId = (subscriptionId: string): string => `${WORKFLOW_TYPE}/${subscriptionId}`;
+/** Whose workflow it is; null for one of another kind. */
+export const subscriptionIdOf = (id: string): string | null =>
+  id.startsWith(`${WORKFLOW_TYPE}/`) ? id.slice(WORKFLOW_TYPE.length + 1) : null;
 
 /** One line beside the workflow's id in the Temporal UI. */
 export const summaryOf = ({

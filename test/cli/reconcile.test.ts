@@ -38,6 +38,7 @@ test('all explained: the numbers, and exit code 0', async () => {
       'charges           4          4     1.0000',
       'grants            4          4     1.0000',
       'inbox             0          0     1.0000',
+      'refused           0          0     1.0000',
       'all               8          8     1.0000',
       '',
       'All is explained.',

@@ -48,7 +48,10 @@ const LAYERS: Record<string, Rule[]> = {
   billing: [within('billing', 'domain'), packages('stripe', 'standardwebhooks'), node],
   // What is said to receivers of events, and to whom.
   webhooks: [within('webhooks', 'domain'), packages('standardwebhooks', 'ipaddr.js'), node],
-  activities: [within('activities', 'domain', 'db', 'billing', 'webhooks'), packages('@temporalio/common')],
+  activities: [
+    within('activities', 'domain', 'db', 'billing', 'webhooks', 'reason.ts'),
+    packages('@temporalio/common'),
+  ],
   api: [
     within(
       'api',
@@ -60,7 +63,7 @@ const LAYERS: Record<string, Rule[]> = {
       'ids.ts',
       'webhooks/receivers.ts',
     ),
-    only('relay.ts', 'nudge'),
+    only('relay/nudges.ts', 'nudge'),
     typesOf('billing/gateway.ts'),
     packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common'),
     node,
@@ -76,11 +79,12 @@ const LAYERS: Record<string, Rule[]> = {
   ],
   'config.ts': [packages('zod'), node],
   'ids.ts': [node],
-  'relay.ts': [
-    within('db', 'relay-events.ts', 'temporal.ts', 'workflows/messages.ts'),
+  'reason.ts': [],
+  relay: [
+    within('relay', 'db', 'reason.ts', 'temporal.ts', 'workflows/messages.ts'),
     packages('@temporalio/client'),
+    node,
   ],
-  'relay-events.ts': [within('db', 'temporal.ts', 'workflows/messages.ts'), packages('@temporalio/client')],
   'temporal.ts': [typesOf('config.ts'), packages('@temporalio/client')],
 };
 
@@ -201,7 +205,7 @@ describe('the layers of src', () => {
     ['client/x.ts', "import type { z } from 'zod';", 'client/x.ts imports zod'],
     ['client/x.ts', "import * as s from '../api/schemas.ts';", 'client/x.ts imports api/schemas.ts'],
     ['web/x.tsx', "import type { Deps } from '../api/context.ts';", 'web/x.tsx imports api/context.ts'],
-    ['api/x.ts', "import { startRelay } from '../relay.ts';", 'api/x.ts imports relay.ts'],
+    ['api/x.ts', "import { startRelay } from '../relay/loop.ts';", 'api/x.ts imports relay/loop.ts'],
     [
       'api/x.ts',
       "import {\n  type A,\n  subscription,\n} from '../workflows/subscription.ts';",
@@ -216,7 +220,7 @@ describe('the layers of src', () => {
     ['db/x.ts', "import postgres from 'postgres';", 'db/x.ts makes a client: default of postgres'],
     ['billing/x.ts', "import Stripe from 'stripe';", 'billing/x.ts makes a client: default of stripe'],
     ['api/x.ts', "import { keyOf } from '../billing/gateway.ts';", 'api/x.ts imports billing/gateway.ts'],
-    ['relay.ts', 'const url = process.env.URL;', 'relay.ts reads the environment'],
+    ['ids.ts', 'const url = process.env.URL;', 'ids.ts reads the environment'],
     [
       'utils/x.ts',
       '',
@@ -229,7 +233,7 @@ describe('the layers of src', () => {
   it.each([
     ['workflows/x.ts', "import type { CommandRef } from '../db/ledger.ts';"],
     ['workflows/x.ts', "import { type CommandRef } from '../db/ledger.ts';"],
-    ['api/x.ts', "import { nudge } from '../relay.ts';"],
+    ['api/x.ts', "import { nudge } from '../relay/nudges.ts';"],
     ['db/x.ts', "import type postgres from 'postgres';"],
     ['worker.ts', "import { connectTemporal } from './temporal.ts';"],
   ])('%s: a right one passes: %s', (file, text) => {

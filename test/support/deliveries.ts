@@ -3,6 +3,8 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import { makeEndpoint } from '../../src/db/endpoints.ts';
 import { newId } from '../../src/ids.ts';
+import { deliveryLoops } from '../../src/relay/deliveries.ts';
+import { createGuard, type RelayDeps } from '../../src/relay/rows.ts';
 
 // What a test of deliveries makes and looks at.
 
@@ -65,4 +67,13 @@ export async function ended(db: Database, eventId: string): Promise<Delivery> {
   const isOver = (seen: Delivery[]) => seen.length > 0 && seen.every(({ status }) => status !== 'pending');
   const [delivery] = await until(() => deliveriesOf(db, eventId), isOver);
   return delivery!;
+}
+
+/** The relay's part in events, a tick at a time. */
+export function eventTicks(deps: Omit<RelayDeps, 'log'>): () => Promise<void> {
+  const all = { ...deps, log: () => {} };
+  const loops = deliveryLoops(all, createGuard(all));
+  return async () => {
+    for (const loop of loops) await loop.tick();
+  };
 }

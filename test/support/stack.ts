@@ -16,9 +16,9 @@ import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { createSpending } from '../../src/db/spending.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { startRelay } from '../../src/relay.ts';
+import { startRelay } from '../../src/relay/loop.ts';
 import { createDeliverer, createEngine, openEventReader, openGateway } from '../../src/startup.ts';
-import { createCaller } from '../../src/temporal.ts';
+import { createCaller, createTimedCaller } from '../../src/temporal.ts';
 import { listen } from './listen.ts';
 import { templateDatabase } from './services.ts';
 
@@ -98,7 +98,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const billing = { stripe: options.stripe, external: options.external };
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
-  const relay = engine && startRelay({ db, temporal, taskQueue, log: () => {} });
+  const relay = engine && startRelay({ db, temporal: createTimedCaller(client), taskQueue, log: () => {} });
   const watch = createWatch(db);
   const deps: Deps = {
     db,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MOST_STARTS_A_TICK, paced } from '../../src/relay-events.ts';
+import { MOST_STARTS_A_TICK, paced } from '../../src/relay/deliveries.ts';
 
 // How many workflows a tick starts: as many as Temporal has time for.
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { nudge } from '../../src/relay.ts';
+import { nudge } from '../../src/relay/nudges.ts';
 import {
   type BalanceAnswer,
   QUERY,

@@ -6,12 +6,11 @@ import { createDeliveryActivities } from '../../src/activities/deliver.ts';
 import { loadConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { PAUSES_MS } from '../../src/domain/deliveries.ts';
-import { createEventRelay } from '../../src/relay-events.ts';
 import { findTestServer } from '../../src/services/temporal-binary.ts';
-import { createCaller } from '../../src/temporal.ts';
+import { createTimedCaller } from '../../src/temporal.ts';
 import { createPost } from '../../src/webhooks/post.ts';
 import { deliveryQueue, webhookId } from '../../src/workflows/messages.ts';
-import { deliveriesOf, endpointAt, secretOf, tell, until } from '../support/deliveries.ts';
+import { deliveriesOf, endpointAt, eventTicks, secretOf, tell, until } from '../support/deliveries.ts';
 import { startReceiver, verified } from '../support/receiver.ts';
 import { createDatabase } from '../support/stack.ts';
 
@@ -44,9 +43,9 @@ async function deliver(events: string[], endpoints: string[], rounds: number): P
   const taskQueue = `outage-${events[0]}`;
   // Not the environment's own client: to wait for a result moves its clock.
   const client = new Client({ connection: environment.connection });
-  const deps = { db, temporal: createCaller(client), taskQueue };
+  const deps = { db, temporal: createTimedCaller(client), taskQueue };
   const pairs = events.flatMap((eventId) => endpoints.map((endpointId) => ({ eventId, endpointId, run: 0 })));
-  const tick = createEventRelay(deps);
+  const tick = eventTicks(deps);
   for (let ticks = 0; ticks <= pairs.length; ticks += 1) await tick();
   const codePath = inject('workflowBundle');
   const common = { connection, namespace: 'default' };

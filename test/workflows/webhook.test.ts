@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { changeEndpoint, deleteEndpoint, rotateSecret } from '../../src/db/endpoints.ts';
-import { createEventRelay, MOST_STARTS_A_TICK } from '../../src/relay-events.ts';
-import { createCaller } from '../../src/temporal.ts';
+import { MOST_STARTS_A_TICK } from '../../src/relay/deliveries.ts';
+import { createTimedCaller } from '../../src/temporal.ts';
 import { webhookId } from '../../src/workflows/messages.ts';
-import { deliveriesOf, ended, endpointAt, secretOf, tell, until } from '../support/deliveries.ts';
+import { deliveriesOf, ended, endpointAt, eventTicks, secretOf, tell, until } from '../support/deliveries.ts';
 import { type Received, type Receiver, startReceiver, verified } from '../support/receiver.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -248,11 +248,11 @@ describe('the relay', () => {
 
   test('of two at once each delivers once', async () => {
     await endpointAt(stack.db, receiver.url);
-    const deps = { db: stack.db, temporal: createCaller(stack.client), taskQueue: stack.taskQueue };
+    const deps = { db: stack.db, temporal: createTimedCaller(stack.client), taskQueue: stack.taskQueue };
     const events = await tell(stack.db, 'grant.made', 40);
     // Beside the stack's own.
     const relays = [1, 2].map(async () => {
-      const tick = createEventRelay(deps);
+      const tick = eventTicks(deps);
       for (let ticks = 0; ticks < 15; ticks += 1) await tick();
     });
     await Promise.all(relays);
@@ -265,8 +265,8 @@ describe('the relay', () => {
     try {
       await endpointAt(quiet.db, receiver.url);
       await tell(quiet.db, 'grant.made', 1_000);
-      const deps = { db: quiet.db, temporal: createCaller(stack.client), taskQueue: quiet.taskQueue };
-      const tick = createEventRelay(deps);
+      const deps = { db: quiet.db, temporal: createTimedCaller(stack.client), taskQueue: quiet.taskQueue };
+      const tick = eventTicks(deps);
       const seen = async () =>
         (
           await quiet.db.execute<{ rows: number; started: number }>(sql`

@@ -49,7 +49,8 @@ begin
   update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub) where subscription_id = p_sub;
 end $$;
 
--- The relay's part: up to so many subscriptions with notices due, the longest overdue first. A busy one comes later.
+-- The relay's part: up to so many subscriptions with notices due, the longest overdue first, each guarded on its own. Ledgers that
+-- are busy or were refused leave their places to others. Answers how many had theirs.
 create or replace function relay_notices(p_limit int) returns int language plpgsql as $$
 declare
   v_sub text;
@@ -57,12 +58,22 @@ declare
 begin
   for v_sub in
     select l.subscription_id from ledgers l
-    where l.subscription_id in (select n.subscription_id from ledgers n
-      where n.next_notice <= clock_timestamp() and n.test_clock is null order by n.next_notice limit p_limit)
-    order by l.subscription_id for no key update skip locked
+    where l.next_notice <= clock_timestamp() and l.test_clock is null
+      and not exists (select from failures f where f.kind = 'notice' and f.key = l.subscription_id and f.next_at > clock_timestamp())
+    order by l.next_notice limit p_limit for no key update of l skip locked
   loop
-    perform give_notice(v_sub, ledger_now(null));
-    given := given + 1;
+    begin
+      perform give_notice(v_sub, ledger_now(null));
+      delete from failures where kind = 'notice' and key = v_sub;
+      given := given + 1;
+    exception
+      when query_canceled then
+        -- The statement's time is used up: the others are the next statement's.
+        perform note_failure('notice', v_sub, v_sub, sqlerrm);
+        exit;
+      when others then
+        perform note_failure('notice', v_sub, v_sub, sqlerrm);
+    end;
   end loop;
   return given;
 end $$;

@@ -205,25 +205,31 @@ begin
   if l.next_deadline <= ledger_now(l.test_clock) then perform release_due(p_sub, ledger_now(l.test_clock)); end if;
 end $$;
 
--- The relay's part: up to so many subscriptions with overdue holds, the longest overdue first. A busy one is left to those
--- who keep it busy.
+-- The relay's part: up to so many subscriptions with overdue holds, the longest overdue first, each guarded on its own. Ledgers that
+-- are busy or were refused leave their places to others. Answers how many were released.
 create or replace function relay_deadlines(p_limit int) returns int language plpgsql as $$
 declare
   v_sub text;
   released int := 0;
 begin
   for v_sub in
-    select l.subscription_id from ledgers l
-    where l.subscription_id in (select h.subscription_id from holds h
-      where h.status = 'held' and h.live and h.deadline <= clock_timestamp() order by h.deadline limit p_limit)
-    order by l.subscription_id for no key update skip locked
+    select distinct overdue.subscription_id from (
+      select l.subscription_id from holds h join ledgers l on l.subscription_id = h.subscription_id
+      where h.status = 'held' and h.live and h.deadline <= clock_timestamp()
+        and not exists (select from failures f where f.kind = 'deadline' and f.key = h.subscription_id and f.next_at > clock_timestamp())
+      order by h.deadline limit p_limit for no key update of l skip locked) overdue
   loop
     begin
       perform release_due(v_sub, ledger_now(null));
+      delete from failures where kind = 'deadline' and key = v_sub;
       released := released + 1;
-    exception when others then
-      -- One ledger that is broken must not keep the holds of all others.
-      raise warning 'the holds of % could not be released: %', v_sub, sqlerrm;
+    exception
+      when query_canceled then
+        -- The statement's time is used up: the others are the next statement's.
+        perform note_failure('deadline', v_sub, v_sub, sqlerrm);
+        exit;
+      when others then
+        perform note_failure('deadline', v_sub, v_sub, sqlerrm);
     end;
   end loop;
   return released;

@@ -1,0 +1,7 @@
+-- One more failure of a row. It is tried again after a pause that doubles, from a second to five minutes.
+create or replace function note_failure(p_kind text, p_key text, p_sub text, p_reason text) returns void language sql as $$
+  insert into failures as f (kind, key, subscription_id, attempts, reason, next_at)
+  values (p_kind, p_key, p_sub, 1, left(p_reason, 500), clock_timestamp() + interval '1 second')
+  on conflict (kind, key) do update set attempts = f.attempts + 1, reason = excluded.reason,
+    next_at = clock_timestamp() + least(interval '5 minutes', interval '1 second' * power(2, least(f.attempts, 10)))
+$$;

@@ -1,0 +1,19 @@
+import { dropStaleFailures } from '../db/failures.ts';
+import { keepMonths, relayDeadlines, relayNotices } from '../db/upkeep.ts';
+import { type Loop, type RelayDeps, TICK_MS } from './rows.ts';
+
+// What needs PostgreSQL alone: each ledger is guarded on its own by the statement that looks after it.
+
+const DEADLINES_A_TICK = 100;
+const NOTICES_A_TICK = 20;
+const MONTHS_EVERY_MS = 60 * 60 * 1_000;
+
+export function deadlineLoops({ db }: RelayDeps): Loop[] {
+  const every = (ms: number, tick: () => Promise<void>): Loop => ({ tick: () => tick().then(() => ms) });
+  return [
+    every(TICK_MS, () => relayDeadlines(db, DEADLINES_A_TICK)),
+    every(TICK_MS, () => relayNotices(db, NOTICES_A_TICK)),
+    every(MONTHS_EVERY_MS, () => keepMonths(db)),
+    every(MONTHS_EVERY_MS, () => dropStaleFailures(db)),
+  ];
+}

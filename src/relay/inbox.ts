@@ -1,0 +1,66 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Turn } from '../db/failures.ts';
+import { type Claimed, claimMessages, MONEY_BACK, markRelayed, postpone, unclaim } from '../db/inbox.ts';
+import { refundCharge, type Said } from '../db/refunds.ts';
+import { isToRun } from '../db/workflows.ts';
+import { workflowId } from '../workflows/messages.ts';
+import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
+
+// Billing's messages: signals to workflows, and money that went back, which the ledger books.
+
+/** Signals wait for Temporal, and for one busy workflow perhaps seconds. */
+const SIGNALS_AT_ONCE = 10;
+/** A booking that meets a locked ledger keeps a connection busy until the statement is given up. */
+const BOOKINGS_AT_ONCE = 2;
+
+export function inboxLoops(deps: RelayDeps, guard: Guard): Loop[] {
+  const loop = (of: 'money' | 'workflows', turn: Turn, atOnce: number): Loop => {
+    const take = guard.take<Claimed>({
+      kind: 'message',
+      server: of === 'money' ? 'ledger' : 'Temporal',
+      atOnce,
+      claim: (limit) => claimMessages(deps.db, { of, turn, limit }),
+      nameOf: ({ id, subscription_id: subscriptionId }) => ({ key: String(id), subscriptionId }),
+      work: (message) => relay(deps, message),
+      unclaim: ({ id }) => unclaim(deps.db, id),
+    });
+    const idleMs = turn === 'fresh' ? TICK_MS : IDLE_MS;
+    return { tick: async () => ((await take(atOnce)).length > 0 ? TICK_MS : idleMs) };
+  };
+  return [
+    loop('workflows', 'fresh', SIGNALS_AT_ONCE),
+    loop('workflows', 'again', SIGNALS_AT_ONCE / 2),
+    loop('money', 'fresh', BOOKINGS_AT_ONCE),
+    loop('money', 'again', 1),
+  ];
+}
+
+async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<void> {
+  const { id, subscription_id, kind, payload } = message;
+  if (kind === MONEY_BACK) return bookMoneyBack({ db }, message);
+  try {
+    await temporal.call((client) =>
+      client.workflow.getHandle(workflowId(subscription_id)).signal(kind, payload),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    if (await isToRun(db, subscription_id))
+      throw new Error('Its workflow does not run: `npx drawdown rehydrate` starts it.');
+    // R-52: a late message for an ended subscription changes nothing; it stays on record.
+    return markRelayed(db, id, 'ended');
+  }
+  await markRelayed(db, id, 'signalled');
+}
+
+/**
+ * R-81: the ledger itself books it, whether the workflow is there or over. Of a charge that is still pending nothing is
+ * booked: the message comes again, until it is settled.
+ */
+async function bookMoneyBack(
+  { db }: Pick<RelayDeps, 'db'>,
+  { id, subscription_id, payload }: Claimed,
+): Promise<void> {
+  const { kind } = await refundCharge(db, subscription_id, payload as Said);
+  if (kind === 'pending') return postpone(db, id);
+  await markRelayed(db, id, kind === 'ok' ? 'booked' : 'unknown');
+}

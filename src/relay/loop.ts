@@ -1,0 +1,69 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { reasonOf } from '../reason.ts';
+import { deadlineLoops } from './deadlines.ts';
+import { deliveryLoops } from './deliveries.ts';
+import { inboxLoops } from './inbox.ts';
+import { nudgeLoops } from './nudges.ts';
+import { createGuard, type Loop, type RelayDeps } from './rows.ts';
+
+/** After a tick that failed: its server is away. */
+const AWAY_MS = 1_000;
+
+/**
+ * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge, an event
+ * becomes deliveries. A row is marked after its call returned, so nothing is lost; everything may arrive twice and changes
+ * nothing then. It also releases holds at their deadlines where nobody else comes by, tells of expiries that are near, and
+ * makes the months of entries ahead. Each part is a loop of its own, and waits for no other.
+ */
+export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const guard = createGuard(deps);
+  const complaints = createComplaints(deps.log);
+  const loops = [
+    ...deadlineLoops(deps),
+    ...inboxLoops(deps, guard),
+    ...nudgeLoops(deps, guard),
+    ...deliveryLoops(deps, guard),
+  ];
+  setMaxListeners(loops.length, stopping.signal);
+  const running = loops.map(run);
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(running);
+      await guard.ended();
+    },
+  };
+
+  async function run(loop: Loop): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const pauseMs = await loop.tick().then(
+        (ms) => {
+          complaints.withdraw(loop);
+          return ms;
+        },
+        (error: unknown) => {
+          complaints.make(loop, reasonOf(error));
+          return AWAY_MS;
+        },
+      );
+      await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  }
+}
+
+/** PostgreSQL or Temporal is away: said once, whichever loops notice, until none of them does. */
+function createComplaints(log: RelayDeps['log']) {
+  const made = new Map<string, Set<Loop>>();
+  function withdraw(loop: Loop): void {
+    for (const [text, loops] of made) if (loops.delete(loop) && loops.size === 0) made.delete(text);
+  }
+  function make(loop: Loop, text: string): void {
+    const loops = made.get(text) ?? new Set();
+    withdraw(loop);
+    if (!made.has(text) && loops.size === 0) log(`relay: ${text}`);
+    made.set(text, loops.add(loop));
+  }
+  return { make, withdraw };
+}
