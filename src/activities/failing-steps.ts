@@ -3,7 +3,7 @@ import { dropFailure, noteStepFailure } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 
 /** Failures from which on a step is on record as failing; Temporal tries it again without end. */
-const ON_RECORD_FROM = 10;
+const ON_RECORD_FROM = 5;
 
 export interface Attempt {
   subscriptionId: string;

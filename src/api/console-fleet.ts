@@ -1,5 +1,6 @@
 import { type Backlog, dueCandidates, fleetNumbers } from '../db/console.ts';
 import { listRefused } from '../db/failures.ts';
+import { listIncidents } from '../db/incidents.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { nextDue } from '../domain/due.ts';
 import { TemporalUnavailable } from '../temporal.ts';
@@ -13,13 +14,15 @@ const HOUR_MS = 3_600_000;
 const OVERDUE_MS = 60_000;
 const MOST_DUE = 50;
 const MOST_REFUSED = 20;
+const MOST_INCIDENTS = 10;
 /** A poll lasts up to a minute: one that was heard later than this has gone, though Temporal lists it for minutes. */
 const POLLING_MS = 75_000;
 
 export async function fleetView(deps: Deps, format: Format): Promise<FleetView> {
-  const [numbers, refused, pollers, halted] = await Promise.all([
+  const [numbers, refused, incidents, pollers, halted] = await Promise.all([
     fleetNumbers(deps.db),
     listRefused(deps.db, MOST_REFUSED),
+    listIncidents(deps.db, MOST_INCIDENTS),
     pollersOf(deps),
     haltedOf(deps),
   ]);
@@ -43,6 +46,7 @@ export async function fleetView(deps: Deps, format: Format): Promise<FleetView> 
     refused: refused.rows,
     refusedCount: refused.count,
     halted,
+    incidents: incidents.map(({ lastAt, ...incident }) => ({ ...incident, lastAt: lastAt.getTime() })),
     due: due.slice(0, MOST_DUE),
     dueCount: due.length,
     overdueCount: due.filter(({ isOverdue }) => isOverdue).length,

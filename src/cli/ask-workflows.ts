@@ -1,5 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from '../db/client.ts';
+import { heldUp } from '../db/incidents.ts';
 import type { Broken } from '../db/promises.ts';
 import { balanceAsOf } from '../db/verify.ts';
 import { isToRun, mustRun, sampleToRun } from '../db/workflows.ts';
@@ -45,6 +46,11 @@ export async function askWorkflows(wanted: Wanted): Promise<Asked> {
     done += 1;
     onProgress(done);
   });
+  // Of these nothing fails at Temporal: the step is given up, and tried again after a pause.
+  for (const row of await heldUp(db, typeof which === 'number' ? null : which)) {
+    const { subscriptionId: subscription_id, tries: attempts, code, detail } = row;
+    asked.stuck.push({ subscription_id, what: 'what is due', attempts, reason: `${code} ${detail}`.trim() });
+  }
   return asked;
 }
 

@@ -138,7 +138,10 @@ async function look({ client, stuckAfter }: Deps, id: string): Promise<Seen> {
 async function startAnew(deps: Deps, id: string, description: WorkflowExecutionDescription): Promise<void> {
   const from = await sinceOf(deps, id);
   const run = deps.client.workflow.getHandle(workflowId(id), description.runId);
-  await patiently(() => run.terminate('drawdown rehydrate --stuck'));
+  await patiently(() => run.terminate('drawdown rehydrate --stuck')).catch((error: unknown) => {
+    // It ended by itself, or by a call of which nobody heard.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  });
   await sleep(remainingMs(description, Date.now()));
   await start(deps, id, from);
   await dropFailure(deps.db, { kind: 'step', key: id });

@@ -106,7 +106,7 @@ function stuckLines(asked: Asked | null): string[] {
       `I14  ${subscription_id}  ${what} failed ${attempts} times`,
       `     ${reason}`,
     ]),
-    'docs/operating.md says what to do: npx drawdown rehydrate --stuck starts them anew.',
+    'docs/operating.md says what to do with each: “A stuck workflow”.',
   ];
 }
 

@@ -1,4 +1,4 @@
-import { desc, sql } from 'drizzle-orm';
+import { and, desc, getTableColumns, inArray, sql } from 'drizzle-orm';
 import type { RefusalRecord } from '../domain/errors.ts';
 import type { Outcome } from '../domain/state.ts';
 import type { Database } from './client.ts';
@@ -26,7 +26,21 @@ export async function giveUpStep(db: Database, id: string, record: IncidentRecor
   await db.execute(sql`select give_up_step(${id}, ${JSON.stringify(record)}::jsonb)`);
 }
 
-/** The newest first. */
-export function listIncidents(db: Database, limit: number): Promise<Incident[]> {
-  return db.select().from(incidents).orderBy(desc(incidents.lastAt)).limit(limit);
+/** What is due and can't be booked holds its subscription up until it is. */
+const isHeldUp = sql<boolean>`(incidents.what = 'due' and exists (
+  select from ledgers l where l.subscription_id = incidents.subscription_id and l.step < incidents.step))`;
+
+/** Those that hold a subscription up, then the newest. */
+export function listIncidents(db: Database, limit: number): Promise<(Incident & { isHeldUp: boolean })[]> {
+  return db
+    .select({ ...getTableColumns(incidents), isHeldUp })
+    .from(incidents)
+    .orderBy(desc(isHeldUp), desc(incidents.lastAt))
+    .limit(limit);
+}
+
+/** What holds subscriptions up: all of them, or some. */
+export function heldUp(db: Database, ids: readonly string[] | null): Promise<Incident[]> {
+  const wanted = ids === null ? undefined : inArray(incidents.subscriptionId, [...ids]);
+  return db.select().from(incidents).where(and(isHeldUp, wanted)).orderBy(incidents.subscriptionId);
 }

@@ -31,6 +31,19 @@ export interface RefusedView {
   says: string | null;
 }
 
+/** A step that the ledger refused as data that it can't hold. */
+export interface IncidentView {
+  subscriptionId: string;
+  step: number;
+  what: string;
+  code: string;
+  detail: string;
+  tries: number;
+  lastAt: Instant;
+  /** It is due, and nothing else goes on until it is booked. */
+  isHeldUp: boolean;
+}
+
 export interface PollerView {
   identity: string;
   kinds: string[];
@@ -48,6 +61,8 @@ export interface FleetView {
   refusedCount: number;
   /** Subscriptions whose workflow's own code fails. */
   halted: string[];
+  /** Those that hold a subscription up, then the newest. */
+  incidents: IncidentView[];
   /** The soonest first; `dueCount` is all of them. */
   due: DueView[];
   dueCount: number;
@@ -84,6 +99,7 @@ export function fleetPage(view: FleetView, assets: Assets): string {
         <div class="pile">
           <Waiting {...view} />
           <Refused {...view} />
+          <Incidents {...view} />
           <PastDue {...view} />
         </div>
         <div class="pile">
@@ -190,6 +206,41 @@ function Refused({ refused, refusedCount, halted, now, format }: FleetView) {
         <p class="quiet small">
           Each is tried again by itself, at least every five minutes, and nothing waits for it.{' '}
           <code>npx drawdown refused</code> lists them, tries them at once, or drops a message.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Incidents({ incidents, now, format }: FleetView) {
+  return (
+    <section class="card" aria-labelledby="incidents">
+      <h2 id="incidents">Steps given up</h2>
+      {incidents.length === 0 && <p class="empty">Every step could be booked.</p>}
+      <ul class="stack">
+        {incidents.map(({ subscriptionId, step, what, code, detail, tries, lastAt, isHeldUp }) => (
+          <li>
+            <p class="spread">
+              <a class="breaks" href={pathOf(subscriptionId)}>
+                {subscriptionId}
+              </a>
+              <span class={isHeldUp ? 'tag bad' : 'quiet small'}>
+                {isHeldUp
+                  ? 'held up'
+                  : `${format.duration(Math.max(1, Math.round((now - lastAt) / 1_000)))} ago`}
+              </span>
+            </p>
+            <p class="small breaks">
+              Step {step}, {what.replaceAll('_', ' ')}: {code} {detail}
+              {tries > 1 && `, ${format.credits(tries)} times`}
+            </p>
+          </li>
+        ))}
+      </ul>
+      {incidents.some(({ isHeldUp }) => isHeldUp) && (
+        <p class="note bad">
+          What is due could not be booked, and is tried again by itself. Until then all that needs the
+          workflow is refused.
         </p>
       )}
     </section>

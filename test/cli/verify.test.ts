@@ -74,8 +74,8 @@ test('the workflows are asked too: those that must be running', async () => {
   expect(code).toBe(0);
   expect(JSON.parse((await verify(['--workflows', '1', '--json'])).out)).toMatchObject({
     subscriptions: 3,
-    checked: ['I1', 'I2', 'I3', 'I4', 'I6', 'I11', 'I8'],
-    workflows: { equal: 1, silent: [] },
+    checked: ['I1', 'I2', 'I3', 'I4', 'I6', 'I11', 'I8', 'I14'],
+    workflows: { equal: 1, silent: [], stuck: [] },
     broken: [],
   });
 });

@@ -152,3 +152,50 @@ test('what came, or was told, a moment ago is on its way', async () => {
     expect(await books.foundAfter(bend, AT_REST)).toHaveLength(1);
   }
 });
+
+/** What was refused so often, as the relay puts it on record. */
+const refused = (kind: string, key: SQL, attempts: number) => sql`
+  insert into failures (kind, key, subscription_id, attempts, reason, since, next_at)
+  values (${kind}, ${key}, ${books.ids.monthly}, ${attempts}, 'it is too large', '2026-11-30 10:00Z', clock_timestamp())`;
+
+test('a message that is refused is told with its reason and tries, before it is late; a few tries are on its way', async () => {
+  const waiting = sql`
+    insert into inbox (provider, event_id, subscription_id, kind, payload)
+    values ('test', 'evt_1', ${books.ids.monthly}, 'cancelled', '{}')`;
+  const key = sql`(select id::text from inbox where event_id = 'evt_1')`;
+  expect(await books.foundAfter([waiting, refused('message', key, 4)], {})).toEqual([]);
+  const [found, ...others] = await books.foundAfter([waiting, refused('message', key, 7)], {});
+  expect(others).toEqual([]);
+  expect(found).toMatchObject({ table: 'inbox', row: 'test evt_1', rule: 'R-42' });
+  expect(found!.problem).toMatch(/^The message of \S+ from test was refused 7 times: it is too large$/);
+});
+
+test.each(['nudge', 'event', 'delivery', 'deadline', 'notice', 'step'])('so is a %s', async (kind) => {
+  expect(await books.foundAfter(refused(kind, sql`'its key'`, 4), {})).toEqual([]);
+  expect(await books.foundAfter(refused(kind, sql`'its key'`, 7), {})).toEqual([
+    {
+      table: 'failures',
+      subscription_id: books.ids.monthly,
+      row: `${kind} its key`,
+      rule: 'I14',
+      problem: `The ${kind} was refused 7 times since 2026-11-30T10:00:00.000Z: it is too large`,
+    },
+  ]);
+});
+
+test('a message that an operator gave up is explained; money that it told of is told as its charge', async () => {
+  const charge = books.charge('ended', 's');
+  const dropped = message('monthly', { at: 'renewal' }, { kind: 'cancelled', outcome: 'dropped' });
+  expect(await books.foundAfter(dropped)).toEqual([]);
+  expect(
+    await books.foundAfter(
+      message('ended', { chargeId: charge, outcome: 'paid', at: 0 }, { outcome: 'dropped' }),
+    ),
+  ).toEqual([]);
+  const open = await books.newestCharge('purchasePending');
+  const paid = message('purchasePending', { chargeId: open, outcome: 'paid', at: 0 }, { outcome: 'dropped' });
+  const giveUp = sql`update charges set status = 'given_up' where id = ${open}`;
+  expect(await books.foundAfter([paid, giveUp])).toMatchObject([
+    { table: 'charges', row: open, rule: 'R-42' },
+  ]);
+});
