@@ -75,6 +75,8 @@ export default defineConfig({
           include: [
             'test/domain/paid-ahead.test.ts',
             'test/web/outlook.test.ts',
+            'test/api/entries-csv.test.ts',
+            'test/api/list-plans.test.ts',
             'test/db/burndown.test.ts',
             'test/db/instant.test.ts',
             'test/db/orders.test.ts',

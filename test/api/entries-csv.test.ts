@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import { RawLedger } from '../db/raw-ledger.ts';
+import { sized } from '../support/campaign.ts';
 import { grow } from '../support/grown.ts';
 import { type Listening, listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
@@ -15,7 +16,7 @@ import { PageVisitor } from './pages.ts';
 // The table of a whole ledger is read as its reader takes it, by whichever door.
 
 /** The size of a campaign, or one that tells a stream from a string. */
-const ACTS = process.env['CAMPAIGN'] ? 1_000_000 : 40_000;
+const ACTS = sized(40_000, 1_000_000);
 const ROWS_A_STATEMENT = 1_000;
 
 let stack: Stack;
