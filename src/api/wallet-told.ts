@@ -34,14 +34,14 @@ export function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): voi
 }
 
 /**
- * Takes the word left by the form before this page, with the seal that the page keeps: its script sends it along when what the
- * page shows has changed. null where there is none, or another session left it.
+ * Takes the word left by the form before this page, with the seal that the page keeps. Its script sends that along when it
+ * fetches what has changed, and leaves alone what waits for the next page. null where there is none, or another session left it.
  */
 export function takeTold(c: Context<Env>, below: Below): (Told & { seal: string }) | null {
-  const left = getCookie(c, COOKIE);
-  if (left !== undefined) deleteCookie(c, COOKIE, { path: below });
-  const text = left ?? c.req.header(HEADER);
+  const kept = c.req.header(HEADER);
+  const text = kept ?? getCookie(c, COOKIE);
   if (text === undefined) return null;
+  if (kept === undefined) deleteCookie(c, COOKIE, { path: below });
   const [payload = ''] = text.split('.');
   if (text !== sealed(payload, sessionSecret(c))) return null;
   return { ...told.parse(JSON.parse(Buffer.from(payload, 'base64url').toString())), seal: text };

@@ -79,8 +79,7 @@
       setTimeout(refresh, 2_000);
       return;
     }
-    const { told } = document.body.dataset;
-    const headers = told ? { 'Drawdown-Told': told } : {};
+    const headers = { 'Drawdown-Told': document.body.dataset.told ?? '' };
     const answer = await fetch(location.pathname + location.search, { headers }).catch(() => null);
     stale(!answer?.ok);
     if (!answer?.ok) return;

@@ -80,6 +80,12 @@ describe('what a form did', () => {
     expect(await again()).toContain('Your plan is cancelled.');
     await door.post('resume', {});
     expect(await again()).not.toContain('Your plan is cancelled.');
+    // Fetched by a page that knows of nothing, it waits for the next page all the same.
+    await visitor.post('/wallet/cancel');
+    expect(textOf((await visitor.get('/wallet', { 'Drawdown-Told': '' })).html)).not.toContain(
+      'is cancelled.',
+    );
+    expect(await wallet()).toContain('Your plan is cancelled.');
     for (const forged of ['x', 'eyJ9.x', `${headers['Drawdown-Told']}x`, ''])
       expect((await visitor.get('/wallet', { 'Drawdown-Told': forged })).status).toBe(200);
   });

@@ -566,6 +566,6 @@ describe('cancelled and changed elsewhere (R-51)', () => {
       status: 'paid',
       amount: { amount_minor: 2900 },
     });
-    expect(await turns(door)).toEqual(['started', 'change_scheduled', 'renewed', 'changed']);
+    expect(await turns(door)).toEqual(['started', 'change_scheduled', 'past_due', 'renewed', 'changed']);
   });
 });

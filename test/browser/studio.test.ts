@@ -23,6 +23,7 @@ async function open(options: VisitorOptions = {}) {
   return visitor;
 }
 
+const SOON = { timeout: 30_000 };
 const balanceOf = (page: Page): Promise<string> => textOf(page, '.balance');
 
 describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
@@ -96,7 +97,7 @@ test('the clock goes to the next of each kind, and back never', async () => {
     ['month', '200 credits '],
   ]) {
     await page.click(`[name=to][value=${to}]`);
-    await page.locator('[aria-labelledby=machine]', { hasText: text! }).waitFor();
+    await expect.poll(() => textOf(page, '[aria-labelledby=machine]'), SOON).toContain(text);
     const after = await now();
     expect(after).toBeGreaterThan(before);
     before = after;
