@@ -56,17 +56,18 @@ export async function listActivity(db: Database, id: string, wanted: WantedActiv
   const isSpent = kinds?.some((kind) => SPENT.includes(kind)) === true;
   // Entries are numbered without gaps: what is looked through is a range of the primary key.
   const from = before - (isSpent ? ENTRIES_LOOKED_THROUGH : limit + 1);
+  const those =
+    kinds && !isSpent
+      ? inArray(entries.seq, await seqsOf(db, id, { kinds, before, limit: limit + 1 }))
+      : and(
+          lt(entries.seq, before),
+          gte(entries.seq, from),
+          kinds ? inArray(entries.kind, [...kinds]) : undefined,
+        );
   const found = await db
     .select({ entry: entries, grantKind: GRANT_KIND, lines: LINES })
     .from(entries)
-    .where(
-      and(
-        eq(entries.subscriptionId, id),
-        lt(entries.seq, before),
-        kinds ? inArray(entries.kind, [...kinds]) : undefined,
-        isSpent || !kinds ? gte(entries.seq, from) : undefined,
-      ),
-    )
+    .where(and(eq(entries.subscriptionId, id), those))
     .orderBy(desc(entries.seq))
     .limit(limit + 1);
   const rows = found
@@ -74,6 +75,24 @@ export async function listActivity(db: Database, id: string, wanted: WantedActiv
     .map(({ entry, grantKind, lines }) => ({ ...entry, grantKind, feature: onlyFeature(lines ?? []) }));
   if (found.length > limit) return { rows, next: rows.at(-1)!.seq };
   return { rows, next: isSpent && (await hasEntry(db, id, from - 1)) ? from : null };
+}
+
+/** The newest entries of some kinds before one: a range of the index for each kind. */
+async function seqsOf(
+  db: Database,
+  id: string,
+  { kinds, before, limit }: { kinds: readonly string[]; before: number; limit: number },
+): Promise<number[]> {
+  const ranges = kinds.map(
+    (
+      kind,
+    ) => sql`(select seq from entries where subscription_id = ${id} and kind = ${kind} and seq < ${before}::bigint
+      order by seq desc limit ${limit})`,
+  );
+  const rows = await db.execute<{ seq: string }>(
+    sql`${sql.join(ranges, sql` union all `)} order by seq desc limit ${limit}`,
+  );
+  return rows.map(({ seq }) => Number(seq));
 }
 
 function onlyFeature(lines: readonly { feature: string }[]): string | null {

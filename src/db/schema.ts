@@ -163,7 +163,9 @@ export const entries = pgTable(
     // One seq once: the row in `ledgers` that is locked and counted up sees to it across the months.
     primaryKey({ columns: [t.subscriptionId, t.seq, t.recordedAt] }),
     // What is rare among spends is found without them, and they write none of these.
-    index('entries_besides_spends').on(t.subscriptionId, t.seq).where(sql`kind not in ('debit', 'capture')`),
+    index('entries_besides_spends')
+      .on(t.subscriptionId, t.kind, t.seq)
+      .where(sql`kind not in ('debit', 'capture')`),
     index('entries_of_calendar')
       .on(t.subscriptionId, t.effectiveAt, t.seq)
       .where(
