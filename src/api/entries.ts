@@ -1,25 +1,11 @@
 import { z } from 'zod';
-import { allEntries, type EntryWithFeature, listEntries } from '../db/entries.ts';
+import { CSV_HEAD, csvLines, listEntries } from '../db/entries.ts';
 import { type Deps, subscriptionOr404 } from './context.ts';
 import { listBody, pageOf } from './paging.ts';
 import { reported } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 import { entryView } from './views.ts';
-
-const CSV_COLUMNS = [
-  'id',
-  'seq',
-  'kind',
-  'credits',
-  'grant_id',
-  'balance_after',
-  'effective_at',
-  'recorded_at',
-  'usage_id',
-  'hold_id',
-  'feature',
-] as const;
 
 export function entryRoutes(app: App, deps: Deps): void {
   route(
@@ -36,9 +22,9 @@ export function entryRoutes(app: App, deps: Deps): void {
     async (c, { params: { id }, query }) => {
       const { version } = await subscriptionOr404(deps, id);
       if ((c.req.header('Accept') ?? '').includes('text/csv')) {
-        const all = allEntries(deps.db, id, { order: query.order, newest: version, kinds: null });
+        const lines = csvLines(deps.db, id, { order: query.order, newest: version, kinds: null });
         c.header('Content-Type', 'text/csv; charset=utf-8');
-        return c.body(entriesCsv(deps, c.req.path, all));
+        return c.body(entriesCsv(deps, c.req.path, lines));
       }
       const page = pageOf(query, `entries/${id}`, 'count');
       const rows = await listEntries(deps.db, id, page);
@@ -54,18 +40,18 @@ export function entryRoutes(app: App, deps: Deps): void {
 export function entriesCsv(
   deps: Pick<Deps, 'log'>,
   path: string,
-  pages: AsyncGenerator<EntryWithFeature[]>,
+  pages: AsyncGenerator<string[]>,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream(
     {
-      start: (controller) => controller.enqueue(encoder.encode(`${CSV_COLUMNS.join(',')}\r\n`)),
+      start: (controller) => controller.enqueue(encoder.encode(`${CSV_HEAD}\r\n`)),
       async pull(controller) {
         const { done, value } = await pages.next().catch((error: unknown) => {
           throw new Error(`${path} ends early: ${reported(deps.log, `GET ${path}`, error).code}`);
         });
         if (done) controller.close();
-        else controller.enqueue(encoder.encode(value.map(csvLine).join('')));
+        else controller.enqueue(encoder.encode(value.map((line) => `${line}\r\n`).join('')));
       },
       async cancel() {
         await pages.return(undefined);
@@ -74,10 +60,4 @@ export function entriesCsv(
     // Nothing is read ahead of the caller.
     { highWaterMark: 0 },
   );
-}
-
-/** No cell can start a formula or needs quotes: ids, kinds, numbers, instants and names of the rate card only. */
-function csvLine(row: EntryWithFeature): string {
-  const view = entryView(row);
-  return `${CSV_COLUMNS.map((column) => view[column] ?? '').join(',')}\r\n`;
 }

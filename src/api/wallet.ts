@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { allEntries, hasEntry, listActivity } from '../db/entries.ts';
+import { csvLines, hasEntry, listActivity } from '../db/entries.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { decide } from '../domain/commands.ts';
 import { stem } from '../domain/subscription.ts';
@@ -123,10 +123,10 @@ function activity(pages: Pages, deps: Deps): void {
   pages.get('/activity.csv', async (c) => {
     const { row } = await seenBy(deps, c);
     const { kinds } = FILTERS[filterOf(c)];
-    const all = allEntries(deps.db, row.state.id, { order: 'desc', newest: row.version, kinds });
+    const lines = csvLines(deps.db, row.state.id, { order: 'desc', newest: row.version, kinds });
     c.header('Content-Type', 'text/csv; charset=utf-8');
     c.header('Content-Disposition', 'attachment; filename="activity.csv"');
-    return c.body(entriesCsv(deps, c.req.path, all));
+    return c.body(entriesCsv(deps, c.req.path, lines));
   });
 }
 

@@ -1,40 +1,40 @@
-import { and, desc, eq, gte, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { GrantKind } from '../domain/burndown.ts';
 import type { Database } from './client.ts';
 import { type Page, paged } from './paging.ts';
-import { entries, type UsageAnswer } from './schema.ts';
+import { entries } from './schema.ts';
 
 // The ledger's entries in the order of the ledger, which is that of their primary key in each month.
 
 export type EntryRow = typeof entries.$inferSelect;
+type Kind = EntryRow['kind'];
 /** An entry with the feature of its usage or hold, where that had only one. */
 export type EntryWithFeature = EntryRow & { feature: string | null };
 export type ActivityRow = EntryWithFeature & { grantKind: GrantKind };
 
-/** Rows read by one statement on the way through all: held in memory, and read in vain for a reader who leaves. */
-const ROWS_A_STATEMENT = 1_000;
-
 /** No index is kept of these, or every spend would write it. */
-const SPENT: readonly EntryRow['kind'][] = ['debit', 'capture'];
+const SPENT: readonly Kind[] = ['debit', 'capture'];
 /** So this many entries are looked through for a page of them. */
 const ENTRIES_LOOKED_THROUGH = 10_000;
 
-// Of the page's rows alone: a join might be planned as a walk over all usages.
-const LINES = sql<UsageAnswer['lines'] | null>`coalesce(
-  (select answer->'lines' from usages u where u.subscription_id = entries.subscription_id and u.id = entries.usage_id),
-  (select answer->'lines' from holds h where h.subscription_id = entries.subscription_id and h.id = entries.hold_id))`;
+// Looked up for the rows of a page alone: a join might be planned as a walk over all usages.
+const FEATURE = sql<string | null>`(
+  select case when min(l->>'feature') = max(l->>'feature') then min(l->>'feature') end
+  from json_array_elements(coalesce(
+    (select answer->'lines' from usages u where u.subscription_id = entries.subscription_id and u.id = entries.usage_id),
+    (select answer->'lines' from holds h where h.subscription_id = entries.subscription_id and h.id = entries.hold_id))) l)`;
 const GRANT_KIND = sql<GrantKind>`(
   select g.kind from grants g where g.subscription_id = entries.subscription_id and g.id = entries.grant_id)`;
 
 export async function listEntries(db: Database, id: string, page: Page): Promise<EntryWithFeature[]> {
   const { where, order, limit } = paged([entries.seq], page);
   const rows = await db
-    .select({ entry: entries, lines: LINES })
+    .select({ entry: entries, feature: FEATURE })
     .from(entries)
     .where(and(eq(entries.subscriptionId, id), where))
     .orderBy(...order)
     .limit(limit);
-  return rows.map(({ entry, lines }) => ({ ...entry, feature: onlyFeature(lines ?? []) }));
+  return rows.map(({ entry, feature }) => ({ ...entry, feature }));
 }
 
 export interface Activity {
@@ -45,7 +45,7 @@ export interface Activity {
 
 export interface WantedActivity {
   /** null: all. */
-  kinds: readonly EntryRow['kind'][] | null;
+  kinds: readonly Kind[] | null;
   before: number;
   limit: number;
 }
@@ -53,51 +53,70 @@ export interface WantedActivity {
 /** Entries before one, newest first, so that the running balance runs. A page of what was spent may be short before the end. */
 export async function listActivity(db: Database, id: string, wanted: WantedActivity): Promise<Activity> {
   const { kinds, before, limit } = wanted;
-  const isSpent = kinds?.some((kind) => SPENT.includes(kind)) === true;
-  // Entries are numbered without gaps: what is looked through is a range of the primary key.
-  const from = before - (isSpent ? ENTRIES_LOOKED_THROUGH : limit + 1);
-  const those =
-    kinds && !isSpent
-      ? inArray(entries.seq, await seqsOf(db, id, { kinds, before, limit: limit + 1 }))
-      : and(
-          lt(entries.seq, before),
-          gte(entries.seq, from),
-          kinds ? inArray(entries.kind, [...kinds]) : undefined,
-        );
-  const found = await db
-    .select({ entry: entries, grantKind: GRANT_KIND, lines: LINES })
-    .from(entries)
-    .where(and(eq(entries.subscriptionId, id), those))
-    .orderBy(desc(entries.seq))
-    .limit(limit + 1);
-  const rows = found
-    .slice(0, limit)
-    .map(({ entry, grantKind, lines }) => ({ ...entry, grantKind, feature: onlyFeature(lines ?? []) }));
-  if (found.length > limit) return { rows, next: rows.at(-1)!.seq };
-  return { rows, next: isSpent && (await hasEntry(db, id, from - 1)) ? from : null };
+  const reading: Reading = { kinds, order: 'desc', after: before, limit };
+  return read(db, id, reading, async (where, by, most) => {
+    const rows = await db
+      .select({ entry: entries, feature: FEATURE, grantKind: GRANT_KIND })
+      .from(entries)
+      .where(where)
+      .orderBy(by)
+      .limit(most);
+    return rows.map(({ entry, feature, grantKind }) => ({ ...entry, feature, grantKind }));
+  });
 }
 
-/** The newest entries of some kinds before one: a range of the index for each kind. */
+interface Reading {
+  kinds: readonly Kind[] | null;
+  order: 'asc' | 'desc';
+  /** The entry that the page goes on after. */
+  after: number;
+  limit: number;
+}
+
+/** A page of entries of some kinds, and the entry that the next one goes on after. */
+async function read<Row extends { seq: number }>(
+  db: Database,
+  id: string,
+  { kinds, order, after, limit }: Reading,
+  rowsOf: (where: SQL | undefined, by: SQL, most: number) => PromiseLike<Row[]>,
+): Promise<{ rows: Row[]; next: number | null }> {
+  const isAscending = order === 'asc';
+  const isSpent = kinds?.some((kind) => SPENT.includes(kind)) === true;
+  // Entries are numbered without gaps: what is looked through is a range of the primary key.
+  const until = after + (isAscending ? 1 : -1) * ENTRIES_LOOKED_THROUGH;
+  const those =
+    kinds && !isSpent
+      ? inArray(entries.seq, await seqsOf(db, id, kinds, { order, after, limit: limit + 1 }))
+      : and(
+          isAscending ? gt(entries.seq, after) : lt(entries.seq, after),
+          isSpent ? (isAscending ? lte(entries.seq, until) : gte(entries.seq, until)) : undefined,
+          kinds ? inArray(entries.kind, [...kinds]) : undefined,
+        );
+  const found = await rowsOf(
+    and(eq(entries.subscriptionId, id), those),
+    isAscending ? asc(entries.seq) : desc(entries.seq),
+    limit + 1,
+  );
+  const rows = found.slice(0, limit);
+  if (found.length > limit) return { rows, next: rows.at(-1)!.seq };
+  return { rows, next: isSpent && (await hasEntry(db, id, until)) ? until : null };
+}
+
+/** The numbers of a page of some kinds: a range of the index for each kind. */
 async function seqsOf(
   db: Database,
   id: string,
-  { kinds, before, limit }: { kinds: readonly string[]; before: number; limit: number },
+  kinds: readonly Kind[],
+  { order, after, limit }: Omit<Reading, 'kinds'>,
 ): Promise<number[]> {
+  const beyond = order === 'asc' ? sql`seq > ${after}::bigint` : sql`seq < ${after}::bigint`;
+  const page = sql`order by seq ${sql.raw(order)} limit ${limit}`;
   const ranges = kinds.map(
-    (
-      kind,
-    ) => sql`(select seq from entries where subscription_id = ${id} and kind = ${kind} and seq < ${before}::bigint
-      order by seq desc limit ${limit})`,
+    (kind) =>
+      sql`(select seq from entries where subscription_id = ${id} and kind = ${kind} and ${beyond} ${page})`,
   );
-  const rows = await db.execute<{ seq: string }>(
-    sql`${sql.join(ranges, sql` union all `)} order by seq desc limit ${limit}`,
-  );
+  const rows = await db.execute<{ seq: string }>(sql`${sql.join(ranges, sql` union all `)} ${page}`);
   return rows.map(({ seq }) => Number(seq));
-}
-
-function onlyFeature(lines: readonly { feature: string }[]): string | null {
-  const [first, ...rest] = lines;
-  return first && rest.every(({ feature }) => feature === first.feature) ? first.feature : null;
 }
 
 /** Whether the ledger has this entry: a page never goes on from one that is not there. */
@@ -109,37 +128,54 @@ export async function hasEntry(db: Database, id: string, seq: number): Promise<b
   return rows.length > 0;
 }
 
+/** Rows read by one statement on the way through all: held in memory, and read in vain for a reader who leaves. */
+const ROWS_A_STATEMENT = 1_000;
+
+/** The columns of the table, as the members of an entry. */
+const CSV = {
+  id: sql`'ent_' || substr(entries.subscription_id, 5) || '_' || entries.seq`,
+  seq: sql`entries.seq`,
+  kind: sql`entries.kind`,
+  credits: sql`entries.credits`,
+  grant_id: sql`entries.grant_id`,
+  balance_after: sql`entries.balance_after`,
+  effective_at: sql`iso(entries.effective_at)`,
+  recorded_at: sql`iso(entries.recorded_at)`,
+  usage_id: sql`entries.usage_id`,
+  hold_id: sql`entries.hold_id`,
+  feature: FEATURE,
+} satisfies Record<string, SQL>;
+
+export const CSV_HEAD = Object.keys(CSV).join(',');
+
+/**
+ * Made by the database: a million rows as objects would keep the API's one thread from everybody else. No cell can start a formula or
+ * needs quotes: ids, kinds, numbers, instants and names of the rate card only.
+ */
+const CSV_LINE = sql<string>`concat(${sql.join(Object.values(CSV), sql`, ',', `)})`;
+
 export interface AllEntries {
   order: 'asc' | 'desc';
   /** The newest entry that counts: a ledger that is being written comes to an end all the same. */
   newest: number;
-  kinds: readonly EntryRow['kind'][] | null;
+  kinds: readonly Kind[] | null;
 }
 
 /**
- * All entries of a ledger, in pages: each is read by a statement of its own when it is pulled, so that a slow reader holds no
- * connection, and nothing is read for one who has left.
+ * All entries of a ledger as lines of CSV, in pages: each is read by a statement of its own when it is pulled, so that a slow reader
+ * holds no connection, and nothing is read for one who has left.
  */
-export async function* allEntries(
+export async function* csvLines(
   db: Database,
   id: string,
   { order, newest, kinds }: AllEntries,
-): AsyncGenerator<EntryWithFeature[]> {
-  if (kinds === null) {
-    let after = order === 'asc' ? 0 : newest + 1;
-    for (let more = true; more; ) {
-      const page = { limit: ROWS_A_STATEMENT, order, after: [after] };
-      const rows = await listEntries(db, id, page);
-      const those = rows.slice(0, ROWS_A_STATEMENT).filter(({ seq }) => seq <= newest);
-      more = rows.length > ROWS_A_STATEMENT && those.length === ROWS_A_STATEMENT;
-      after = those.at(-1)?.seq ?? after;
-      yield those;
-    }
-    return;
-  }
-  for (let before: number | null = newest + 1; before !== null; ) {
-    const { rows, next }: Activity = await listActivity(db, id, { kinds, before, limit: ROWS_A_STATEMENT });
-    before = next;
-    yield rows;
+): AsyncGenerator<string[]> {
+  for (let after: number | null = order === 'asc' ? 0 : newest + 1; after !== null; ) {
+    const reading: Reading = { kinds, order, after, limit: ROWS_A_STATEMENT };
+    const { rows, next } = await read(db, id, reading, (where, by, most) =>
+      db.select({ seq: entries.seq, line: CSV_LINE }).from(entries).where(where).orderBy(by).limit(most),
+    );
+    after = next !== null && next < newest ? next : null;
+    yield rows.filter(({ seq }) => seq <= newest).map(({ line }) => line);
   }
 }

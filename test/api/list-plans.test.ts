@@ -20,7 +20,7 @@ import { PageVisitor } from './pages.ts';
 // What a page of each list reads: about as many rows as it shows, however long the list is.
 
 /** Everything else is a hundredth as long, which is still many pages. */
-const ACTS = sized(20_000, 1_000_000);
+const ACTS = sized(10_000, 1_000_000);
 const LIMIT = 5;
 const ACTIVITY_PAGE = 50;
 /** Rows that a statement may read for each row of its page: an entry reads its usage and its grant, a month without any reads one. */
