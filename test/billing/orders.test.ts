@@ -81,8 +81,10 @@ async function buy(door: Door, packs: number): Promise<string> {
 const say = async (door: Door, type: string, data: object): Promise<void> => {
   bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, eventId()));
 };
-const settle = (door: Door, charge: string, at: number): Promise<void> =>
-  say(door, 'payment.settled', { charge, outcome: 'paid', at: iso(at) });
+const settle = (door: Door, charge: string, at: number, more: object = {}): Promise<void> =>
+  say(door, 'payment.settled', { charge, outcome: 'paid', at: iso(at), ...more });
+/** R-42: the renewal may not exist yet, so its payment says the amount. */
+const BILL = { amount: { amount_minor: 5_900, currency: 'USD' } };
 const renewalOf = (door: Door): string => `chg_${door.id.slice('sub_'.length)}_r0_1`;
 
 /** Each copy of an event of billing has an id of its own; a caller repeats its request with its key. */
@@ -90,7 +92,7 @@ async function tell({ door, when, amounts, charge, key }: Told, event: Event): P
   const { renewal, purchase } = MOMENTS[when];
   switch (event) {
     case 'renewal paid':
-      return settle(door, renewalOf(door), renewal);
+      return settle(door, renewalOf(door), renewal, BILL);
     case 'purchase paid':
       return settle(door, charge, purchase);
     case 'refund':
