@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Two cores are what CI has; more workers only wait for each other. */
 const WORKERS = 2;
 
+/** Thousands of random histories, states and catalogues. */
+const LAWS = ['test/domain/properties.test.ts', 'test/domain/endless.test.ts'];
+
 // Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs random histories; `stack` runs on real PostgreSQL and a real
 // Temporal server, which the global set-up starts once for all files. `npm run campaigns` lives the laws, and those files of the others that have a
 // size, at their full size (test/support/campaign.ts).
@@ -33,13 +36,13 @@ export default defineConfig({
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
           ],
-          exclude: ['test/domain/properties.test.ts'],
+          exclude: LAWS,
         },
       },
       {
         test: {
           name: 'laws',
-          include: ['test/domain/properties.test.ts'],
+          include: LAWS,
           testTimeout: 900_000,
           maxWorkers: WORKERS,
         },

@@ -3,18 +3,15 @@ import { type BalanceRow, balanceAt, snapshot } from '../db/ledger.ts';
 import { openHolds, type SubscriptionRow } from '../db/reads.ts';
 import { openGrants } from '../domain/book.ts';
 import { goneAt, isUsable } from '../domain/burndown.ts';
-import { addDays, type Instant, iso } from '../domain/calendar.ts';
+import { type Instant, iso } from '../domain/calendar.ts';
 import { nextRefresh } from '../domain/offers.ts';
 import { endsAt } from '../domain/subscription.ts';
-import { forecast } from '../domain/timeline.ts';
+import { forecast, horizonOf } from '../domain/timeline.ts';
 import { type Deps, subscriptionOr404, tagged } from './context.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 import { nowOf } from './views.ts';
-
-/** A forecast beyond this says more about the catalogue of today than about then. */
-const FORECAST_DAYS = 3_653;
 
 /** What is there, was there, will be there; and what comes next by itself. */
 export function balanceRoutes(app: App, deps: Deps): void {
@@ -38,8 +35,7 @@ function balanceRoute(app: App, deps: Deps): void {
       const row = await subscriptionOr404(deps, params.id);
       const now = nowOf(row);
       const at = query.at === undefined ? null : s.toInstant(query.at);
-      if (at !== null && at > addDays(now, 'UTC', FORECAST_DAYS))
-        throw s.fault('?at', 'must be at most ten years ahead');
+      if (at !== null && at > horizonOf(now)) throw s.fault('?at', 'must be at most ten years ahead');
       return tagged(
         c,
         at !== null && at > now ? await forecastBalance(deps, row, at) : await ledgerBalance(deps, row, at),
@@ -64,7 +60,9 @@ async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   const now = await snapshot(deps.db, row.state.id);
   const catalog = await deps.catalogs.current();
   const holds = await openHolds(deps.db, row.state.id);
-  const { life } = forecast(row.state, now?.grants ?? [], catalog, { until: at, holds });
+  // On real time nothing may have been due since long: the horizon counts from the present.
+  const state = { ...row.state, now: nowOf(row) };
+  const { life } = forecast(state, now?.grants ?? [], catalog, { until: at, holds });
   const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
   const soonestFirst = usable.sort((a, b) => a.expiresAt - b.expiresAt);
   const told = { at, version: row.version, ends: endsAt(life.state) };

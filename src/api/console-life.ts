@@ -1,7 +1,7 @@
 import { openHolds } from '../db/reads.ts';
 import { addDays, iso } from '../domain/calendar.ts';
 import { nextDue } from '../domain/due.ts';
-import { forecast } from '../domain/timeline.ts';
+import { forecast, horizonOf } from '../domain/timeline.ts';
 import { line, rehearse } from './console-rehearsal.ts';
 import {
   type Action,
@@ -70,6 +70,8 @@ async function rehearseAdvance({ deps, state, grants, now, catalog, format }: St
     return line(`${format.moment(at)}: ${kind}${says.length > 0 ? ` (${says.join('; ')})` : ''}`, rule);
   });
   if (happenings.length > MOST_FORETOLD) lines.push(line('… and more after that.'));
+  else if (to > horizonOf(now))
+    lines.push(line(`After ${format.moment(horizonOf(now))} nothing is foretold.`));
   return {
     lines: lines.length > 0 ? lines : [line('Nothing is due until then: only the clock moves.', 'R-90')],
   };

@@ -55,7 +55,9 @@ export function curve(
     layers.set(id, layer);
     return layer;
   };
-  for (const grant of grants) lookBack(layerOf(grant), grant, past, window);
+  const changes = new Map<string, Change[]>(grants.map(({ id }) => [id, []]));
+  for (const change of past) changes.get(change.grantId)?.push(change);
+  for (const grant of grants) lookBack(layerOf(grant), grant, changes.get(grant.id) ?? [], window);
   const isGone = new Set(grants.filter((grant) => !isLeft(grant, window)).map(({ id }) => id));
   for (const { at, grantId, credits } of ahead.changes) {
     const term = ahead.grants.get(grantId);
@@ -73,12 +75,10 @@ export const showsAt = (at: Instant, { now }: Pick<Window, 'now'>): Instant => M
 
 const isLeft = (grant: Grant, { now, ends }: Window): boolean => now < goneAt(grant, ends);
 
-/** From what a grant has now back to what it had: the change that came last is undone first. */
+/** From what a grant has now back to what it had: of its changes the one that came last is undone first. */
 function lookBack(layer: Layer, grant: Grant, past: readonly Change[], window: Window): void {
   const { from, now, ends } = window;
-  const changes = past
-    .filter(({ grantId }) => grantId === grant.id)
-    .map((change) => ({ ...change, at: Math.max(change.at, from) }));
+  const changes = past.map((change) => ({ ...change, at: Math.max(change.at, from) }));
   // what is past its term or the end, and not yet booked so, is gone all the same.
   const left = isLeft(grant, window) ? grant.remaining : 0;
   if (left < grant.remaining)
@@ -92,12 +92,12 @@ function lookBack(layer: Layer, grant: Grant, past: readonly Change[], window: W
   const points: Layer['points'] = [];
   for (const change of changes.sort((a, b) => b.at - a.at)) {
     const { at } = change;
-    if (points[0]?.at !== at) points.unshift({ at, credits });
+    if (points.at(-1)?.at !== at) points.push({ at, credits });
     credits -= change.credits;
   }
   if (grant.effectiveAt <= from || changes.length === 0)
-    points.unshift({ at: Math.max(from, Math.min(grant.effectiveAt, now)), credits });
-  layer.points.push(...points);
+    points.push({ at: Math.max(from, Math.min(grant.effectiveAt, now)), credits });
+  layer.points.push(...points.reverse());
 }
 
 function step({ points }: Layer, at: Instant, credits: number): void {

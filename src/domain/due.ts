@@ -1,4 +1,4 @@
-import { type Instant, RENEWAL_EVERY, renewalOf } from './calendar.ts';
+import { type Instant, iso, RENEWAL_EVERY, renewalOf } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
 import { giveUpAt, nextAttempt, renewalCharge } from './charges.ts';
 import type { Decision, State, Unpaid } from './state.ts';
@@ -56,7 +56,15 @@ export function workAt(state: State, at: Instant, booked: Instant, catalog: Cata
   if (d.state.unpaid) workUnpaid(d, d.state.unpaid, at);
   else if (d.state.status === 'active') workBoundary(d, at);
   workTopUp(d, at);
+  refuseStanding(d, at);
   return d;
+}
+
+/** Time goes on only when what was due is due no more: where that is broken, loops over time end with this error and not never. */
+function refuseStanding({ state, charge }: Draft, at: Instant): void {
+  const due = charge ? null : nextDue(state);
+  if (due !== null && due.at <= at)
+    throw new Error(`${due.kind} of ${iso(due.at)} stays due: a broken invariant`);
 }
 
 function expireDue(d: Draft, at: Instant): void {
@@ -129,6 +137,8 @@ function skipRenewal(d: Draft, following: number, followingAt: Instant, due: Ins
 
 /** A statement's worth of effects: what is due beyond it goes into the next. */
 const EFFECTS_A_STEP = 200;
+/** A workflow task's worth of instants: an allowance of nothing has no effects, however many cycles pass. */
+const INSTANTS_A_STEP = 200;
 
 /**
  * R-90: works instant after instant up to a test clock's target, until billing must be asked or the step is full.
@@ -137,8 +147,11 @@ const EFFECTS_A_STEP = 200;
 export function workThrough(state: State, to: Instant, catalog: Catalog): Decision & { reached: boolean } {
   const effects: Decision['effects'] = [];
   let next = state;
+  let instants = 0;
   for (let due = nextDue(next); due !== null && due.at <= to; due = nextDue(next)) {
-    if (effects.length >= EFFECTS_A_STEP) return { state: next, effects, charge: null, reached: false };
+    if (effects.length >= EFFECTS_A_STEP || instants >= INSTANTS_A_STEP)
+      return { state: next, effects, charge: null, reached: false };
+    instants += 1;
     const decision = workAt(next, due.at, due.at, catalog);
     effects.push(...decision.effects);
     next = decision.state;

@@ -1,7 +1,8 @@
+import { type Agenda, agendaOf } from './agenda.ts';
 import { answered } from './answers.ts';
 import { type Book, book, bookCharge, bookOf, emptyBook, type Hold, openGrants } from './book.ts';
 import type { Grant } from './burndown.ts';
-import { type Instant, iso } from './calendar.ts';
+import { boundary, type Instant, iso } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
 import { type Change, changeOf } from './curve.ts';
@@ -30,6 +31,12 @@ export interface Life {
 
 /** Books a decision and, if it asks for money, billing's answer. Answers that outcome. */
 function carryOut(life: Life, decision: Decision): Outcome | null {
+  const outcome = bookDecision(life, decision);
+  life.state = { ...life.state, grants: openGrants(life.book) };
+  return outcome;
+}
+
+function bookDecision(life: Life, decision: Decision): Outcome | null {
   book(life.book, decision.effects);
   life.state = decision.state;
   const { charge } = decision;
@@ -41,7 +48,6 @@ function carryOut(life: Life, decision: Decision): Outcome | null {
     book(life.book, answer.effects);
     life.state = answer.state;
   }
-  life.state = { ...life.state, grants: openGrants(life.book) };
   return outcome;
 }
 
@@ -55,9 +61,7 @@ export function startLife(start: Start, at: Instant, catalog: Catalog, payer: Pa
 
 /** The next instant at which something happens by itself: a hold's deadline passes, or the calendar has work. */
 export function nextInstant({ state, book }: Life): Instant | null {
-  const deadline = openHolds(book)[0]?.deadline;
-  const due = nextDue(state)?.at;
-  return deadline === undefined || due === undefined ? (deadline ?? due ?? null) : Math.min(deadline, due);
+  return sooner(openHolds(book)[0]?.deadline ?? null, nextDue(state)?.at ?? null);
 }
 
 /** R-14: at one instant the deadlines of holds come before all that is due. */
@@ -66,14 +70,11 @@ export function passDeadlines(life: Life, until: Instant): void {
   life.state = { ...life.state, grants: openGrants(life.book) };
 }
 
-/** Works one instant: deadlines, then what is due. Answers the decision, if there was one to take. */
-function workInstant(life: Life, at: Instant): Decision | null {
+/** Works one instant: deadlines, then what is due. */
+function workInstant(life: Life, at: Instant): void {
   passDeadlines(life, at);
   const due = nextDue(life.state);
-  if (due === null || due.at > at) return null;
-  const decision = workAt(life.state, due.at, due.at, life.catalog);
-  carryOut(life, decision);
-  return decision;
+  if (due !== null && due.at <= at) carryOut(life, workAt(life.state, due.at, due.at, life.catalog));
 }
 
 /** Works through everything due up to and including an instant, in order; the clock stands there after (R-90). */
@@ -120,9 +121,16 @@ export interface Ahead {
 
 export type OpenHold = Pick<Hold, 'id' | 'credits' | 'deadline' | 'debits'>;
 
+/** A forecast beyond this says more about the catalogue of today than about then. */
+const HORIZON_MONTHS = 120;
+
+/** The last instant that a forecast from `now` on tells of: ten years later. */
+export const horizonOf = (now: Instant): Instant => boundary(now, 'UTC', HORIZON_MONTHS);
+
 /**
  * What will happen from a state on if nobody asks for anything and every charge is paid: at most `limit`
- * happenings, none after `until`. `grants` are the ledger's open grants. The life as it will be then comes too.
+ * happenings, none after `until`, and none after the horizon of the state's now, so that it ends where nothing comes at all.
+ * `grants` are the ledger's open grants. The life as it will be then comes too.
  * `holds` are the open holds: each is released at its deadline. Without them what the grants hold counts as given
  * back from the start. What would be topped up by itself depends on what is spent, so nothing is (R-39).
  */
@@ -133,30 +141,32 @@ export function forecast(
   bounds: { until?: Instant; limit?: number; holds?: readonly OpenHold[] },
 ): Ahead {
   const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY, holds } = bounds;
+  const last = Math.min(until, horizonOf(state.now));
   const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(givenBack));
   from.endedAt = state.endedAt;
   const { topUp: _, ...calendar } = state;
-  const life: Life = {
-    state: { ...calendar, grants: openGrants(from) },
-    book: from,
-    catalog,
-    payer: () => 'paid',
-  };
+  // The agenda knows the grants: the calendar looks at its own dates alone.
+  const life: Life = { state: { ...calendar, grants: [] }, book: from, catalog, payer: () => 'paid' };
+  const agenda = agendaOf(from);
   const happenings: Happening[] = [];
   const changes: Change[] = [];
   let shownAt = state.now;
-  for (
-    let at = nextInstant(life);
-    at !== null && at <= until && happenings.length < limit;
-    at = nextInstant(life)
-  ) {
+  let due = nextDue(life.state)?.at ?? null;
+  while (happenings.length < limit) {
+    const at = sooner(agenda.next(), due);
+    if (at === null || at > last) break;
     shownAt = Math.max(shownAt, at);
-    const before = life.book.entries.length;
-    happenings.push(...happen(life, at));
-    for (const entry of life.book.entries.slice(before)) changes.push(changeOf(entry, shownAt));
+    const before = from.entries.length;
+    for (const happening of happen(life, agenda, at, at === due)) happenings.push(happening);
+    for (const entry of from.entries.slice(before)) changes.push(changeOf(entry, shownAt));
+    if (at === due) due = nextDue(life.state)?.at ?? null;
   }
+  life.state = { ...life.state, grants: openGrants(from) };
   return { happenings: happenings.slice(0, limit), changes, life };
 }
+
+const sooner = (a: Instant | null, b: Instant | null): Instant | null =>
+  a === null || b === null ? (a ?? b) : Math.min(a, b);
 
 function heldBook(grants: readonly Grant[], holds: readonly OpenHold[], at: Instant): Book {
   const from = bookOf(grants);
@@ -170,11 +180,18 @@ function givenBack({ taken, ...grant }: Grant): Grant {
   return { ...grant, remaining: grant.remaining + (isOver ? 0 : grant.held), held: 0 };
 }
 
-function happen(life: Life, at: Instant): Happening[] {
+/** R-14: deadlines and terms, then what the calendar has to do, if it `isDue`. */
+function happen(life: Life, agenda: Agenda, at: Instant, isDue: boolean): Happening[] {
   const before = life.book.entries.length;
   const wasEnded = life.state.status === 'ended';
-  const decision = workInstant(life, at);
+  agenda.passUntil(at);
+  const decision = isDue ? workAt(life.state, at, at, life.catalog) : null;
+  if (decision) {
+    bookDecision(life, decision);
+    life.state = { ...life.state, grants: [] };
+  }
   const made = life.book.entries.slice(before);
+  for (const entry of made) if (entry.kind === 'grant') agenda.add(life.book.grants.get(entry.grantId)!);
   const sum = (kind: string, of: 'allowance' | 'pack' | null) =>
     made.reduce((n, e) => n + (e.kind === kind && (of === null || e.grantKind === of) ? e.credits : 0), 0);
   const happenings: Happening[] = made

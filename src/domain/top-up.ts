@@ -55,7 +55,7 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
   if (!pack) throw invalid({ pointer: '/packs', detail: 'the catalogue has no pack for this plan' });
   if (packs < 1 || packs > packsPerPurchase)
     throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${packsPerPurchase}` });
-  // One purchase lifts the balance over the threshold, whatever is left: it is never bought again and again in a row.
+  // One purchase lifts the balance over the threshold, whatever is left: it is never bought again and again in a row (`workTopUp`).
   if (threshold < 1 || threshold > packs * pack.credits)
     throw invalid({
       pointer: '/threshold',
@@ -101,8 +101,10 @@ export function workTopUp(d: Draft, at: Instant): void {
   const reason = standing(d.state);
   // Told once while it stands (`topUpAt`), and no pause outlives it.
   if (reason) return skip(d, at, reason, at);
-  // Nothing here changes when the catalogue does, so it is looked at again, once a day.
-  if (!pack) return skip(d, at, 'pack_not_offered', addDays(at, d.state.timeZone, 1));
+  // Packs that became too small for the threshold would be bought in a row at one instant, up to the ceiling. Nothing here
+  // changes when the catalogue does, so it is looked at again, once a day.
+  if (!pack || wish.packs * pack.credits < wish.threshold)
+    return skip(d, at, 'pack_not_offered', addDays(at, d.state.timeZone, 1));
   const refreshAt = afterGap(d.state, d.catalog, at);
   if (refreshAt !== null) return skip(d, at, 'gap_day', refreshAt);
   const month = nextMonthAt(at, d.state.timeZone);

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { balance, openGrants } from '../../src/domain/book.ts';
 import { iso } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG, type PlanId } from '../../src/domain/catalog.ts';
+import { startCharge } from '../../src/domain/charges.ts';
+import { workThrough } from '../../src/domain/due.ts';
 import { hold, openHolds } from '../../src/domain/holds.ts';
 import {
   advanceLife,
@@ -13,15 +15,15 @@ import {
   startLife,
 } from '../../src/domain/timeline.ts';
 
-function lifeOf(interval: 'month' | 'year', from: string): Life {
+function lifeOf(interval: 'month' | 'year', from: string, plan: PlanId = 'creator'): Life {
   const start = {
     id: 'sub_f',
     customerId: 'customer',
-    plan: 'creator' as const,
+    plan,
     interval,
     timeZone: 'UTC',
     paymentMethod: 'sandbox_ok',
-    allowance: null,
+    allowance: plan === 'enterprise' ? 5 : null,
     anchorAt: null,
     testClock: true,
   };
@@ -123,4 +125,50 @@ test('R-73: what is held of a grant whose term is over does not come back', () =
   const { life: without } = forecast(life.state, openGrants(life.book), life.catalog, { until: at });
   expect(balance(without.book, at)).toMatchObject({ available: 0, held: 0 });
   expect(told(life, { holds: openHolds(life.book) })).toEqual(['2026-05-17 expiry -200 R-21']);
+});
+
+describe('a forecast ends', () => {
+  test('ten years from now, where nothing comes any more', () => {
+    const life = lifeOf('month', '2026-01-31', 'enterprise');
+    command(life, { type: 'set_allowance', credits: 0 });
+    expect(told(life, { limit: 2 })).toEqual(['2026-03-02 expiry -5 R-21']);
+    expect(told(life, {})).toEqual(['2026-03-02 expiry -5 R-21']);
+  });
+
+  test('at the horizon, whatever is asked for', () => {
+    const life = lifeOf('month', '2026-01-31');
+    for (const bounds of [{}, { until: Date.parse('2999-01-01') }, { limit: 1e9 }])
+      expect(told(life, bounds).at(-1)).toBe('2036-01-31 refresh 200 R-20');
+  });
+
+  test('with an error where what was worked stays due', () => {
+    const { state } = lifeOf('month', '2026-01-31');
+    // No command leads here: a first payment that is both open and paid.
+    const at = Date.parse('2026-02-28');
+    const unpaid = {
+      charge: startCharge(state, DEFAULT_CATALOG, at),
+      pending: false,
+      retries: 0,
+      retryAt: [],
+    };
+    expect(() =>
+      forecast(
+        { ...state, unpaid: { ...unpaid, charge: { ...unpaid.charge, kind: 'renewal' } } },
+        [],
+        DEFAULT_CATALOG,
+        {},
+      ),
+    ).toThrow('renewal of 2026-02-28T00:00:00.000Z stays due');
+  });
+});
+
+test('R-90: a step of an advance has an end, also where its cycles bring nothing', () => {
+  const life = lifeOf('year', '2026-01-31', 'enterprise');
+  command(life, { type: 'set_allowance', credits: 0 });
+  const to = Date.parse('2126-01-31');
+  let steps = 0;
+  for (let step = { state: life.state, reached: false }; !step.reached; steps += 1)
+    step = workThrough(step.state, to, DEFAULT_CATALOG);
+  // 1,200 cycles and the expiry of the first allowance, 200 instants a step.
+  expect(steps).toBe(7);
 });

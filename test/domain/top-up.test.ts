@@ -141,6 +141,22 @@ test('R-39: what stands in the way is told once, whatever is spent, and holds up
   expect(boughtAt()).toEqual(['2026-02-02T12:00:00.000Z', '2026-02-02T15:00:00.000Z']);
 });
 
+test('R-39: packs that became smaller than the threshold are not bought in a row', () => {
+  const life = lifeOf({ interval: 'year', timeZone: 'UTC', acts: [], outcomes: ['paid'] });
+  // A yearly pack brings 3,600, a monthly one 300: twelve of them would reach the threshold, and the ceiling allows thirty.
+  command(life, {
+    type: 'set_top_up',
+    wish: { threshold: 3_600, packs: 1, monthlyCeilingMinor: 45_000 },
+  });
+  advanceLife(life, life.state.now);
+  command(life, { type: 'change_plan', chargeId: 'chg_down', plan: 'creator', interval: 'month' });
+  advanceLife(life, Date.parse('2027-06-01'));
+  expect(topUps(life).map(({ at, amountMinor }) => [iso(at), amountMinor])).toEqual([
+    ['2026-01-30T22:00:00.000Z', 15_000],
+  ]);
+  expect(life.state.topUp).toMatchObject({ skipped: 'pack_not_offered', bought: 1 });
+});
+
 test('R-39 R-90: two advances are one, and nothing is bought twice', () => {
   const picture = ({ state, book }: Life) =>
     JSON.stringify([state, book.entries, [...book.charges.values()], book.notes]);
