@@ -35,6 +35,7 @@ export default defineConfig({
             'test/client/contract.test.ts',
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
+            'test/api/event-loop.test.ts',
           ],
           exclude: LAWS,
         },
@@ -63,6 +64,7 @@ export default defineConfig({
             'test/scenarios/stack.test.ts',
           ],
           exclude: [
+            'test/api/event-loop.test.ts',
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
             'test/client/contract.test.ts',

@@ -13,6 +13,7 @@ import { demoRoutes } from './demo.ts';
 import { door } from './door.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { entryRoutes } from './entries.ts';
+import { createLoopWatch, keptLine } from './event-loop.ts';
 import { eventRoutes } from './events.ts';
 import { grantRoutes } from './grants.ts';
 import { holdRoutes } from './holds.ts';
@@ -33,12 +34,12 @@ import { webhookRoutes } from './webhooks.ts';
 import { workflowRoute } from './workflow.ts';
 
 /** The HTTP API over what it is given. Every refusal is a problem document; a 500 says nothing but its request id. */
-export function createApp(deps: Deps): App {
+export function createApp(deps: Deps, loop = createLoopWatch((kept) => deps.log(keptLine(kept)))): App {
   const app: App = new OpenAPIHono<Env>();
 
   const vouched: Vouched = new WeakMap();
 
-  app.use(door(deps, vouched));
+  app.use(loop.watched(door(deps, vouched)));
   app.notFound((c) => problem(c, notFound()));
   app.onError((error, c) =>
     problem(c, reported(deps.log, `${c.get('requestId')} ${c.req.method} ${c.req.path}`, error)),

@@ -179,6 +179,9 @@ export function parseJson(body: string | ArrayBuffer | Uint8Array): unknown {
   return value;
 }
 
+/** Of a body that is wrong in thousands of places so many are told. */
+const MOST_FAULTS = 100;
+
 /** A value as its schema has it, or the refusal that names each wrong member. */
 export function check<Schema extends z.ZodType>(
   schema: Schema,
@@ -193,10 +196,9 @@ export function check<Schema extends z.ZodType>(
       : [{ pointer: name(issue.path), detail: issue.message }],
   );
   // One fault a member: that a word is no instant says enough, though it fails every other check too.
-  const first = faults.filter(
-    ({ pointer: at }, i) => faults.findIndex((fault) => fault.pointer === at) === i,
-  );
-  throw invalid(...(first as [Fault, ...Fault[]]));
+  const first = new Map<string, Fault>();
+  for (const fault of faults) if (!first.has(fault.pointer)) first.set(fault.pointer, fault);
+  throw invalid(...([...first.values()].slice(0, MOST_FAULTS) as [Fault, ...Fault[]]));
 }
 
 /** 1 to 255 visible ASCII characters, bare or as a quoted string of the structured-fields kind. */

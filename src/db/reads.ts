@@ -192,17 +192,14 @@ export async function readHold(db: Database, id: string, holdId: string): Promis
 
 /** The holds that nobody has settled yet, as the core forecasts with them. */
 export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
+  const { id: holdId, credits, deadline, answer, subscriptionId, status } = holds;
+  const debits = sql<Debit[]>`${answer} -> 'debits'`;
   const rows = await db
-    .select()
+    .select({ id: holdId, credits, deadline, debits })
     .from(holds)
-    .where(and(eq(holds.subscriptionId, id), eq(holds.status, 'held')))
-    .orderBy(asc(holds.deadline));
-  return rows.map(({ id: holdId, credits, deadline, answer }) => ({
-    id: holdId,
-    credits,
-    deadline: ms(deadline),
-    debits: answer.debits as Debit[],
-  }));
+    .where(and(eq(subscriptionId, id), eq(status, 'held')))
+    .orderBy(asc(deadline));
+  return rows.map((row) => ({ ...row, deadline: ms(row.deadline) }));
 }
 
 /** R-65: whether this key succeeded before on the ledger alone, and with which body. */

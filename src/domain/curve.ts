@@ -108,13 +108,33 @@ function step({ points }: Layer, at: Instant, credits: number): void {
 }
 
 /** What a layer had at an instant. */
-export function valueAt({ points }: Layer, at: Instant): number {
-  let credits = 0;
-  for (const point of points) {
-    if (point.at > at) break;
-    credits = point.credits;
+export function valueAt({ points }: Pick<Layer, 'points'>, at: Instant): number {
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle]!.at <= at) low = middle + 1;
+    else high = middle;
   }
-  return credits;
+  return points[low - 1]?.credits ?? 0;
+}
+
+/** What layers had together, however many they are. */
+export function sumOf(layers: readonly Layer[]): Layer['points'] {
+  const steps = new Map<Instant, number>();
+  for (const { points } of layers) {
+    let before = 0;
+    for (const { at, credits } of points) {
+      steps.set(at, (steps.get(at) ?? 0) + credits - before);
+      before = credits;
+    }
+  }
+  let sum = 0;
+  return [...steps]
+    .sort(([a], [b]) => a - b)
+    .map(([at, step]) => {
+      sum += step;
+      return { at, credits: sum };
+    });
 }
 
 /** What all layers come to at an instant. */

@@ -1,6 +1,6 @@
 import type { GrantKind } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
-import { type Layer, type Seam, totalAt, valueAt } from '../domain/curve.ts';
+import { type Layer, type Seam, sumOf, totalAt, valueAt } from '../domain/curve.ts';
 import type { Format } from './format.ts';
 import { Scroll, When } from './parts.tsx';
 import { GRANTS } from './words.ts';
@@ -35,6 +35,9 @@ const TOP = 26;
 const FLOOR = 196;
 /** More grants than this are drawn as one layer a kind: bands too thin to see cost what a page may weigh. */
 const MOST_LAYERS = 16;
+/** More marks than this are told by the day. */
+const MOST_MARKS = 120;
+const DAY = 86_400_000;
 
 const KINDS: GrantKind[] = ['allowance', 'adjustment', 'pack'];
 
@@ -44,8 +47,8 @@ interface Scale {
 }
 
 export function Chart({ view }: { view: ChartView }) {
-  const { format, from, to, now, marks } = view;
-  const layers = view.layers.length > MOST_LAYERS ? mergedByKind(view.layers) : view.layers;
+  const { format, from, to, now } = view;
+  const layers = view.layers.length > MOST_LAYERS ? mergedByKind(view) : view.layers;
   const instants = instantsOf(layers, from, to);
   const top = niceTop(Math.max(0, ...instants.map((at) => totalAt(layers, at))));
   const scale: Scale = {
@@ -77,7 +80,7 @@ export function Chart({ view }: { view: ChartView }) {
           fill="url(#hatching)"
         />
         <Axes view={view} scale={scale} top={top} />
-        {marks.map((mark) => (
+        {marksOf(view).map((mark) => (
           <MarkSign mark={mark} x={scale.x(mark.at)} />
         ))}
       </svg>
@@ -99,15 +102,40 @@ function niceTop(most: number): number {
   return [1, 1.5, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((top) => top >= most) ?? most;
 }
 
-function mergedByKind(layers: Layer[]): Layer[] {
+function mergedByKind({ layers, from, to }: ChartView): Layer[] {
+  const column = (at: Instant) => Math.floor(((at - from) / (to - from)) * WIDTH);
   return KINDS.flatMap((kind) => {
     const same = layers.filter((layer) => layer.kind === kind);
     if (same.length === 0) return [];
-    const instants = [...new Set(same.flatMap(({ points }) => points.map(({ at }) => at)))].sort(
-      (a, b) => a - b,
+    // Of what is drawn at one place the last is seen.
+    const points = sumOf(same).filter(
+      ({ at }, i, all) => column(at) !== column(all[i + 1]?.at ?? Number.POSITIVE_INFINITY),
     );
-    return [{ ...same[0]!, id: kind, points: instants.map((at) => ({ at, credits: totalAt(same, at) })) }];
+    return [{ ...same[0]!, id: kind, points }];
   });
+}
+
+function marksOf({ marks, from, format }: Pick<ChartView, 'marks' | 'from' | 'format'>): Mark[] {
+  if (marks.length <= MOST_MARKS) return marks;
+  const days = new Map<string, Mark[]>();
+  for (const mark of marks) {
+    const day = `${Math.floor((mark.at - from) / DAY)} ${mark.kind}`;
+    const same = days.get(day);
+    if (same) same.push(mark);
+    else days.set(day, [mark]);
+  }
+  return [...days.values()].map((same) => (same.length === 1 ? same[0]! : together(same, format)));
+}
+
+function together(same: Mark[], format: Format): Mark {
+  const last = same.at(-1)!;
+  const credits = same.reduce((sum, mark) => sum + (mark.credits ?? 0), 0);
+  const { words } = SIGNS[last.kind];
+  return {
+    ...last,
+    credits,
+    text: `${same.length} times ${words}, ${format.creditsOf(Math.abs(credits))} in all`,
+  };
 }
 
 function Areas(props: { layers: Layer[]; instants: Instant[]; scale: Scale; to: Instant }) {
@@ -274,7 +302,9 @@ export function ChartKey({ view }: { view: ChartView }) {
 
 /** The same as a table: what happened or will happen, and what is available after it. */
 export function ChartTable({ view }: { view: ChartView }) {
-  const { format, layers, marks, now, from } = view;
+  const { format, layers, now, from } = view;
+  const marks = marksOf(view);
+  const points = sumOf(layers);
   const instants = [...new Set([from, now, ...marks.map(({ at }) => at)])].sort((a, b) => a - b);
   return (
     <Scroll label="Your balance as a table">
@@ -294,8 +324,8 @@ export function ChartTable({ view }: { view: ChartView }) {
               <th scope="row">
                 <When format={format} at={at} near={now} />
               </th>
-              <td>{whatHappens(view, at)}</td>
-              <td class="right">{format.credits(totalAt(layers, at))}</td>
+              <td>{whatHappens({ ...view, marks }, at)}</td>
+              <td class="right">{format.credits(valueAt({ points }, at))}</td>
             </tr>
           ))}
         </tbody>

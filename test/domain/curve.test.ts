@@ -1,7 +1,17 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { type Change, changeOf, curve, seams, valueAt } from '../../src/domain/curve.ts';
+import {
+  type Change,
+  changeOf,
+  curve,
+  type Layer,
+  seams,
+  sumOf,
+  totalAt,
+  valueAt,
+} from '../../src/domain/curve.ts';
 import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
 
 // The curve of a balance is what its book says, whenever it is looked at.
@@ -98,6 +108,21 @@ test('what is left at a scheduled end is gone, also where nobody has booked it y
   const ahead = { changes: [forfeiture], grants: new Map([[grant.id, grant]]) };
   const [layer] = curve([grant], [], ahead, { from: now - 30 * DAY, now, ends });
   expect([ends - 1, ends, now, now + DAY].map((instant) => valueAt(layer!, instant))).toEqual([120, 0, 0, 0]);
+});
+
+test('the sum of layers is what they have together at every instant', () => {
+  const points = fc.uniqueArray(fc.record({ at: fc.nat({ max: 40 }), credits: fc.nat({ max: 9 }) }), {
+    selector: ({ at }) => at,
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(fc.array(points, { maxLength: 6 }), (all) => {
+      const layers = all.map((some) => ({ points: some.toSorted((a, b) => a.at - b.at) }) as Layer);
+      const sum = { points: sumOf(layers) };
+      for (let instant = -1; instant <= 41; instant += 1)
+        expect(valueAt(sum, instant)).toBe(totalAt(layers, instant));
+    }),
+  );
 });
 
 describe('R-21: thirty days are not a month', () => {

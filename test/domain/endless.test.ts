@@ -261,6 +261,7 @@ describe(`${RUNS} states and catalogues`, { timeout: process.env['CAMPAIGN'] ? 7
           return {
             at,
             credits: -1,
+            kind: 'use',
             get grantId() {
               looks += 1;
               return id;
