@@ -82,6 +82,7 @@ export default defineConfig({
             'test/web/outlook.test.ts',
             'test/api/entries-csv.test.ts',
             'test/api/list-plans.test.ts',
+            'test/api/longest-slice.test.ts',
             'test/db/burndown.test.ts',
             'test/db/instant.test.ts',
             'test/db/orders.test.ts',

@@ -9,11 +9,12 @@ import { type Change, curve } from '../../src/domain/curve.ts';
 import { nextDue, workAt, workThrough } from '../../src/domain/due.ts';
 import type { State } from '../../src/domain/state.ts';
 import { advanceLife, forecast, type Life, type OpenHold, startLife } from '../../src/domain/timeline.ts';
+import { sized } from '../support/campaign.ts';
 
 // Whatever the state and the catalogue, what reads ahead ends, and soon: its steps are counted, not its time. One step is one
 // instant that the calendar works or looks for.
 
-const RUNS = process.env['CAMPAIGN'] ? 100_000 : 2_000;
+const RUNS = sized(2_000, 100_000);
 
 const steps = vi.hoisted(() => ({ made: 0, most: Number.POSITIVE_INFINITY }));
 
@@ -213,7 +214,7 @@ function mostSteps({ state, holds, behind: months, catalog }: Case): number {
   return 4 * (instants + 5);
 }
 
-/** The answer; or null where the state is one that no command leads to, and the core says so (domain/due.ts). */
+/** The answer; or null where the state is one that no command leads to, and the core says so (src/domain/due.ts). */
 function answered<Answer>(work: () => Answer): Answer | null {
   try {
     return work();
@@ -223,7 +224,7 @@ function answered<Answer>(work: () => Answer): Answer | null {
   }
 }
 
-describe(`${RUNS} states and catalogues`, { timeout: process.env['CAMPAIGN'] ? 7_200_000 : 300_000 }, () => {
+describe(`${RUNS} states and catalogues`, { timeout: sized(300_000, 7_200_000) }, () => {
   const assert = <T>(arbitrary: fc.Arbitrary<T>, law: (value: T) => void, numRuns = RUNS) =>
     fc.assert(fc.property(arbitrary, law), { numRuns });
 

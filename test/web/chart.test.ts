@@ -30,7 +30,7 @@ function viewOf(grants: number): ChartView {
   const marks = layers.map(
     ({ expiresAt }): Mark => ({ at: expiresAt, kind: 'expiry', text: '1 credit will expire', credits: -1 }),
   );
-  return { format: formatOf('en', 'UTC'), from, now, to, layers, marks, seams: [] };
+  return { format: formatOf('UTC'), from, now, to, layers, marks, seams: [] };
 }
 
 const rowsOf = (view: ChartView): string[] => String(ChartTable({ view })).split('<tr>').slice(2);
