@@ -238,6 +238,7 @@ async function cases(): Promise<Record<string, Case[]>> {
   ).url.replace('http://localhost', '');
   const charge = `/v1/sandbox/charges/${purchase!.charge.id}`;
   return {
+    'GET /': get('/'),
     'GET /healthz': get('/healthz'),
     'GET /readyz': get('/readyz'),
     'GET /problems/:code': get('/problems/invalid_request'),
