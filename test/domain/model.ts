@@ -277,10 +277,14 @@ export class Model {
         record.amountMinor,
         'R-42: given up or declined, paid after all, and not refunded',
       );
+      deepStrictEqual(record.status, 'refunded', 'R-42: a charge whose money went back');
       return deepStrictEqual(pictureWithout(life, charge.id), before, 'R-42: more than a refund happened');
     }
     if (!wasOpen) return deepStrictEqual(picture(life), before, 'R-42: a late settlement changed something');
-    deepStrictEqual(record.status, outcome, 'a settled charge');
+    // what the subscription could no longer take goes back.
+    const isBack =
+      ['purchase', 'upgrade'].includes(charge.kind) && record.refundedMinor === record.amountMinor;
+    deepStrictEqual(record.status, isBack ? 'refunded' : outcome, 'a settled charge');
     if (status === 'ended') deepStrictEqual(life.state.status, 'ended', 'R-52');
     if (outcome === 'paid' && record.refundedMinor === 0) this.paid(asked, life.state.now);
   }
