@@ -86,7 +86,7 @@ async function read<Row extends { seq: number }>(
   const until = after + (isAscending ? 1 : -1) * ENTRIES_LOOKED_THROUGH;
   const those =
     kinds && !isSpent
-      ? inArray(entries.seq, await seqsOf(db, id, kinds, { order, after, limit: limit + 1 }))
+      ? await ofKinds(db, id, kinds, { order, after, limit: limit + 1 })
       : and(
           isAscending ? gt(entries.seq, after) : lt(entries.seq, after),
           isSpent ? (isAscending ? lte(entries.seq, until) : gte(entries.seq, until)) : undefined,
@@ -102,21 +102,32 @@ async function read<Row extends { seq: number }>(
   return { rows, next: isSpent && (await hasEntry(db, id, until)) ? until : null };
 }
 
-/** The numbers of a page of some kinds: a range of the index for each kind. */
-async function seqsOf(
+/** A page of some kinds: a range of the index for each, and then these entries in the months that they lie in. */
+async function ofKinds(
   db: Database,
   id: string,
   kinds: readonly Kind[],
   { order, after, limit }: Omit<Reading, 'kinds'>,
-): Promise<number[]> {
+): Promise<SQL | undefined> {
   const beyond = order === 'asc' ? sql`seq > ${after}::bigint` : sql`seq < ${after}::bigint`;
   const page = sql`order by seq ${sql.raw(order)} limit ${limit}`;
   const ranges = kinds.map(
-    (kind) =>
-      sql`(select seq from entries where subscription_id = ${id} and kind = ${kind} and ${beyond} ${page})`,
+    (kind) => sql`(
+      select seq, recorded_at from entries where subscription_id = ${id} and kind = ${kind} and ${beyond} ${page})`,
   );
-  const rows = await db.execute<{ seq: string }>(sql`${sql.join(ranges, sql` union all `)} ${page}`);
-  return rows.map(({ seq }) => Number(seq));
+  const rows = await db.execute<{ seq: string; at: string }>(
+    sql`select seq, ms(recorded_at) as at from (${sql.join(ranges, sql` union all `)}) x ${page}`,
+  );
+  if (rows.length === 0) return sql`false`;
+  const instants = rows.map(({ at }) => Number(at));
+  return and(
+    inArray(
+      entries.seq,
+      rows.map(({ seq }) => Number(seq)),
+    ),
+    gte(entries.recordedAt, new Date(Math.min(...instants))),
+    lte(entries.recordedAt, new Date(Math.max(...instants))),
+  );
 }
 
 /** Whether the ledger has this entry: a page never goes on from one that is not there. */
