@@ -49,6 +49,7 @@ describe('a timeline', () => {
         '2026-03-31 R-50 -650 650 credits forfeited',
         '2026-03-30 R-21 -200 200 credits of an allowance expired',
         '2026-03-05 R-90 · Asked: advance',
+        '2026-03-05 R-51 · A cancel was scheduled',
         '2026-03-05 R-51 · A cancel was asked for',
         '2026-03-05 R-51 · Asked: cancel',
         '2026-03-02 R-21 -13 13 credits of an allowance expired',
@@ -69,7 +70,6 @@ describe('a timeline', () => {
         '2026-01-31 R-30 · Asked: buy packs',
         '2026-01-31 R-60 -5 Spent 5 credits',
         '2026-01-31 R-20 +200 Allowance of 200 credits',
-        '2026-01-31 R-43 · The subscription began',
       ].join('\n'),
     );
     expect(await timelineOf(door.id, '?kind=money')).toBe(
@@ -111,7 +111,7 @@ describe('a timeline', () => {
       [
         '2026-01-31 R-30 +300 Pack of 300 credits',
         '2026-01-31 R-42 · Billing says how a payment went',
-        '2026-01-31 R-42 · A purchase of $15.00: pending, then paid',
+        '2026-01-31 R-30 · A purchase of $15.00: paid',
         '2026-01-31 R-30 · Asked: buy packs',
         '2026-01-31 R-20 +200 Allowance of 200 credits',
         '2026-01-31 R-43 · The subscription began',
