@@ -68,6 +68,7 @@ export default defineConfig({
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
             'test/client/contract.test.ts',
+            'test/api/longest-slice.test.ts',
           ],
           ...SERVERS,
           testTimeout: 120_000,

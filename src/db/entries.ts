@@ -140,7 +140,7 @@ export async function hasEntry(db: Database, id: string, seq: number): Promise<b
 }
 
 /** Rows read by one statement on the way through all: held in memory, and read in vain for a reader who leaves. */
-const ROWS_A_STATEMENT = 1_000;
+const ROWS_A_STATEMENT = 500;
 
 /** The columns of the table, as the members of an entry. */
 const CSV = {

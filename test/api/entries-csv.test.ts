@@ -17,7 +17,7 @@ import { PageVisitor } from './pages.ts';
 
 /** The size of a campaign, or one that tells a stream from a string. */
 const ACTS = sized(40_000, 1_000_000);
-const ROWS_A_STATEMENT = 1_000;
+const ROWS_A_STATEMENT = 500;
 
 let stack: Stack;
 let server: Listening;
