@@ -9,6 +9,20 @@ const LAWS = ['test/domain/properties.test.ts', 'test/domain/endless.test.ts'];
 // Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs random histories; `stack` runs on real PostgreSQL and a real
 // Temporal server, which the global set-up starts once for all files. `npm run campaigns` lives the laws, and those files of the others that have a
 // size, at their full size (test/support/campaign.ts).
+/** Too long for `npm test` at any size: processes that die by the dozen, every kind of life, every route at its largest. */
+const ALONE = [
+  'test/api/longest-slice.test.ts',
+  'test/billing/orders.test.ts',
+  'test/cli/rehydrate.test.ts',
+  'test/faults/connections.test.ts',
+  'test/faults/deliveries-killed.test.ts',
+  'test/faults/relay-refused.test.ts',
+  'test/faults/servers-down.test.ts',
+  'test/faults/spending-killed.test.ts',
+  'test/faults/stripe-killed.test.ts',
+  'test/faults/worker-killed.test.ts',
+];
+
 /** Starts the servers, once for all files of a room. */
 const SERVERS = {
   globalSetup: ['test/support/services.ts', 'test/support/built-client.ts'],
@@ -68,7 +82,7 @@ export default defineConfig({
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
             'test/client/contract.test.ts',
-            'test/api/longest-slice.test.ts',
+            ...ALONE,
           ],
           ...SERVERS,
           testTimeout: 120_000,
@@ -79,17 +93,15 @@ export default defineConfig({
         test: {
           name: 'campaigns',
           include: [
+            ...ALONE,
             'test/domain/paid-ahead.test.ts',
             'test/web/outlook.test.ts',
             'test/api/entries-csv.test.ts',
             'test/api/list-plans.test.ts',
-            'test/api/longest-slice.test.ts',
             'test/db/burndown.test.ts',
             'test/db/instant.test.ts',
             'test/db/orders.test.ts',
             'test/db/processes.test.ts',
-            'test/faults/connections.test.ts',
-            'test/faults/spending-killed.test.ts',
           ],
           ...SERVERS,
           testTimeout: 900_000,
