@@ -6,7 +6,7 @@ import { charges, commands, entries, usages } from '../../src/db/schema.ts';
 import { openGrants, spend } from '../../src/domain/book.ts';
 import { boundary, iso } from '../../src/domain/calendar.ts';
 import { command, type Life } from '../../src/domain/timeline.ts';
-import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
+import { QUERY, SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import {
   ask,
   did,
@@ -87,8 +87,10 @@ async function repeatSignals(storm: Storm): Promise<number> {
   const handle = stack.client.workflow.getHandle(workflowId(storm.id));
   const old = await snapshot(stack.db, storm.id);
   let sent = 0;
-  // As fast as a busy machine can take: beyond it the SDK's deadlock detector ends the worker.
-  for (; !storm.isOver; sent += 1, await pause(40)) {
+  // As fast as the workflow takes them: a query is answered behind what was signalled before. Beyond that no machine ever has a
+  // moment without news in which a run could hand over.
+  const isHeard = () => handle.query(QUERY.subscription).catch(() => pause(100));
+  for (; !storm.isOver; sent += 1, await pause(40), await isHeard()) {
     const known = await stack.db.select().from(charges).where(eq(charges.subscriptionId, storm.id));
     const charge = known[sent % known.length]!;
     const outcome = sent % 2 === 0 ? ('paid' as const) : ('declined' as const);
