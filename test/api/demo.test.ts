@@ -25,10 +25,7 @@ test('the studio starts a plan of the catalogue, and every button of it makes so
   const places = [];
   for (const making of makings)
     places.push((await visitor.post('/demo/make', { making })).headers.get('Location'));
-  expect(places).toEqual([
-    ...Array(3).fill('/demo'),
-    expect.stringMatching(/^\/demo\?short=huge&/),
-  ]);
+  expect(places).toEqual([...Array(3).fill('/demo'), expect.stringMatching(/^\/demo\?short=huge&/)]);
   const short = await visitor.get(places[3]!);
   expect(textOf(short.html)).toContain('1 pack covers it: 40 credits');
 });

@@ -9,6 +9,7 @@ import { type Caller, createTimedCaller, within } from '../../src/temporal.ts';
 import { WORKFLOW_TYPE, workflowId } from '../../src/workflows/messages.ts';
 import { createDatabase } from '../support/stack.ts';
 import { startTemporalProxy } from '../support/temporal-proxy.ts';
+import { tracked } from '../support/tracked.ts';
 
 // One row of each kind that is always refused, in front of 40 that are not: all 40 are done, and the refused one is tried at its
 // own pace, with its reason on record. Real PostgreSQL and Temporal; the workflows take signals, and no worker runs them.
@@ -28,6 +29,7 @@ beforeAll(async () => {
   client = new Client({ connection });
 });
 afterAll(() => connection?.close());
+const noop = () => {};
 
 /** A database of its own, and a relay on it that writes what it says into an array. */
 async function relayed(temporal: Caller = createTimedCaller(client)) {
@@ -54,7 +56,7 @@ async function liveOne(db: Database, id = `${LIVE}_${randomUUID()}`): Promise<st
     workflowId: workflowId(id),
     taskQueue: 'nobody',
   });
-  onTestFinished(() => void handle.terminate().catch(() => {}));
+  onTestFinished(() => handle.terminate().then(noop, noop));
   await db.execute(sql`insert into subscriptions (id, customer_id, plan, interval, status, state, metadata, created_at)
     values (${id}, ${id}, 'creator', 'month', 'active', '{"status": "active", "waiting": []}', '{}', now())`);
   await db.execute(sql`insert into ledgers (subscription_id, status) values (${id}, 'active')`);
@@ -260,11 +262,13 @@ test('a call that hangs holds up no other: 40 are relayed while it lasts, and it
 test('Temporal is away: said once, no row is blamed, and all are relayed when it is back', async () => {
   const proxy = await startTemporalProxy(inject('temporalAddress'));
   const through = Connection.lazy({ address: proxy.address });
+  const caller = tracked(createTimedCaller(new Client({ connection: through })));
   onTestFinished(async () => {
+    await caller.ended();
     await through.close();
     await proxy.stop();
   });
-  const { db, said, begin } = await relayed(createTimedCaller(new Client({ connection: through })));
+  const { db, said, begin } = await relayed(caller);
   const live = await liveOne(db);
   await proxy.shut();
   await times(() => message(db, { sub: live }));

@@ -21,6 +21,7 @@ import { createDeliverer, createEngine, openEventReader, openGateway } from '../
 import { createCaller, createTimedCaller } from '../../src/temporal.ts';
 import { listen } from './listen.ts';
 import { templateDatabase } from './services.ts';
+import { tracked } from './tracked.ts';
 
 // The whole of Drawdown in one process on the real servers of the global set-up: a database and a task queue of its
 // own, the worker, the relay, and the API asked over a socket.
@@ -94,11 +95,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const address = inject('temporalAddress');
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });
-  const temporal = createCaller(client);
+  const [temporal, timed] = [tracked(createCaller(client)), tracked(createTimedCaller(client))];
   const billing = { stripe: options.stripe, external: options.external };
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
-  const relay = engine && startRelay({ db, temporal: createTimedCaller(client), taskQueue, log: () => {} });
+  const relay = engine && startRelay({ db, temporal: timed, taskQueue, log: () => {} });
   const watch = createWatch(db);
   const deps: Deps = {
     db,
@@ -139,6 +140,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       watch.stop();
       await relay?.stop();
       await engine?.stop();
+      await Promise.all([temporal.ended(), timed.ended()]);
       await connection.close();
       await db.$client.end({ timeout: 2 });
     },
