@@ -66,15 +66,14 @@ function PastDue({ frame }: { frame: WalletFrame }) {
         <strong>{headline}</strong> {rest.join(' ')} Until it is paid no default credits arrive, and packs
         can’t be bought.
       </p>
-      {!unpaid.pending &&
-        (canPayHere ? (
-          <form method="post" action="/wallet/pay">
-            <Key value={key} />
-            <button type="submit">Pay with a test card that works</button>
-          </form>
-        ) : (
-          <p>Change your payment method where you manage your plan: it is charged at once then.</p>
-        ))}
+      {canPayHere ? (
+        <form method="post" action="/wallet/pay">
+          <Key value={key} />
+          <button type="submit">Pay with a test card that works</button>
+        </form>
+      ) : (
+        <p>Change your payment method where you manage your plan: it is charged at once then.</p>
+      )}
     </Note>
   );
 }
