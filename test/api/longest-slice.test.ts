@@ -10,7 +10,6 @@ import { readSubscription } from '../../src/db/reads.ts';
 import { openSession } from '../../src/db/wallet-sessions.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import type { Effect } from '../../src/domain/state.ts';
-import { sized } from '../support/campaign.ts';
 import { type Answer, ask, type RequestInit, type Stack, startStack } from '../support/stack.ts';
 import { threadTime } from '../support/thread-time.ts';
 import { Visit } from './console-visit.ts';
@@ -20,8 +19,8 @@ import { PageVisitor } from './pages.ts';
 // No request keeps the event loop for longer than 100 ms: every route with the largest input it takes, on a subscription that has
 // grown as no real one does. What is counted is the processor's time of this thread.
 
-const GRANTS = sized(2_000, 5_000);
-const HOLDS = sized(1_000, 2_000);
+const GRANTS = 1_000;
+const HOLDS = 500;
 const LARGE_USAGES = 100;
 const OBJECTS = 110;
 const TRIES = 3;
