@@ -213,7 +213,7 @@ function isOfNewest(charge: Charge, attempt: number | undefined, at: Instant): b
 export const isEarly = (state: State, { chargeId }: Settlement): boolean => isToCome(state, chargeId);
 
 /** one that comes early waits for its charge, unless it says that money was paid, and not how much. */
-export const canWait = ({ outcome, amountMinor }: Settlement): boolean =>
+const canWait = ({ outcome, amountMinor }: Settlement): boolean =>
   outcome === 'declined' || amountMinor !== undefined;
 
 const whyNotKept = (settlement: Settlement): string =>
