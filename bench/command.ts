@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { StartRefused } from '../src/services/data-folder.ts';
-import { Shutdown } from '../src/services/shutdown.ts';
+import { StartRefused } from '../src/embedded/data-folder.ts';
+import { Shutdown } from '../src/embedded/shutdown.ts';
 
 // What a benchmark is as a command: progress on stderr, and whatever it started stops with it, also on Ctrl-C.
 

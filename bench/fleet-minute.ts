@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Instant, iso } from '../src/domain/calendar.ts';
-import { StartRefused } from '../src/services/data-folder.ts';
+import { StartRefused } from '../src/embedded/data-folder.ts';
 import {
   bookings,
   boundariesBooked,

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import postgres from 'postgres';
 import { loadConfig } from '../src/config.ts';
-import { lastLines } from '../src/services/children.ts';
-import { keepAlive, type Running } from '../src/services/keep.ts';
-import { freePort } from '../src/services/ports.ts';
-import { startPostgres } from '../src/services/postgres.ts';
-import { startProgram } from '../src/services/program.ts';
-import type { Shutdown } from '../src/services/shutdown.ts';
-import { startTemporal } from '../src/services/temporal.ts';
+import { lastLines } from '../src/embedded/children.ts';
+import { keepAlive, type Running } from '../src/embedded/keep.ts';
+import { freePort } from '../src/embedded/ports.ts';
+import { startPostgres } from '../src/embedded/postgres.ts';
+import { startProgram } from '../src/embedded/program.ts';
+import type { Shutdown } from '../src/embedded/shutdown.ts';
+import { startTemporal } from '../src/embedded/temporal.ts';
 
 // Drawdown as `npm start` runs it, in a folder of its own: durable PostgreSQL, Temporal's dev server, API and worker,
 // each a process, the last two started again when they end.

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { StartRefused } from '../src/services/data-folder.ts';
+import { StartRefused } from '../src/embedded/data-folder.ts';
 import { expectWritable, type Running, runCommand, say, whole } from './command.ts';
 import { type Figures, measure } from './fleet-minute.ts';
 import { report } from './fleet-report.ts';

@@ -1,5 +1,5 @@
+import { type Broken, brokenPromises } from '../src/db/audit/invariants.ts';
 import type { Database } from '../src/db/client.ts';
-import { type Broken, brokenPromises } from '../src/db/promises.ts';
 
 // Are the figures those of a ledger that kept its promises? Two ways to ask: `countedUp` in one pass over any number of
 // entries, and the promises' own SQL, whose work grows with the square of a subscription's entries: a few at a time, for

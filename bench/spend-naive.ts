@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm';
 import type { Database } from '../src/db/client.ts';
 import { entries, grants, ledgers, replies, type UsageAnswer, usages } from '../src/db/schema.ts';
-import { digestOf, halfOf } from '../src/db/spending.ts';
+import { digestOf, halfOf } from '../src/db/spend-batches.ts';
 import { burnDown } from '../src/domain/burndown.ts';
 import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
 import { newId } from '../src/ids.ts';

@@ -9,10 +9,10 @@ import { loadConfig } from '../src/config.ts';
 import { connect, type Database } from '../src/db/client.ts';
 import { functionsScript } from '../src/db/functions.ts';
 import * as schema from '../src/db/schema.ts';
-import { StartRefused } from '../src/services/data-folder.ts';
-import { freePort } from '../src/services/ports.ts';
-import { startPostgres } from '../src/services/postgres.ts';
-import { type Program, startProgram } from '../src/services/program.ts';
+import { StartRefused } from '../src/embedded/data-folder.ts';
+import { freePort } from '../src/embedded/ports.ts';
+import { startPostgres } from '../src/embedded/postgres.ts';
+import { type Program, startProgram } from '../src/embedded/program.ts';
 import type { Running } from './command.ts';
 
 // What is measured runs here: a durable PostgreSQL of our own or the one of DATABASE_URL, and the API as a process.

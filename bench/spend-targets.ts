@@ -1,5 +1,5 @@
 import type { Database } from '../src/db/client.ts';
-import { createSpending, type Served, type Spending } from '../src/db/spending.ts';
+import { createSpending, type Served, type Spending } from '../src/db/spend-batches.ts';
 import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
 import { newId } from '../src/ids.ts';
 import { openWire, restOf, type Wire } from './spend-http.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { lastLines } from '../src/services/children.ts';
+import { lastLines } from '../src/embedded/children.ts';
 import { expectWritable, type Running, runCommand, say, whole } from './command.ts';
 import { machine } from './machine.ts';
 import { findPgbench, makeFloor } from './spend-floor.ts';

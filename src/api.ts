@@ -1,22 +1,17 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { createApp } from './api/app.ts';
 import { createKey, isInForce, registerKey } from './api/auth.ts';
-import type { Deps } from './api/context.ts';
-import { placesOf } from './api/home.ts';
-import { createLane } from './api/lane.ts';
-import { createTickets } from './api/tickets.ts';
-import { createWatch } from './api/watch.ts';
+import { firstUse, startOf, triedPlan } from './api/examples.ts';
+import { createFastPath } from './api/fast-path.ts';
+import { createApp, createDeps } from './app.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } from './config.ts';
-import { createCatalogCache } from './db/catalogs.ts';
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
-import { createSpending } from './db/spending.ts';
 import type { Catalog } from './domain/catalog.ts';
-import { firstUse, startOf, triedPlan } from './domain/examples.ts';
 import { openEventReader, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
+import { placesOf } from './web/shell/home-route.ts';
 
 // The API process: stateless, any number may run. It starts, and spends, without Temporal; without PostgreSQL it says so.
 
@@ -27,14 +22,9 @@ async function main(): Promise<void> {
   const db = connect(config.databaseUrl, { max: 20 });
   let isOpen = false;
   const { client, connection } = connectTemporal(config);
-  const watch = createWatch(db);
-  const deps: Deps = {
+  const deps = createDeps({
     db,
-    spending: createSpending(db),
-    tickets: createTickets(db),
-    watch,
     temporal: createCaller(client),
-    catalogs: createCatalogCache(db),
     taskQueue: config.temporalTaskQueue,
     testMode: config.testMode,
     keyMode: config.keyMode,
@@ -47,9 +37,9 @@ async function main(): Promise<void> {
     temporalNamespace: config.temporalNamespace,
     log,
     isOpen: () => isOpen,
-  };
+  });
   const app = createApp(deps);
-  const server = createServer(createLane(deps, getRequestListener(app.fetch))).listen(
+  const server = createServer(createFastPath(deps, getRequestListener(app.fetch))).listen(
     config.port,
     config.host,
   );
@@ -57,7 +47,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
       server.close(() => void close());
-      watch.stop();
+      deps.live.stop();
     });
 
   await openLedger(db, config, log);

@@ -17,11 +17,11 @@ import { createSandbox } from './billing/sandbox.ts';
 import { type Config, ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { type Database, isDatabaseAway } from './db/client.ts';
+import { keepMonths } from './db/ledger.ts';
 import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
-import { keepMonths } from './db/upkeep.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
-import type { Log } from './services/children.ts';
+import type { Log } from './embedded/children.ts';
 import { createPost } from './webhooks/post.ts';
 import {
   deliveryQueue,
@@ -85,7 +85,7 @@ export async function openGateway({ stripe, external }: Billing, db: Database): 
 export async function openEventReader({ stripe, external }: Billing): Promise<ReadEvent | null> {
   if (external) {
     const { createVerifier } = await import('./billing/standard-webhooks.ts');
-    const { createExternalReader } = await import('./api/external-events.ts');
+    const { createExternalReader } = await import('./api/inbound/external-events.ts');
     return createExternalReader(createVerifier(external.webhookSecrets));
   }
   if (stripe === undefined) return null;

@@ -1,8 +1,8 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
+import { BOOKS_TIMEOUT_MS } from './db/audit/reconcile.ts';
 import { connect } from './db/client.ts';
-import { BOOKS_TIMEOUT_MS } from './db/reconcile.ts';
 import { startRelay } from './relay/loop.ts';
 import {
   createDeliverer,

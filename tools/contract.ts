@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createApp } from '../src/api/app.ts';
-import type { Deps } from '../src/api/context.ts';
+import { createApp } from '../src/app.ts';
+import type { PageDeps } from '../src/web/shell/deps.ts';
 
 // The client's types are made from the OpenAPI document, which is made from the schemas that handlers check requests with:
 // `npm run contract` writes them, and a test holds what is written equal to what is served.
@@ -32,7 +32,7 @@ export interface OpenApi {
 
 /** The document as it is served. No route is asked anything for it, so nothing of what the app is made with is used. */
 export async function openApi(): Promise<OpenApi> {
-  const answer = await createApp({} as Deps).request('/openapi.json');
+  const answer = await createApp({} as PageDeps).request('/openapi.json');
   return (await answer.json()) as OpenApi;
 }
 

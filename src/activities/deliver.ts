@@ -1,8 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Database } from '../db/client.ts';
 import { type Attempt, beginAttempt, type DeliveryRef, type Noted, noteAttempt } from '../db/deliveries.ts';
-import { FAILURES, type Failure, MOST_ATTEMPTS, pauseAfter } from '../domain/deliveries.ts';
-import { told } from '../domain/events.ts';
+import { FAILURES, type Failure, MOST_ATTEMPTS, pauseAfter, told } from '../domain/events.ts';
 import type { Post } from '../webhooks/post.ts';
 import { signed } from '../webhooks/sign.ts';
 import { quietly } from './quietly.ts';

@@ -1,7 +1,7 @@
 import type { Debtor, Gateway } from '../billing/gateway.ts';
+import { type Reconciliation, reconcile } from '../db/audit/reconcile.ts';
 import type { Database } from '../db/client.ts';
 import { type After, type Booking, prepare, type Settled, type StepHead, settle } from '../db/ledger.ts';
-import { type Reconciliation, reconcile } from '../db/reconcile.ts';
 import { GIVEN_UP, type RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome } from '../domain/state.ts';
 import { hopeless, orGivenUp } from './incidents.ts';

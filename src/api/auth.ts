@@ -72,10 +72,13 @@ export interface Caller {
 }
 
 /**
- * Requests that this process makes of its own API for somebody who proved who they are, with what they may do. One from
- * outside can't be among them.
+ * Requests that this process makes of its own API for a person whose key was checked before, with their scopes. A request from
+ * outside is never among them.
  */
-export type Vouched = WeakMap<Request, Caller>;
+export type AuthenticatedRequests = WeakMap<Request, Caller>;
+
+/** The caller of an `Authorization` header, at once where it is known. Throws `unauthenticated`. */
+export type Authenticate = (authorization: string) => Caller | Promise<Caller>;
 
 interface Belief {
   caller: Caller | Promise<Caller>;
@@ -83,10 +86,10 @@ interface Belief {
 }
 
 /**
- * Who sends an `Authorization` header; `requireScope` then checks what they may do. The answer comes at once when it was
- * asked for within the last second, and those that ask at the same time share one question.
+ * Authenticates `Authorization` headers; `requireScope` then checks the scopes. A header that was looked up within the last second
+ * is answered at once, and requests at the same time share one look-up. A process has one authenticator.
  */
-export function createKeyring(db: Database): (authorization: string) => Caller | Promise<Caller> {
+export function createAuthenticator(db: Database): Authenticate {
   const beliefs = new Map<string, Belief>();
 
   function ask(authorization: string, now: number): Promise<Caller> {

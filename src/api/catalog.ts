@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Catalog } from '../domain/catalog.ts';
-import type { Deps } from './context.ts';
+import type { Deps } from './deps.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findKey, type KeyRow, listKeys, revokeKeyBy } from '../db/keys.ts';
 import { keyIdOf, makeKey, SCOPES, unauthenticated } from './auth.ts';
-import type { Deps } from './context.ts';
+import type { Deps } from './deps.ts';
 import { listBody, pageOf } from './paging.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';

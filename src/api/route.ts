@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { WalletSession } from '../db/wallet-sessions.ts';
+import type { WalletSession } from '../db/wallet/sessions.ts';
 import { type Fault, invalid, pointer, Refusal } from '../domain/errors.ts';
 import { requireStorable } from '../domain/text.ts';
 import { requireScope, type Scope } from './auth.ts';

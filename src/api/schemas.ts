@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isTimeZone } from '../domain/calendar.ts';
 import { MOST, PLAN_IDS } from '../domain/catalog.ts';
 import { invalid, PROBLEMS, type ProblemCode } from '../domain/errors.ts';
-import { LONGEST_TERM } from '../domain/holds.ts';
+import { LONGEST_TERM } from '../domain/model/holds.ts';
 import { CHANNELS } from '../domain/rates.ts';
 
 // The shapes of the contract (docs/api.md): requests are checked with them, the OpenAPI document is made from them.

@@ -1,12 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../db/client.ts';
-import { readTicketSecret } from '../db/wallet-sessions.ts';
+import { readTicketSecret } from '../db/wallet/sessions.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Scope } from './auth.ts';
-import type { Deps } from './context.ts';
 
 // Links that open a wallet. A ticket is signed, not stored: a refusal may carry one and still write nothing (I7). That
-// it was used is recorded when it is opened (src/db/wallet-sessions.ts).
+// it was used is recorded when it is opened (src/db/wallet/sessions.ts).
 
 /** A link is followed at once or not at all. */
 const TICKET_MS = 5 * 60 * 1000;
@@ -61,7 +60,7 @@ export function createTickets(db: Database): Tickets {
   };
 }
 
-export const enterUrl = ({ publicUrl }: Deps, ticket: Ticket): URL => {
+export const enterUrl = (publicUrl: string, ticket: Ticket): URL => {
   const url = new URL('/wallet/enter', publicUrl);
   url.searchParams.set('ticket', ticket.text);
   return url;
@@ -72,13 +71,13 @@ export const enterUrl = ({ publicUrl }: Deps, ticket: Ticket): URL => {
  * the prompt's address, which opens for whoever is in the wallet already: a key never hands on more than it may do (I12).
  */
 export async function promptUrl(
-  deps: Deps,
+  deps: { tickets: Tickets; publicUrl: string },
   id: string,
   needed: number,
   scopes: readonly Scope[],
 ): Promise<string> {
   const url = scopes.includes('billing')
-    ? enterUrl(deps, await deps.tickets.issue(id))
+    ? enterUrl(deps.publicUrl, await deps.tickets.issue(id))
     : new URL('/wallet/out-of-credits', deps.publicUrl);
   url.searchParams.set('needed', String(needed));
   return url.href;

@@ -1,9 +1,9 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Broken } from '../db/audit/invariants.ts';
+import { isToRun, mustRun, sampleToRun } from '../db/audit/must-run.ts';
+import { balanceAsOf } from '../db/audit/verify.ts';
 import type { Database } from '../db/client.ts';
 import { heldUp } from '../db/incidents.ts';
-import type { Broken } from '../db/promises.ts';
-import { balanceAsOf } from '../db/verify.ts';
-import { isToRun, mustRun, sampleToRun } from '../db/workflows.ts';
 import type { Caller } from '../temporal.ts';
 import { type BalanceAnswer, QUERY, workflowId } from '../workflows/messages.ts';
 import { atOnce, paged } from './at-once.ts';

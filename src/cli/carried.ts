@@ -1,10 +1,10 @@
-import type { Remains, UnbookedCharge } from '../db/rehydrate.ts';
+import type { Remains, UnbookedCharge } from '../db/audit/rehydrate.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { planLine } from '../domain/charges.ts';
 import type { Command } from '../domain/commands.ts';
 import type { State } from '../domain/state.ts';
-import { commandOf } from '../workflows/heard.ts';
 import { type AskedBefore, CUSTOMER_SUBSCRIBED, type SubscriptionInput } from '../workflows/messages.ts';
+import { commandOf } from '../workflows/signals.ts';
 
 /** What a lost workflow is started again with: what its next run would have been handed, as far as it is booked. */
 export function inputOf(remains: Remains): SubscriptionInput {

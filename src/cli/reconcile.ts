@@ -4,7 +4,7 @@ import {
   type Reconciliation,
   reconcile,
   type Unexplained,
-} from '../db/reconcile.ts';
+} from '../db/audit/reconcile.ts';
 import { acting, EXIT, type Exit, print, printJson, programOf, showProgress, Unable } from './program.ts';
 import { ledgerConfig, withLedger } from './servers.ts';
 

@@ -9,10 +9,10 @@ import {
 import type { SearchAttributePair } from '@temporalio/common';
 import { InvalidArgumentError } from 'commander';
 import type { ConnectedConfig } from '../config.ts';
+import { countToRun, isToRun, mustRun } from '../db/audit/must-run.ts';
+import { countUnderWay, type Remains, remainsOf, startDeliveriesAgain } from '../db/audit/rehydrate.ts';
 import type { Database } from '../db/client.ts';
 import { dropFailure, retryNow } from '../db/failures.ts';
-import { countUnderWay, type Remains, remainsOf, startDeliveriesAgain } from '../db/rehydrate.ts';
-import { countToRun, isToRun, mustRun } from '../db/workflows.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { reasonOf } from '../reason.ts';
 import { ensureSearchAttributes } from '../startup.ts';

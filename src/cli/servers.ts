@@ -1,6 +1,6 @@
 import { type Config, ConfigError, type ConnectedConfig, loadConfig } from '../config.ts';
 import { connect, type Database } from '../db/client.ts';
-import { readAddresses } from '../services/addresses.ts';
+import { readAddresses } from '../embedded/addresses.ts';
 
 // Which servers a command works on: those that the environment names, else those that a start on this machine runs.
 

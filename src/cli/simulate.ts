@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { balance } from '../domain/book.ts';
 import { boundary, type Instant, type Interval, iso, isTimeZone } from '../domain/calendar.ts';
 import { DEFAULT_CATALOG, MOST, PLAN_IDS, type PlanId } from '../domain/catalog.ts';
 import { Refusal } from '../domain/errors.ts';
+import { balance } from '../domain/model/book.ts';
 import {
   advanceLife,
   command,

@@ -1,9 +1,9 @@
 import { ConfigError, isRunByNpm, loadConfig } from '../config.ts';
-import type { Log } from '../services/children.ts';
-import { StartRefused } from '../services/data-folder.ts';
-import { Shutdown } from '../services/shutdown.ts';
-import { startAll } from '../services/start-all.ts';
-import { readyLine, welcome } from '../services/welcome.ts';
+import type { Log } from '../embedded/children.ts';
+import { StartRefused } from '../embedded/data-folder.ts';
+import { Shutdown } from '../embedded/shutdown.ts';
+import { startAll } from '../embedded/start-all.ts';
+import { readyLine, welcome } from '../embedded/welcome.ts';
 import { EXIT, programOf } from './program.ts';
 
 // `drawdown start`, which is what `npm start` runs.

@@ -1,7 +1,7 @@
-import type { Broken } from '../db/promises.ts';
-import { BOOKS_TIMEOUT_MS } from '../db/reconcile.ts';
-import { type Pass, SnapshotLost, verifyPromises } from '../db/verify.ts';
-import { countToRun } from '../db/workflows.ts';
+import type { Broken } from '../db/audit/invariants.ts';
+import { countToRun } from '../db/audit/must-run.ts';
+import { BOOKS_TIMEOUT_MS } from '../db/audit/reconcile.ts';
+import { type Pass, SnapshotLost, verifyPromises } from '../db/audit/verify.ts';
 import { connectTemporal, createCaller } from '../temporal.ts';
 import { type Asked, askWorkflows } from './ask-workflows.ts';
 import {

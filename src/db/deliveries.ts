@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Failure } from '../domain/deliveries.ts';
-import type { Happened } from '../domain/events.ts';
+import type { Failure, Happened } from '../domain/events.ts';
 import type { Database } from './client.ts';
 import { isOf, noFailure, type Turn } from './failures.ts';
 

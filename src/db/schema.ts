@@ -271,7 +271,7 @@ export interface Settlement {
  */
 export const replies = pgTable('replies', {
   subscriptionId: text('subscription_id').notNull(),
-  /** Of subscription, operation and key (`digestOf` in src/db/spending.ts). */
+  /** Of subscription, operation and key (`digestOf` in src/db/spend-batches.ts). */
   digest: uuid('digest').primaryKey(),
   bodyHash: uuid('body_hash').notNull(),
   /** The usage or hold whose answer it is; null where the answer is here. */

@@ -1,6 +1,6 @@
-import { type Settlement, settled } from './answers.ts';
 import { cycleAt, type Instant, type Interval, renewalOf } from './calendar.ts';
 import { type Catalog, findPack, findPlan, MOST, type PlanId } from './catalog.ts';
+import { type Settlement, settled } from './charge-outcomes.ts';
 import { nextAttempt, purchaseCharge, startCharge, upgradeCharge } from './charges.ts';
 import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
 import { invalid, Refusal } from './errors.ts';

@@ -1,6 +1,6 @@
-import type { Book, Entry } from './book.ts';
 import { type Grant, type GrantKind, goneAt } from './burndown.ts';
 import type { Instant } from './calendar.ts';
+import type { Book, Entry } from './model/book.ts';
 
 // The balance as a curve: what each grant had at each instant, looked back on from today and forward by the forecast.
 

@@ -54,3 +54,49 @@ export function told({ type, at, subscriptionId, customerId, data }: Happened): 
   const whose = subscriptionId === '' ? {} : { subscription_id: subscriptionId, customer_id: customerId };
   return { type, timestamp: iso(at), data: { ...whose, ...data } };
 }
+
+// When a receiver that did not take an event is asked again.
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** The pauses after each attempt that failed, as Standard Webhooks proposes them: three days and three hours in all. */
+export const PAUSES_MS = [
+  5_000,
+  5 * MINUTE,
+  30 * MINUTE,
+  2 * HOUR,
+  5 * HOUR,
+  10 * HOUR,
+  14 * HOUR,
+  20 * HOUR,
+  24 * HOUR,
+] as const;
+
+export const MOST_ATTEMPTS = PAUSES_MS.length + 1;
+
+/** A pause is up to this part longer, so that what failed together does not come back together. */
+const JITTER = 0.1;
+
+/** Milliseconds from attempt n (from 1), which failed, to the next; null after the last. `luck` lies in [0, 1). */
+export function pauseAfter(attempt: number, luck: number): number | null {
+  const pause = PAUSES_MS[attempt - 1];
+  return pause === undefined ? null : Math.round(pause * (1 + JITTER * luck));
+}
+
+/** Why an attempt, or a delivery as a whole, came to nothing. Said in rows, answers and failures of workflows. */
+export const FAILURES = {
+  status: 'it answered with a status other than 2xx',
+  redirect: 'it answered with a redirect, which is never followed',
+  gone: 'it answered 410: the endpoint was disabled',
+  timeout: 'it did not answer in time',
+  connection: 'no connection could be made, or it was cut off',
+  name: 'its name could not be resolved',
+  tls: 'its certificate or its TLS was not accepted',
+  address_refused: 'it is at an address that is not public',
+  url_refused: 'its URL is not https',
+  endpoint_deleted: 'the endpoint was deleted',
+  endpoint_disabled: 'the endpoint was disabled',
+  lost: 'the worker was lost in the last attempt',
+} as const;
+export type Failure = keyof typeof FAILURES;

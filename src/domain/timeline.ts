@@ -1,14 +1,15 @@
-import { type Agenda, agendaOf } from './agenda.ts';
-import { answered } from './answers.ts';
-import { type Book, book, bookCharge, bookOf, emptyBook, type Hold, openGrants } from './book.ts';
 import type { Grant } from './burndown.ts';
 import { boundary, type Instant, iso } from './calendar.ts';
 import type { Catalog } from './catalog.ts';
+import { answered } from './charge-outcomes.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
 import { type Change, changeOf } from './curve.ts';
 import { nextDue, workAt } from './due.ts';
-import { openHolds, releaseDue } from './holds.ts';
-import { type MoneyBack, type Refunded, refundCharge, withdrawnPacks } from './refunds.ts';
+import { type Agenda, agendaOf } from './model/agenda.ts';
+import { type Book, book, bookCharge, bookOf, emptyBook, type Hold, openGrants } from './model/book.ts';
+import { openHolds, releaseDue } from './model/holds.ts';
+import { refundCharge, withdrawnPacks } from './model/refunds.ts';
+import type { MoneyBack, Refunded } from './refunds.ts';
 import type { Charge, Decision, Outcome, State } from './state.ts';
 import { withTopUpRefunds } from './top-up.ts';
 

@@ -1,5 +1,5 @@
 import { dropStaleFailures } from '../db/failures.ts';
-import { keepMonths, relayDeadlines, relayNotices } from '../db/upkeep.ts';
+import { keepMonths, relayDeadlines, relayNotices } from '../db/ledger.ts';
 import { type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
 // What needs PostgreSQL alone: each ledger is guarded on its own by the statement that looks after it.

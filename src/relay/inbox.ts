@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { isToRun } from '../db/audit/must-run.ts';
 import type { Turn } from '../db/failures.ts';
 import { type Claimed, claimMessages, MONEY_BACK, markRelayed, postpone, unclaim } from '../db/inbox.ts';
 import { refundCharge, type Said } from '../db/refunds.ts';
-import { isToRun } from '../db/workflows.ts';
 import { workflowId } from '../workflows/messages.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import type { Failure } from '../domain/deliveries.ts';
+import type { Failure } from '../domain/events.ts';
 import { AddressRefused, isPublic, literalAddress, publicLookup } from './addresses.ts';
 import { isSpoken } from './receivers.ts';
 

@@ -15,16 +15,15 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, Settled, Snapshot } from '../db/ledger.ts';
-import { answered, isAwaited, isEarly, type Settlement, withEarly } from '../domain/answers.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
+import { answered, isAwaited, isEarly, type Settlement, withEarly } from '../domain/charge-outcomes.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { GIVEN_UP, invalid, type ProblemCode, Refusal, type RefusalRecord } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import { topUpAt, withTopUpRefunds } from '../domain/top-up.ts';
-import { isNews, makesSense, requireAdvance, requireCommand } from './heard.ts';
 import {
   ABANDONED,
   ADVANCE_CLOCK,
@@ -46,6 +45,7 @@ import {
   type SubscriptionInput,
   UPDATE_OF,
 } from './messages.ts';
+import { isNews, makesSense, requireAdvance, requireCommand } from './signals.ts';
 import {
   afterOf,
   balanceOf,

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
 import { createKey, SCOPES } from '../../src/api/auth.ts';
+import { createApp } from '../../src/app.ts';
 import { connect } from '../../src/db/client.ts';
 import { newId } from '../../src/ids.ts';
 import { type Stack, startStack } from '../support/stack.ts';

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { readTimeline, type TimelineCursor, type TimelineRow } from '../../src/db/timeline.ts';
+import { readTimeline, type TimelineRow } from '../../src/db/console/timeline.ts';
+import type { TimelineCursor } from '../../src/db/console/timeline-statement.ts';
 import { leadLives } from '../support/books.ts';
 import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';

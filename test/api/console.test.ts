@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
+import { createApp } from '../../src/app.ts';
 import { newId } from '../../src/ids.ts';
 import { TemporalUnavailable } from '../../src/temporal.ts';
 import { leadLives } from '../support/books.ts';

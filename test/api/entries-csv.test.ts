@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { getRequestListener } from '@hono/node-server';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
+import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import { RawLedger } from '../db/raw-ledger.ts';
 import { sized } from '../support/campaign.ts';

@@ -1,6 +1,6 @@
 import { asc, count, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
+import { createApp } from '../../src/app.ts';
 import { inbox } from '../../src/db/schema.ts';
 import { openEventReader } from '../../src/startup.ts';
 import { deliver, eventId, PATH, SECRETS, signed } from '../support/external-events.ts';

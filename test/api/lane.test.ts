@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import { createLane } from '../../src/api/lane.ts';
+import { createFastPath } from '../../src/api/fast-path.ts';
 import type { App } from '../../src/api/route.ts';
+import { createApp } from '../../src/app.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Listening, listen } from '../support/listen.ts';
 import { expectPromises } from '../support/promises.ts';
@@ -12,7 +12,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { Door } from './door.ts';
 import { hold, use } from './holding.ts';
 
-// Spends go past the application (src/api/lane.ts). Whoever asks can't tell: the same request is answered alike both ways, and what is
+// Spends go past the application (src/api/fast-path.ts). Whoever asks can't tell: the same request is answered alike both ways, and what is
 // not plain goes the long one.
 
 interface Told {
@@ -44,7 +44,7 @@ beforeAll(async () => {
     longWay += 1;
     return application(incoming, outgoing);
   };
-  server = await listen(createLane(deps, counted));
+  server = await listen(createFastPath(deps, counted));
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(async () => {
@@ -234,7 +234,7 @@ describe('past the application', () => {
     const lines: string[] = [];
     const spending = { serve: () => Promise.reject(new Error('a bug')) };
     const deps = { ...stack.deps, spending, log: (line: string) => lines.push(line) };
-    const broken = await listen(createLane(deps, getRequestListener(createApp(deps).fetch)));
+    const broken = await listen(createFastPath(deps, getRequestListener(createApp(deps).fetch)));
     const response = await fetch(`${broken.url}${path}`, asked);
     expect(response.status).toBe(500);
     const { code, request_id, detail } = (await response.json()) as Record<string, string>;

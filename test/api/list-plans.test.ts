@@ -1,15 +1,11 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
+import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
+import { readTimeline, type TimelinePage } from '../../src/db/console/timeline.ts';
+import { TIMELINE_KINDS, type TimelineCursor } from '../../src/db/console/timeline-statement.ts';
 import * as schema from '../../src/db/schema.ts';
-import {
-  readTimeline,
-  TIMELINE_KINDS,
-  type TimelineCursor,
-  type TimelinePage,
-} from '../../src/db/timeline.ts';
 import { RawLedger } from '../db/raw-ledger.ts';
 import { sized } from '../support/campaign.ts';
 import { grow } from '../support/grown.ts';

@@ -1,13 +1,13 @@
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
 import { makeKey } from '../../src/api/auth.ts';
 import { createLoopWatch, MOST_MS } from '../../src/api/event-loop.ts';
 import type { App } from '../../src/api/route.ts';
+import { createApp } from '../../src/app.ts';
 import { settle } from '../../src/db/ledger.ts';
 import { readSubscription } from '../../src/db/reads.ts';
-import { openSession } from '../../src/db/wallet-sessions.ts';
+import { openSession } from '../../src/db/wallet/sessions.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import type { Effect } from '../../src/domain/state.ts';
 import { type Answer, ask, type RequestInit, type Stack, startStack } from '../support/stack.ts';

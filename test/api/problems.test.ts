@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
+import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';

@@ -1,11 +1,5 @@
-import { createApp } from '../../src/api/app.ts';
 import type { App } from '../../src/api/route.ts';
-import { createTickets } from '../../src/api/tickets.ts';
-import { createWatch } from '../../src/api/watch.ts';
-import { createSandbox } from '../../src/billing/sandbox.ts';
-import { createCatalogCache } from '../../src/db/catalogs.ts';
-import { createSpending } from '../../src/db/spending.ts';
-import { createCaller } from '../../src/temporal.ts';
+import { createApp, createDeps } from '../../src/app.ts';
 import type { Answer, Stack } from '../support/stack.ts';
 
 // Requests as bytes and headers, with nothing added but the key: what no well-behaved client sends.
@@ -22,27 +16,8 @@ export function appOf(stack: Stack): App {
 }
 
 /** One more API process, as it were: with a cache of its own, and what it logs. */
-export function openApp({ db, client, taskQueue }: Stack, log: (line: string) => void): App {
-  return createApp({
-    db,
-    spending: createSpending(db),
-    tickets: createTickets(db),
-    watch: createWatch(db),
-    temporal: createCaller(client),
-    catalogs: createCatalogCache(db),
-    taskQueue,
-    testMode: true,
-    keyMode: 'test',
-    allowsPrivateReceivers: true,
-    billing: 'sandbox',
-    gateway: createSandbox(),
-    readEvent: null,
-    publicUrl: 'http://localhost',
-    temporalUiUrl: undefined,
-    temporalNamespace: 'default',
-    log,
-    isOpen: () => true,
-  });
+export function openApp({ deps }: Stack, log: (line: string) => void): App {
+  return createApp(createDeps({ ...deps, log }));
 }
 
 export interface RawRequest {

@@ -1,7 +1,7 @@
 import { asc, count, eq } from 'drizzle-orm';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
+import { createApp } from '../../src/app.ts';
 import { inbox } from '../../src/db/schema.ts';
 import { openEventReader } from '../../src/startup.ts';
 import { expectPromises } from '../support/promises.ts';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createExternalReader } from '../../src/api/external-events.ts';
+import { createExternalReader } from '../../src/api/inbound/external-events.ts';
 import { createVerifier } from '../../src/billing/standard-webhooks.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { SECRETS, signed } from '../support/external-events.ts';

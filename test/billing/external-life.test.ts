@@ -1,6 +1,6 @@
 import { and, eq, isNull } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { reconcile } from '../../src/db/reconcile.ts';
+import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { grants, inbox } from '../../src/db/schema.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
 import { all, bodyOf, Door, type Json } from '../api/door.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { reconcile } from '../../src/db/reconcile.ts';
+import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { charges } from '../../src/db/schema.ts';
 import { iso } from '../../src/domain/calendar.ts';
 import { bodyOf, codeOf, Door } from '../api/door.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { reconcile } from '../../src/db/reconcile.ts';
+import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
 import { AT_REST } from '../db/bent-books.ts';
 import { type LifeName, leadLives } from '../support/books.ts';

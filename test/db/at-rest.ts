@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import { expect } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { balanceAt } from '../../src/db/ledger.ts';
-import type { Book } from '../../src/domain/book.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
+import type { Book } from '../../src/domain/model/book.ts';
 import { type RawLedger, T0 } from './raw-ledger.ts';
 
 // What a ledger and its double in the core must agree in when nothing goes on: every entry, every grant, every usage, and

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { expect } from 'vitest';
+import { reconcile, type Unexplained, type Wanted } from '../../src/db/audit/reconcile.ts';
 import type { Database } from '../../src/db/client.ts';
-import { reconcile, type Unexplained, type Wanted } from '../../src/db/reconcile.ts';
 import { stem } from '../../src/domain/subscription.ts';
 import { type LifeName, leadLives } from '../support/books.ts';
 import { type Stack, startStack } from '../support/stack.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import type { Settled } from '../../src/db/ledger.ts';
-import type { Served } from '../../src/db/spending.ts';
+import type { Served } from '../../src/db/spend-batches.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { sized } from '../support/campaign.ts';
 import { brokenPromises } from '../support/promises.ts';

@@ -1,8 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { balanceAt } from '../../src/db/ledger.ts';
-import { keepMonths } from '../../src/db/upkeep.ts';
+import { balanceAt, keepMonths } from '../../src/db/ledger.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { expectPromises } from '../support/promises.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verifyPromises } from '../../src/db/audit/verify.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
-import { verifyPromises } from '../../src/db/verify.ts';
 import { brokenPromises } from '../support/promises.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';

@@ -3,7 +3,13 @@ import { sql } from 'drizzle-orm';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { type Booking, settle } from '../../src/db/ledger.ts';
-import { createSpending, type Give, type Served, type Spend, type Spending } from '../../src/db/spending.ts';
+import {
+  createSpending,
+  type Give,
+  type Served,
+  type Spend,
+  type Spending,
+} from '../../src/db/spend-batches.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Wanted } from '../../src/db/reconcile.ts';
+import type { Wanted } from '../../src/db/audit/reconcile.ts';
 import { AT_REST, BentBooks, type Fault } from './bent-books.ts';
 
 // A charge that lacks its reason is told: paid without its credits, of a wrong amount, pending for too long.

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { reconcile } from '../../src/db/reconcile.ts';
+import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { Door } from '../api/door.ts';
 import type { LifeName } from '../support/books.ts';
 import { expectPromises } from '../support/promises.ts';

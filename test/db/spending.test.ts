@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { createSpending, type Served, type Spending, type SpendRequest } from '../../src/db/spending.ts';
+import { createSpending, type Served, type Spending, type SpendRequest } from '../../src/db/spend-batches.ts';
 import { expectPromises } from '../support/promises.ts';
 import { answerOf, bodyHash, DAY, everythingOf, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 

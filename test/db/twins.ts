@@ -2,14 +2,22 @@ import { expect } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { advanceEnded, releaseOverdue } from '../../src/db/ledger.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
-import type { Served } from '../../src/db/spending.ts';
-import { type Book, balance, book, type ChargeRecord, emptyBook, spend } from '../../src/domain/book.ts';
+import type { Served } from '../../src/db/spend-batches.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { capture, hold, release, releaseDue } from '../../src/domain/holds.ts';
-import { type MoneyBack, refundCharge as refundInCore } from '../../src/domain/refunds.ts';
-import { reverse } from '../../src/domain/reversals.ts';
+import {
+  type Book,
+  balance,
+  book,
+  type ChargeRecord,
+  emptyBook,
+  spend,
+} from '../../src/domain/model/book.ts';
+import { capture, hold, release, releaseDue } from '../../src/domain/model/holds.ts';
+import { refundCharge as refundInCore } from '../../src/domain/model/refunds.ts';
+import { reverse } from '../../src/domain/model/reversals.ts';
+import type { MoneyBack } from '../../src/domain/refunds.ts';
 import type { Effect } from '../../src/domain/state.ts';
 import { expectEqual } from './at-rest.ts';
 import { RawLedger } from './raw-ledger.ts';

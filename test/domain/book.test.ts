@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { balance, book, bookOf, emptyBook, openGrants, spend } from '../../src/domain/book.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
+import { balance, book, bookOf, emptyBook, openGrants, spend } from '../../src/domain/model/book.ts';
 import type { Effect } from '../../src/domain/state.ts';
 
 function granted(id: string, kind: GrantKind, credits: number, expiresAt: number): Effect {

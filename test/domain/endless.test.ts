@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { balance, openGrants } from '../../src/domain/book.ts';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { addDays, boundary, cycleAt, type Interval } from '../../src/domain/calendar.ts';
 import { type Catalog, DEFAULT_CATALOG, PLAN_IDS, readCatalog } from '../../src/domain/catalog.ts';
 import { renewalCharge } from '../../src/domain/charges.ts';
 import { type Change, curve } from '../../src/domain/curve.ts';
 import { nextDue, workAt, workThrough } from '../../src/domain/due.ts';
+import { balance, openGrants } from '../../src/domain/model/book.ts';
 import type { State } from '../../src/domain/state.ts';
 import { advanceLife, forecast, type Life, type OpenHold, startLife } from '../../src/domain/timeline.ts';
 import { sized } from '../support/campaign.ts';

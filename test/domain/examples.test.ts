@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { firstUse, startOf, triedPlan } from '../../src/api/examples.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { firstUse, startOf, triedPlan } from '../../src/domain/examples.ts';
 import { price } from '../../src/domain/rates.ts';
 
 // Whoever tries Drawdown is shown what its catalogue has.

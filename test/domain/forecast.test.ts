@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { balance, openGrants } from '../../src/domain/book.ts';
 import { iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG, type PlanId } from '../../src/domain/catalog.ts';
 import { startCharge } from '../../src/domain/charges.ts';
 import { workThrough } from '../../src/domain/due.ts';
-import { hold, openHolds } from '../../src/domain/holds.ts';
+import { balance, openGrants } from '../../src/domain/model/book.ts';
+import { hold, openHolds } from '../../src/domain/model/holds.ts';
 import {
   advanceLife,
   command,

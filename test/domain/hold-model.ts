@@ -1,10 +1,11 @@
 import { deepStrictEqual, ok } from 'node:assert';
-import { balance, type Hold, type Usage } from '../../src/domain/book.ts';
 import type { Debit, Grant } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { capture, hold, openHolds, release } from '../../src/domain/holds.ts';
-import { type GivenBack, reverse } from '../../src/domain/reversals.ts';
+import { balance, type Hold, type Usage } from '../../src/domain/model/book.ts';
+import { capture, hold, openHolds, release } from '../../src/domain/model/holds.ts';
+import { reverse } from '../../src/domain/model/reversals.ts';
+import type { GivenBack } from '../../src/domain/refunds.ts';
 import { type Life, nextInstant, passDeadlines } from '../../src/domain/timeline.ts';
 import type { Op, Share } from './history.ts';
 

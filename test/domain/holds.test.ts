@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Book, balance, book, emptyBook, openGrants, spend } from '../../src/domain/book.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { capture, hold, holdDeadline, openHolds, release, releaseDue } from '../../src/domain/holds.ts';
-import { reverse } from '../../src/domain/reversals.ts';
+import { type Book, balance, book, emptyBook, openGrants, spend } from '../../src/domain/model/book.ts';
+import { capture, hold, holdDeadline, openHolds, release, releaseDue } from '../../src/domain/model/holds.ts';
+import { reverse } from '../../src/domain/model/reversals.ts';
 import type { Effect } from '../../src/domain/state.ts';
 
 // Small books whose clock counts from 0: the allowance `a` lives until 30, the pack `p` until 90.

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { answered } from '../../src/domain/answers.ts';
-import { book, bookCharge, emptyBook, openGrants, spend } from '../../src/domain/book.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { answered } from '../../src/domain/charge-outcomes.ts';
 import { begin, decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
-import { hold, releaseDue } from '../../src/domain/holds.ts';
+import { book, bookCharge, emptyBook, openGrants, spend } from '../../src/domain/model/book.ts';
+import { hold, releaseDue } from '../../src/domain/model/holds.ts';
 import type { Decision, Outcome, State } from '../../src/domain/state.ts';
 import { facts } from '../../src/domain/timeline.ts';
 

@@ -1,13 +1,13 @@
 import { deepStrictEqual, ok } from 'node:assert';
-import { answered } from '../../src/domain/answers.ts';
-import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/book.ts';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { addDays, boundary, type Instant, iso } from '../../src/domain/calendar.ts';
 import { type Catalog, DEFAULT_CATALOG, findPack, findPlan } from '../../src/domain/catalog.ts';
+import { answered } from '../../src/domain/charge-outcomes.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { openHolds } from '../../src/domain/holds.ts';
+import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/model/book.ts';
+import { openHolds } from '../../src/domain/model/holds.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
 import {
   advanceLife,

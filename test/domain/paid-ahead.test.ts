@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isAwaited, type Settlement, withEarly } from '../../src/domain/answers.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { isAwaited, type Settlement, withEarly } from '../../src/domain/charge-outcomes.ts';
 import { type Command, decide } from '../../src/domain/commands.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { Outcome } from '../../src/domain/state.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { balance, spend } from '../../src/domain/book.ts';
-import { dueBack } from '../../src/domain/owed.ts';
+import { balance, spend } from '../../src/domain/model/book.ts';
+import { dueBack } from '../../src/domain/model/owed.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { command, type Life, moneyBack } from '../../src/domain/timeline.ts';
 import { simulate } from '../support/lives.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isAwaited, isEarly, type Settlement, withEarly } from '../../src/domain/answers.ts';
+import { isAwaited, isEarly, type Settlement, withEarly } from '../../src/domain/charge-outcomes.ts';
 import { isToCome } from '../../src/domain/charges.ts';
 import { command } from '../../src/domain/timeline.ts';
 import { simulate, simulateUntil } from '../support/lives.ts';

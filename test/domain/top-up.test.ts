@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { balance, openGrants, spend } from '../../src/domain/book.ts';
 import { iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { nextDue } from '../../src/domain/due.ts';
+import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
 import { advanceLife, command, type Life, startLife } from '../../src/domain/timeline.ts';
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { connect, type Database, isDatabaseAway } from '../../src/db/client.ts';
-import { type PostgresService, startPostgres } from '../../src/services/postgres.ts';
+import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
 import { sized } from '../support/campaign.ts';
 
 // I5 rests on every statement being answered: a pool of plain postgres.js forgets some when all its connections are lost at

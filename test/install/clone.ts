@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { childEnvironment } from '../../src/config.ts';
-import { type Identity, identityOf } from '../../src/services/identity.ts';
+import { type Identity, identityOf } from '../../src/embedded/identity.ts';
 
 // A clone that lacks its two packages, and an npm that installs them as slowly as a test wants.
 

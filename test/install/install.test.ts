@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isAlive } from '../../src/services/identity.ts';
+import { isAlive } from '../../src/embedded/identity.ts';
 import { Clone } from './clone.ts';
 
 // What runs before `npm start`, `npm test` and `npx drawdown`, in a clone of its own with an npm of its own.

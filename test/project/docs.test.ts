@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
-import type { Deps } from '../../src/api/context.ts';
+import { createApp } from '../../src/app.ts';
 import { PROBLEMS } from '../../src/domain/errors.ts';
+import type { PageDeps } from '../../src/web/shell/deps.ts';
 import { headings, isThere, pages, read, withoutCode } from './files.ts';
 
 /** The anchor that a heading gets when the page is shown. */
@@ -66,7 +66,7 @@ describe('docs/errors.md', () => {
 
 describe('docs/api.md', () => {
   // No route is asked anything here, so nothing of what the app is made with is used.
-  const app = createApp({} as Deps);
+  const app = createApp({} as PageDeps);
   const documented = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
   const served = app.routes
     .filter(({ method }) => method !== 'ALL')

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -37,49 +37,52 @@ const only =
 const node: Rule = ({ isOurs, target }) => !isOurs && target.startsWith('node:');
 const anything: Rule = () => true;
 
+/** The client library of Hono's server side, and what routes and pages read requests with. */
+const SERVING = packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common');
+
 const LAYERS: Record<string, Rule[]> = {
   domain: [within('domain'), ({ target }) => target === 'temporal-polyfill/implementation'],
   workflows: [
-    within('workflows', 'domain'),
+    within('workflows', 'domain', 'text.ts'),
     typesOf('activities/index.ts', 'activities/deliver.ts', 'db/ledger.ts', 'db/deliveries.ts'),
     packages('@temporalio/workflow', '@temporalio/common'),
   ],
   db: [within('db', 'domain'), packages('drizzle-orm', 'postgres'), node],
   billing: [within('billing', 'domain'), packages('stripe', 'standardwebhooks'), node],
-  // What is said to receivers of events, and to whom.
+  // Events to receivers: signing, addresses, the request itself.
   webhooks: [within('webhooks', 'domain'), packages('standardwebhooks', 'ipaddr.js'), node],
   activities: [
     within('activities', 'domain', 'db', 'billing', 'webhooks', 'reason.ts'),
     packages('@temporalio/common'),
   ],
+  // JSON alone.
   api: [
-    within(
-      'api',
-      'domain',
-      'db',
-      'web',
-      'workflows/messages.ts',
-      'temporal.ts',
-      'ids.ts',
-      'webhooks/receivers.ts',
-    ),
+    within('api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts', 'text.ts'),
+    within('webhooks/receivers.ts'),
     only('relay/nudges.ts', 'nudge'),
     typesOf('billing/gateway.ts'),
-    packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common'),
+    SERVING,
     node,
   ],
-  // Pages are functions of what they show.
-  web: [within('web', 'domain'), packages('hono/jsx')],
-  // Runs in other people's programs: it brings nothing along.
-  client: [within('client')],
+  // Pages: routes beside their views. A view (*.tsx) is a function of its argument.
+  web: [
+    within('web', 'api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts', 'text.ts'),
+    only('relay/nudges.ts', 'nudge'),
+    SERVING,
+    node,
+  ],
+  'app.ts': [within('api', 'web', 'db'), packages('@hono/zod-openapi')],
   // The servers and programs of `npm start`.
-  services: [
-    within('services', 'config.ts', 'db/migrate.ts', 'workflows/messages.ts'),
+  embedded: [
+    within('embedded', 'config.ts', 'db/migrate.ts', 'workflows/messages.ts'),
     ({ isOurs }) => !isOurs,
   ],
+  // Runs in other people's programs: it brings nothing along.
+  client: [within('client')],
   'config.ts': [packages('zod'), node],
   'ids.ts': [node],
   'reason.ts': [],
+  'text.ts': [within('domain/errors.ts')],
   relay: [
     within('relay', 'db', 'reason.ts', 'temporal.ts', 'workflows/messages.ts'),
     packages('@temporalio/client'),
@@ -87,6 +90,8 @@ const LAYERS: Record<string, Rule[]> = {
   ],
   'temporal.ts': [typesOf('config.ts'), packages('@temporalio/client')],
 };
+
+const VIEWS: Rule[] = [within('web', 'domain'), packages('hono/jsx')];
 
 /** Programs. They, and `startup.ts`, which is what they have in common, put the rest together. */
 const ROOTS = ['api.ts', 'worker.ts', 'cli.ts', 'startup.ts', 'bundle.ts'];
@@ -99,13 +104,13 @@ const MAKERS: { target: string; names: string[]; alsoIn: string[] }[] = [
   {
     target: '@temporalio/client',
     names: ['Client', 'Connection', '*'],
-    alsoIn: ['temporal.ts', 'services/temporal.ts'],
+    alsoIn: ['temporal.ts', 'embedded/temporal.ts'],
   },
   { target: '@temporalio/worker', names: ['NativeConnection', 'Worker', 'Runtime', '*'], alsoIn: [] },
   {
     target: 'postgres',
     names: ['default', '*'],
-    alsoIn: ['db/client.ts', 'db/migrate.ts', 'services/postgres.ts'],
+    alsoIn: ['db/client.ts', 'db/migrate.ts', 'embedded/postgres.ts'],
   },
   { target: 'db/client.ts', names: ['connect', '*'], alsoIn: [] },
   { target: 'temporal.ts', names: ['connectTemporal', '*'], alsoIn: [] },
@@ -149,7 +154,7 @@ function valuesOf(clause: string): string[] {
 
 function faultsOf(file: string, text: string): string[] {
   const isRoot = ROOTS.includes(file) || file.startsWith(COMMANDS);
-  const rules = isRoot ? [anything] : LAYERS[file.split('/')[0]!];
+  const rules = isRoot ? [anything] : file.endsWith('.tsx') ? VIEWS : LAYERS[file.split('/')[0]!];
   if (!rules) return [`${file} belongs to no layer: give its folder a rule here and in docs/architecture.md`];
   const faults = importsOf(file, text).flatMap((wanted) => {
     const { target, values } = wanted;
@@ -171,11 +176,61 @@ const files = readdirSync(src, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
   .map((entry) => relative(src, join(entry.parentPath, entry.name)));
 
+/** The imports of each file among ours, types included. */
+function importsByFile(): Map<string, string[]> {
+  return new Map(
+    files.map((file) => [
+      file,
+      importsOf(file, readFileSync(join(src, file), 'utf8')).flatMap(({ isOurs, target }) =>
+        isOurs ? [target] : [],
+      ),
+    ]),
+  );
+}
+
+/** Each circle once, as its files in order. */
+function circlesIn(imports: Map<string, string[]>): string[] {
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, way: string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+    if (done.has(file) || way.includes(file)) return;
+    for (const target of imports.get(file) ?? []) visit(target, [...way, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return circles;
+}
+
 describe('the layers of src', () => {
   it('import only what they may', () => {
     const faults = files.flatMap((file) => faultsOf(file, readFileSync(join(src, file), 'utf8')));
     expect(files.length).toBeGreaterThan(40);
     expect(faults.sort()).toEqual([]);
+  });
+
+  it('import each other in no circle, types included', () => {
+    expect(circlesIn(importsByFile())).toEqual([]);
+  });
+
+  it('keep a view free of the database and the API, whatever it imports', () => {
+    const imports = importsByFile();
+    const reached = (file: string, seen = new Set<string>()): Set<string> => {
+      for (const target of imports.get(file) ?? []) if (!seen.has(target)) reached(target, seen.add(target));
+      return seen;
+    };
+    const views = files.filter((file) => file.endsWith('.tsx'));
+    const faults = views.flatMap((view) =>
+      [...reached(view)].filter((target) => /^(db|api)\//.test(target)).map((target) => `${view}: ${target}`),
+    );
+    expect(views.length).toBeGreaterThan(10);
+    expect(faults).toEqual([]);
+  });
+
+  it('stand in folders of at most 20 files', () => {
+    const folders = new Map<string, number>();
+    for (const file of files) folders.set(dirname(file), (folders.get(dirname(file)) ?? 0) + 1);
+    expect([...folders].filter(([, n]) => n > 20)).toEqual([]);
   });
 
   it('load the library of who bills only where they do', () => {
@@ -200,11 +255,11 @@ describe('the layers of src', () => {
     ],
     ['workflows/x.ts', "import { settle } from '../db/ledger.ts';", 'workflows/x.ts imports db/ledger.ts'],
     ['workflows/x.ts', "import { createHash } from 'node:crypto';", 'workflows/x.ts imports node:crypto'],
-    ['workflows/x.ts', "export * from '../api/app.ts';", 'workflows/x.ts imports api/app.ts'],
+    ['workflows/x.ts', "export * from '../app.ts';", 'workflows/x.ts imports app.ts'],
     ['web/x.tsx', "import { createHash } from 'node:crypto';", 'web/x.tsx imports node:crypto'],
     ['client/x.ts', "import type { z } from 'zod';", 'client/x.ts imports zod'],
     ['client/x.ts', "import * as s from '../api/schemas.ts';", 'client/x.ts imports api/schemas.ts'],
-    ['web/x.tsx', "import type { Deps } from '../api/context.ts';", 'web/x.tsx imports api/context.ts'],
+    ['web/x.tsx', "import type { Deps } from '../api/deps.ts';", 'web/x.tsx imports api/deps.ts'],
     ['api/x.ts', "import { startRelay } from '../relay/loop.ts';", 'api/x.ts imports relay/loop.ts'],
     [
       'api/x.ts',
@@ -228,6 +283,15 @@ describe('the layers of src', () => {
     ],
   ])('%s: a wrong import is found: %s', (file, text, fault) => {
     expect(faultsOf(file, text)).toEqual([fault]);
+  });
+
+  it('a circle is found', () => {
+    const imports = new Map([
+      ['a.ts', ['b.ts']],
+      ['b.ts', ['c.ts']],
+      ['c.ts', ['b.ts']],
+    ]);
+    expect(circlesIn(imports)).toEqual(['b.ts → c.ts → b.ts']);
   });
 
   it.each([

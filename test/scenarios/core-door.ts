@@ -1,13 +1,13 @@
-import { answered } from '../../src/domain/answers.ts';
-import { balance, book, bookCharge, openGrants } from '../../src/domain/book.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import type { Catalog } from '../../src/domain/catalog.ts';
+import { answered } from '../../src/domain/charge-outcomes.ts';
 import { nextRenewal } from '../../src/domain/charges.ts';
 import { decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { isUpgrade } from '../../src/domain/eligibility.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { openHolds } from '../../src/domain/holds.ts';
+import { balance, book, bookCharge, openGrants } from '../../src/domain/model/book.ts';
+import { openHolds } from '../../src/domain/model/holds.ts';
 import { allowanceOf } from '../../src/domain/subscription.ts';
 import {
   advanceLife,

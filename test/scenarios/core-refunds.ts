@@ -1,5 +1,5 @@
-import type { ChargeRecord } from '../../src/domain/book.ts';
 import { invalid } from '../../src/domain/errors.ts';
+import type { ChargeRecord } from '../../src/domain/model/book.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { type Life, moneyBack } from '../../src/domain/timeline.ts';
 import { said } from './core-spending.ts';

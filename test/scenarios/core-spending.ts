@@ -1,11 +1,11 @@
-import { balance, openGrants, spend } from '../../src/domain/book.ts';
 import type { Debit } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { findPack } from '../../src/domain/catalog.ts';
 import { buyingRefusal } from '../../src/domain/eligibility.ts';
-import { capture, hold, holdDeadline, release } from '../../src/domain/holds.ts';
+import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
+import { capture, hold, holdDeadline, release } from '../../src/domain/model/holds.ts';
+import { reverse } from '../../src/domain/model/reversals.ts';
 import { price } from '../../src/domain/rates.ts';
-import { reverse } from '../../src/domain/reversals.ts';
 import { boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
 import { forecast, type Life, passDeadlines } from '../../src/domain/timeline.ts';
 import type { Answer } from './door.ts';

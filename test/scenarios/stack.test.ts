@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { reconcile } from '../../src/db/reconcile.ts';
+import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { catalogOf, type Table } from './format.ts';
 import { HttpDoor } from './http-door.ts';

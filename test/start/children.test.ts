@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { childEnvironment } from '../../src/config.ts';
-import { type Launch, launch, stopOrphans } from '../../src/services/children.ts';
-import { type Identity, identityOf, isAlive, readIdentity } from '../../src/services/identity.ts';
+import { type Launch, launch, stopOrphans } from '../../src/embedded/children.ts';
+import { type Identity, identityOf, isAlive, readIdentity } from '../../src/embedded/identity.ts';
 
 let dataDir: string;
 

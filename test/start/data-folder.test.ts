@@ -17,7 +17,7 @@ import {
   makeCacheFolder,
   StartRefused,
   turnLogs,
-} from '../../src/services/data-folder.ts';
+} from '../../src/embedded/data-folder.ts';
 
 let folder: string;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { keepAlive, type Running } from '../../src/services/keep.ts';
+import { keepAlive, type Running } from '../../src/embedded/keep.ts';
 
 interface Fake extends Running {
   number: number;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { childEnvironment } from '../../src/config.ts';
-import type { Ready } from '../../src/services/welcome.ts';
+import type { Ready } from '../../src/embedded/welcome.ts';
 
 // `npm start` as a person runs it: what it prints, and the commands it prints, pasted.
 

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../src/services/ports.ts';
+import { freePort } from '../../src/embedded/ports.ts';
 import { npmStart, root, stopAll } from './npm-start.ts';
 
 // A clone whose path is another one as a URL. Its data lie in it, as they do for a person.

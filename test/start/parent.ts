@@ -1,5 +1,5 @@
 import { childEnvironment } from '../../src/config.ts';
-import { launch } from '../../src/services/children.ts';
+import { launch } from '../../src/embedded/children.ts';
 
 // Run by children.test.ts, which kills it: starts one child in the folder it is told and stays.
 const child = await launch({

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { freePort } from '../../src/services/ports.ts';
+import { freePort } from '../../src/embedded/ports.ts';
 import { SECRETS } from '../support/external-events.ts';
 import { OWN_CATALOG } from '../support/own-catalog.ts';
 import { createDatabase } from '../support/stack.ts';

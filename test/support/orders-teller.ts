@@ -1,5 +1,5 @@
-import { isAwaited, isEarly, type Settlement, withEarly } from '../../src/domain/answers.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
+import { isAwaited, isEarly, type Settlement, withEarly } from '../../src/domain/charge-outcomes.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { inject } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
-import { freePort } from '../../src/services/ports.ts';
-import { type Program, startProgram } from '../../src/services/program.ts';
+import { freePort } from '../../src/embedded/ports.ts';
+import { type Program, startProgram } from '../../src/embedded/program.ts';
 import { type Answer, ask, createDatabase, type RequestInit } from './stack.ts';
 
 // Drawdown as it runs: `src/api.ts` and `src/worker.ts` as processes of their own, so that a test can kill one with

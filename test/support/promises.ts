@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { type Broken, brokenPromises } from '../../src/db/audit/invariants.ts';
 import type { Database } from '../../src/db/client.ts';
-import { type Broken, brokenPromises } from '../../src/db/promises.ts';
 
 export { type Broken, brokenPromises };
 

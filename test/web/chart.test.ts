@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Layer } from '../../src/domain/curve.ts';
-import { Chart, ChartTable, type ChartView, type Mark } from '../../src/web/chart.tsx';
-import { formatOf } from '../../src/web/format.ts';
+import { formatOf } from '../../src/web/shell/format.ts';
+import { Chart, ChartTable, type ChartView, type Mark } from '../../src/web/wallet/chart.tsx';
 
 // A chart stays a picture, and its table one that can be read, however many grants there are.
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatOf } from '../../src/web/format.ts';
+import { formatOf } from '../../src/web/shell/format.ts';
 
 const at = (text: string) => Date.parse(text);
 /** Some locales write with spaces that do not break. */

@@ -1,18 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { subscriptionView } from '../../src/api/views.ts';
-import { chartOf, type Found, LOOKS_BACK } from '../../src/api/wallet-chart.ts';
-import { type Seen, walletOf } from '../../src/api/wallet-view.ts';
-import { balance, openGrants } from '../../src/domain/book.ts';
 import { goneAt } from '../../src/domain/burndown.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { changeOf, totalAt } from '../../src/domain/curve.ts';
-import { openHolds } from '../../src/domain/holds.ts';
+import { balance, openGrants } from '../../src/domain/model/book.ts';
+import { openHolds } from '../../src/domain/model/holds.ts';
 import { endsAt } from '../../src/domain/subscription.ts';
 import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
-import { formatOf } from '../../src/web/format.ts';
-import { walletPage } from '../../src/web/wallet.tsx';
+import { formatOf } from '../../src/web/shell/format.ts';
+import { chartOf, type Found, LOOKS_BACK } from '../../src/web/wallet/chart-view.ts';
+import { walletPage } from '../../src/web/wallet/overview.tsx';
+import { walletOf } from '../../src/web/wallet/overview-view.ts';
+import type { Visit } from '../../src/web/wallet/visit.ts';
 import { textOf } from '../api/pages.ts';
 import { histories, type Method, type Op } from '../domain/history.ts';
 import { Model } from '../domain/model.ts';
@@ -29,7 +30,7 @@ function lookedAt(life: Life) {
   const assets = { style: '', script: '' };
   const format = formatOf(state.timeZone);
   const frame = { assets, format, now, state, live: '', key: '', said: null, told: null, canPayHere: false };
-  const seen = { row, frame, catalog, told: null } as unknown as Seen;
+  const visit = { row, frame, catalog, told: null } as unknown as Visit;
   const from = now - LOOKS_BACK;
   const found: Found = {
     grants: [...book.grants.values()]
@@ -40,14 +41,14 @@ function lookedAt(life: Life) {
       .map((entry) => changeOf(entry, entry.effectiveAt)),
     holds: openHolds(book),
   };
-  const chart = chartOf(seen, found);
+  const chart = chartOf(visit, found);
   const activity = book.entries
     .toReversed()
     .slice(0, 8)
     .map((entry) => ({ ...entry, feature: null, at: entry.effectiveAt }));
-  const view = walletOf(seen, { grants: found.grants, chart }, activity);
+  const view = walletOf(visit, { grants: found.grants, chart }, activity);
   const html = walletPage(view);
-  return { row: row as unknown as Seen['row'], chart, view, html, text: textOf(html) };
+  return { row: row as unknown as Visit['row'], chart, view, html, text: textOf(html) };
 }
 
 /** What `balance?at=` answers: before now by the entries as `balance_at` reads them, after it by a forecast. */

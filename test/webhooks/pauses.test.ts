@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { FAILURES, MOST_ATTEMPTS, pauseAfter } from '../../src/domain/deliveries.ts';
+import { FAILURES, MOST_ATTEMPTS, pauseAfter } from '../../src/domain/events.ts';
 
 const HOUR = 3_600_000;
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
-import { findTemporalCli } from '../../src/services/temporal-binary.ts';
+import { findTemporalCli } from '../../src/embedded/temporal-binary.ts';
 import { type BalanceAnswer, QUERY, workflowId } from '../../src/workflows/messages.ts';
 import { did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';

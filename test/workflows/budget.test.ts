@@ -10,7 +10,7 @@ import { connect } from '../../src/db/client.ts';
 import { openCommand } from '../../src/db/commands.ts';
 import { readSubscription } from '../../src/db/reads.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { findTestServer } from '../../src/services/temporal-binary.ts';
+import { findTestServer } from '../../src/embedded/temporal-binary.ts';
 import { createEngine } from '../../src/startup.ts';
 import {
   SEARCH_ATTRIBUTE,

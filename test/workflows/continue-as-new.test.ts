@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { receive } from '../../src/db/inbox.ts';
 import { snapshot } from '../../src/db/ledger.ts';
 import { charges, commands, entries, usages } from '../../src/db/schema.ts';
-import { openGrants, spend } from '../../src/domain/book.ts';
 import { boundary, iso } from '../../src/domain/calendar.ts';
+import { openGrants, spend } from '../../src/domain/model/book.ts';
 import { command, type Life } from '../../src/domain/timeline.ts';
 import { QUERY, SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import {

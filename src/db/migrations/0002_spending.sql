@@ -46,7 +46,7 @@ end $$;--> statement-breakpoint
 CREATE TRIGGER "grants_kept" BEFORE DELETE ON "grants" FOR EACH ROW EXECUTE FUNCTION grants_are_kept();--> statement-breakpoint
 CREATE TRIGGER "grants_no_truncate" BEFORE TRUNCATE ON "grants" FOR EACH STATEMENT EXECUTE FUNCTION grants_are_kept();--> statement-breakpoint
 -- R-65: the keys that succeeded before this migration keep their answers. The digest is the first half of SHA-256 of
--- operation and key, as src/db/spending.ts makes it; the body's hash was the whole of SHA-256 in base64url.
+-- operation and key, as src/db/spend-batches.ts makes it; the body's hash was the whole of SHA-256 in base64url.
 INSERT INTO "replies" (subscription_id, digest, body_hash, object_id)
 SELECT subscription_id,
   encode(substring(sha256(convert_to('usage' || chr(10) || key, 'UTF8')) for 16), 'hex')::uuid,

@@ -1,0 +1,39 @@
+import type { Catalog, Plan, Rate } from '../domain/catalog.ts';
+import { type Item, price } from '../domain/rates.ts';
+
+// What somebody who tries Drawdown starts and uses, derived from the catalogue in force.
+
+/** R-01: of enterprise, whose allowance an operator sets. */
+const ENTERPRISE_ALLOWANCE = 1_000;
+/** A first use takes a part of the allowance that leaves some for the next. */
+const FIRST_USE = 0.15;
+const MOST_UNITS = 1_000_000_000;
+
+/** The plan to try: the cheapest by the month, else the cheapest by the year; enterprise where there is no other. */
+export function triedPlan({ plans }: Catalog): Plan & { allowance: number } {
+  const rank = ({ price_minor, interval }: Plan): number =>
+    price_minor === null ? 2 : interval === 'month' ? 0 : 1;
+  const [first] = [...plans].sort((a, b) => rank(a) - rank(b) || (a.price_minor ?? 0) - (b.price_minor ?? 0));
+  return { ...first!, allowance: first!.allowance ?? ENTERPRISE_ALLOWANCE };
+}
+
+/** The part of a start's body that names a plan; an allowance where the plan sets none (R-01). */
+export function startOf({ id: plan, interval, price_minor, allowance }: Plan & { allowance: number }) {
+  return { plan, interval, ...(price_minor === null ? { allowance } : {}) };
+}
+
+/** A use of a feature that costs at most `credits`, unless its smallest use costs more. */
+export function useOf({ feature, credits: each, per }: Rate, credits: number): Item {
+  if (each === null || per === null) return { feature, quantity: 1, credits: Math.max(1, credits) };
+  const affordable = Math.floor((credits * per) / Math.max(1, each));
+  return { feature, quantity: Math.min(Math.max(1, affordable), MOST_UNITS) };
+}
+
+/** A use that an allowance covers: the first feature of the rate card that costs anything, else the cheapest. */
+export function firstUse(catalog: Catalog, allowance: number): Item {
+  const uses = catalog.rates
+    .map((rate) => useOf(rate, Math.ceil(allowance * FIRST_USE)))
+    .map((item) => ({ item, credits: price(catalog, [item]).credits }));
+  const covered = uses.find(({ credits }) => credits > 0 && credits <= allowance);
+  return (covered ?? uses.sort((a, b) => a.credits - b.credits)[0]!).item;
+}

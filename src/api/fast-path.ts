@@ -1,0 +1,102 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { newId } from '../ids.ts';
+import { MAX_BODY_BYTES } from './admission.ts';
+import { requireScope } from './auth.ts';
+import type { Deps } from './deps.ts';
+import { ledgerAway, problemOf, type Rendered, reported } from './problems.ts';
+import { replyOf } from './replies.ts';
+import { inputOf, readJson } from './route.ts';
+import { type Spend, spends } from './subscriptions/spend-routes.ts';
+
+// What spends, holds and gives back, on a way past the application: a request and response of the web, a context and a chain of
+// promises cost as much as all else that a spend costs here (bench/README.md). What is checked, done and refused is the same
+// functions either way, and test/api/lane.test.ts holds one against the other. Whatever is not plain goes the long way.
+
+/** Serves the plain requests of `spends`, and leaves all others to `otherwise`. */
+export function createFastPath(deps: Deps, otherwise: RequestListener): RequestListener {
+  const routes = spends(deps).map(routeOf);
+
+  return (incoming, outgoing) => {
+    const match = isPlain(incoming) ? matchOf(routes, incoming.url!) : null;
+    if (match === null) return otherwise(incoming, outgoing);
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    // A caller who is gone before the end has asked for nothing.
+    incoming.on('end', () => {
+      answer(match, incoming, Buffer.concat(chunks), outgoing).catch((error: Error) =>
+        outgoing.destroy(error),
+      );
+    });
+  };
+
+  async function answer(match: Match, incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse) {
+    const requestId = newId('req');
+    const done = await served(match, incoming, body).catch((error: unknown) =>
+      problemOf(reported(deps.log, `${requestId} POST ${incoming.url}`, error), requestId),
+    );
+    send(outgoing, requestId, done);
+  }
+
+  async function served(
+    { spend: { definition, serve }, params }: Match,
+    { url, headers }: IncomingMessage,
+    body: Buffer,
+  ): Promise<Rendered> {
+    if (!deps.isOpen()) throw ledgerAway();
+    const caller = deps.authenticate(headers.authorization ?? '');
+    const { scopes } = caller instanceof Promise ? await caller : caller;
+    if (definition.scope) requireScope(scopes, definition.scope);
+    const input = inputOf(definition, {
+      path: url!,
+      params,
+      query: {},
+      json: readJson(body, headers['content-type']),
+      key: headers['idempotency-key'] as string | undefined,
+    });
+    return replyOf(await serve(input, scopes));
+  }
+}
+
+interface FastRoute {
+  spend: Spend;
+  path: RegExp;
+  /** Of the parts of the path, in order. */
+  names: string[];
+}
+
+interface Match {
+  spend: Spend;
+  params: Record<string, string>;
+}
+
+const PART = /\{(\w+)\}/g;
+
+const routeOf = (spend: Spend): FastRoute => ({
+  spend,
+  path: new RegExp(`^${spend.definition.path.replaceAll(PART, '(\\w{1,64})')}$`),
+  names: Array.from(spend.definition.path.matchAll(PART), ([, name]) => name!),
+});
+
+function matchOf(routes: FastRoute[], url: string): Match | null {
+  for (const { spend, path, names } of routes) {
+    const found = path.exec(url);
+    if (!found) continue;
+    const params: Record<string, string> = {};
+    for (let i = 0; i < names.length; i += 1) params[names[i]!] = found[i + 1]!;
+    return { spend, params };
+  }
+  return null;
+}
+
+/** A body whose length is told, and is not too much: everything else is for the application to judge. */
+function isPlain({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'POST' || headers['transfer-encoding'] !== undefined) return false;
+  return Number(headers['content-length']) <= MAX_BODY_BYTES;
+}
+
+function send(outgoing: ServerResponse, requestId: string, { status, headers, text }: Rendered): void {
+  headers['Request-Id'] = requestId;
+  headers['Content-Length'] = String(Buffer.byteLength(text));
+  outgoing.writeHead(status, headers);
+  outgoing.end(text);
+}

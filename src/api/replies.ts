@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Reply } from './commands.ts';
+import type { Rendered } from './problems.ts';
+import type { Env } from './route.ts';
+
+export const reply = (c: Context<Env>, done: Reply): Response => {
+  const { status, headers, text } = replyOf(done);
+  return c.body(text, status as 200, headers);
+};
+
+export function replyOf({ text, status, replayed }: Reply): Rendered {
+  const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+  if (replayed) headers['Idempotent-Replayed'] = 'true';
+  return { text, status, headers };
+}
+
+/** An answer with an ETag over all but `as_of`; 304 when the caller has it. */
+export function tagged(c: Context<Env>, body: Record<string, unknown>): Response {
+  const { as_of: _, ...rest } = body;
+  const tag = `"${createHash('sha256').update(JSON.stringify(rest)).digest('base64url').slice(0, 22)}"`;
+  c.header('ETag', tag);
+  const known = (c.req.header('If-None-Match') ?? '')
+    .split(',')
+    .map((value) => value.trim().replace(/^W\//, ''));
+  return known.includes(tag) || known.includes('*') ? c.body(null, 304) : c.json(body);
+}

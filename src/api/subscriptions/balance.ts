@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { type BalanceRow, balanceAt, snapshot } from '../../db/ledger.ts';
+import { openHolds, type SubscriptionRow } from '../../db/reads.ts';
+import { goneAt, isUsable } from '../../domain/burndown.ts';
+import { type Instant, iso } from '../../domain/calendar.ts';
+import { openGrants } from '../../domain/model/book.ts';
+import { nextRefresh } from '../../domain/offers.ts';
+import { endsAt } from '../../domain/subscription.ts';
+import { forecast, horizonOf } from '../../domain/timeline.ts';
+import type { Deps } from '../deps.ts';
+import { notFound } from '../problems.ts';
+import { tagged } from '../replies.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { nowOf } from '../views.ts';
+import { subscriptionOr404 } from './found.ts';
+
+/** What is there, was there, will be there; and what comes next by itself. */
+export function balanceRoutes(app: App, deps: Deps): void {
+  balanceRoute(app, deps);
+  scheduleRoute(app, deps);
+}
+
+function balanceRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/balance',
+      summary: 'What can be spent now, at a past instant, or (a forecast) at a future one',
+      scope: 'read',
+      params: s.byId,
+      query: z.strictObject({ at: s.instant.optional() }),
+      answers: { 200: { description: 'The balance', schema: s.balance } },
+    },
+    async (c, { params, query }) => {
+      const row = await subscriptionOr404(deps, params.id);
+      const now = nowOf(row);
+      const at = query.at === undefined ? null : s.toInstant(query.at);
+      if (at !== null && at > horizonOf(now)) throw s.fault('?at', 'must be at most ten years ahead');
+      return tagged(
+        c,
+        at !== null && at > now ? await forecastBalance(deps, row, at) : await ledgerBalance(deps, row, at),
+      );
+    },
+  );
+}
+
+async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | null) {
+  const found = await balanceAt(deps.db, row.state.id, at);
+  if (!found) throw notFound();
+  if (found.archived) throw s.fault('?at', 'lies before the entries that are kept here');
+  const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
+  return balanceView(found.grants, refresh, {
+    at: found.at,
+    version: found.version,
+    ends: endsAt(row.state),
+  });
+}
+
+async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
+  const now = await snapshot(deps.db, row.state.id);
+  const catalog = await deps.catalogs.current();
+  const holds = await openHolds(deps.db, row.state.id);
+  // On real time nothing may have been due since long: the horizon counts from the present.
+  const state = { ...row.state, now: nowOf(row) };
+  const { life } = forecast(state, now?.grants ?? [], catalog, { until: at, holds });
+  const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
+  const soonestFirst = usable.sort((a, b) => a.expiresAt - b.expiresAt);
+  const told = { at, version: row.version, ends: endsAt(life.state) };
+  return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), told), forecast: true };
+}
+
+/** What these grants, all usable at the instant and soonest expiry first, come to. */
+function balanceView(
+  grants: readonly BalanceRow[],
+  refresh: { at: Instant; credits: number } | null,
+  { at, version, ends }: { at: Instant; version: number; ends: Instant | null },
+) {
+  const by_kind = { allowance: 0, pack: 0, adjustment: 0 };
+  for (const grant of grants) by_kind[grant.kind] += grant.remaining;
+  return {
+    available: by_kind.allowance + by_kind.pack + by_kind.adjustment,
+    held: grants.reduce((sum, grant) => sum + grant.held, 0),
+    by_kind,
+    expiring: grants
+      .filter((grant) => grant.remaining > 0)
+      .map((grant) => ({ at: iso(goneAt(grant, ends)), credits: grant.remaining, grant_id: grant.id })),
+    next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
+    as_of: iso(at),
+    ledger_version: version,
+  };
+}
+
+function scheduleRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/schedule',
+      summary: 'The next things that will happen by themselves, with the rule of each',
+      scope: 'read',
+      params: s.byId,
+      query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(24) }),
+      answers: { 200: { description: 'What comes', schema: z.object({ data: z.array(s.happening) }) } },
+    },
+    async (c, { params, query: { limit } }) => {
+      const row = await subscriptionOr404(deps, params.id);
+      const now = await snapshot(deps.db, params.id);
+      const holds = await openHolds(deps.db, params.id);
+      const catalog = await deps.catalogs.current();
+      const { happenings } = forecast(row.state, now?.grants ?? [], catalog, { limit, holds });
+      return c.json({ data: happenings.map((happening) => ({ ...happening, at: iso(happening.at) })) });
+    },
+  );
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { CSV_HEAD, csvLines, listEntries } from '../../db/entries.ts';
+import type { Deps } from '../deps.ts';
+import { listBody, pageOf } from '../paging.ts';
+import { reported } from '../problems.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { entryView } from '../views.ts';
+import { subscriptionOr404 } from './found.ts';
+
+export function entryRoutes(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/entries',
+      summary: 'List ledger entries; Accept: text/csv answers all of them as a table',
+      scope: 'read',
+      params: s.byId,
+      query: z.strictObject(s.paging),
+      answers: { 200: { description: 'A page', schema: s.list(s.entry), csv: true } },
+    },
+    async (c, { params: { id }, query }) => {
+      const { version } = await subscriptionOr404(deps, id);
+      if ((c.req.header('Accept') ?? '').includes('text/csv')) {
+        const lines = csvLines(deps.db, id, { order: query.order, newest: version, kinds: null });
+        c.header('Content-Type', 'text/csv; charset=utf-8');
+        return c.body(entriesCsv(deps, c.req.path, lines));
+      }
+      const page = pageOf(query, `entries/${id}`, 'count');
+      const rows = await listEntries(deps.db, id, page);
+      return c.json(listBody(rows, page, ({ seq }) => [seq], entryView));
+    },
+  );
+}
+
+/**
+ * Entries as CSV, a page at a time as the caller takes it. A page that can't be read breaks the connection off: a table that
+ * ends early must not look whole. `path` is for the log.
+ */
+export function entriesCsv(
+  deps: Pick<Deps, 'log'>,
+  path: string,
+  pages: AsyncGenerator<string[]>,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream(
+    {
+      start: (controller) => controller.enqueue(encoder.encode(`${CSV_HEAD}\r\n`)),
+      async pull(controller) {
+        const { done, value } = await pages.next().catch((error: unknown) => {
+          throw new Error(`${path} ends early: ${reported(deps.log, `GET ${path}`, error).code}`);
+        });
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(value.map((line) => `${line}\r\n`).join('')));
+      },
+      async cancel() {
+        await pages.return(undefined);
+      },
+    },
+    // Nothing is read ahead of the caller.
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,39 @@
+import { type Fault, invalid } from '../../domain/errors.ts';
+import type { Deps } from '../deps.ts';
+
+const SANDBOX_METHODS = ['sandbox_ok', 'sandbox_declined', 'sandbox_pending'];
+
+/** What a payment method looks like, by who bills; `byDefault` is that of a start which names none. */
+const METHODS: Record<Deps['billing'], { byDefault: string; fits(method: string): boolean; detail: string }> =
+  {
+    sandbox: {
+      byDefault: 'sandbox_ok',
+      fits: (method) => SANDBOX_METHODS.includes(method),
+      detail: `must be one of ${SANDBOX_METHODS.join(', ')} with sandbox billing`,
+    },
+    stripe: {
+      // It does not fit: only enterprise, which is paid by contract, may name none.
+      byDefault: 'none',
+      fits: (method) => /^(pm|card)_\w+$/.test(method),
+      detail: 'must be a payment method of Stripe (pm_…)',
+    },
+    external: {
+      byDefault: 'none',
+      fits: () => true,
+      detail: 'is a word of the system that owns billing',
+    },
+  };
+
+/** The payment method of a start. */
+export const methodOf = (deps: Deps, wanted: string | undefined): string =>
+  wanted ?? METHODS[deps.billing].byDefault;
+
+export function methodFaults(deps: Deps, method: string | undefined): Fault[] {
+  const { fits, detail } = METHODS[deps.billing];
+  return method === undefined || fits(method) ? [] : [{ pointer: '/payment_method', detail }];
+}
+
+export function checkMethod(deps: Deps, method: string | undefined): void {
+  const [fault] = methodFaults(deps, method);
+  if (fault) throw invalid(fault);
+}

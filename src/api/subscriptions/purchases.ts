@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import {
+  type ChargeRow,
+  type GrantRow,
+  listCharges,
+  readCharge,
+  readGrant,
+  readGrants,
+  type SubscriptionRow,
+} from '../../db/reads.ts';
+import type { Interval } from '../../domain/calendar.ts';
+import { endsAt, stem } from '../../domain/subscription.ts';
+import type { Deps } from '../deps.ts';
+import { listBody, pageOf } from '../paging.ts';
+import { notFound } from '../problems.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { command, type Operation } from '../updates.ts';
+import { chargeView, grantView, nowOf, purchaseView } from '../views.ts';
+import { subscriptionOr404 } from './found.ts';
+import { checkMethod } from './payment-methods.ts';
+
+export function purchaseRoutes(app: App, deps: Deps): void {
+  buyRoute(app, deps);
+  const page = { query: z.strictObject(s.paging), params: s.byId, scope: 'read', method: 'get' } as const;
+  const keyOf = ({ step, id }: ChargeRow) => [step, id];
+
+  route(
+    app,
+    {
+      ...page,
+      path: '/v1/subscriptions/{id}/purchases',
+      summary: 'List purchases, declined ones too',
+      answers: { 200: { description: 'A page', schema: s.list(s.purchase) } },
+    },
+    async (c, { params, query }) => {
+      const subscription = await subscriptionOr404(deps, params.id);
+      const wanted = pageOf(query, `purchases/${params.id}`, 'count', 'id');
+      const rows = await listCharges(deps.db, params.id, wanted, 'purchase');
+      const grants = await readGrants(deps.db, params.id, rows.map(grantIdOf));
+      return c.json(
+        listBody(rows, wanted, keyOf, (row) => view(subscription, row, grants.get(grantIdOf(row)))),
+      );
+    },
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/purchases/{purchase_id}',
+      summary: 'Read a purchase',
+      scope: 'read',
+      params: s.byPurchase,
+      answers: { 200: { description: 'The purchase', schema: s.purchase } },
+    },
+    async (c, { params }) => {
+      const subscription = await subscriptionOr404(deps, params.id);
+      const row = await readCharge(deps.db, params.id, { purchaseId: params.purchase_id });
+      if (!row) throw notFound();
+      return c.json(await withGrant(deps, subscription, row));
+    },
+  );
+  route(
+    app,
+    {
+      ...page,
+      path: '/v1/subscriptions/{id}/charges',
+      summary: 'List charges',
+      answers: { 200: { description: 'A page', schema: s.list(s.charge) } },
+    },
+    async (c, { params, query }) => {
+      await subscriptionOr404(deps, params.id);
+      const wanted = pageOf(query, `charges/${params.id}`, 'count', 'id');
+      return c.json(listBody(await listCharges(deps.db, params.id, wanted), wanted, keyOf, chargeView));
+    },
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/charges/{charge_id}',
+      summary: 'Read a charge',
+      scope: 'read',
+      params: s.byCharge,
+      answers: { 200: { description: 'The charge', schema: s.charge } },
+    },
+    async (c, { params }) => {
+      const row = await readCharge(deps.db, params.id, { chargeId: params.charge_id });
+      if (!row) throw notFound();
+      return c.json(chargeView(row));
+    },
+  );
+}
+
+/** A purchase with the grant it brought; null while it is not paid. */
+async function withGrant(deps: Deps, subscription: SubscriptionRow, row: ChargeRow) {
+  return view(subscription, row, await readGrant(deps.db, row.subscriptionId, grantIdOf(row)));
+}
+
+const grantIdOf = ({ purchaseId }: ChargeRow): string => `grt_${stem(purchaseId!)}`;
+
+const view = (subscription: SubscriptionRow, row: ChargeRow, grant: GrantRow | undefined) =>
+  purchaseView(row, grant ? grantView(grant, nowOf(subscription), endsAt(subscription.state)) : null);
+
+function buyRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'post',
+      path: '/v1/subscriptions/{id}/purchases',
+      summary: 'Buy packs: charged at once, credited once paid, renewed with the plan',
+      scope: 'billing',
+      params: s.byId,
+      body: z
+        .strictObject({
+          packs: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+          interval: s.interval.optional(),
+          payment_method: s.paymentMethod.optional(),
+        })
+        .meta({ id: 'PurchaseRequest' }),
+      idempotent: true,
+      answers: {
+        201: { description: 'Paid and credited', schema: s.purchase },
+        202: { description: 'The payment is pending', schema: s.purchase },
+      },
+    },
+    async (c, input) => command(deps, c, input, await buying(deps, input.params.id, input.body)),
+  );
+}
+
+interface Buying {
+  packs: number;
+  interval?: Interval | undefined;
+  payment_method?: string | undefined;
+}
+
+/** R-30. */
+export async function buying(
+  deps: Deps,
+  id: string,
+  { packs, interval, payment_method }: Buying,
+): Promise<Operation> {
+  const most = (await deps.catalogs.current()).policies.packsPerPurchase;
+  return {
+    operation: 'buy_packs',
+    id,
+    makes: 'pur',
+    command: (row) => {
+      if (packs > most) throw s.fault('/packs', `must be at most ${most} (R-03)`);
+      checkMethod(deps, payment_method);
+      return {
+        type: 'buy_packs',
+        purchaseId: row.objectId,
+        packs,
+        interval: interval ?? null,
+        paymentMethod: payment_method ?? null,
+      };
+    },
+    answer: async (row, subscription) => {
+      const charge = await readCharge(deps.db, id, { purchaseId: row.objectId });
+      if (!charge) throw notFound();
+      return {
+        status: charge.status === 'paid' ? 201 : 202,
+        body: await withGrant(deps, subscription, charge),
+      };
+    },
+  };
+}

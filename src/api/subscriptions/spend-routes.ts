@@ -1,0 +1,122 @@
+import type { z } from 'zod';
+import { DEFAULT_TERM } from '../../domain/model/holds.ts';
+import type { Scope } from '../auth.ts';
+import type { Reply } from '../commands.ts';
+import type { Deps } from '../deps.ts';
+import { reply } from '../replies.ts';
+import { type App, type Definition, type Input, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { giveBack, spendItems } from './spend.ts';
+
+// The requests that come by the hundred: they spend, hold, and give back. They ask the ledger alone, and know nothing of how
+// they came: through the application like all others, or past it (fast-path.ts).
+
+type Serve<Params extends z.ZodType, Body extends z.ZodType> = (
+  input: Input<z.output<Params>, unknown, z.output<Body>>,
+  scopes: readonly Scope[],
+) => Promise<Reply>;
+
+export interface Spend<Params extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
+  definition: Definition<Params, z.ZodType, Body>;
+  serve: Serve<Params, Body>;
+}
+
+/** All of them. */
+export const spends = (deps: Deps): Spend[] => [
+  usage(deps),
+  hold(deps),
+  capture(deps),
+  release(deps),
+  reversal(deps),
+];
+
+export function spendRoutes(app: App, deps: Deps): void {
+  for (const { definition, serve } of spends(deps))
+    route(app, definition, async (c, input) => reply(c, await serve(input, c.get('scopes'))));
+}
+
+/** Forgets of which shapes a spend is: its own definition checks its input. */
+const spend = <Params extends z.ZodType, Body extends z.ZodType>(
+  definition: Omit<Definition<Params, z.ZodType, Body>, 'method' | 'scope' | 'idempotent'>,
+  serve: Serve<Params, Body>,
+): Spend =>
+  ({
+    definition: { ...definition, method: 'post', scope: 'spend', idempotent: true },
+    serve,
+  }) as unknown as Spend;
+
+const USAGE = '/v1/subscriptions/{id}/usage';
+const HOLDS = '/v1/subscriptions/{id}/holds';
+
+const usage = (deps: Deps) =>
+  spend(
+    {
+      path: USAGE,
+      summary: 'Spend credits: all lines or nothing',
+      params: s.byId,
+      body: s.usageRequest,
+      answers: { 201: { description: 'Spent', schema: s.usage } },
+      refusals: s.shortOfCredits,
+    },
+    (input, scopes) => spendItems(deps, input, 'usage', null, scopes),
+  );
+
+const hold = (deps: Deps) =>
+  spend(
+    {
+      path: HOLDS,
+      summary: 'Set credits aside for a job: all lines or nothing (R-70)',
+      params: s.byId,
+      body: s.holdRequest,
+      answers: { 201: { description: 'Held', schema: s.hold } },
+      refusals: s.shortOfCredits,
+    },
+    (input, scopes) => spendItems(deps, input, 'hold', input.body.expires_in_seconds ?? DEFAULT_TERM, scopes),
+  );
+
+const SETTLED = { 200: { description: 'Settled', schema: s.settlement } };
+
+const capture = (deps: Deps) =>
+  spend(
+    {
+      path: `${HOLDS}/{hold_id}/capture`,
+      summary: 'Spend what was held, or less of it (R-71)',
+      params: s.byHold,
+      body: s.captureRequest,
+      answers: SETTLED,
+    },
+    (input) =>
+      giveBack(deps, input, {
+        op: 'capture',
+        object: input.params.hold_id,
+        credits: input.body.credits ?? null,
+      }),
+  );
+
+const release = (deps: Deps) =>
+  spend(
+    {
+      path: `${HOLDS}/{hold_id}/release`,
+      summary: 'Give back all that was held',
+      params: s.byHold,
+      answers: SETTLED,
+    },
+    (input) => giveBack(deps, input, { op: 'release', object: input.params.hold_id, credits: null }),
+  );
+
+const reversal = (deps: Deps) =>
+  spend(
+    {
+      path: `${USAGE}/{usage_id}/reverse`,
+      summary: 'Give back what was spent, whole or in part (R-80)',
+      params: s.byUsage,
+      body: s.reverseRequest,
+      answers: { 200: { description: 'What became of it', schema: s.reversal } },
+    },
+    (input) =>
+      giveBack(deps, input, {
+        op: 'reverse',
+        object: input.params.usage_id,
+        credits: input.body.credits ?? null,
+      }),
+  );

@@ -1,0 +1,195 @@
+import type { z } from 'zod';
+import { readReply, type SubscriptionRow } from '../../db/reads.ts';
+import { digestOf, type Give, halfOf, type Served, type Short } from '../../db/spend-batches.ts';
+import { iso } from '../../domain/calendar.ts';
+import type { Catalog } from '../../domain/catalog.ts';
+import { NOT_ACTIVE } from '../../domain/eligibility.ts';
+import { invalid, Refusal } from '../../domain/errors.ts';
+import { nextRefresh, offerFor } from '../../domain/offers.ts';
+import { type Item, price } from '../../domain/rates.ts';
+import { newId } from '../../ids.ts';
+import type { Scope } from '../auth.ts';
+import type { Reply } from '../commands.ts';
+import type { Deps } from '../deps.ts';
+import { notFound } from '../problems.ts';
+import type * as s from '../schemas.ts';
+import { promptUrl } from '../tickets.ts';
+import type { Once } from '../updates.ts';
+import { subscriptionOr404 } from './found.ts';
+
+// From a request to the ledger and back: what spends, and what gives back.
+
+/** zod gives `credits?: number | undefined`; the domain knows only present or absent. */
+export const itemsOf = (items: z.output<typeof s.items>): Item[] =>
+  items.map(({ feature, quantity, credits }) => ({
+    feature,
+    quantity,
+    ...(credits === undefined ? {} : { credits }),
+  }));
+
+type Asked = Once & { params: { id: string } };
+type SpendInput = Asked & { body: z.output<typeof s.usageRequest> };
+
+/** Spends or sets aside what items cost, all or nothing (R-61, R-70). */
+export async function spendItems(
+  deps: Deps,
+  input: SpendInput,
+  op: 'usage' | 'hold',
+  seconds: number | null,
+  scopes: readonly Scope[],
+): Promise<Reply> {
+  for (;;) {
+    const catalog = await deps.catalogs.current();
+    const { served, needed } = await spendPriced(deps, input, catalog, op, seconds);
+    // R-08: another catalogue came into force meanwhile: priced again with that one.
+    if (served.kind === 'stale') deps.catalogs.forget();
+    else return answerServed(deps, input, served, { status: 201, needed, catalog, scopes });
+  }
+}
+
+async function spendPriced(
+  deps: Deps,
+  input: SpendInput,
+  catalog: Catalog,
+  op: 'usage' | 'hold',
+  seconds: number | null,
+): Promise<{ served: Served; needed: number }> {
+  const { params, body, key, bodyHash } = input;
+  let cost: ReturnType<typeof price>;
+  try {
+    cost = price(catalog, itemsOf(body.items));
+    if (op === 'hold' && cost.credits === 0)
+      throw invalid({ pointer: '/items', detail: 'cost nothing: there is nothing to hold (R-70)' });
+  } catch (refusal) {
+    const before = await replayed(deps, input, op);
+    if (before) return { served: before, needed: 0 };
+    throw refusal;
+  }
+  const served = await deps.spending.serve({
+    subscriptionId: params.id,
+    op,
+    id: newId(op === 'hold' ? 'hld' : 'use'),
+    key,
+    bodyHash,
+    credits: cost.credits,
+    lines: cost.lines,
+    via: body.via ?? null,
+    reference: body.reference ?? null,
+    metadata: body.metadata,
+    catalogVersion: catalog.version,
+    seconds,
+  });
+  return { served, needed: cost.credits };
+}
+
+/** R-65: a key whose use succeeded is answered for ever, also where the rate card of today refuses its lines. */
+async function replayed(
+  deps: Deps,
+  { params, key, bodyHash }: SpendInput,
+  op: string,
+): Promise<Served | null> {
+  const stored = await readReply(deps.db, params.id, digestOf(params.id, op, key));
+  if (!stored) return null;
+  if (stored.bodyHash.replaceAll('-', '') !== halfOf(bodyHash)) return { kind: 'reused' };
+  return { kind: 'replay', answer: JSON.stringify(stored.answer) };
+}
+
+/** Captures or releases a hold, or reverses a usage: nothing of it depends on prices or on the subscription's state (R-52). */
+export async function giveBack(
+  deps: Deps,
+  input: Asked,
+  wanted: Pick<Give, 'op' | 'object' | 'credits'>,
+): Promise<Reply> {
+  const { params, key, bodyHash } = input;
+  const request = { subscriptionId: params.id, key, bodyHash, usageId: newId('use'), ...wanted };
+  return answerServed(deps, input, await deps.spending.serve(request), { status: 200 });
+}
+
+interface Request {
+  status: 200 | 201;
+  needed?: number;
+  catalog?: Catalog;
+  /** What the caller may do: a link into the wallet can buy, so only who may buy gets one. */
+  scopes?: readonly Scope[];
+}
+
+async function answerServed(
+  deps: Deps,
+  { params }: Asked,
+  served: Served,
+  { status, needed, catalog, scopes }: Request,
+): Promise<Reply> {
+  switch (served.kind) {
+    case 'ok':
+      return { text: served.answer, status, replayed: false };
+    case 'replay':
+      return { text: compact(served.answer), status, replayed: true };
+    case 'insufficient_credits': {
+      const row = await subscriptionOr404(deps, params.id);
+      const walletUrl = await promptUrl(deps, row.state.id, needed!, scopes ?? []);
+      throw insufficient(row, needed!, served, catalog!, walletUrl);
+    }
+    default:
+      throw refusalOf(served);
+  }
+}
+
+/** Answers stored before 0.1.0 have the spaces that PostgreSQL writes; parsing keeps the order of members. */
+const compact = (json: string): string => JSON.stringify(JSON.parse(json));
+
+type Refused = Exclude<Served, { kind: 'ok' | 'replay' } | Short>;
+
+function refusalOf(served: Refused): Refusal {
+  switch (served.kind) {
+    case 'not_found':
+      return notFound();
+    case 'reused':
+      return new Refusal('idempotency_key_reused', 'The key was used for a request with another body.');
+    case 'subscription_not_active':
+      return NOT_ACTIVE();
+    case 'payment_past_due':
+      return new Refusal('payment_past_due', 'The last renewal is unpaid: spending goes on once it is paid.');
+    case 'hold_expired':
+      return new Refusal('hold_expired', 'The hold was released at its deadline.');
+    case 'hold_already_settled':
+      return new Refusal('hold_already_settled', 'The hold was captured or released before, in another way.');
+    case 'capture_exceeds_hold':
+      return new Refusal('capture_exceeds_hold', `The hold is of ${served.available} credits.`, {
+        held: served.available,
+        errors: [{ pointer: '/credits', detail: `must be at most ${served.available}` }],
+      });
+    case 'reversal_exceeds_usage':
+      return new Refusal(
+        'reversal_exceeds_usage',
+        `Of this usage ${served.available} credits can still be reversed.`,
+        { reversible: served.available },
+      );
+    case 'stale':
+      throw new Error('only a spend depends on prices');
+    default:
+      return served satisfies never;
+  }
+}
+
+/** R-61: the refusal that helps. */
+function insufficient(
+  { state }: SubscriptionRow,
+  needed: number,
+  short: Short,
+  catalog: Catalog,
+  walletUrl: string,
+): Refusal {
+  const { at, available, held } = short;
+  const refresh = nextRefresh(state, catalog);
+  const shortfall = needed - available;
+  return new Refusal('insufficient_credits', `This needs ${needed} credits and ${available} are available.`, {
+    subscription_id: state.id,
+    needed,
+    available,
+    held,
+    shortfall,
+    next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
+    ...offerFor(state, catalog, shortfall, at),
+    wallet_url: walletUrl,
+  });
+}

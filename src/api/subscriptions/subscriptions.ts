@@ -1,0 +1,206 @@
+import { z } from 'zod';
+import type { CommandRow } from '../../db/commands.ts';
+import { balanceAt } from '../../db/ledger.ts';
+import { forfeited, listSubscriptions, type SubscriptionRow } from '../../db/reads.ts';
+import type { Grant } from '../../domain/burndown.ts';
+import { forecast } from '../../domain/timeline.ts';
+import type { Answer } from '../commands.ts';
+import type { Deps } from '../deps.ts';
+import { listBody, pageOf } from '../paging.ts';
+import { tagged } from '../replies.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { command, type Operation } from '../updates.ts';
+import { subscriptionView } from '../views.ts';
+import { shown, subscriptionOr404 } from './found.ts';
+import { checkMethod } from './payment-methods.ts';
+
+export function subscriptionRoutes(app: App, deps: Deps): void {
+  readRoutes(app, deps);
+  lifeRoutes(app, deps);
+}
+
+function readRoutes(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions',
+      summary: 'List subscriptions',
+      scope: 'read',
+      query: z.strictObject({
+        ...s.paging,
+        customer_id: s.text(255).optional(),
+        status: z.enum(['incomplete', 'active', 'past_due', 'ended']).optional(),
+      }),
+      answers: { 200: { description: 'A page', schema: s.list(s.subscription) } },
+    },
+    async (c, { query }) => {
+      const page = pageOf(query, 'subscriptions', 'id');
+      const catalog = await deps.catalogs.current();
+      const rows = await listSubscriptions(
+        deps.db,
+        { customerId: query.customer_id, status: query.status },
+        page,
+      );
+      return c.json(
+        listBody(
+          rows,
+          page,
+          ({ state }) => [state.id],
+          (row) => subscriptionView(row, catalog),
+        ),
+      );
+    },
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}',
+      summary: 'Read a subscription',
+      scope: 'read',
+      params: s.byId,
+      answers: { 200: { description: 'The subscription', schema: s.subscription } },
+    },
+    async (c, { params }) => tagged(c, await shown(deps, await subscriptionOr404(deps, params.id))),
+  );
+}
+
+const subscriptionAnswer = { 200: { description: 'The subscription', schema: s.subscription } };
+
+function lifeRoutes(app: App, deps: Deps): void {
+  const answerView = shownAfter(deps);
+  const common = { scope: 'billing', params: s.byId, idempotent: true, answers: subscriptionAnswer } as const;
+  const at = '/v1/subscriptions/{id}';
+  route(
+    app,
+    {
+      ...common,
+      method: 'post',
+      path: `${at}/cancel`,
+      summary: 'Cancel at the next renewal, or now',
+      body: z.strictObject({
+        at: z.enum(['renewal', 'now']).default('renewal'),
+        reason: s.reason.optional(),
+      }),
+    },
+    (c, input) => command(deps, c, input, cancelling(deps, input.params.id, input.body)),
+  );
+  route(
+    app,
+    {
+      ...common,
+      method: 'post',
+      path: `${at}/resume`,
+      summary: 'Undo a scheduled change',
+      body: z.strictObject({}),
+    },
+    (c, input) => command(deps, c, input, resuming(deps, input.params.id)),
+  );
+  route(
+    app,
+    {
+      ...common,
+      method: 'put',
+      path: `${at}/add_on`,
+      summary: 'Lower the packs that renew with the plan',
+      body: z.strictObject({ packs: z.int().min(0).max(Number.MAX_SAFE_INTEGER) }),
+    },
+    (c, input) => command(deps, c, input, lowering(deps, input.params.id, input.body.packs)),
+  );
+  route(
+    app,
+    {
+      ...common,
+      method: 'put',
+      path: `${at}/payment_method`,
+      summary: 'Change the payment method; an open charge is tried at once',
+      body: z.strictObject({ payment_method: s.paymentMethod }),
+    },
+    (c, input) => command(deps, c, input, payingWith(deps, input.params.id, input.body.payment_method)),
+  );
+  route(
+    app,
+    {
+      ...common,
+      scope: 'operator',
+      method: 'put',
+      path: `${at}/allowance`,
+      summary: 'Set an enterprise subscription’s allowance from the next boundary on',
+      body: z.strictObject({ credits: s.allowance }),
+    },
+    (c, input) =>
+      command(deps, c, input, {
+        operation: 'set_allowance',
+        id: input.params.id,
+        command: () => ({ type: 'set_allowance', credits: input.body.credits }),
+        answer: answerView,
+      }),
+  );
+}
+
+const shownAfter =
+  (deps: Deps) =>
+  async (_: CommandRow, row: SubscriptionRow): Promise<Answer> => ({
+    status: 200,
+    body: await shown(deps, row),
+  });
+
+/** R-51. */
+export const cancelling = (
+  deps: Deps,
+  id: string,
+  { at, reason }: { at: 'renewal' | 'now'; reason?: string | undefined },
+): Operation => ({
+  operation: 'cancel',
+  id,
+  command: () => ({ type: 'cancel', at, ...(reason === undefined ? {} : { reason }) }),
+  answer: async (_, row) => ({
+    status: 200,
+    body: { ...(await shown(deps, row)), credits_at_risk: await creditsAtRisk(deps, row) },
+  }),
+});
+
+/** R-51. */
+export const resuming = (deps: Deps, id: string): Operation => ({
+  operation: 'resume',
+  id,
+  command: () => ({ type: 'resume' }),
+  answer: shownAfter(deps),
+});
+
+/** R-33. */
+export const lowering = (deps: Deps, id: string, packs: number): Operation => ({
+  operation: 'set_add_on',
+  id,
+  command: () => ({ type: 'set_add_on', packs }),
+  answer: shownAfter(deps),
+});
+
+/** R-45: an open charge is tried with it at once. */
+export const payingWith = (deps: Deps, id: string, method: string): Operation => ({
+  operation: 'set_payment_method',
+  id,
+  command: () => {
+    checkMethod(deps, method);
+    return { type: 'set_payment_method', paymentMethod: method };
+  },
+  answer: async (_, row) => ({
+    status: row.state.unpaid?.pending ? 202 : 200,
+    body: await shown(deps, row),
+  }),
+});
+
+/** R-50: what would be forfeited at the end if nothing more were spent; after it, what was. */
+export async function creditsAtRisk(deps: Deps, { state }: SubscriptionRow): Promise<number> {
+  if (state.endedAt !== null) return forfeited(deps.db, state.id);
+  const catalog = await deps.catalogs.current();
+  const rows = await balanceAt(deps.db, state.id, null);
+  const grants = (rows?.grants ?? []).map(
+    (row): Grant => ({ ...row, amount: row.remaining, effectiveAt: state.now, made: 0 }),
+  );
+  const end = state.scheduled?.at ?? state.now;
+  const { happenings } = forecast(state, grants, catalog, { until: end });
+  return Math.abs(happenings.find(({ kind }) => kind === 'end')?.credits ?? 0);
+}

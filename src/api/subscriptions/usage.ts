@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { balanceAt } from '../../db/ledger.ts';
+import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../../db/reads.ts';
+import type { Catalog } from '../../domain/catalog.ts';
+import { offerFor } from '../../domain/offers.ts';
+import { price } from '../../domain/rates.ts';
+import { endsAt } from '../../domain/subscription.ts';
+import type { Deps } from '../deps.ts';
+import { listBody, pageOf } from '../paging.ts';
+import { notFound } from '../problems.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { nowOf } from '../views.ts';
+import { subscriptionOr404 } from './found.ts';
+import { itemsOf } from './spend.ts';
+
+// Spending needs the ledger alone: none of this waits for Temporal.
+
+export function usageRoutes(app: App, deps: Deps): void {
+  quoteRoute(app, deps);
+  readRoutes(app, deps);
+}
+
+function quoteRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'post',
+      path: '/v1/subscriptions/{id}/quote',
+      summary: 'What a use would cost, and whether it would succeed',
+      scope: 'spend',
+      params: s.byId,
+      body: z.strictObject({ items: s.items }),
+      answers: { 200: { description: 'The quote', schema: s.quote } },
+    },
+    async (c, { params, body }) => {
+      const row = await subscriptionOr404(deps, params.id);
+      const catalog = await deps.catalogs.current();
+      const { lines, credits } = price(catalog, itemsOf(body.items));
+      const found = await balanceAt(deps.db, params.id, null);
+      const available = (found?.grants ?? []).reduce((sum, grant) => sum + grant.remaining, 0);
+      const shortfall = Math.max(0, credits - available);
+      const way = shortfall > 0 ? offerFor(row.state, catalog, shortfall, nowOf(row)) : { offer: null };
+      return c.json({
+        credits,
+        lines,
+        available,
+        sufficient: shortfall === 0 && canSpend(row, catalog),
+        shortfall,
+        ...way,
+        catalog_version: catalog.version,
+      });
+    },
+  );
+}
+
+/** R-12, R-41, R-62: whether this subscription may spend at all now. */
+function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
+  const ends = endsAt(row.state);
+  if (ends !== null && ends <= nowOf(row)) return false;
+  if (row.state.status === 'past_due') return catalog.policies.pastDueSpending === 'allow';
+  return row.state.status === 'active';
+}
+
+function readRoutes(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/usage',
+      summary: 'List usage',
+      scope: 'read',
+      params: s.byId,
+      query: z.strictObject(s.paging),
+      answers: { 200: { description: 'A page', schema: s.list(usageRecord) } },
+    },
+    async (c, { params, query }) => {
+      await subscriptionOr404(deps, params.id);
+      const page = pageOf(query, `usage/${params.id}`, 'id');
+      const rows = await listUsages(deps.db, params.id, page);
+      return c.json(listBody(rows, page, ({ id }) => [id], recordView));
+    },
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/usage/{usage_id}',
+      summary: 'Read a usage',
+      scope: 'read',
+      params: s.byUsage,
+      answers: { 200: { description: 'The usage', schema: usageRecord } },
+    },
+    async (c, { params }) => {
+      const row = await readUsage(deps.db, params.id, params.usage_id);
+      if (!row) throw notFound();
+      return c.json(recordView(row));
+    },
+  );
+}
+
+const usageRecord = s.usage
+  .extend({ ...s.recorded, reversed: z.int(), hold_id: z.string().nullable() })
+  .meta({ id: 'UsageRecord' });
+
+/** What was answered then, and what the caller had said with it. */
+function recordView({ answer, reversed, holdId, via, reference, metadata }: UsageRow) {
+  return { ...answer, reversed, hold_id: holdId, via, reference, metadata };
+}

@@ -1,0 +1,85 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { z } from 'zod';
+import type { SubscriptionRow } from '../../db/reads.ts';
+import { Refusal } from '../../domain/errors.ts';
+import { nudge } from '../../relay/nudges.ts';
+import { type BalanceAnswer, QUERY, type SubscriptionAnswer, workflowId } from '../../workflows/messages.ts';
+import type { Deps } from '../deps.ts';
+import { notFound } from '../problems.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { subscriptionOr404 } from './found.ts';
+
+/** I8: the workflow's own word, beside the ledger's. */
+export function workflowRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/subscriptions/{id}/workflow',
+      summary: 'What the workflow itself says',
+      scope: 'read',
+      params: s.byId,
+      answers: {
+        200: {
+          description: 'Balance, state and next due instant of the workflow',
+          schema: z.looseObject({}),
+        },
+      },
+    },
+    async (c, { params }) => {
+      const row = await subscriptionOr404(deps, params.id);
+      let balance = await query<BalanceAnswer>(deps, row, QUERY.balance);
+      // Behind the ledger: the subscription is nudged out of turn, and asked again (I8).
+      if (balance.ledger_version < row.version) {
+        await nudge(deps, row.state.id);
+        balance = await query<BalanceAnswer>(deps, row, QUERY.balance);
+      }
+      const { state, next_due } = await query<SubscriptionAnswer>(deps, row, QUERY.subscription);
+      const runId = await runIdOf(deps, row.state.id);
+      return c.json({ balance, state, next_due, run_id: runId, ui_url: uiUrl(deps, row.state.id, runId) });
+    },
+  );
+}
+
+/** A query that also a completed workflow answers; null from one that never started. */
+export async function query<T>(
+  deps: Deps,
+  row: SubscriptionRow,
+  name: string,
+  ...args: number[]
+): Promise<T> {
+  const answer = await asked(() =>
+    deps.temporal.call((client) =>
+      client.workflow.getHandle(workflowId(row.state.id)).query<T | null, number[]>(name, ...args),
+    ),
+  );
+  if (answer === null) throw notFound();
+  return answer;
+}
+
+export async function runIdOf(deps: Deps, id: string): Promise<string> {
+  const description = await asked(() =>
+    deps.temporal.call((client) => client.workflow.getHandle(workflowId(id)).describe()),
+  );
+  return description.runId;
+}
+
+async function asked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw notFound();
+    if (error instanceof Refusal) throw error;
+    // A query that a worker could not answer in time is the engine's trouble, whatever its error is called.
+    throw new Refusal('temporal_unavailable', 'The workflow does not answer at the moment.');
+  }
+}
+
+/** The workflow in the Temporal UI; the newest run where none is named. */
+export function uiUrl(deps: Deps, id: string, runId: string | null): string | null {
+  if (deps.temporalUiUrl === undefined) return null;
+  const workflow = encodeURIComponent(workflowId(id));
+  const run = runId === null ? '' : `/${runId}/history`;
+  return `${deps.temporalUiUrl}/namespaces/${deps.temporalNamespace}/workflows/${workflow}${run}`;
+}

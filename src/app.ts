@@ -1,0 +1,51 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { admission } from './api/admission.ts';
+import { type AuthenticatedRequests, createAuthenticator } from './api/auth.ts';
+import { createLoopWatch, keptLine } from './api/event-loop.ts';
+import { notFound, problem, reported } from './api/problems.ts';
+import type { App, Env } from './api/route.ts';
+import { apiRoutes, documentRoute } from './api/routes.ts';
+import { createTickets } from './api/tickets.ts';
+import { createCatalogCache } from './db/catalogs.ts';
+import { createSpending } from './db/spend-batches.ts';
+import { consoleRoutes } from './web/console/routes.ts';
+import { demoRoutes } from './web/demo/routes.ts';
+import type { PageDeps } from './web/shell/deps.ts';
+import { homeRoute } from './web/shell/home-route.ts';
+import { assetRoutes } from './web/shell/pages.ts';
+import { createLiveVersions } from './web/wallet/live.ts';
+import { walletRoutes } from './web/wallet/routes.ts';
+
+/** What a root decides: its clients, its settings. All else that routes are made with follows from the ledger's pool. */
+export type Settings = Omit<PageDeps, 'spending' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
+
+/** All that routes and pages are made with, once a process. */
+export const createDeps = (settings: Settings): PageDeps => ({
+  ...settings,
+  spending: createSpending(settings.db),
+  tickets: createTickets(settings.db),
+  authenticate: createAuthenticator(settings.db),
+  catalogs: createCatalogCache(settings.db),
+  live: createLiveVersions(settings.db),
+});
+
+/** The JSON API and the pages as one application. A refusal is a problem document; a 500 shows its request id alone. */
+export function createApp(deps: PageDeps, loop = createLoopWatch((kept) => deps.log(keptLine(kept)))): App {
+  const app: App = new OpenAPIHono<Env>();
+  const authenticated: AuthenticatedRequests = new WeakMap();
+
+  app.use(loop.watched(admission(deps, authenticated)));
+  app.notFound((c) => problem(c, notFound()));
+  app.onError((error, c) =>
+    problem(c, reported(deps.log, `${c.get('requestId')} ${c.req.method} ${c.req.path}`, error)),
+  );
+
+  apiRoutes(app, deps);
+  homeRoute(app, deps);
+  assetRoutes(app);
+  walletRoutes(app, deps);
+  consoleRoutes(app, deps, authenticated);
+  demoRoutes(app, deps);
+  documentRoute(app);
+  return app;
+}

@@ -1,0 +1,327 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../client.ts';
+import { rowsOf } from './invariants.ts';
+
+// Whether money, credits and billing's messages tell one story, read in one statement and so in one snapshot. Nothing here
+// shares code with what wrote the rows: what a charge sold is read from its lines and its catalogue.
+
+/** Rows that were looked at, and those that have their reason. */
+export interface Counted {
+  total: number;
+  explained: number;
+}
+
+export interface Unexplained {
+  table: 'charges' | 'grants' | 'inbox' | 'failures';
+  subscription_id: string;
+  /** The row's id; of a message the provider's and its own id of it; of what was refused its kind and key. */
+  row: string;
+  rule: string;
+  /** What is wrong, in a sentence. */
+  problem: string;
+}
+
+export interface Reconciliation {
+  at: string;
+  all: Counted;
+  charges: Counted;
+  grants: Counted;
+  inbox: Counted;
+  /** What the relay and the steps of workflows try again, but for messages. */
+  failures: Counted;
+  /** Of those that were asked for: no subscription has this id. */
+  not_here: string[];
+  /** By subscription; no more than were asked for. */
+  unexplained: Unexplained[];
+}
+
+export interface Wanted {
+  /** null: all. */
+  subscriptionIds?: readonly string[] | null;
+  /** Unexplained rows to name; null: every one. */
+  limit?: number | null;
+  /** What is on its way for less than this on real time is not late yet. A test clock stands still: nothing is on its way. */
+  patienceMs?: number;
+}
+
+/** A worker that is there works a message and a due instant within seconds; one that was restarted, within a minute. */
+const PATIENCE_MS = 10 * 60 * 1_000;
+/** What was refused so often, within half a minute, is not on its way. */
+const PATIENCE_TRIES = 5;
+
+/** How long the statement may take: a pool whose statements are given up sooner is not for it. */
+export const BOOKS_TIMEOUT_MS = 10 * 60 * 1_000;
+
+/** An amount in minor units, as sentences have it. */
+const money = (minor: string) => sql.raw(`to_char(${minor} / 100.0, 'FM999999999999990.00')`);
+
+const reconciliation = (only: readonly string[] | null, limit: number | null, patienceMs: number) => sql`
+with
+clock as (select instant(ms(clock_timestamp())) as now, ${patienceMs}::bigint * interval '1 ms' as patience),
+${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('charges', only)},
+${rowsOf('inbox', only)}, ${rowsOf('failures', only)},
+plans as (
+  select version, p.*, p.id || case p.interval when 'year' then ' annual plan' else ' monthly plan' end as line
+  from catalogs, jsonb_to_recordset(content->'plans') as p(id text, interval text, price_minor bigint, allowance bigint)
+),
+packs as (
+  select version, q.* from catalogs, jsonb_to_recordset(content->'packs') as q(interval text, credits bigint, price_minor bigint)
+),
+dunning as (
+  select version, max(d::int) as last_days from catalogs, jsonb_array_elements_text(content->'policies'->'dunning') d group by version
+),
+-- A zone that only JavaScript knows would fail the whole statement: its wall clock is less than a day from that of UTC.
+zones as (
+  select s.id as subscription_id, z.name as zone from subscriptions s join pg_timezone_names z on lower(z.name) = lower(s.state->>'timeZone')
+),
+-- What each charge asked for, by its catalogue; and whether it is paid and not paid back, so that credits are due for it.
+asked as (
+  select c.*, c.status = 'paid' and c.refunded_minor < c.amount_minor as is_paid,
+    case when c.refunded_minor = c.amount_minor then 'paid back' else replace(c.status, '_', ' ') end as stands,
+    'The ' || c.kind || ' of ' || c.currency || ' ' || ${money('c.amount_minor')} || ' of ' || iso(c.at) as told,
+    p.plan, p.interval, case when c.kind <> 'purchase' then p.allowance else 0 end as allowance,
+    case when c.kind in ('purchase', 'renewal') then c.credits else 0 end as pack_credits,
+    case when c.kind <> 'purchase' then p.price_minor else 0 end
+      + case when c.kind in ('purchase', 'renewal') and (c.packs > 0 or c.kind = 'purchase') then q.price_minor else 0 end as price_minor,
+    l.minor as lines_minor, a.newest, a.asked_at,
+    case c.kind when 'start' then 0 when 'renewal' then substring(c.id from '_r([0-9]+)_[0-9]+$')::int
+      -- R-53: each upgrade that took effect began a series; one may be pending at a time.
+      when 'upgrade' then count(*) filter (where c.kind = 'upgrade' and c.status = 'paid'
+          and (c.refunded_minor < c.amount_minor or exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id)))
+        over (partition by c.subscription_id order by c.step)::int end as series,
+    case c.kind when 'renewal' then substring(c.id from '_r[0-9]+_([0-9]+)$')::int when 'purchase' then null else 0 end as cycle
+  from charges c
+  cross join lateral (select coalesce(sum((l->>'amountMinor')::bigint), 0) as minor from jsonb_array_elements(c.lines) l) l
+  cross join lateral (
+    select max((a->>'attempt')::int) as newest, instant(max((a->>'at')::bigint)) as asked_at from jsonb_array_elements(c.attempts) a
+  ) a
+  left join lateral (
+    select p.id as plan, p.interval, p.price_minor, p.allowance from plans p
+    where p.version = c.catalog_version and exists (select from jsonb_array_elements(c.lines) l where l->>'description' = p.line)
+    limit 1
+  ) p on true
+  left join lateral (
+    select q.price_minor * c.packs as price_minor from packs q
+    where q.version = c.catalog_version and c.packs > 0 and q.credits * c.packs = c.credits and (p.interval is null or p.interval = q.interval)
+    order by q.price_minor * c.packs <> c.amount_minor limit 1
+  ) q on true
+),
+-- R-42: what billing says was paid, from when on somebody should have done something about it.
+said_paid as (
+  select subscription_id, payload->>'chargeId' as charge_id, min(instant((payload->>'at')::bigint)) as at,
+    max((payload->>'amountMinor')::bigint) as minor
+  from inbox, clock
+  where kind = 'paymentSettled' and payload->>'outcome' = 'paid' and outcome in ('signalled', 'ended', 'dropped') and relayed_at + patience <= now
+  group by 1, 2
+),
+-- R-42, R-43: until when a charge may be pending, on its subscription's clock.
+judged_charges as (
+  select c.subscription_id, c.id, case
+    when c.price_minor is null then 'R-07 ' || c.told || ' asks for what its catalogue ' || c.catalog_version || ' does not sell.'
+    when c.amount_minor <> c.price_minor then 'R-07 ' || c.told || ' should be ' || c.currency || ' '
+      || ${money('c.price_minor')} || ' by its catalogue ' || c.catalog_version || '.'
+    when c.amount_minor <> c.lines_minor then 'R-32 ' || c.told || ' has lines that add up to '
+      || ${money('c.lines_minor')} || '.'
+    when c.refunded_minor <> least(c.amount_minor, c.returned_minor + r.disputed) then 'R-81 ' || c.told || ' counts '
+      || ${money('c.refunded_minor')} || ' as given back; refunds and disputes say '
+      || ${money('least(c.amount_minor, c.returned_minor + r.disputed)')} || '.'
+    when c.is_paid and (m.allowance or m.packs) then
+      case c.kind when 'start' then 'R-20 ' when 'renewal' then 'R-40 ' when 'upgrade' then 'R-53 ' else 'R-30 ' end
+      || c.told || ' is paid, and credits that it brings were not granted: '
+      || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
+      || '.'
+    when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.told || ' is ' || c.stands || '; ' || c.currency || ' '
+      || ${money('(c.owed_minor - c.owed_returned_minor)')} || ' more came for it, is owed back, and billing has not said that it was given back.'
+    -- R-52: after the end nothing here gives it back.
+    when i.at is not null and coalesce(i.minor, c.amount_minor) >= c.amount_minor and c.status in ('declined', 'given_up', 'refunded')
+      and c.refunded_minor < c.amount_minor then
+      case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '
+      || iso(i.at) || ': ' || case when s.state->'unpaid'->'charge'->>'id' = c.id then 'the renewal should have been made.'
+        else c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.' end
+    when c.status = 'pending' and d.until + case when k.test_clock is null then x.patience else interval '0' end <= coalesce(k.test_clock, x.now)
+      then case when c.kind = 'start' then 'R-43 ' else 'R-42 ' end || c.told || ' is still pending; '
+        || case when c.kind = 'renewal' then 'at its last retry, ' || iso(d.until) || ', the subscription should have ended.'
+           else 'it should have been given up at ' || iso(d.until) || '.' end
+    end as problem
+  from asked c cross join clock x
+  left join subscriptions s on s.id = c.subscription_id
+  left join ledgers k on k.subscription_id = c.subscription_id
+  left join zones known on known.subscription_id = c.subscription_id
+  left join dunning n on n.version = c.catalog_version
+  left join said_paid i on i.subscription_id = c.subscription_id and i.charge_id = c.id
+  left join (
+    select subscription_id, charge_id, bool_or(kind = 'allowance') as allowance, bool_or(kind = 'pack') as packs
+    from grants where charge_id is not null group by 1, 2
+  ) g on g.subscription_id = c.subscription_id and g.charge_id = c.id
+  cross join lateral (
+    select coalesce(sum(amount_minor), 0) as disputed from disputes
+    where subscription_id = c.subscription_id and charge_id = c.id and status <> 'won'
+  ) r
+  cross join lateral (
+    select c.allowance > 0 and g.allowance is not true as allowance, c.pack_credits > 0 and g.packs is not true as packs
+  ) m
+  cross join lateral (
+    select case when c.kind <> 'renewal' then c.asked_at + interval '24 hours'
+      else greatest(c.asked_at, ((c.at at time zone z.zone) + make_interval(days => n.last_days)) at time zone z.zone) end as until
+    from (select coalesce(known.zone, 'UTC') as zone) z
+  ) d
+),
+-- Allowances say in their cause which cycle of which series they are of.
+given as (
+  select g.*, iso(g.effective_at) as since, substring(g.cause from '_a([0-9]+)_[0-9]+$')::int as series,
+    substring(g.cause from '_a[0-9]+_([0-9]+)$')::int as cycle,
+    row_number() over (partition by g.subscription_id, g.charge_id, g.kind order by g.made) as nth
+  from grants g
+),
+anchors as (
+  select id as subscription_id, (state->>'series')::int as series, instant((state->>'anchorAt')::bigint) as at from subscriptions
+  union all
+  select g.subscription_id, g.series, g.effective_at from given g join subscriptions s on s.id = g.subscription_id
+  where g.kind = 'allowance' and g.cycle = 0 and g.series <> (s.state->>'series')::int
+),
+-- R-44: of a subscription that moved in, no charge began the year it was in; the first renewal here ends that year.
+terms as (
+  select s.id as subscription_id, s.created_at, count(*) filter (where c.kind = 'start') = 0 as is_moved_in,
+    min(c.cycle) filter (where c.kind = 'renewal' and c.series = 0) as first_renewal
+  from subscriptions s left join asked c on c.subscription_id = s.id
+  group by s.id, s.created_at
+),
+judged_grants as (
+  select g.subscription_id, g.id, case
+    when g.kind = 'adjustment' then
+      case when coalesce(btrim(g.reason), '') = '' then 'R-36 ' || w.told || ' was issued without a reason.' end
+    when g.charge_id is null and g.kind = 'pack' then 'R-30 ' || w.told || ' names no charge.'
+    when g.charge_id is not null and c.id is null then 'R-56 ' || w.told || ' names ' || g.charge_id || ', and there is no such charge.'
+    -- R-81: a refund takes credits, not the grant.
+    when c.status <> 'paid' then case c.kind when 'start' then 'R-43 ' when 'renewal' then 'R-41 ' else 'R-35 ' end
+      || w.told || ' was given for ' || c.id || ', a ' || c.kind || ' that is ' || c.stands || '.'
+    when w.due = 0 then 'R-56 ' || w.told || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
+    when c.id is not null and g.nth > 1 then 'R-56 ' || w.told || ' is a second one for ' || c.id || '.'
+    when w.due <> g.amount then case when g.kind = 'allowance' then 'R-20 ' else 'R-30 ' end
+      || w.told || ' should be ' || w.due || ' credits: that is what ' || c.id || ' paid for.'
+    when g.kind = 'pack' then null
+    when c.id is not null and (g.series, g.cycle) is distinct from (c.series, c.cycle) then 'R-56 ' || w.told || ' is of another cycle than '
+      || c.id || ', which it names.'
+    when b.local not between w.local - interval '1 day' and w.local + interval '1 day' then 'R-10 ' || w.told
+      || ' is of cycle ' || g.cycle || ', which begins ' || iso(b.local at time zone w.zone) || '.'
+    -- R-36: paid by contract; an operator says how much.
+    when c.id is not null or s.plan = 'enterprise' then null
+    -- R-20: the refreshes of an annual plan are covered by the charge of their year; R-44: a year paid elsewhere by none.
+    when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle % 12 > 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
+        and w.local - make_interval(months => g.cycle % 12) <= t.created_at at time zone w.zone) then 'R-56 ' || w.told || ' names no charge, and no annual charge that is paid covers its cycle.'
+    when not exists (select from plans p where p.allowance = g.amount and p.interval = 'year' and p.id = coalesce(y.plan, p.id))
+      then 'R-01 ' || w.told || ' is what no catalogue gives' || coalesce(' to ' || y.plan || ' by the year', '') || '.'
+    end as problem
+  from given g
+  left join subscriptions s on s.id = g.subscription_id
+  left join asked c on c.subscription_id = g.subscription_id and c.id = g.charge_id
+  left join zones known on known.subscription_id = g.subscription_id
+  left join anchors n on n.subscription_id = g.subscription_id and n.series = g.series
+  cross join lateral (
+    select case g.kind when 'pack' then 'The pack' else 'The ' || g.kind end || ' of ' || g.amount || ' credits of ' || g.since as told,
+      case g.kind when 'pack' then c.pack_credits else c.allowance end as due, z.zone, g.effective_at at time zone z.zone as local
+    from (select coalesce(known.zone, 'UTC') as zone) z
+  ) w
+  cross join lateral (select (n.at at time zone w.zone) + make_interval(months => g.cycle) as local) b
+  left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.cycle = g.cycle - g.cycle % 12
+    and g.cycle % 12 > 0 and y.status = 'paid' and y.interval = 'year'
+  left join terms t on t.subscription_id = g.subscription_id
+),
+judged_inbox as (
+  select i.subscription_id, i.provider || ' ' || i.event_id as id, case
+    when i.relayed_at is null then
+      case when f.attempts >= ${PATIENCE_TRIES} then 'R-42 ' || w.told || ' was refused ' || f.attempts || ' times: ' || f.reason
+        when i.received_at + x.patience <= x.now then 'R-42 ' || w.told || ' still waits for a worker to tell it to its subscription.' end
+    -- docs/billing.md: kept, and nothing to be done.
+    when i.outcome in ('ignored', 'unknown', 'superseded', 'dropped') then null
+    -- R-42: until billing says of the same charge what holds.
+    when i.outcome = 'mismatched' then case when not exists (select from inbox j where j.subscription_id = i.subscription_id and j.id > i.id
+        and j.payload->>'chargeId' = i.payload->'data'->>'charge')
+      then 'R-42 ' || w.told || ' names another amount than ' || (i.payload->'data'->>'charge') || ' asks for: nothing was booked.' end
+    when i.outcome = 'ended' and s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is '
+      || replace(s.status, '_', ' ') || '.'
+    -- R-52: it changes nothing. Whether money was taken for nothing is asked below.
+    when i.outcome = 'ended' and i.kind <> 'paymentSettled' then null
+    when i.outcome is distinct from 'signalled' and i.outcome is distinct from 'ended' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.told || ' came to an outcome that is not known: '
+      || coalesce(i.outcome, 'none') || '.'
+    -- R-51, R-54: what comes later undoes them, so there is nothing to look for.
+    when i.kind in ('cancelled', 'planChanged') and s.id is not null then null
+    -- R-81: the ledger booked it, or told the add-on.
+    when i.kind = 'moneyBack' and i.outcome = 'booked' then null
+    when i.kind = 'packsWithdrawn' then case when s.status <> 'ended' and i.relayed_at + x.patience <= x.now
+        and coalesce((s.state->'withdrawn'->>'nth')::int, 0) < (i.payload->>'nth')::int
+      then 'R-81 ' || w.told || ' should have lowered the add-on, which has not heard of it.' end
+    when i.kind <> 'paymentSettled' then 'R-42 ' || w.told || ' is of a kind whose effect is not known: ' || i.kind || '.'
+    when i.relayed_at + x.patience > x.now then null
+    -- R-43: a first payment declined at once leaves nothing here.
+    -- R-42: it waits for a renewal that is still to come.
+    when c.id is null and (substring(w.charge from '_r([0-9]{1,6})_[0-9]{1,6}$')::int, substring(w.charge from '_r[0-9]{1,6}_([0-9]{1,6})$')::int)
+      > ((s.state->>'series')::int, (s.state->>'cycle')::int) and s.status <> 'ended' then null
+    -- R-52: one that was to come and never will is told once, until billing says that it gave the money back.
+    when c.id is null and (s.status = 'ended' and w.says = 'declined' or exists (
+        select from inbox j where j.subscription_id = i.subscription_id and (j.kind = i.kind and j.payload->>'chargeId' = w.charge
+          and j.payload->>'outcome' = w.says and j.id < i.id or j.kind = 'payment.refunded' and j.payload->'data'->>'charge' = w.charge)))
+      then null
+    when c.id is null then case when s.id is not null or w.says <> 'declined'
+      then case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || w.told || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
+    when w.minor <> c.amount_minor and c.owed_minor = 0 then case when not exists (select from inbox j
+        where j.subscription_id = i.subscription_id and j.id > i.id and j.payload->>'chargeId' = c.id)
+      then 'R-42 ' || w.told || ' names another amount than ' || c.id || ' asks for: nothing was booked.' end
+    when w.minor < c.amount_minor then null
+    -- One that was declined or given up is told as a charge.
+    when w.says = 'paid' then case when c.status = 'pending'
+      then 'R-42 ' || w.told || ' says that ' || c.id || ' is paid; here it is still pending.' end
+    when w.says = 'declined' then case when c.status = 'pending' and c.newest <= coalesce(w.attempt, c.newest)
+        and (w.attempt is not null or c.newest = 1 or c.asked_at < w.at)
+      then 'R-42 ' || w.told || ' says that ' || c.id || ' is declined; here it is still pending.' end
+    else 'R-42 ' || w.told || ' says neither paid nor declined of ' || w.charge || '.'
+    end as problem
+  from inbox i cross join clock x
+  cross join lateral (
+    select 'The message of ' || iso(i.received_at) || ' from ' || i.provider as told, coalesce(i.payload->>'chargeId', 'no charge') as charge,
+      coalesce(i.payload->>'outcome', 'nothing') as says, case when i.kind = 'paymentSettled' then (i.payload->>'attempt')::bigint end as attempt,
+      case when i.kind = 'paymentSettled' then instant((i.payload->>'at')::bigint) end as at,
+      case when i.kind = 'paymentSettled' then (i.payload->>'amountMinor')::bigint end as minor
+  ) w
+  left join subscriptions s on s.id = i.subscription_id
+  left join failures f on f.kind = 'message' and f.key = i.id::text
+  left join asked c on c.subscription_id = i.subscription_id and c.id = w.charge and i.kind = 'paymentSettled'
+),
+-- I14: nothing is refused for ever without being told.
+judged_failures as (
+  select f.subscription_id, f.kind || ' ' || f.key as id, case when f.attempts >= ${PATIENCE_TRIES} then
+      'I14  The ' || f.kind || ' was refused ' || f.attempts || ' times since ' || iso(f.since) || ': ' || f.reason end as problem
+  from failures f where f.kind <> 'message'
+),
+judged as (
+  select 'charges' as "table", * from judged_charges
+  union all select 'grants', * from judged_grants
+  union all select 'inbox', * from judged_inbox
+  union all select 'failures', * from judged_failures
+),
+counted as (
+  select coalesce(t."table", 'all') as name, count(j.id) as total, count(j.id) filter (where j.problem is null) as explained
+  from (values ('charges'), ('grants'), ('inbox'), ('failures')) t("table") left join judged j on j."table" = t."table"
+  group by rollup (t."table")
+)
+select iso((select now from clock)) as at,
+  (select jsonb_object_agg(name, jsonb_build_object('total', total, 'explained', explained)) from counted) as counts,
+  (select coalesce(jsonb_agg(w.id), '[]') from json_array_elements_text(${JSON.stringify(only ?? [])}::json) w(id)
+    where not exists (select from subscriptions s where s.id = w.id)) as not_here,
+  (select coalesce(jsonb_agg(u), '[]') from (
+    select "table", subscription_id, id as row, rtrim(left(problem, 4)) as rule, substr(problem, 6) as problem
+    from judged where problem is not null order by subscription_id, "table", id limit ${limit}::bigint) u) as unexplained`;
+
+type Row = Pick<Reconciliation, 'at' | 'not_here' | 'unexplained'> & {
+  counts: Record<'all' | Unexplained['table'], Counted>;
+};
+
+/** Looks at every charge, grant, message of billing and refused row, of all subscriptions or of some, and says which have no reason. */
+export async function reconcile(db: Database, wanted: Wanted = {}): Promise<Reconciliation> {
+  const { subscriptionIds = null, limit = null, patienceMs = PATIENCE_MS } = wanted;
+  const [row] = await db.execute<Row & Record<string, unknown>>(
+    reconciliation(subscriptionIds, limit, patienceMs),
+  );
+  const { at, counts, not_here, unexplained } = row!;
+  return { at, ...counts, not_here, unexplained };
+}

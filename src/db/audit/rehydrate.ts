@@ -1,0 +1,82 @@
+import { sql } from 'drizzle-orm';
+import type { Instant } from '../../domain/calendar.ts';
+import type { Catalog } from '../../domain/catalog.ts';
+import type { ChargeKind, State } from '../../domain/state.ts';
+import type { Database } from '../client.ts';
+import type { CommandRef, Snapshot } from '../ledger.ts';
+
+/** Deliveries of events that have a workflow and have not ended: how many. */
+export async function countUnderWay(db: Database): Promise<number> {
+  const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from deliveries where ${UNDER_WAY}`);
+  return Number(row!.n);
+}
+
+/** Hands them to the relay again, which starts the workflow of each that has none; one that has meets itself. */
+export async function startDeliveriesAgain(db: Database): Promise<number> {
+  const { count } = await db.execute(
+    sql`update deliveries set started_at = null, claimed_until = null where ${UNDER_WAY}`,
+  );
+  return count;
+}
+
+const UNDER_WAY = sql`status = 'pending' and started_at is not null`;
+
+/** A charge that was at billing when the step that asked for it was lost: on record as pending, and the state does not know of it. */
+export interface UnbookedCharge {
+  id: string;
+  kind: ChargeKind;
+  lines: { description: string }[];
+  packs: number;
+  purchase_id: string | null;
+  attempt_at: Instant;
+  payment_method: string;
+}
+
+export interface Heard {
+  kind: string;
+  payload: Record<string, unknown>;
+}
+
+/** All that the ledger's database knows of a subscription's workflow. */
+export interface Remains {
+  state: State;
+  metadata: Record<string, string>;
+  snapshot: Snapshot;
+  catalog: Catalog;
+  charge: UnbookedCharge | null;
+  /** Of the caller who had asked for that charge. */
+  ref: CommandRef | null;
+  /** What billing had said, in order. */
+  heard: Heard[];
+}
+
+/**
+ * What a workflow is started again from, read in one statement. Of what billing had said, settlements and withdrawals are told
+ * again however old: they change nothing the second time. A cancel or a change of plan is, only if it was relayed since an
+ * instant: an old one may have been undone. The catalogue is that of the unbooked charge: it is asked for as it was.
+ */
+export async function remainsOf(db: Database, id: string, since: Instant | null): Promise<Remains | null> {
+  const [row] = await db.execute<Remains & Record<string, unknown>>(sql`
+    select s.state, s.metadata, snapshot(s.id) as snapshot,
+      (select c.content from catalogs c order by c.version = charge.catalog_version desc nulls last, c.in_force_from desc limit 1) as catalog,
+      to_jsonb(charge) - 'catalog_version' as charge,
+      (select jsonb_build_object('scope', c.scope, 'operation', c.operation, 'key', c.key, 'attempt', c.attempt)
+       from commands c where c.subscription_id = s.id and c.status = 'taken' and c.operation <> 'advance' and charge.id is not null
+       order by c.step desc nulls last limit 1) as ref,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('kind', i.kind, 'payload', i.payload) order by i.id) from inbox i
+        where i.subscription_id = s.id and i.outcome = 'signalled'
+          and (i.kind in ('paymentSettled', 'packsWithdrawn') or i.relayed_at >= instant(${since}::bigint))), '[]') as heard
+    from subscriptions s
+    left join lateral (
+      select c.id, c.kind, c.lines, c.packs, c.purchase_id, c.catalog_version,
+        (c.attempts->-1->>'at')::bigint as attempt_at, c.attempts->-1->>'payment_method' as payment_method
+      from charges c
+      where c.subscription_id = s.id and c.status = 'pending'
+        and not ((s.state->'unpaid'->>'pending')::boolean is true and c.id = s.state->'unpaid'->'charge'->>'id')
+        and not exists (select from jsonb_array_elements(s.state->'waiting') w where w->'charge'->>'id' = c.id)
+      order by c.step desc limit 1
+    ) charge on true
+    where s.id = ${id}`);
+  return row ? { ...row, charge: row.charge?.id ? row.charge : null } : null;
+}

@@ -1,0 +1,171 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../client.ts';
+import { type Broken, brokenPromises } from './invariants.ts';
+
+// The promises of all subscriptions of a database, a few at a time and yet of one instant: one pass in one snapshot. It only
+// reads, so no transaction can be committed by halves here; that the snapshot was the same to the end is looked at.
+
+export interface Pass {
+  at: string;
+  subscriptions: number;
+  entries: number;
+  /** The rows of the first few subscriptions that have any; of all with `isThorough`. */
+  broken: Broken[];
+}
+
+export interface PassWanted {
+  /** null: all. */
+  subscriptionIds: readonly string[] | null;
+  /** Go on after what is broken. */
+  isThorough: boolean;
+  onProgress(done: number, of: number): void;
+}
+
+/** The connection of the pass was lost, and its snapshot with it. */
+export class SnapshotLost extends Error {
+  override readonly name = 'SnapshotLost';
+}
+
+/** So much goes into one statement. */
+const MOST_ENTRIES = 20_000;
+const MOST_SUBSCRIPTIONS = 200;
+
+interface Size {
+  id: string;
+  entries: number;
+}
+
+export function verifyPromises(db: Database, wanted: PassWanted): Promise<Pass> {
+  return db.transaction((tx) => walk(tx as unknown as Database, wanted), {
+    isolationLevel: 'repeatable read',
+    accessMode: 'read only',
+  });
+}
+
+async function walk(tx: Database, { subscriptionIds, isThorough, onProgress }: PassWanted): Promise<Pass> {
+  const snapshot = await snapshotOf(tx);
+  const sizes = await sizesOf(tx, subscriptionIds);
+  const entries = sizes.reduce((sum, size) => sum + size.entries, 0);
+  const broken = await outsideOfLedgers(tx);
+  let done = 0;
+  for (const few of fewAtATime(sizes)) {
+    if (broken.length > 0 && !isThorough) break;
+    onProgress(done, sizes.length);
+    const found = await brokenPromises(
+      tx,
+      few.map(({ id }) => id),
+    );
+    broken.push(...found.sort((a, b) => (a.subscription_id < b.subscription_id ? -1 : 1)));
+    if ((await snapshotOf(tx)).id !== snapshot.id)
+      throw new SnapshotLost('The connection to the database was lost on the way: verify again.');
+    done += few.length;
+  }
+  return { at: snapshot.at, subscriptions: sizes.length, entries, broken };
+}
+
+/** Both are a transaction's own: whoever goes on over another connection sees others. */
+async function snapshotOf(tx: Database): Promise<{ id: string; at: string }> {
+  const [row] = await tx.execute<{ id: string; at: string }>(
+    sql`select concat_ws(' ', pg_backend_pid(), now()) as id, iso(instant(ms(now()))) as at`,
+  );
+  return row!;
+}
+
+async function sizesOf(tx: Database, only: readonly string[] | null): Promise<Size[]> {
+  const wanted = sql`s.id = any(array(select json_array_elements_text(${JSON.stringify(only)}::json)))`;
+  const rows = await tx.execute<{ id: string; entries: string }>(sql`
+    select s.id, coalesce(l.seq, 0) as entries from subscriptions s left join ledgers l on l.subscription_id = s.id
+    where ${only === null ? sql`true` : wanted} order by s.id`);
+  return rows.map(({ id, entries }) => ({ id, entries: Number(entries) }));
+}
+
+function* fewAtATime(sizes: Size[]): Generator<Size[]> {
+  let few: Size[] = [];
+  let entries = 0;
+  for (const size of sizes) {
+    if (few.length === MOST_SUBSCRIPTIONS || (few.length > 0 && entries + size.entries > MOST_ENTRIES)) {
+      yield few;
+      [few, entries] = [[], 0];
+    }
+    few.push(size);
+    entries += size.entries;
+  }
+  if (few.length > 0) yield few;
+}
+
+const TABLES = [
+  'ledgers',
+  'grants',
+  'entries',
+  'usages',
+  'holds',
+  'replies',
+  'charges',
+  'refunds',
+  'disputes',
+];
+
+/** What no look at one subscription finds: rows of none, and a guard of the entries that is off (I11). */
+async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
+  const strays = TABLES.map(
+    (table) => sql`
+      select distinct 'a row belongs to a subscription that is there' as promise, t.subscription_id, ${table}::text as row
+      from ${sql.identifier(table)} t where not exists (select from subscriptions s where s.id = t.subscription_id)`,
+  );
+  const guards = sql`
+    select 'I11 nothing can change or remove an entry, nor a grant', '', concat_ws(' ', t.name, 'lacks its guard against', t.what)
+    from (
+      select c.oid, c.relname as name, w.what, w.bits
+      from pg_class c
+      cross join (values ('update', 19), ('delete', 11), ('truncate', 34)) w(what, bits)
+      where c.oid in ('entries'::regclass, 'grants'::regclass)
+         or c.oid in (select inhrelid from pg_inherits where inhparent = 'entries'::regclass)
+    ) t
+    where not (t.name = 'grants' and t.what = 'update') and not exists (
+      select from pg_trigger g join pg_proc p on p.oid = g.tgfoid
+      where g.tgrelid = t.oid and g.tgenabled in ('O', 'A') and p.proname in ('entries_are_append_only', 'grants_are_kept')
+        and (g.tgtype & t.bits) = t.bits)`;
+  return [
+    ...(await tx.execute<Broken & Record<string, unknown>>(sql.join([...strays, guards], sql` union all `))),
+  ];
+}
+
+/** What a workflow says that it knows. */
+export interface Known {
+  id: string;
+  version: number;
+  /** Milliseconds. */
+  at: number;
+}
+
+export interface AsOf {
+  /** The ledger's own, now. */
+  version: number;
+  available: number;
+  held: number;
+  by_kind: Record<'allowance' | 'pack' | 'adjustment', number>;
+}
+
+/** I8: the ledger's balance as of a version and an instant, told backwards from now: archived months are not needed. */
+export async function balanceAsOf(db: Database, { id, version, at }: Known): Promise<AsOf | null> {
+  const [row] = await db.execute<{ as_of: AsOf | null }>(sql`
+    select (
+      select jsonb_build_object('version', l.seq, 'available', coalesce(sum(g.remaining), 0), 'held', coalesce(sum(g.held), 0),
+        'by_kind', jsonb_build_object(
+          'allowance', coalesce(sum(g.remaining) filter (where g.kind = 'allowance'), 0),
+          'pack', coalesce(sum(g.remaining) filter (where g.kind = 'pack'), 0),
+          'adjustment', coalesce(sum(g.remaining) filter (where g.kind = 'adjustment'), 0)))
+      from ledgers l left join lateral (
+        select g.kind, g.remaining - coalesce(since.credits, 0) as remaining, g.held + coalesce(since.held, 0) as held
+        from grants g
+        left join lateral (
+          select sum(e.credits) as credits, sum(e.credits) filter (where e.kind in ('hold', 'release')) as held
+          from entries e where e.subscription_id = g.subscription_id and e.grant_id = g.id and e.seq > ${version}
+        ) since on true
+        where g.subscription_id = l.subscription_id
+          and g.effective_at <= instant(${at}::bigint) and instant(${at}::bigint) < g.expires_at
+      ) g on true
+      where l.subscription_id = ${id} group by l.seq
+    ) as as_of`);
+  return row?.as_of ?? null;
+}

@@ -1,0 +1,124 @@
+import { sql } from 'drizzle-orm';
+import type { Instant } from '../../domain/calendar.ts';
+import type { State } from '../../domain/state.ts';
+import type { Database } from '../client.ts';
+
+// What an operator needs to know of one subscription besides its timeline, and of all of them. Each is a single statement.
+
+/** What the ledger says of itself in two ways that must agree (I1), and how far the workflow was told. */
+export interface LedgerNumbers {
+  /** What remains of all grants. */
+  grants: number;
+  /** The running sum after the newest entry, and its seq; 0 where there is none, or its month was archived. */
+  entries: number;
+  seq: number;
+  /** Of what remains: its term or the subscription is over, and the entry that says so is still to be booked (R-12). */
+  due: number;
+  held: number;
+  openGrants: number;
+  /** Entries were made that the workflow was not told of yet. */
+  untold: boolean;
+}
+
+export async function ledgerNumbers(db: Database, id: string): Promise<LedgerNumbers | null> {
+  const [row] = await db.execute<Record<keyof LedgerNumbers, string | boolean | null>>(sql`
+    select coalesce(g.remaining, 0)::text as grants, coalesce(e.balance_after, l.balance)::text as entries, l.seq::text as seq,
+      coalesce(g.due, 0)::text as due, coalesce(g.held, 0)::text as held, coalesce(g.open, 0)::text as "openGrants", l.untold
+    from ledgers l
+    cross join lateral (
+      select sum(remaining) as remaining, sum(held) as held, count(*) filter (where open) as open,
+        sum(remaining) filter (where expires_at <= ledger_now(l.test_clock) or l.ends_at <= ledger_now(l.test_clock)) as due
+      from grants where subscription_id = l.subscription_id
+    ) g
+    left join lateral (
+      select balance_after from entries where subscription_id = l.subscription_id and seq = l.seq limit 1
+    ) e on true
+    where l.subscription_id = ${id}`);
+  if (!row) return null;
+  const count = (name: keyof LedgerNumbers) => Number(row[name]);
+  return {
+    grants: count('grants'),
+    entries: count('entries'),
+    seq: count('seq'),
+    due: count('due'),
+    held: count('held'),
+    openGrants: count('openGrants'),
+    untold: row.untold === true,
+  };
+}
+
+/** A queue: how much waits, and since when the oldest does. */
+export interface Backlog {
+  count: number;
+  since: Instant | null;
+}
+
+export interface FleetNumbers {
+  now: Instant;
+  statuses: { status: string; count: number }[];
+  /** Billing's messages that no workflow has been told of. */
+  inbox: Backlog;
+  /** Ledgers that went on without their workflow knowing. */
+  untold: Backlog;
+  /** Holds past their deadline that nobody has released (R-72). */
+  holds: Backlog;
+  /** Events that were not handed to their deliveries yet. */
+  events: Backlog;
+  pastDue: { id: string; customerId: string; since: Instant | null }[];
+}
+
+const MOST_PAST_DUE = 50;
+
+export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
+  const [row] = await db.execute<{ fleet: FleetNumbers }>(sql`
+    select jsonb_build_object(
+      'now', ms(clock_timestamp()),
+      'statuses', (select coalesce(jsonb_agg(x), '[]') from (select status, count(*) as count from subscriptions group by status order by status) x),
+      'inbox', (select jsonb_build_object('count', count(*), 'since', ms(min(received_at))) from inbox where relayed_at is null),
+      'untold', (select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where untold),
+      'holds', (select jsonb_build_object('count', count(*), 'since', ms(min(deadline))) from holds
+        where status = 'held' and live and deadline <= clock_timestamp()),
+      'events', (select jsonb_build_object('count', count(*), 'since', ms(min(recorded_at))) from events where relayed_at is null),
+      'pastDue', (select coalesce(jsonb_agg(x order by x.since), '[]') from (
+        select id, customer_id as "customerId", (state->'unpaid'->'charge'->>'at')::bigint as since
+        from subscriptions where status = 'past_due' order by id desc limit ${MOST_PAST_DUE}) x)
+    ) as fleet`);
+  return row!.fleet;
+}
+
+/** A subscription that may have work soon: its state, with the grants that are open now. */
+export interface Candidate {
+  id: string;
+  customerId: string;
+  state: State;
+}
+
+const MOST_CANDIDATES = 20_000;
+
+/**
+ * Subscriptions on real time of which something may be due by an instant; the core says what and when. Boundaries are reckoned
+ * in UTC here, which is less than two days off.
+ */
+export async function dueCandidates(db: Database, until: Instant): Promise<Candidate[]> {
+  const rows = await db.execute<{
+    id: string;
+    customer_id: string;
+    state: State;
+    grants: State['grants'];
+  }>(sql`
+    select s.id, s.customer_id, s.state, (
+        select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', g.id, 'kind', g.kind, 'amount', g.amount, 'remaining', g.remaining,
+          'held', g.held, 'effectiveAt', ms(g.effective_at), 'expiresAt', ms(g.expires_at), 'made', g.made, 'taken', g.taken))), '[]')
+        from grants g where g.subscription_id = s.id and g.open) as grants
+    from subscriptions s join ledgers l on l.subscription_id = s.id
+    where s.status <> 'ended' and l.test_clock is null and (
+      instant((s.state->>'anchorAt')::bigint) + make_interval(months => (s.state->>'cycle')::int + 1) <= instant(${until}::bigint) + interval '2 days'
+      or jsonb_typeof(s.state->'unpaid') = 'object' or s.state->'waiting' <> '[]'::jsonb
+      or exists (select from grants g where g.subscription_id = s.id and g.open and g.taken is null and g.expires_at <= instant(${until}::bigint)))
+    limit ${MOST_CANDIDATES}`);
+  return rows.map(({ id, customer_id, state, grants }) => ({
+    id,
+    customerId: customer_id,
+    state: { ...state, grants },
+  }));
+}

@@ -1,0 +1,145 @@
+import type { Instant } from '../../domain/calendar.ts';
+import type { Database } from '../client.ts';
+import type { Settlement, UsageAnswer } from '../schema.ts';
+import { SPENT, type TimelineCursor, type TimelineWanted, timeline } from './timeline-statement.ts';
+
+// All that is on record of one subscription as one list: what became of credits, money, messages from billing, what the
+// workflow noted, what was asked for, what others were told. One statement, so that it is one moment's truth.
+
+export interface EntryData {
+  /** In the order of booking: what one request did. */
+  entries: {
+    seq: number;
+    kind: string;
+    credits: number;
+    grant_id: string;
+    grant_kind: string;
+    balance_after: number;
+    effective_at: Instant;
+  }[];
+  /** Of the first grant: what it was given for, and until when. */
+  grant: {
+    id: string;
+    kind: string;
+    cause: string;
+    charge_id: string | null;
+    charge_kind: string | null;
+    reason: string | null;
+    expires_at: Instant;
+  } | null;
+  usage: UsageData | null;
+  hold: HoldData | null;
+}
+
+export interface UsageData {
+  id: string;
+  credits: number;
+  reversed: number;
+  hold_id: string | null;
+  via: string | null;
+  reference: string | null;
+  lines: UsageAnswer['lines'];
+}
+
+export interface HoldData {
+  id: string;
+  credits: number;
+  status: string;
+  captured: number;
+  deadline: Instant;
+  settled_at: Instant | null;
+  via: string | null;
+  reference: string | null;
+  lines: UsageAnswer['lines'];
+  settlement: Settlement | null;
+}
+
+export interface ChargeData {
+  id: string;
+  kind: string;
+  status: string;
+  /** Of this attempt, as it was answered at first; `status` is how the charge stands. */
+  outcome: string;
+  attempt: number;
+  attempts: number;
+  payment_method: string;
+  amount_minor: number;
+  refunded_minor: number;
+  currency: string;
+  lines: { description: string; quantity: number; amountMinor: number }[];
+  purchase_id: string | null;
+  disputes: { id: string; amount_minor: number; status: string }[];
+}
+
+interface Told<Source extends string, Data> {
+  source: Source;
+  id: string;
+  /** When it took effect, on the subscription's clock; and when it was written down, on the real one, where that is known. */
+  at: Instant;
+  recorded: Instant | null;
+  data: Data;
+}
+
+export type TimelineRow =
+  | Told<'entries', EntryData>
+  | Told<'free', UsageData>
+  | Told<'charge', ChargeData>
+  | Told<
+      'refund',
+      { charge_id: string; amount_minor: number; currency: string; reason: string; done: boolean }
+    >
+  | Told<
+      'message',
+      { provider: string; kind: string; payload: Record<string, unknown>; outcome: string | null }
+    >
+  | Told<'note', { kind: string; rule: string; detail: string }>
+  | Told<'command', CommandData>
+  | Told<'event', { type: string; deliveries: { status: string; count: number }[] }>
+  | Told<'started', { plan: string; interval: string }>;
+
+export interface CommandData {
+  operation: string;
+  key: string;
+  status: string;
+  attempt: number;
+  object_id: string;
+  refusal: { code: string; detail: string } | null;
+}
+
+export interface TimelinePage {
+  rows: TimelineRow[];
+  next: TimelineCursor | null;
+}
+
+/** The newest page of a subscription's timeline, or the one after a cursor. Empty where there is no such subscription. */
+export async function readTimeline(db: Database, id: string, wanted: TimelineWanted): Promise<TimelinePage> {
+  const found = await db.execute<Record<string, unknown>>(timeline(id, wanted));
+  const lines = found as unknown as (TimelineRow & TimelineCursor)[];
+  const rows = lines.slice(0, wanted.limit).map(toRow);
+  const last = lines.length > wanted.limit ? lines[wanted.limit - 1]! : null;
+  return {
+    rows,
+    next: last && {
+      at: Number(last.at),
+      place: Number(last.place),
+      rank: last.rank,
+      tie: last.tie,
+      before: oldestSpent(rows) ?? wanted.after?.before ?? null,
+    },
+  };
+}
+
+/** The oldest entry on a page that a caller spent, held, captured or reversed. */
+function oldestSpent(rows: TimelineRow[]): number | null {
+  const seqs = rows.flatMap((row) =>
+    row.source === 'entries'
+      ? row.data.entries.filter(({ kind }) => SPENT.includes(kind)).map(({ seq }) => seq)
+      : [],
+  );
+  return seqs.length > 0 ? Math.min(...seqs) : null;
+}
+
+function toRow({ source, id, at, recorded, data }: TimelineRow): TimelineRow {
+  const instants = { at: Number(at), recorded: recorded === null ? null : Number(recorded) };
+  return { source, id, ...instants, data } as TimelineRow;
+}

@@ -1,0 +1,54 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Database } from '../client.ts';
+import { secrets, walletSessions } from '../schema.ts';
+
+/** "At most": however it is used, a session is over an hour after its link was opened. */
+export const SESSION_SECONDS = 3_600;
+
+export interface WalletSession {
+  subscriptionId: string;
+  isDemo: boolean;
+  expiresAt: Date;
+}
+
+/** What links into the wallet are signed with. */
+export async function readTicketSecret(db: Database): Promise<string> {
+  const [row] = await db
+    .select({ value: secrets.value })
+    .from(secrets)
+    .where(eq(secrets.name, 'wallet_tickets'));
+  if (!row) throw new Error('the secret of wallet tickets is gone');
+  return row.value;
+}
+
+/** Opens a session with a link, unless the link was used before. Sessions that were over a day ago go on the way. */
+export async function openSession(
+  db: Database,
+  session: { id: string; ticketHash: string; subscriptionId: string; isDemo: boolean },
+): Promise<boolean> {
+  const { id, ticketHash, subscriptionId, isDemo } = session;
+  const rows = await db.execute(sql`
+    with gone as (delete from wallet_sessions where expires_at < clock_timestamp() - interval '1 day')
+    insert into wallet_sessions (id, ticket_hash, subscription_id, is_demo, expires_at)
+    values (${id}, ${ticketHash}, ${subscriptionId}, ${isDemo}, clock_timestamp() + make_interval(secs => ${SESSION_SECONDS}))
+    on conflict (ticket_hash) do nothing
+    returning id`);
+  return rows.length > 0;
+}
+
+/** A session that is not over. */
+export async function readSession(db: Database, id: string): Promise<WalletSession | undefined> {
+  const [row] = await db
+    .select()
+    .from(walletSessions)
+    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`);
+  return row;
+}
+
+/** Its link stays used. */
+export async function endSession(db: Database, id: string): Promise<void> {
+  await db
+    .update(walletSessions)
+    .set({ expiresAt: sql`clock_timestamp()` })
+    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`);
+}

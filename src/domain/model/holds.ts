@@ -1,0 +1,106 @@
+import type { Debit } from '../burndown.ts';
+import type { Instant } from '../calendar.ts';
+import { invalid, Refusal } from '../errors.ts';
+import { type Book, enter, type Hold, type Settlement, takeInOrder } from './book.ts';
+import { checkPart, comeBack, giveBack, part } from './reversals.ts';
+
+/** R-70: seconds to a hold's deadline, unless said and at most. */
+export const DEFAULT_TERM = 3_600;
+export const LONGEST_TERM = 86_400;
+
+/** R-70: the deadline of a hold made at an instant: an hour unless said, at most a day. */
+export function holdDeadline(at: Instant, seconds = DEFAULT_TERM): Instant {
+  if (!(Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= LONGEST_TERM))
+    throw invalid({
+      pointer: '/expires_in_seconds',
+      detail: `must be a whole number of seconds from 1 to ${LONGEST_TERM}`,
+    });
+  return at + seconds * 1_000;
+}
+
+/** R-70: sets credits aside in burn order, all or nothing; null and no change when they do not suffice. */
+export function hold(
+  book: Book,
+  { id, credits, at, deadline }: Pick<Hold, 'id' | 'credits' | 'at' | 'deadline'>,
+): Debit[] | null {
+  if (credits === 0) throw invalid({ pointer: '/items', detail: 'cost nothing: there is nothing to hold' });
+  const debits = takeInOrder(book, 'hold', credits, at);
+  if (debits) book.holds.set(id, { id, credits, at, deadline, debits, settled: null });
+  return debits;
+}
+
+function holdOf(book: Book, id: string): Hold {
+  const found = book.holds.get(id);
+  if (!found) throw new Refusal('not_found', 'There is no such hold.');
+  return found;
+}
+
+/**
+ * R-71, R-74: spends the first `credits` of what was held (null: all) and gives back the rest, as if only they had been
+ * taken. The same capture again answers as the first. Refuses `hold_expired` at the deadline and after (R-72),
+ * `hold_already_settled` and `capture_exceeds_hold`.
+ */
+export function capture(
+  book: Book,
+  holdId: string,
+  { credits, at, usageId }: { credits: number | null; at: Instant; usageId: string },
+): Settlement {
+  checkPart(credits);
+  const held = holdOf(book, holdId);
+  const captured = credits ?? held.credits;
+  if (held.settled?.status === 'captured' && held.settled.captured === captured) return held.settled;
+  refuseCapture(held, captured, at);
+  const debits = part(held.debits, 0, captured);
+  for (const { grant_id, credits: whole } of held.debits) {
+    const spent = debits.find((debit) => debit.grant_id === grant_id)?.credits ?? 0;
+    const grant = book.grants.get(grant_id)!;
+    enter(book, 'release', whole, grant, at);
+    enter(book, 'capture', -spent, grant, at);
+    comeBack(book, grant, whole - spent, at);
+  }
+  book.usages.set(usageId, { id: usageId, credits: captured, reversed: 0, debits });
+  held.settled = { status: 'captured', captured, released: held.credits - captured, usageId, at };
+  return held.settled;
+}
+
+function refuseCapture({ credits, deadline, settled }: Hold, captured: number, at: Instant): void {
+  // R-72: also before the release at its deadline is booked.
+  if ((settled?.at ?? at) >= deadline)
+    throw new Refusal('hold_expired', 'The hold was released at its deadline.');
+  if (settled) throw alreadySettled(settled);
+  if (captured > credits) throw new Refusal('capture_exceeds_hold', `The hold has ${credits} credits.`);
+}
+
+const alreadySettled = ({ status, captured }: Settlement): Refusal =>
+  new Refusal(
+    'hold_already_settled',
+    `The hold was ${status === 'captured' ? `captured with ${captured} credits` : 'released'}.`,
+  );
+
+/**
+ * R-71: gives all back. The release of what was released, also by its deadline (R-72), answers as the first.
+ * Refuses `hold_already_settled` after a capture.
+ */
+export function release(book: Book, holdId: string, at: Instant): Settlement {
+  const held = holdOf(book, holdId);
+  if (held.settled?.status === 'captured') throw alreadySettled(held.settled);
+  return held.settled ?? settleRelease(book, held, Math.min(at, held.deadline));
+}
+
+function settleRelease(book: Book, held: Hold, at: Instant): Settlement {
+  giveBack(book, 'release', held.debits, at);
+  held.settled = { status: 'released', captured: 0, released: held.credits, usageId: null, at };
+  return held.settled;
+}
+
+/** The holds that are not settled, the soonest deadline first, then in the order of their making. */
+export function openHolds(book: Book): Hold[] {
+  return [...book.holds.values()]
+    .filter(({ settled }) => settled === null)
+    .sort((a, b) => a.deadline - b.deadline);
+}
+
+/** R-72, R-14: releases what nobody settled by its deadline, dated there whenever it is booked. */
+export function releaseDue(book: Book, until: Instant): void {
+  for (const held of openHolds(book)) if (held.deadline <= until) settleRelease(book, held, held.deadline);
+}

@@ -1,0 +1,89 @@
+import type { Grant } from '../burndown.ts';
+import type { Instant } from '../calendar.ts';
+import { Refusal } from '../errors.ts';
+import type { GivenBack, MoneyBack, Refunded } from '../refunds.ts';
+import { isTopUpCharge } from '../top-up.ts';
+import { type Book, type ChargeRecord, enter } from './book.ts';
+import { dueBack } from './owed.ts';
+import { comeBack, NOTHING } from './reversals.ts';
+
+// R-81 in the ledger: the credits that go back with the money of a charge.
+
+/** Refunds, and disputes that are open or lost: together never more than the charge. */
+function refundedOf({ amountMinor, returnedMinor, disputes }: ChargeRecord): number {
+  const disputed = [...disputes.values()].filter(({ status }) => status !== 'won');
+  return Math.min(
+    amountMinor,
+    disputed.reduce((sum, dispute) => sum + dispute.amountMinor, returnedMinor),
+  );
+}
+
+function note(charge: ChargeRecord, back: MoneyBack): void {
+  if (back.kind === 'refund') {
+    // R-42: what is owed back goes back first.
+    const { amountMinor, owedMinor } = charge;
+    const known = charge.returnedMinor + charge.owedReturnedMinor;
+    const total = Math.min(amountMinor + owedMinor, Math.max(known, back.toMinor));
+    charge.owedReturnedMinor = Math.min(owedMinor, total);
+    charge.returnedMinor = total - charge.owedReturnedMinor;
+    return;
+  }
+  const { id, status } = back;
+  const known = charge.disputes.get(id);
+  if (known && known.status !== 'open') return;
+  const amountMinor =
+    status === 'open' ? Math.max(known?.amountMinor ?? 0, back.amountMinor) : back.amountMinor;
+  charge.disputes.set(id, { amountMinor, status });
+}
+
+/**
+ * Takes credits back when more of a purchase is refunded than before, and gives them back when less is: a dispute was won.
+ * Of the grant only what is unused is taken. All else moves no credits. Throws `not_found`.
+ */
+export function refundCharge(
+  book: Book,
+  chargeId: string,
+  back: MoneyBack,
+  at: Instant,
+): Omit<Refunded, 'packs'> {
+  const charge = book.charges.get(chargeId);
+  if (!charge) throw new Refusal('not_found', 'There is no such charge.');
+  const before = charge.refundedMinor;
+  note(charge, back);
+  charge.refundedMinor = refundedOf(charge);
+  const grant = charge.kind === 'purchase' && book.grants.get(charge.grantId ?? '');
+  const done = { refunded_minor: charge.refundedMinor, revoked: 0, unrecoverable: 0, ...NOTHING };
+  if (!grant) return done;
+  if (charge.refundedMinor > before && isTopUpCharge(charge.id)) book.topUpRefunds += 1;
+  const due = dueBack(charge);
+  if (charge.refundedMinor > before) done.revoked = takeBack(book, charge, grant, due, at);
+  else if (charge.refundedMinor < before) Object.assign(done, giveAgain(book, charge, grant, due, at));
+  return { ...done, unrecoverable: Math.max(0, due - charge.revokedCredits) };
+}
+
+function takeBack(book: Book, charge: ChargeRecord, grant: Grant, due: number, at: Instant): number {
+  const unused = book.endedAt === null && at < grant.expiresAt ? grant.remaining : 0;
+  const credits = Math.min(Math.max(0, due - charge.revokedCredits), unused);
+  enter(book, 'revocation', -credits, grant, at);
+  // What a hold gives back later is revoked up to what is still owed, the rest is the customer's.
+  if (credits > 0 && grant.remaining === 0 && grant.held > 0) grant.taken ??= 'revoked';
+  charge.revokedCredits += credits;
+  return credits;
+}
+
+function giveAgain(book: Book, charge: ChargeRecord, grant: Grant, due: number, at: Instant): GivenBack {
+  const credits = Math.max(0, charge.revokedCredits - due);
+  if (credits === 0) return NOTHING;
+  charge.revokedCredits -= credits;
+  enter(book, 'reversal', credits, grant, at);
+  return comeBack(book, grant, credits, at);
+}
+
+/** Packs of the purchases that are refunded in whole; those of a top-up are no part of the add-on (R-39). */
+export function withdrawnPacks(book: Book): number {
+  const whole = [...book.charges.values()].filter(
+    ({ id, grantId, refundedMinor, amountMinor }) =>
+      grantId !== null && refundedMinor === amountMinor && !isTopUpCharge(id),
+  );
+  return whole.reduce((sum, { packs }) => sum + packs, 0);
+}

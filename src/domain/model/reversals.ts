@@ -1,0 +1,104 @@
+import type { Debit, Grant } from '../burndown.ts';
+import type { Instant } from '../calendar.ts';
+import { invalid, Refusal } from '../errors.ts';
+import type { GivenBack } from '../refunds.ts';
+import { type Book, enter } from './book.ts';
+import { owing } from './owed.ts';
+
+// Giving back: what a release, a smaller capture and a reversal have in common, and the reversal of a usage.
+
+export const NOTHING: Readonly<GivenBack> = {
+  restored: 0,
+  expired_at_once: 0,
+  forfeited_at_once: 0,
+  revoked_at_once: 0,
+};
+
+/** R-74: of debits laid end to end, what lies after the first `from` credits and within the first `to`. */
+export function part(debits: readonly Debit[], from: number, to: number): Debit[] {
+  let before = 0;
+  return debits.flatMap((debit) => {
+    const credits = Math.min(to, before + debit.credits) - Math.max(from, before);
+    before += debit.credits;
+    return credits > 0 ? [{ ...debit, credits }] : [];
+  });
+}
+
+/**
+ * Decides about credits that an entry at an instant has just brought back to their grant: they stay, usable until the
+ * grant's own expiry, or go at once. After the end that is forfeiture, except for what had expired by the end (R-50).
+ * A release is dated at its deadline and may be booked after the expiry or the end: what goes then is dated there.
+ */
+export function comeBack(book: Book, grant: Grant, credits: number, at: Instant): GivenBack {
+  const { endedAt } = book;
+  const isUsable = endedAt === null && at < grant.expiresAt && grant.taken !== 'expired';
+  const revoked = isUsable ? payOwed(book, grant, credits, at) : 0;
+  // R-82: a revocation took what was unused then, not what comes back; and where nothing is held nothing is due.
+  if (grant.held === 0 || (isUsable && credits > revoked)) delete grant.taken;
+  if (isUsable) return { ...NOTHING, restored: credits - revoked, revoked_at_once: revoked };
+  if (endedAt !== null && grant.expiresAt > endedAt) {
+    enter(book, 'forfeiture', -credits, grant, Math.max(at, endedAt));
+    return { ...NOTHING, forfeited_at_once: credits };
+  }
+  enter(book, 'expiry', -credits, grant, Math.max(at, grant.expiresAt));
+  return { ...NOTHING, expired_at_once: credits };
+}
+
+/** R-81: what comes back to a grant that owes credits to a refund is revoked at once, up to what it owes. Answers how much. */
+function payOwed(book: Book, grant: Grant, credits: number, at: Instant): number {
+  const debt = owing(book, grant);
+  if (debt === null) return 0;
+  const revoked = Math.min(credits, debt.credits);
+  enter(book, 'revocation', -revoked, grant, at);
+  debt.charge.revokedCredits += revoked;
+  return revoked;
+}
+
+const sum = (a: GivenBack, b: GivenBack): GivenBack => ({
+  restored: a.restored + b.restored,
+  expired_at_once: a.expired_at_once + b.expired_at_once,
+  forfeited_at_once: a.forfeited_at_once + b.forfeited_at_once,
+  revoked_at_once: a.revoked_at_once + b.revoked_at_once,
+});
+
+/** Brings back each debit's credits to the grant they came from. */
+export function giveBack(
+  book: Book,
+  kind: 'release' | 'reversal',
+  debits: readonly Debit[],
+  at: Instant,
+): GivenBack {
+  let given: GivenBack = NOTHING;
+  for (const { grant_id, credits } of debits) {
+    const grant = book.grants.get(grant_id)!;
+    enter(book, kind, credits, grant, at);
+    given = sum(given, comeBack(book, grant, credits, at));
+  }
+  return given;
+}
+
+/** R-71, R-80: part of a hold or usage is a whole number of credits from 1; null is all of it. */
+export function checkPart(credits: number | null): void {
+  if (credits !== null && !(Number.isSafeInteger(credits) && credits >= 1))
+    throw invalid({ pointer: '/credits', detail: 'must be a whole number from 1' });
+}
+
+/**
+ * R-80, R-74: gives back `credits` of a usage, those taken last first (null: all that is left of it), to the grants
+ * they came from. Refuses `reversal_exceeds_usage` for more than is left, and for all of what was reversed already.
+ */
+export function reverse(
+  book: Book,
+  usageId: string,
+  { credits, at }: { credits: number | null; at: Instant },
+): GivenBack {
+  checkPart(credits);
+  const usage = book.usages.get(usageId);
+  if (!usage) throw new Refusal('not_found', 'There is no such usage.');
+  const left = usage.credits - usage.reversed;
+  const wanted = credits ?? left;
+  if (wanted > left || (left === 0 && usage.credits > 0))
+    throw new Refusal('reversal_exceeds_usage', `${left} of ${usage.credits} credits are not reversed yet.`);
+  usage.reversed += wanted;
+  return giveBack(book, 'reversal', part(usage.debits, left - wanted, left), at);
+}

@@ -1,0 +1,173 @@
+import type { Context } from 'hono';
+import type { Scope } from '../../api/auth.ts';
+import type { Deps } from '../../api/deps.ts';
+import { notFound } from '../../api/problems.ts';
+import type { Env } from '../../api/route.ts';
+import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
+import { Refusal } from '../../domain/errors.ts';
+import { cut } from '../../domain/text.ts';
+import { newId } from '../../ids.ts';
+import { formatOf } from '../shell/format.ts';
+import { assets, formFields, type Pages, sendPage } from '../shell/pages.ts';
+import { type Action, type Call, type Stage, stageOf, type Values } from './action-context.ts';
+import { actionCheckPage, actionDonePage, actionFormPage } from './action-page.tsx';
+import { grant, revoke } from './credit-actions.ts';
+import { advance, cancel } from './lifecycle-actions.ts';
+import { refund, retry, settle } from './money-actions.ts';
+import { placeOf } from './views.ts';
+
+// What an operator does, in three steps: say what and why, see what it will do, do it. What is done is the very call that was
+// shown: one request to our own API, with the scopes of the operator's key and a key of its own, so that twice is once.
+
+/** What an operator can do from the console, in the order in which it is offered. Each is one call of the API, made as it is shown. */
+export const ACTIONS: Readonly<Record<string, Action>> = {
+  grant,
+  revoke,
+  refund,
+  retry,
+  settle,
+  advance,
+  cancel,
+};
+
+/** Our own API, asked for somebody whose scopes are known. */
+export type OwnDoor = (request: Request, whose: { scopes: Scope[]; keyId: string }) => Promise<Response>;
+
+interface Doing {
+  deps: Deps;
+  c: Context<Env>;
+  name: string;
+  action: Action;
+  stage: Stage;
+  values: Values;
+}
+
+export function actionRoutes(pages: Pages, deps: Deps, door: OwnDoor): void {
+  pages.get('/subscriptions/:id/do/:action', async (c) => formPage(await doingOf(deps, c, {}), []));
+  pages.post('/subscriptions/:id/do/:action', async (c) => {
+    const doing = await doingOf(deps, c, await valuesOf(c));
+    try {
+      if (doing.values['step'] === 'do') return await perform(doing, door);
+      return await checkPage(doing, newId('console'), null);
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'invalid_request')
+        return formPage(doing, faultsOf(error));
+      throw error;
+    }
+  });
+}
+
+async function doingOf(deps: Deps, c: Context<Env>, values: Values): Promise<Doing> {
+  const name = c.req.param('action') ?? '';
+  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
+  if (!action) throw notFound();
+  const row = await subscriptionOr404(deps, c.req.param('id') ?? '');
+  const stage = await stageOf(deps, row, formatOf(row.state.timeZone));
+  return { deps, c, name, action, stage, values };
+}
+
+/** A reason has no more. */
+const MOST_ENTERED = 500;
+
+async function valuesOf(c: Context<Env>): Promise<Values> {
+  const sent = await formFields(c);
+  const texts = Object.entries(sent).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  return Object.fromEntries(texts.map(([name, value]) => [name, cut(value.trim(), MOST_ENTERED)]));
+}
+
+const common = ({ action, stage, name }: Doing) => {
+  const back = placeOf(stage.state.id);
+  const { title, says } = action;
+  return { title, says, customerId: stage.state.customerId, back, action: `${back}/do/${name}` };
+};
+
+type Fault = { name: string; detail: string };
+
+function faultsOf({ data, message }: Refusal): Fault[] {
+  const errors = (data['errors'] ?? []) as { pointer: string; detail: string }[];
+  return errors.map(({ pointer, detail }) => ({
+    name: pointer.slice(1) || 'reason',
+    detail: detail || message,
+  }));
+}
+
+function formPage(doing: Doing, faults: Fault[]): Response {
+  const { c, action, stage, values } = doing;
+  // What was offered a moment ago may not be any more.
+  if (!action.isOffered(stage)) throw notFound();
+  const fields = action
+    .fields(stage)
+    .map((field) => ({ ...field, value: values[field.name] ?? field.value }));
+  const view = {
+    ...common(doing),
+    fields,
+    reason: values['reason'] ?? '',
+    takesReason: action.takesReason,
+    faults,
+  };
+  return sendPage(c, actionFormPage(view, assets), faults.length > 0 ? 400 : 200);
+}
+
+const REASONLESS = { name: 'reason', detail: 'must be given' };
+
+async function checkPage(doing: Doing, key: string, failed: string | null): Promise<Response> {
+  const { deps, c, action, stage, values, name } = doing;
+  if (!values['reason']) return formPage(doing, [REASONLESS]);
+  const call = action.call(stage, values);
+  const { lines = null, refusal = null } = await action.rehearse(stage, values);
+  const { step: _, key: __, ...entered } = values;
+  const view = {
+    ...common(doing),
+    verb: action.verb,
+    isDanger: name === 'cancel' || name === 'refund' || name === 'revoke',
+    lines,
+    refusal,
+    curl: curlOf(deps, call, key),
+    hidden: { ...entered, key },
+    failed,
+  };
+  return sendPage(c, actionCheckPage(view, assets), failed === null ? 200 : 409);
+}
+
+/** Does it. A refusal, or a 503, comes back to the page before with the same key: it may be tried again, and twice is once. */
+async function perform(doing: Doing, door: OwnDoor): Promise<Response> {
+  const { deps, c, action, stage, values, name } = doing;
+  const key = /^console_[a-z0-9]{26}$/.test(values['key'] ?? '') ? values['key']! : newId('console');
+  if (!values['reason']) return formPage(doing, [REASONLESS]);
+  const call = action.call(stage, values);
+  const whose = { scopes: c.get('scopes'), keyId: c.get('keyId') };
+  const response = await door(requestOf(call, key), whose);
+  const answer = (await response.json()) as Record<string, unknown>;
+  if (!action.takesReason || !response.ok)
+    deps.log(
+      `console: ${c.get('keyId')} ${name} ${stage.state.id}: ${response.status}, because ${JSON.stringify(values['reason'])}`,
+    );
+  if (!response.ok) return checkPage(doing, key, `${String(answer['title'])}: ${String(answer['detail'])}`);
+  const view = {
+    ...common(doing),
+    isReplay: response.headers.get('Idempotent-Replayed') === 'true' || answer['duplicate'] === true,
+    status: response.status,
+    answer: JSON.stringify(answer, null, 2),
+    curl: curlOf(deps, call, key),
+  };
+  return sendPage(c, actionDonePage(view, assets));
+}
+
+const requestOf = ({ method, path, body }: Call, key: string): Request =>
+  new Request(new URL(path, 'http://console'), {
+    method,
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+    body: JSON.stringify(body),
+  });
+
+/** The same call for a shell. The key of the API is a variable: it is never on a page. */
+function curlOf({ publicUrl }: Deps, { method, path, body }: Call, key: string): string {
+  const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  return [
+    `curl -X ${method} ${quoted(`${publicUrl}${path}`)}`,
+    `-H "Authorization: Bearer $DRAWDOWN_KEY"`,
+    `-H ${quoted(`Idempotency-Key: ${key}`)}`,
+    `-H 'Content-Type: application/json'`,
+    `-d ${quoted(JSON.stringify(body))}`,
+  ].join(' \\\n  ');
+}

@@ -1,0 +1,91 @@
+import { addDays, iso } from '../../domain/calendar.ts';
+import {
+  type Action,
+  below,
+  countOf,
+  idOf,
+  instantOf,
+  isLive,
+  localText,
+  oneOf,
+  reasonOf,
+  type Stage,
+  type Values,
+} from './action-context.ts';
+import { rehearse } from './rehearsal.ts';
+
+// What an operator gives, and takes back of it.
+
+const GRANT_DAYS = 90;
+
+export const grant: Action = {
+  title: 'Give credits',
+  verb: 'Give them',
+  says: 'Issues an adjustment: credits outside plan and packs, with a term of their own.',
+  takesReason: true,
+  isOffered: isLive,
+  fields: ({ now }) => [
+    { name: 'credits', label: 'Credits', kind: 'number', value: '' },
+    {
+      name: 'expires_at',
+      label: 'Until (UTC)',
+      kind: 'instant',
+      value: localText(addDays(now, 'UTC', GRANT_DAYS)),
+      hint: 'From this instant on they can’t be spent.',
+    },
+  ],
+  call: (stage, values) => ({
+    method: 'POST',
+    path: below(stage, 'grants'),
+    body: {
+      credits: countOf(values, 'credits'),
+      expires_at: iso(instantOf(values, 'expires_at')),
+      reason: reasonOf(values),
+    },
+  }),
+  rehearse: async (stage, values) =>
+    rehearse(stage, {
+      type: 'issue_grant',
+      grantId: 'grt_new',
+      credits: countOf(values, 'credits'),
+      expiresAt: instantOf(values, 'expires_at'),
+      reason: reasonOf(values),
+    }),
+};
+
+const adjustments = ({ grants }: Stage) =>
+  grants.filter(({ kind, remaining }) => kind === 'adjustment' && remaining > 0);
+
+export const revoke: Action = {
+  title: 'Revoke an adjustment',
+  verb: 'Take it back',
+  says: 'Takes back what is unused of credits that an operator gave.',
+  takesReason: true,
+  isOffered: (stage) => isLive(stage) && adjustments(stage).length > 0,
+  fields: (stage) => [
+    {
+      name: 'grant_id',
+      label: 'Which',
+      kind: 'select',
+      value: '',
+      options: adjustments(stage).map(({ id, remaining, amount }) => ({
+        value: id,
+        label: `${stage.format.credits(remaining)} left of ${stage.format.credits(amount)} (${id})`,
+      })),
+    },
+  ],
+  call: (stage, values) => ({
+    method: 'POST',
+    path: below(stage, `grants/${idOf(values, 'grant_id')}/revoke`),
+    body: { reason: reasonOf(values) },
+  }),
+  rehearse: async (stage, values) =>
+    rehearse(stage, { type: 'revoke_grant', grantId: grantOf(stage, values), reason: reasonOf(values) }),
+};
+
+const grantOf = (stage: Stage, values: Values): string =>
+  oneOf(
+    values,
+    'grant_id',
+    adjustments(stage).map(({ id }) => id),
+  );

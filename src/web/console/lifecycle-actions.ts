@@ -1,0 +1,78 @@
+import { openHolds } from '../../db/reads.ts';
+import { addDays, iso } from '../../domain/calendar.ts';
+import { nextDue } from '../../domain/due.ts';
+import { forecast, horizonOf } from '../../domain/timeline.ts';
+import {
+  type Action,
+  below,
+  instantOf,
+  localText,
+  reasonOf,
+  type Stage,
+  type Values,
+} from './action-context.ts';
+import { line, rehearse } from './rehearsal.ts';
+
+// What an operator does to the life of a subscription.
+
+export const cancel: Action = {
+  title: 'Cancel now',
+  verb: 'End it now',
+  says: 'Ends the subscription at once. It does not come back to life.',
+  takesReason: true,
+  isOffered: ({ state }) => state.status !== 'ended',
+  fields: () => [],
+  call: (stage, values) => ({
+    method: 'POST',
+    path: below(stage, 'cancel'),
+    body: { at: 'now', reason: reasonOf(values) },
+  }),
+  rehearse: async (stage, values) => rehearse(stage, { type: 'cancel', at: 'now', reason: reasonOf(values) }),
+};
+
+const MOST_FORETOLD = 12;
+
+export const advance: Action = {
+  title: 'Advance the test clock',
+  verb: 'Advance it',
+  says: 'Moves the clock forward through everything due. It does not go back.',
+  takesReason: false,
+  isOffered: ({ row }) => row.testClock !== null,
+  fields: ({ state, grants, now }) => [
+    {
+      name: 'to',
+      label: 'To (UTC)',
+      kind: 'instant',
+      value: localText(nextDue({ ...state, grants })?.at ?? addDays(now, 'UTC', 1)),
+      hint: `It stands at ${iso(now)}. Offered is the next instant at which something is due.`,
+    },
+  ],
+  call: (stage, values) => ({
+    method: 'POST',
+    path: below(stage, 'advance'),
+    body: { to: iso(instantOf(values, 'to')) },
+  }),
+  rehearse: rehearseAdvance,
+};
+
+/** The forecast up to there, with every charge paid. */
+async function rehearseAdvance({ deps, state, grants, now, catalog, format }: Stage, values: Values) {
+  const to = instantOf(values, 'to');
+  if (to < now) return { refusal: `The clock stands at ${iso(now)} and does not go back.` };
+  const holds = await openHolds(deps.db, state.id);
+  const bounds = { until: to, limit: MOST_FORETOLD + 1, holds };
+  const { happenings } = forecast(state, grants, catalog, bounds);
+  const lines = happenings.slice(0, MOST_FORETOLD).map(({ at, kind, credits, charge, rule }) => {
+    const says = [
+      ...(charge ? [`${format.money(charge.amount_minor, charge.currency)}, if it is paid`] : []),
+      ...(credits === undefined ? [] : [`${format.signed(credits)} credits`]),
+    ];
+    return line(`${format.moment(at)}: ${kind}${says.length > 0 ? ` (${says.join('; ')})` : ''}`, rule);
+  });
+  if (happenings.length > MOST_FORETOLD) lines.push(line('… and more after that.'));
+  else if (to > horizonOf(now))
+    lines.push(line(`After ${format.moment(horizonOf(now))} nothing is foretold.`));
+  return {
+    lines: lines.length > 0 ? lines : [line('Nothing is due until then: only the clock moves.', 'R-90')],
+  };
+}

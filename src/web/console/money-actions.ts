@@ -1,0 +1,178 @@
+import { type ChargeRow, readGrant } from '../../db/reads.ts';
+import { invalid } from '../../domain/errors.ts';
+import { dueBack } from '../../domain/model/owed.ts';
+import { stem } from '../../domain/subscription.ts';
+import {
+  type Action,
+  below,
+  countOf,
+  fault,
+  idOf,
+  oneOf,
+  reasonOf,
+  type Stage,
+  type Values,
+} from './action-context.ts';
+import { line, type Rehearsal, rehearse } from './rehearsal.ts';
+
+// What an operator does about money: give it back, ask for it again, say how it went.
+
+const refundable = ({ charges }: Stage) =>
+  charges.filter(
+    (charge) =>
+      charge.purchaseId !== null && charge.status === 'paid' && charge.refundedMinor < charge.amountMinor,
+  );
+
+export const refund: Action = {
+  title: 'Refund a purchase',
+  verb: 'Refund it',
+  says: 'Gives money back, and takes what is unused of its credits.',
+  takesReason: true,
+  isOffered: (stage) => refundable(stage).length > 0,
+  fields: (stage) => [
+    {
+      name: 'purchase_id',
+      label: 'Which',
+      kind: 'select',
+      value: '',
+      options: refundable(stage).map((charge) => ({
+        value: charge.purchaseId!,
+        label: `${stage.format.date(charge.at.getTime())}: ${stage.format.money(charge.amountMinor, charge.currency)} (${charge.purchaseId})`,
+      })),
+    },
+    {
+      name: 'amount_minor',
+      label: 'Amount in minor units',
+      kind: 'number',
+      value: '',
+      isOptional: true,
+      hint: 'Cents of a dollar. Empty: all that is not refunded yet.',
+    },
+  ],
+  call: (stage, values) => ({
+    method: 'POST',
+    path: below(stage, `purchases/${idOf(values, 'purchase_id')}/refund`),
+    body: { ...amountOf(values), reason: reasonOf(values) },
+  }),
+  rehearse: rehearseRefund,
+};
+
+function purchaseOf(stage: Stage, values: Values): ChargeRow {
+  const known = refundable(stage);
+  const id = oneOf(
+    values,
+    'purchase_id',
+    known.map(({ purchaseId }) => purchaseId!),
+  );
+  return known.find(({ purchaseId }) => purchaseId === id)!;
+}
+
+const amountOf = (values: Values): { amount_minor?: number } =>
+  (values['amount_minor'] ?? '').trim() === '' ? {} : { amount_minor: countOf(values, 'amount_minor') };
+
+/** R-81, as the ledger would reckon it now. */
+async function rehearseRefund(stage: Stage, values: Values): Promise<Rehearsal> {
+  const { deps, state, now, format } = stage;
+  const charge = purchaseOf(stage, values);
+  const left = charge.amountMinor - charge.refundedMinor;
+  const amount = amountOf(values).amount_minor ?? left;
+  if (amount > left)
+    return { refusal: `Only ${format.money(left, charge.currency)} of it are not refunded yet.` };
+  const refundedMinor = charge.refundedMinor + amount;
+  const { credits, amountMinor, packs } = charge;
+  const due = dueBack({ credits, refundedMinor, amountMinor }) - charge.revokedCredits;
+  const given = await readGrant(deps.db, state.id, `grt_${stem(charge.purchaseId!)}`);
+  const isOver = state.status === 'ended' || !given || given.expiresAt.getTime() <= now;
+  const taken = Math.min(due, isOver ? 0 : given.remaining);
+  const lines = [
+    line(`${format.money(amount, charge.currency)} go back.`, 'R-81'),
+    line(`${format.creditsOf(taken)} of its ${format.credits(credits)} are taken back.`, 'R-81'),
+  ];
+  if (due > taken)
+    lines.push(line(`${format.creditsOf(due - taken)} can’t be: they are spent, held or gone.`, 'R-81'));
+  if (refundedMinor === amountMinor && state.packs > 0)
+    lines.push(
+      line(`The packs that renew go from ${state.packs} to ${Math.max(0, state.packs - packs)}.`, 'R-81'),
+    );
+  return { lines };
+}
+
+export const retry: Action = {
+  title: 'Try the open charge again',
+  verb: 'Try it now',
+  says: 'Sets the payment method, and tries the unpaid renewal with it at once.',
+  takesReason: false,
+  isOffered: ({ state }) => state.status === 'past_due' && state.unpaid?.pending === false,
+  fields: ({ state, deps }) => [
+    {
+      name: 'payment_method',
+      label: 'Payment method',
+      kind: 'text',
+      value: deps.billing === 'sandbox' ? 'sandbox_ok' : state.paymentMethod,
+    },
+  ],
+  call: (stage, values) => ({
+    method: 'PUT',
+    path: below(stage, 'payment_method'),
+    body: { payment_method: methodOf(values) },
+  }),
+  rehearse: async (stage, values) =>
+    rehearse(stage, { type: 'set_payment_method', paymentMethod: methodOf(values) }),
+};
+
+function methodOf(values: Values): string {
+  const method = (values['payment_method'] ?? '').trim();
+  if (method === '') throw invalid(fault('payment_method', 'must name one'));
+  return method;
+}
+
+const pending = ({ charges }: Stage) => charges.filter(({ status }) => status === 'pending');
+
+export const settle: Action = {
+  title: 'Settle a pending charge',
+  verb: 'Settle it',
+  says: 'Says how a pending charge of the sandbox went, the way a provider would.',
+  takesReason: false,
+  isOffered: (stage) => stage.deps.billing === 'sandbox' && pending(stage).length > 0,
+  fields: (stage) => [
+    {
+      name: 'charge_id',
+      label: 'Which',
+      kind: 'select',
+      value: '',
+      options: pending(stage).map(({ id, kind, amountMinor, currency }) => ({
+        value: id,
+        label: `${kind} of ${stage.format.money(amountMinor, currency)} (${id})`,
+      })),
+    },
+    {
+      name: 'outcome',
+      label: 'How it went',
+      kind: 'select',
+      value: 'paid',
+      options: [
+        { value: 'paid', label: 'paid' },
+        { value: 'declined', label: 'declined' },
+      ],
+    },
+  ],
+  call: (_, values) => ({
+    method: 'POST',
+    path: `/v1/sandbox/charges/${idOf(values, 'charge_id')}/settle`,
+    body: { outcome: oneOf(values, 'outcome', ['paid', 'declined']) },
+  }),
+  rehearse: async (stage, values) =>
+    rehearse(stage, {
+      type: 'payment_settled',
+      chargeId: chargeOf(stage, values),
+      outcome: oneOf(values, 'outcome', ['paid', 'declined']) as 'paid' | 'declined',
+      at: stage.now,
+    }),
+};
+
+const chargeOf = (stage: Stage, values: Values): string =>
+  oneOf(
+    values,
+    'charge_id',
+    pending(stage).map(({ id }) => id),
+  );

@@ -1,0 +1,71 @@
+import { hash, randomBytes } from 'node:crypto';
+import type { Context, MiddlewareHandler } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { proveKey, type Scope } from '../../api/auth.ts';
+import type { Deps } from '../../api/deps.ts';
+import type { Env } from '../../api/route.ts';
+import { closeSession, openSession, readSession, SESSION_HOURS } from '../../db/console/sessions.ts';
+import { Refusal } from '../../domain/errors.ts';
+import { CONSOLE } from './views.ts';
+
+// An operator's key is entered once and becomes a token that says nothing: the key itself is in no cookie, address or log
+// (I15). A visit is looked up at each request, so it ends with its key.
+
+const COOKIE = 'drawdown_console';
+
+const digestOf = (token: string): string => hash('sha256', token, 'hex');
+
+const cookie = (deps: Deps) => ({
+  path: CONSOLE,
+  httpOnly: true,
+  sameSite: 'Strict' as const,
+  secure: deps.publicUrl.startsWith('https:'),
+});
+
+/** Begins a visit; false for a key that can't, whatever is wrong with it. */
+export async function signIn(deps: Deps, c: Context<Env>, key: string): Promise<boolean> {
+  try {
+    const { keyId, scopes } = await proveKey(deps.db, key.trim());
+    if (!scopes.includes('operator')) return false;
+    const token = randomBytes(32).toString('base64url');
+    await openSession(deps.db, digestOf(token), keyId);
+    setCookie(c, COOKIE, token, { ...cookie(deps), maxAge: SESSION_HOURS * 3_600 });
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'unauthenticated') return false;
+    throw error;
+  }
+}
+
+export async function signOut(deps: Deps, c: Context<Env>): Promise<void> {
+  const token = getCookie(c, COOKIE);
+  if (token) await closeSession(deps.db, digestOf(token));
+  deleteCookie(c, COOKIE, cookie(deps));
+}
+
+export const SIGN_IN = `${CONSOLE}/sign-in`;
+
+/** Lets an operator through, and sends everybody else to the door, wherever they wanted to go. */
+export function operatorOnly(deps: Deps): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const token = getCookie(c, COOKIE);
+    const session = token ? await readSession(deps.db, digestOf(token)) : null;
+    if (!session?.scopes.includes('operator')) return c.redirect(doorFor(c), 303);
+    c.set('scopes', session.scopes as Scope[]);
+    c.set('keyId', session.keyId);
+    return next();
+  };
+}
+
+function doorFor(c: Context<Env>): string {
+  const { pathname, search } = new URL(c.req.url);
+  if (c.req.method !== 'GET' || pathname === CONSOLE) return SIGN_IN;
+  return `${SIGN_IN}?to=${encodeURIComponent(pathname + search)}`;
+}
+
+/** Where to go after the door: a page of the console and nothing else. */
+export function destination(to: string | undefined): string {
+  const url = to !== undefined && URL.canParse(to, 'http://console') ? new URL(to, 'http://console') : null;
+  const isOurs = url?.origin === 'http://console' && /^\/console(\/|$)/.test(url.pathname);
+  return isOurs ? url.pathname + url.search : CONSOLE;
+}

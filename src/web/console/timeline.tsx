@@ -1,0 +1,126 @@
+import type { Format } from '../shell/format.ts';
+import { Rule } from './frame.tsx';
+import type { LineView } from './views.ts';
+
+export interface TimelineView {
+  lines: LineView[];
+  /** Kinds of lines that can be shown alone; the first is all. */
+  filters: { href: string; label: string; isCurrent: boolean }[];
+  /** The object whose story this is, and the way back to everything; null for everything. */
+  about: { id: string; all: string } | null;
+  /** Where the page after this one is; null at the end. */
+  older: string | null;
+  /** Back to the newest; null on the newest page. */
+  newest: string | null;
+  /** Where an object's own story is. */
+  hrefAbout: (id: string) => string;
+}
+
+export function Timeline({ view, format }: { view: TimelineView; format: Format }) {
+  const { lines, filters, about, older, newest } = view;
+  return (
+    <section class="card" id="timeline" aria-labelledby="timeline-title">
+      <header>
+        <h2 id="timeline-title">{about ? 'What became of it' : 'What happened'}</h2>
+        <p class="quiet small">Newest first, times in {format.timeZone}</p>
+      </header>
+      {about ? (
+        <p class="note">
+          <span>
+            Only what has to do with <code>{about.id}</code>
+          </span>
+          <a href={about.all}>Show everything</a>
+        </p>
+      ) : (
+        <nav aria-label="Kinds of lines">
+          <ul class="filters">
+            {filters.map(({ href, label, isCurrent }) => (
+              <li>
+                <a class="pick" href={href} aria-current={isCurrent ? 'true' : undefined}>
+                  {label}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      )}
+      {lines.length === 0 ? (
+        <p class="empty">Nothing of this kind is on record.</p>
+      ) : (
+        <ol class="timeline">
+          {lines.map((line) => (
+            <Line line={line} format={format} hrefAbout={view.hrefAbout} />
+          ))}
+        </ol>
+      )}
+      {(older || newest) && (
+        <nav class="row" aria-label="Pages of the timeline">
+          {newest && (
+            <a class="button" href={newest}>
+              Newest
+            </a>
+          )}
+          {older && (
+            <a class="button" href={older} rel="next">
+              Older
+            </a>
+          )}
+        </nav>
+      )}
+    </section>
+  );
+}
+
+interface LineProps {
+  line: LineView;
+  format: Format;
+  hrefAbout: (id: string) => string;
+}
+
+function Line({ line, format, hrefAbout }: LineProps) {
+  const { at, recorded, mark, title, says, credits, balance, rule, parts, about } = line;
+  return (
+    <li class={`line line-${mark}`}>
+      <p class="when quiet small">
+        <time datetime={format.iso(at)}>{format.moment(at)}</time>
+        {recorded !== null && (
+          <span class="written">
+            written <time datetime={format.iso(recorded)}>{format.moment(recorded)}</time>
+          </span>
+        )}
+      </p>
+      <div class="what">
+        <h3>{title}</h3>
+        {says.length > 0 && <p class="quiet small">{says.join(' · ')}</p>}
+        {parts.length > 0 && (
+          <ul class="parts small">
+            {parts.map((part) => (
+              <li>
+                <span>
+                  {part.text}
+                  {part.rule && <span class="quiet"> ({part.rule.id})</span>}
+                </span>
+                <span>{part.amount}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+        <div class="row small">
+          <Rule rule={rule} />
+          {about.map(({ id, label }) => (
+            <a href={hrefAbout(id)} title={id}>
+              {label}
+              <span class="unseen"> {id}</span>
+            </a>
+          ))}
+        </div>
+      </div>
+      {credits !== null && (
+        <p class="moved">
+          <span class={credits > 0 ? 'plus' : undefined}>{format.signed(credits)}</span>
+          {balance !== null && <span class="quiet small">{format.credits(balance)} then</span>}
+        </p>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Deps } from '../../api/deps.ts';
+import { startOf, triedPlan, useOf } from '../../api/examples.ts';
+import { notFound } from '../../api/problems.ts';
+import type { App, Env } from '../../api/route.ts';
+import * as s from '../../api/schemas.ts';
+import { buying } from '../../api/subscriptions/purchases.ts';
+import { spendItems } from '../../api/subscriptions/spend.ts';
+import { start } from '../../api/subscriptions/start.ts';
+import { run } from '../../api/updates.ts';
+import { listUsages, readReply, readUsage, type UsageRow } from '../../db/reads.ts';
+import { digestOf } from '../../db/spend-batches.ts';
+import type { Catalog } from '../../domain/catalog.ts';
+import { Refusal } from '../../domain/errors.ts';
+import { type Item, price } from '../../domain/rates.ts';
+import type { PageDeps } from '../shell/deps.ts';
+import { assets, type Pages, pagesBelow, sendPage } from '../shell/pages.ts';
+import { featureName } from '../shell/words.ts';
+import { outlookOf } from '../wallet/chart-view.ts';
+import { checkPrice, count, formOf } from '../wallet/forms.ts';
+import { sendVersions } from '../wallet/live.ts';
+import { tell } from '../wallet/notices.ts';
+import { fundsOf, shortageOf } from '../wallet/offers-view.ts';
+import { enter, sessionOf, withSession } from '../wallet/session.ts';
+import { visitOf } from '../wallet/visit.ts';
+import { type Made, type Making, studioDoor, studioPage } from './studio.tsx';
+import { firedBy, jump, jumpsOf } from './time-machine.ts';
+
+// The demo studio: a product that uses credits, on a subscription that its visitor starts, with a test clock. It is there in
+// test mode with sandbox billing alone, and a session of it is the only one that may spend and move a clock.
+
+interface Recipe {
+  title: string;
+  text: string;
+  items: Item[];
+}
+
+const RECIPES: Record<string, Recipe> = {
+  avatar: {
+    title: 'Avatar IV video',
+    text: 'Ninety seconds of a photo that talks.',
+    items: [{ feature: 'avatar_iv', quantity: 90 }],
+  },
+  translation: {
+    title: 'Video Translation',
+    text: 'Six minutes, lipsync included.',
+    items: [{ feature: 'video_translation', quantity: 360 }],
+  },
+  looks: {
+    title: 'Three looks',
+    text: 'Looks come three at once.',
+    items: [{ feature: 'generate_look', quantity: 3 }],
+  },
+  film: {
+    title: 'A short film',
+    text: 'Ten video assets, from an idea.',
+    items: [{ feature: 'video_asset', quantity: 10 }],
+  },
+};
+
+/** What an own catalogue's buttons cost of the allowance, from a trifle to what can't be paid twice. */
+const SHARES = { small: 0.05, medium: 0.15, large: 0.3, huge: 0.75 };
+
+/** The buttons of the studio: those above where the catalogue has their features, else made of its rates. */
+function recipesOf(catalog: Catalog): Record<string, Recipe> {
+  const features = new Set(catalog.rates.map(({ feature }) => feature));
+  const isKnown = ({ items }: Recipe) => items.every(({ feature }) => features.has(feature));
+  if (Object.values(RECIPES).every(isKnown)) return RECIPES;
+  const { allowance } = triedPlan(catalog);
+  return Object.fromEntries(
+    Object.entries(SHARES).map(([id, share], i) => {
+      const rate = catalog.rates[i % catalog.rates.length]!;
+      const item = useOf(rate, Math.ceil(allowance * share));
+      const many = rate.credits === null ? 'Once.' : `${item.quantity} × ${rate.unit}.`;
+      return [id, { title: featureName(rate.feature), text: many, items: [item] }];
+    }),
+  );
+}
+
+const MADE_SHOWN = 8;
+
+const freshKey = (): string => `studio-${randomBytes(12).toString('base64url')}`;
+
+/** No real clock is moved there, and no real money. */
+export const isDemoOn = ({ testMode, billing }: Pick<Deps, 'testMode' | 'billing'>): boolean =>
+  testMode && billing === 'sandbox';
+
+export function demoRoutes(app: App, deps: PageDeps): void {
+  pagesBelow(app, '/demo', deps, (pages) => {
+    pages.use(async (_, next) => {
+      if (!isDemoOn(deps)) throw notFound();
+      await next();
+    });
+    startForm(pages, deps);
+    const door = async (c: Context<Env>) => {
+      const plan = triedPlan(await deps.catalogs.current());
+      return sendPage(c, studioDoor(assets, freshKey(), plan), c.req.method === 'GET' ? 200 : 401);
+    };
+    pages.use(withSession(deps, door), async (c, next) => {
+      // A wallet's session, brought here by hand, is none of the studio's.
+      if (!c.get('session').isDemo) return door(c);
+      return next();
+    });
+    studio(pages, deps);
+    pages.get('/live', (c) => sendVersions(c, deps.live));
+  });
+}
+
+function startForm(pages: Pages, deps: Deps): void {
+  pages.post('/start', async (c) => {
+    const { once } = await formOf(c, {});
+    const session = await sessionOf(deps, c);
+    if (session?.isDemo) return c.redirect('/demo', 303);
+    const body = s.startRequest.parse({
+      customer_id: `demo-${randomBytes(6).toString('hex')}`,
+      ...startOf(triedPlan(await deps.catalogs.current())),
+      test_clock: { now: new Date().toISOString() },
+      metadata: { from: 'demo' },
+    });
+    const { text } = await start(deps, body, once);
+    const { id } = JSON.parse(text) as { id: string };
+    const entry = { subscriptionId: id, ticket: randomBytes(24).toString('base64url'), isDemo: true };
+    await enter(deps, c, entry, ['/demo', '/wallet']);
+    return c.redirect('/demo', 303);
+  });
+}
+
+function studio(pages: Pages, deps: Deps): void {
+  pages.get('/', (c) => showStudio(deps, c));
+  pages.post('/make', async (c) => {
+    const { form, once } = await formOf(c, { making: s.text(20) });
+    const { catalog, row } = await visitOf(deps, c, '/demo');
+    const { id } = row.state;
+    const { items } = recipeOf(catalog, form.making);
+    try {
+      const body = { items, metadata: {} };
+      const { text, replayed } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
+      const of = (JSON.parse(text) as { id: string }).id;
+      tell(deps, c, '/demo', { did: 'made', of, isAgain: replayed });
+      return c.redirect('/demo', 303);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'insufficient_credits') throw error;
+      return c.redirect(`/demo?${new URLSearchParams({ short: form.making, again: once.key })}`, 303);
+    }
+  });
+  pages.post('/purchases', async (c) => {
+    const fields = { packs: count, price: count, needed: count, making: s.text(20), again: s.text(255) };
+    const { form, once } = await formOf(c, fields);
+    const { id } = (await visitOf(deps, c, '/demo')).row.state;
+    await checkPrice(deps, id, form.price);
+    const { text, replayed } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
+    const of = (JSON.parse(text) as { id: string }).id;
+    tell(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
+    return c.redirect(`/demo?${new URLSearchParams({ making: form.making, again: form.again })}`, 303);
+  });
+  pages.post('/advance', async (c) => {
+    const { form, once } = await formOf(c, { to: s.text(20) });
+    const replayed = await jump(deps, await visitOf(deps, c, '/demo'), form.to, once);
+    tell(deps, c, '/demo', { did: 'advanced', of: once.key, isAgain: replayed });
+    return c.redirect('/demo', 303);
+  });
+}
+
+function recipeOf(catalog: Catalog, making: string): Recipe {
+  const recipes = recipesOf(catalog);
+  if (!Object.hasOwn(recipes, making))
+    throw s.fault('/making', `must be one of ${Object.keys(recipes).join(', ')}`);
+  return recipes[making]!;
+}
+
+async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
+  const visit = await visitOf(deps, c, '/demo');
+  const { row, frame, catalog, told } = visit;
+  const { id } = row.state;
+  const asked = await stillAsked(deps, id, c.req.query());
+  const makingOf = (name: string): Making => {
+    const { title, text, items } = recipeOf(catalog, name);
+    return { id: name, title, text, credits: price(catalog, items).credits, key: freshKey() };
+  };
+  const [{ chart }, funds, usages, jumps, fired, usage] = await Promise.all([
+    outlookOf(deps, visit),
+    fundsOf(deps, visit),
+    listUsages(deps.db, id, { limit: MADE_SHOWN, order: 'desc', after: null }),
+    jumpsOf(deps, visit),
+    told?.did === 'advanced' ? firedBy(deps, id, told.of, frame.format) : null,
+    told?.did === 'made' ? readUsage(deps.db, id, told.of) : undefined,
+  ]);
+  const { available } = funds;
+  const lacking = asked?.short === undefined ? null : makingOf(asked.short);
+  const isShort = lacking !== null && lacking.credits > available;
+  const waiting = asked?.making === undefined ? (isShort ? null : lacking) : makingOf(asked.making);
+  return sendPage(
+    c,
+    studioPage({
+      ...frame,
+      available,
+      makings: Object.keys(recipesOf(catalog)).map(makingOf),
+      made: usages.slice(0, MADE_SHOWN).map(madeOf),
+      fresh: usage ? madeOf(usage) : null,
+      refused: isShort
+        ? {
+            making: lacking,
+            key: asked?.again ?? '',
+            shortage: shortageOf(visit, funds, lacking.credits),
+          }
+        : null,
+      again: waiting && asked ? { making: waiting, key: asked.again } : null,
+      jumps,
+      fired,
+      chart,
+    }),
+  );
+}
+
+interface Asked {
+  /** The key of a request that was refused. */
+  again: string;
+  /** What it was for: just refused, or paid for meanwhile. */
+  short?: string | undefined;
+  making?: string | undefined;
+}
+
+/** What the address says still waits, if it does: not once the key has been answered, whatever page is opened again. */
+async function stillAsked(deps: Deps, id: string, query: Record<string, string>): Promise<Asked | null> {
+  const { again, short, making } = query;
+  if (again === undefined || again.length > 255) return null;
+  const answered = await readReply(deps.db, id, digestOf(id, 'usage', again));
+  return answered ? null : { again, short, making };
+}
+
+const madeOf = ({ id, answer, credits, at }: UsageRow): Made => ({
+  id,
+  feature: answer.lines[0]?.feature ?? 'nothing',
+  credits,
+  at: at.getTime(),
+});

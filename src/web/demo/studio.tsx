@@ -1,0 +1,277 @@
+import type { Instant } from '../../domain/calendar.ts';
+import type { PlanId } from '../../domain/catalog.ts';
+import type { Format } from '../shell/format.ts';
+import { type Assets, page } from '../shell/page.tsx';
+import { Empty, Key, Minute, Note, Scroll } from '../shell/parts.tsx';
+import { featureName, planName } from '../shell/words.ts';
+import { Chart, ChartKey, type ChartView } from '../wallet/chart.tsx';
+import { OutOfCredits, type Shortage } from '../wallet/prompt.tsx';
+import { Said, StateNote, type WalletFrame } from '../wallet/standing.tsx';
+
+// The studio plays the product: it makes things, and they cost credits.
+
+/** One button of the studio. */
+export interface Making {
+  id: string;
+  title: string;
+  text: string;
+  credits: number;
+  /** Its own: a press is one request, however often it is sent. */
+  key: string;
+}
+
+export interface Made {
+  id: string;
+  feature: string;
+  credits: number;
+  at: Instant;
+}
+
+/** A request that was refused or is to be sent once more, under the key it had. */
+export interface Again {
+  making: Making;
+  key: string;
+}
+
+export interface Jump {
+  id: string;
+  label: string;
+  /** Where it would lead; null where nothing of the kind comes. */
+  to: Instant | null;
+}
+
+export interface Fired {
+  at: Instant;
+  text: string;
+}
+
+export interface StudioView extends WalletFrame {
+  available: number;
+  makings: Making[];
+  made: Made[];
+  /** What was just made. */
+  fresh: Made | null;
+  refused: (Again & { shortage: Shortage }) | null;
+  again: Again | null;
+  jumps: Jump[];
+  fired: Fired[] | null;
+  chart: ChartView;
+}
+
+const BRAND = 'Demo studio';
+
+/** Before there is a subscription to play with. */
+export function studioDoor(
+  assets: Assets,
+  key: string,
+  { id, allowance }: { id: PlanId; allowance: number },
+): string {
+  return page({
+    title: BRAND,
+    assets,
+    brand: BRAND,
+    children: (
+      <section class="card narrow">
+        <h1>Run out of credits within a minute</h1>
+        <p>
+          The studio plays a product that sells credits. It starts a {planName(id)} plan with {allowance}{' '}
+          credits on a clock of its own: make a few things, meet the prompt, buy a pack, and let a year go by.
+        </p>
+        <p class="quiet">This is test mode: no money moves, and nothing real is made.</p>
+        <form method="post" action="/demo/start">
+          <Key value={key} />
+          <button type="submit" class="primary">
+            Start the demo
+          </button>
+        </form>
+      </section>
+    ),
+  });
+}
+
+export function studioPage(view: StudioView): string {
+  const { assets, live, told, refused } = view;
+  return page({
+    title: BRAND,
+    assets,
+    brand: BRAND,
+    nav: [
+      { href: '/demo', label: 'Studio', current: true },
+      { href: '/wallet', label: 'Wallet' },
+      { href: '/wallet/add-ons', label: 'Add-ons' },
+    ],
+    live,
+    told,
+    children: (
+      <>
+        <Heading view={view} />
+        <Said frame={view} />
+        <AgainNote view={view} />
+        <StateNote frame={view} />
+        {refused && (
+          <OutOfCredits
+            shortage={refused.shortage}
+            action="/demo/purchases"
+            away="/demo"
+            keyValue={view.key}
+            fields={{ making: refused.making.id, again: refused.key }}
+          />
+        )}
+        <Makings view={view} />
+        <div class="wide-first">
+          <TimeMachine view={view} />
+          <Gallery view={view} />
+        </div>
+      </>
+    ),
+  });
+}
+
+function Heading({ view: { available, format, now } }: { view: StudioView }) {
+  return (
+    <div class="spread">
+      <h1>What will you make?</h1>
+      <p>
+        <strong class="balance" data-live-text={`${format.creditsOf(available)} available`}>
+          {format.creditsOf(available)}
+        </strong>{' '}
+        <span class="quiet">on {format.moment(now)}</span>
+      </p>
+    </div>
+  );
+}
+
+/** What was refused is asked for again under its own key: it is the same request, and has one effect. */
+function AgainNote({ view: { again, fresh, format } }: { view: StudioView }) {
+  if (again)
+    return (
+      <Note>
+        <p>
+          {again.making.title} is still waiting: {format.creditsOf(again.making.credits)}.
+        </p>
+        <form method="post" action="/demo/make">
+          <Key value={again.key} />
+          <input type="hidden" name="making" value={again.making.id} />
+          <button type="submit" class="primary">
+            Try again
+          </button>
+        </form>
+      </Note>
+    );
+  return fresh ? (
+    <div class="note" role="status">
+      <p>
+        Made: {featureName(fresh.feature)}, for {format.creditsOf(fresh.credits)}.
+      </p>
+    </div>
+  ) : null;
+}
+
+function Makings({ view: { makings, format } }: { view: StudioView }) {
+  return (
+    <ul class="makings">
+      {makings.map((making) => (
+        <li class="card">
+          <Art seed={making.id} />
+          <h2>{making.title}</h2>
+          <p class="small quiet">{making.text}</p>
+          <form method="post" action="/demo/make">
+            <Key value={making.key} />
+            <input type="hidden" name="making" value={making.id} />
+            <button type="submit" class="make">
+              Make it <span class="quiet">{format.creditsOf(making.credits)}</span>
+            </button>
+          </form>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** A picture of nothing in particular, another for every name. */
+function Art({ seed }: { seed: string }) {
+  const numbers = [...seed].map((letter, i) => (letter.charCodeAt(0) * (i + 3)) % 97);
+  const kinds = ['allowance', 'pack', 'adjustment'];
+  return (
+    <svg class="art" viewBox="0 0 160 60" aria-hidden="true" preserveAspectRatio="xMidYMid slice">
+      {numbers.slice(0, 7).map((n, i) => (
+        <circle
+          class={`fill-${kinds[n % 3]}`}
+          cx={(n * 1.7 + i * 23) % 160}
+          cy={(n * 0.9) % 60}
+          r={8 + (n % 17)}
+        />
+      ))}
+    </svg>
+  );
+}
+
+function Gallery({ view: { made, format, now } }: { view: StudioView }) {
+  return (
+    <section class="card" aria-labelledby="made">
+      <h2 id="made">Made lately</h2>
+      {made.length === 0 ? (
+        <Empty>Nothing yet.</Empty>
+      ) : (
+        <ul class="stack">
+          {made.map(({ feature, credits, at }) => (
+            <li class="spread">
+              <span>{featureName(feature)}</span>
+              <span class="small quiet">
+                {format.creditsOf(credits)}, <Minute format={format} at={at} near={now} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function TimeMachine({ view }: { view: StudioView }) {
+  const { jumps, format, now, key, chart, fired } = view;
+  return (
+    <section class="card" aria-labelledby="machine">
+      <header>
+        <h2 id="machine">Time machine</h2>
+        <p class="small quiet">Now is {format.moment(now)}.</p>
+      </header>
+      <form method="post" action="/demo/advance" class="row">
+        <Key value={key} />
+        {jumps.map(({ id, label, to }) => (
+          <button
+            type="submit"
+            name="to"
+            value={id}
+            disabled={to === null}
+            title={to === null ? '' : format.moment(to)}
+          >
+            {label}
+          </button>
+        ))}
+      </form>
+      {fired && <FiredList fired={fired} format={format} now={now} />}
+      <Chart view={chart} />
+      <ChartKey view={chart} />
+    </section>
+  );
+}
+
+function FiredList({ fired, format, now }: { fired: Fired[]; format: Format; now: Instant }) {
+  if (fired.length === 0) return <Empty>Nothing was due until then.</Empty>;
+  return (
+    <Scroll label="What happened on the way" kind="fired">
+      <h3>What happened on the way</h3>
+      <ol class="stack small">
+        {fired.map(({ at, text }) => (
+          <li class="spread">
+            <span>{text}</span>
+            <span class="quiet">
+              <Minute format={format} at={at} near={now} />
+            </span>
+          </li>
+        ))}
+      </ol>
+    </Scroll>
+  );
+}

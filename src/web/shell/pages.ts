@@ -1,0 +1,140 @@
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { csrf } from 'hono/csrf';
+import { HTTPException } from 'hono/http-exception';
+import type { Deps } from '../../api/deps.ts';
+import { ledgerAway, notFound, refusalOf } from '../../api/problems.ts';
+import { type App, type Env, ofQuery } from '../../api/route.ts';
+import { invalid, PROBLEMS } from '../../domain/errors.ts';
+import { requireStorable } from '../../domain/text.ts';
+import { type MessageView, messagePage } from './message.tsx';
+import type { Assets } from './page.tsx';
+
+// What every page for people has in common: the two assets, the headers that keep a page to itself, the check that a
+// form came from a page of ours, and refusals as pages.
+
+const ASSETS: Record<keyof Assets, { file: string; type: string }> = {
+  style: { file: 'style.css', type: 'text/css; charset=utf-8' },
+  script: { file: 'script.js', type: 'text/javascript; charset=utf-8' },
+};
+
+const style = load(ASSETS.style);
+const script = load(ASSETS.script);
+
+/** The URLs that pages link: they change with the content, so that a browser never has to ask again. */
+export const assets: Assets = { style: style.url, script: script.url };
+
+function load({ file, type }: { file: string; type: string }) {
+  const body = readFileSync(new URL(`./${file}`, import.meta.url), 'utf8');
+  const version = hash('sha256', body, 'base64url').slice(0, 12);
+  const path = `/assets/${file}`;
+  return { path, url: `${path}?v=${version}`, type, body, version };
+}
+
+export function assetRoutes(app: App): void {
+  for (const { path, type, body, version } of [style, script])
+    app.get(path, (c) => {
+      const isCurrent = c.req.query('v') === version;
+      c.header('ETag', `"${version}"`);
+      c.header('Cache-Control', isCurrent ? 'public, max-age=31536000, immutable' : 'no-cache');
+      c.header('X-Content-Type-Options', 'nosniff');
+      if (c.req.header('If-None-Match') === `"${version}"`) return c.body(null, 304);
+      c.header('Content-Type', type);
+      return c.body(body);
+    });
+}
+
+/** Routes of pages below one path. */
+export type Pages = Hono<Env>;
+
+/** Serves pages below a path: guarded, and with refusals that people can read. */
+export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pages) => void): void {
+  const pages: Pages = new Hono<Env>();
+  pages.use(pageHeaders, sameOrigin(deps), async (_, next) => {
+    if (!deps.isOpen()) throw ledgerAway();
+    await next();
+  });
+  pages.use(storable);
+  pages.onError((error, c) => refusedPage(deps, c, error, path));
+  build(pages);
+  pages.all('*', () => {
+    throw notFound();
+  });
+  app.route(path, pages);
+}
+
+const POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "script-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+export const pageHeaders: MiddlewareHandler<Env> = async (c, next) => {
+  c.header('Content-Security-Policy', POLICY);
+  c.header('X-Content-Type-Options', 'nosniff');
+  // Nothing is told to other sites. `no-referrer` would send forms with `Origin: null`, and the check below could not tell.
+  c.header('Referrer-Policy', 'same-origin');
+  // What one person sees is nobody else's.
+  c.header('Cache-Control', 'no-store');
+  await next();
+};
+
+/**
+ * Whatever changes something was sent by a page of ours: its Origin is that of the request or of the public address (behind
+ * a proxy the request's own is another). A browser too old to say where it comes from is refused.
+ */
+const sameOrigin = (deps: Deps): MiddlewareHandler<Env> =>
+  csrf({
+    origin: (origin, c) => origin === new URL(c.req.url).origin || origin === new URL(deps.publicUrl).origin,
+    secFetchSite: 'same-origin',
+  });
+
+/** All text a page is asked with can be kept: that of its path, its query and its form. */
+const storable: MiddlewareHandler<Env> = async (c, next) => {
+  requireStorable(c.req.path, () => '');
+  requireStorable(c.req.query(), ofQuery);
+  if (c.req.method === 'POST') requireStorable(await formFields(c));
+  await next();
+};
+
+/** The fields of a form that was sent, the last of each name. */
+export async function formFields(c: Context<Env>): Promise<Record<string, string | File>> {
+  try {
+    return await c.req.parseBody();
+  } catch {
+    throw invalid({ pointer: '', detail: 'is not the form that was sent' });
+  }
+}
+
+type PageStatus = 200 | 400 | 401 | 402 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+
+/** A page as an answer. */
+export function sendPage(c: Context<Env>, html: string, status: PageStatus = 200): Response {
+  c.header('Content-Type', 'text/html; charset=utf-8');
+  return c.body(html, status);
+}
+
+export const sendMessage = (c: Context<Env>, view: MessageView, status: PageStatus = 200): Response =>
+  sendPage(c, messagePage(view, assets), status);
+
+/** A refusal as a page: its title, its sentence, and for what nobody expected the id under which the log has it. */
+function refusedPage(deps: Deps, c: Context<Env>, error: Error, path: string): Response {
+  const way = { href: path, label: 'Back' };
+  if (error instanceof HTTPException && error.status === 403)
+    return sendMessage(c, { title: 'This form came from elsewhere', text: FOREIGN_FORM, way }, 403);
+  const refusal = refusalOf(error);
+  const { status, title } = PROBLEMS[refusal.code];
+  const id = c.get('requestId');
+  if (refusal.code === 'internal_error') deps.log(`${id} ${c.req.method} ${c.req.path}: ${error.stack}`);
+  const text = refusal.code === 'not_found' ? 'There is nothing here for you to see.' : refusal.message;
+  const hint = status >= 500 ? `Nothing was lost: try again in a moment. Request ${id}.` : undefined;
+  return sendMessage(c, { title, text, hint, way }, status);
+}
+
+const FOREIGN_FORM = 'Nothing was changed. Open the page again and send the form from there.';

@@ -1,0 +1,133 @@
+import type { GrantKind } from '../../domain/burndown.ts';
+import type { Instant } from '../../domain/calendar.ts';
+import type { Format } from '../shell/format.ts';
+import { page } from '../shell/page.tsx';
+import { Empty, Leave, Minute, Scroll, walletNav } from '../shell/parts.tsx';
+import { ENTRIES, featureName, GRANTS } from '../shell/words.ts';
+import type { WalletFrame } from './standing.tsx';
+
+export interface ActivityLine {
+  kind: string;
+  feature: string | null;
+  grantKind: GrantKind;
+  credits: number;
+  balanceAfter: number;
+  at: Instant;
+}
+
+/** What a customer asks for, and the kinds of entries that are it. */
+export const FILTERS = {
+  all: { label: 'Everything', kinds: null },
+  used: { label: 'Used', kinds: ['debit', 'capture'] },
+  added: { label: 'Added', kinds: ['grant', 'reversal'] },
+  held: { label: 'Held and given back', kinds: ['hold', 'release'] },
+  gone: { label: 'Expired or taken', kinds: ['expiry', 'forfeiture', 'revocation'] },
+} as const;
+
+export type Filter = keyof typeof FILTERS;
+
+export interface ActivityView extends WalletFrame {
+  filter: Filter;
+  rows: ActivityLine[];
+  /** The address of what is older; null at the end. */
+  older: string | null;
+  isFirst: boolean;
+}
+
+export function activityPage(view: ActivityView): string {
+  const { assets, filter, rows, format, older, isFirst } = view;
+  const query = filter === 'all' ? '' : `?show=${filter}`;
+  return page({
+    title: 'Activity',
+    assets,
+    nav: walletNav('activity'),
+    aside: <Leave />,
+    live: isFirst ? view.live : undefined,
+    children: (
+      <>
+        <h1>Activity</h1>
+        <section class="card" aria-label="Activity">
+          <header>
+            <form method="get" action="/wallet/activity" class="row">
+              <label for="show">Show</label>
+              <select id="show" name="show" data-submit>
+                {Object.entries(FILTERS).map(([value, { label }]) => (
+                  <option value={value} selected={value === filter}>
+                    {label}
+                  </option>
+                ))}
+              </select>
+              <button type="submit">Show</button>
+            </form>
+            <a href={`/wallet/activity.csv${query}`} download="activity.csv">
+              Download as CSV
+            </a>
+          </header>
+          {rows.length === 0 && older ? (
+            <Empty>Nothing of this kind lately.</Empty>
+          ) : (
+            <ActivityTable rows={rows} format={format} now={view.now} />
+          )}
+          <p class="row">
+            {!isFirst && (
+              <a class="button" href={`/wallet/activity${query}`}>
+                Newest
+              </a>
+            )}
+            {older && (
+              <a class="button" href={older} rel="next">
+                Older
+              </a>
+            )}
+          </p>
+        </section>
+      </>
+    ),
+  });
+}
+
+export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; format: Format; now: Instant }) {
+  if (rows.length === 0) return <Empty>Nothing has happened here yet.</Empty>;
+  return (
+    <Scroll label="Activity as a table">
+      <table>
+        <caption class="small">Times are those of {format.timeZone}.</caption>
+        <thead>
+          <tr>
+            <th scope="col">When</th>
+            <th scope="col">What</th>
+            <th scope="col" class="right">
+              Credits
+            </th>
+            <th scope="col" class="right">
+              Available after
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr>
+              <td class="when">
+                <Minute format={format} at={row.at} near={now} />
+              </td>
+              <th scope="row">{lineText(row)}</th>
+              <td class={row.credits > 0 ? 'right plus' : 'right'}>{format.signed(row.credits)}</td>
+              <td class="right">{format.credits(row.balanceAfter)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+/** "Used: Avatar IV", "Credits added: Premium Credit Pack". */
+function lineText({ kind, feature, grantKind }: ActivityLine): string {
+  const what = ENTRIES[kind] ?? kind;
+  const of = feature
+    ? featureName(feature)
+    : kind === 'debit' || kind === 'capture'
+      ? null
+      : GRANTS[grantKind];
+  return of ? `${what}: ${of}` : what;
+}

@@ -1,0 +1,59 @@
+import type { Instant } from '../../domain/calendar.ts';
+import { page } from '../shell/page.tsx';
+import { Key, Leave, Note, When, walletNav } from '../shell/parts.tsx';
+import { packsOf } from '../shell/words.ts';
+import type { WalletFrame } from './standing.tsx';
+
+export interface CancelView extends WalletFrame {
+  /** When the plan would end; null: at once, for the renewal that would end it is not paid. */
+  at: Instant | null;
+  /** R-50: what would be lost then if nothing more were used. */
+  atRisk: number;
+  available: number;
+}
+
+/** Says what a cancel takes before it is asked for. */
+export function cancelPage(view: CancelView): string {
+  const { assets, format, now, state, at, atRisk, available, key } = view;
+  return page({
+    title: 'Cancel the plan',
+    assets,
+    nav: walletNav(null),
+    aside: <Leave />,
+    children: (
+      <section class="card narrow">
+        <h1>Cancel the plan?</h1>
+        {at === null ? (
+          <p>Your last renewal is unpaid, so the plan ends at once.</p>
+        ) : (
+          <p>
+            Your plan goes on until <When format={format} at={at} near={now} />, {format.daysFrom(at, now)}.
+            Until then you can use your credits, and you can change your mind.
+          </p>
+        )}
+        <Note tone="warn">
+          <p>
+            <strong>
+              {atRisk > 0
+                ? `${format.creditsOf(atRisk)} will be lost${at === null ? '' : ' then'}, unless you use them first.`
+                : 'No credits will be lost.'}
+            </strong>{' '}
+            {atRisk > 0 &&
+              'If you cancel and drop to the Free plan, unused credits expire and can’t be used.'}
+          </p>
+          {state.packs > 0 && <p>Your add-on of {packsOf(state.packs)} is cancelled as well.</p>}
+        </Note>
+        <p class="quiet">{format.creditsOf(available)} are available now. Nothing more is charged.</p>
+        <form method="post" action="/wallet/cancel" class="row">
+          <Key value={key} />
+          <a class="button" href="/wallet">
+            Keep my plan
+          </a>
+          <button type="submit" class="danger">
+            {at === null ? 'End the plan now' : 'Cancel the plan'}
+          </button>
+        </form>
+      </section>
+    ),
+  });
+}

@@ -1,0 +1,122 @@
+import type { Deps } from '../../api/deps.ts';
+import { openHolds } from '../../db/reads.ts';
+import { changesSince, grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
+import { goneAt } from '../../domain/burndown.ts';
+import type { Instant } from '../../domain/calendar.ts';
+import { type Change, curve, type Seam, seams, showsAt, type Window } from '../../domain/curve.ts';
+import { endsAt } from '../../domain/subscription.ts';
+import { type Ahead, forecast, type Happening, type OpenHold } from '../../domain/timeline.ts';
+import type { Format } from '../shell/format.ts';
+import { GRANTS } from '../shell/words.ts';
+import type { ChartView, Mark } from './chart.tsx';
+import type { Visit } from './visit.ts';
+
+// The balance of the last 30 and the next 60 days, from the ledger's entries and the core's forecast.
+
+const DAY = 86_400_000;
+export const LOOKS_BACK = 30 * DAY;
+const LOOKS_AHEAD = 60 * DAY;
+
+/** What the ledger says of the time since the chart begins. */
+export interface Found {
+  /** All that could be spent at any time since. */
+  grants: LedgerGrant[];
+  changes: Change[];
+  holds: OpenHold[];
+}
+
+export interface Outlook {
+  grants: LedgerGrant[];
+  chart: ChartView;
+}
+
+export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
+  const { state, version } = visit.row;
+  const from = visit.frame.now - LOOKS_BACK;
+  const [grants, changes, holds] = await Promise.all([
+    grantsSince(deps.db, state.id, from),
+    changesSince(deps.db, state.id, from, version),
+    openHolds(deps.db, state.id),
+  ]);
+  return { grants, chart: chartOf(visit, { grants, changes, holds }) };
+}
+
+/** What a customer sees of the past and of what is to come: its layers are what `balance?at=` answers (src/domain/curve.ts). */
+export function chartOf({ frame, catalog }: Visit, { grants, changes, holds }: Found): ChartView {
+  const { now, format, state } = frame;
+  const window = { from: now - LOOKS_BACK, now, ends: endsAt(state) };
+  const to = now + LOOKS_AHEAD;
+  const open = grants.filter(({ remaining, held }) => remaining + held > 0);
+  const ahead = forecast(state, open, catalog, { until: to, holds });
+  return {
+    format,
+    from: window.from,
+    now,
+    to,
+    layers: curve(grants, changes, { changes: ahead.changes, grants: ahead.life.book.grants }, window),
+    marks: [...pastMarks(grants, changes, format, window), ...futureMarks(ahead, format, window)],
+    seams: seamsOf(grants, ahead, window, to),
+  };
+}
+
+/** R-50: after the end there is nothing that could be missing. */
+function seamsOf(grants: LedgerGrant[], ahead: Ahead, { from, ends }: Window, to: Instant): Seam[] {
+  const { book, state } = ahead.life;
+  const end = ends ?? state.endedAt ?? Number.POSITIVE_INFINITY;
+  const terms = new Map([...grants, ...book.grants.values()].map((grant) => [grant.id, grant]));
+  const arrivals = new Map(
+    ahead.changes.filter(({ kind }) => kind === 'grant').map(({ grantId, at }) => [grantId, at]),
+  );
+  return seams([...terms.values()], arrivals)
+    .filter((seam) => seam.to > from && seam.from < Math.min(to, end))
+    .map((seam) => ({ ...seam, to: Math.min(seam.to, end) }));
+}
+
+function pastMarks(grants: LedgerGrant[], changes: Change[], format: Format, window: Window): Mark[] {
+  const { from, now, ends } = window;
+  const within = (at: Instant) => at > from && at <= now;
+  const arrivals = grants
+    .filter(({ effectiveAt }) => within(effectiveAt))
+    .map(({ kind, amount, effectiveAt: at }): Mark => {
+      const text = `${format.credits(amount)} arrived: ${GRANTS[kind]}`;
+      return { at, kind: 'refresh', text, credits: amount };
+    });
+  const expired = [
+    ...changes.filter(({ kind }) => kind === 'expiry'),
+    ...grants.filter((grant) => isOverdue(grant, window)).map(overdueExpiry),
+  ].filter(({ at }) => within(at));
+  const expiries = expired.map(({ at, credits }): Mark => {
+    const text = `${format.creditsOf(-credits)} expired`;
+    return { at, kind: 'expiry', text, credits };
+  });
+  const end: Mark[] =
+    ends !== null && within(ends) ? [{ at: ends, kind: 'end', text: 'Your plan ended', credits: null }] : [];
+  return [...arrivals, ...expiries, ...end].sort((a, b) => a.at - b.at);
+}
+
+/** R-12: past its term, and not yet booked so. */
+const isOverdue = (grant: LedgerGrant, { now, ends }: Window): boolean =>
+  grant.remaining > 0 && grant.expiresAt <= now && grant.expiresAt === goneAt(grant, ends);
+
+const overdueExpiry = ({ expiresAt, remaining }: LedgerGrant) => ({ at: expiresAt, credits: -remaining });
+
+/** What is overdue already is among what was, or comes any moment. */
+function futureMarks({ happenings }: Ahead, format: Format, window: Window): Mark[] {
+  return happenings
+    .filter(
+      ({ at, kind }) => at > window.now || !(kind === 'expiry' || (kind === 'end' && window.ends !== null)),
+    )
+    .map((happening) => ({ ...futureMark(happening, format), at: showsAt(happening.at, window) }));
+}
+
+function futureMark({ at, kind, credits, charge }: Happening, format: Format): Mark {
+  const some = format.creditsOf(Math.abs(credits ?? 0));
+  const price = charge ? format.money(charge.amount_minor, charge.currency) : '';
+  const text = {
+    refresh: `${some} will arrive`,
+    expiry: `${some} will expire`,
+    renewal: `Your plan renews for ${price}${credits ? `, with ${some} of your add-on` : ''}`,
+    end: credits ? `Your plan ends, and ${some} expire with it` : 'Your plan ends',
+  }[kind];
+  return { at, kind, text, credits: credits ?? null };
+}

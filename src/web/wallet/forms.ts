@@ -1,0 +1,107 @@
+import type { Context } from 'hono';
+import { z } from 'zod';
+import type { Deps } from '../../api/deps.ts';
+import { check, type Env, fingerprint } from '../../api/route.ts';
+import * as s from '../../api/schemas.ts';
+import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
+import { buying } from '../../api/subscriptions/purchases.ts';
+import { cancelling, lowering, payingWith, resuming } from '../../api/subscriptions/subscriptions.ts';
+import { type Once, type Operation, run } from '../../api/updates.ts';
+import { findPack } from '../../domain/catalog.ts';
+import { Refusal } from '../../domain/errors.ts';
+import type { State } from '../../domain/state.ts';
+import { formFields, type Pages } from '../shell/pages.ts';
+import { type Told, tell } from './notices.ts';
+import { leave } from './session.ts';
+
+// The wallet's forms: the same commands as the API's, under the key that was drawn into the form. A form that was carried
+// out leads to a page, so that reloading that page asks for nothing again.
+
+const key = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'is not a key');
+export const count = z.coerce.number().pipe(z.int().min(0).max(Number.MAX_SAFE_INTEGER));
+
+/** The members of a form, checked as a body is; and what tells this sending from another. */
+export async function formOf<Shape extends z.ZodRawShape>(
+  c: Context<Env>,
+  shape: Shape,
+): Promise<{ form: z.output<z.ZodObject<Shape>>; once: Once }> {
+  const fields = await formFields(c);
+  const { key: given, ...rest } = fields;
+  const form = check(z.strictObject(shape), rest, (path) => `/${String(path[0])}`);
+  const once = { key: check(key, given, () => '/key'), bodyHash: fingerprint(['form', c.req.path, rest]) };
+  return { form: form as z.output<z.ZodObject<Shape>>, once };
+}
+
+export function walletForms(pages: Pages, deps: Deps): void {
+  const idOf = (c: Context<Env>) => c.get('session').subscriptionId;
+  /** Runs it, and leaves word of it; `isSo` says whether what is asked for was so before. */
+  const did = async (
+    c: Context<Env>,
+    once: Once,
+    { did, of = '', isSo }: { did: Told['did']; of?: string; isSo: (state: State) => boolean },
+    wanted: Operation,
+  ): Promise<void> => {
+    const { state } = await subscriptionOr404(deps, wanted.id);
+    const { replayed } = await run(deps, once, wanted);
+    tell(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
+  };
+
+  pages.post('/purchases', async (c) => {
+    const { form, once } = await formOf(c, {
+      packs: count.pipe(z.int().min(1)),
+      price: count,
+      needed: count.optional(),
+    });
+    await checkPrice(deps, idOf(c), form.price);
+    const { text, replayed } = await run(deps, once, await buying(deps, idOf(c), { packs: form.packs }));
+    const { id } = JSON.parse(text) as { id: string };
+    tell(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
+    return c.redirect(form.needed ? `/wallet/out-of-credits?needed=${form.needed}` : '/wallet', 303);
+  });
+  pages.post('/add-ons', async (c) => {
+    const { form, once } = await formOf(c, { packs: count });
+    const { packs } = form;
+    const asked = {
+      did: 'lowered',
+      of: String(packs),
+      isSo: (before: State) => before.packs === packs,
+    } as const;
+    await did(c, once, asked, lowering(deps, idOf(c), packs));
+    return c.redirect('/wallet/add-ons', 303);
+  });
+  pages.post('/cancel', async (c) => {
+    const { once } = await formOf(c, {});
+    const isSo = ({ scheduled }: State) => scheduled?.kind === 'cancel';
+    const wanted = cancelling(deps, idOf(c), { at: 'renewal', reason: 'by the customer' });
+    await did(c, once, { did: 'cancelled', isSo }, wanted);
+    return c.redirect('/wallet', 303);
+  });
+  pages.post('/resume', async (c) => {
+    const { once } = await formOf(c, {});
+    const isSo = ({ scheduled }: State) => scheduled === null;
+    await did(c, once, { did: 'resumed', isSo }, resuming(deps, idOf(c)));
+    return c.redirect('/wallet', 303);
+  });
+  pages.post('/pay', async (c) => {
+    const { once } = await formOf(c, {});
+    if (deps.billing !== 'sandbox') throw s.fault('/', 'only sandbox billing has test cards');
+    const isSo = ({ unpaid }: State) => unpaid === null;
+    await did(c, once, { did: 'paid', isSo }, payingWith(deps, idOf(c), 'sandbox_ok'));
+    return c.redirect('/wallet', 303);
+  });
+  pages.post('/leave', async (c) => {
+    await leave(deps, c, '/wallet');
+    return c.redirect('/wallet/closed', 303);
+  });
+}
+
+/** R-08: nobody is charged another price than the one the page showed. */
+export async function checkPrice(deps: Deps, id: string, shown: number): Promise<void> {
+  const { state } = await subscriptionOr404(deps, id);
+  const pack = findPack(await deps.catalogs.current(), state.interval);
+  if (pack?.price_minor !== shown)
+    throw new Refusal(
+      'pack_not_offered',
+      'The price has changed since this page was made: look at it again.',
+    );
+}

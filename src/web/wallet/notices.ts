@@ -1,0 +1,103 @@
+import { createHmac } from 'node:crypto';
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { z } from 'zod';
+import type { Deps } from '../../api/deps.ts';
+import type { Env } from '../../api/route.ts';
+import { readCharge, type SubscriptionRow } from '../../db/reads.ts';
+import type { State } from '../../domain/state.ts';
+import type { Format } from '../shell/format.ts';
+import { packsOf } from '../shell/words.ts';
+import { type Below, isSecure, sessionSecret } from './session.ts';
+
+// What a form did is told by the page that follows it, once: a cookie signed with the session's secret says which form it was,
+// the first page shown takes it away, and each sentence is read from the state as it is then. No address claims anything.
+
+const COOKIE = 'drawdown_told';
+const HEADER = 'Drawdown-Told';
+const SECONDS = 60;
+
+const told = z.object({
+  did: z.enum(['bought', 'lowered', 'cancelled', 'resumed', 'paid', 'made', 'advanced']),
+  /** What it made or asked for: a purchase, a number of packs, a usage, an advance's key. */
+  of: z.string(),
+  /** Nothing happened: it had been done before. */
+  isAgain: z.boolean(),
+});
+export type Told = z.infer<typeof told>;
+
+/** Leaves a word for the next page. */
+export function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): void {
+  const options = { httpOnly: true, sameSite: 'Strict', path: below, maxAge: SECONDS } as const;
+  const payload = Buffer.from(JSON.stringify(word)).toString('base64url');
+  setCookie(c, COOKIE, sealed(payload, sessionSecret(c)), { ...options, secure: isSecure(deps) });
+}
+
+/**
+ * Takes the word left by the form before this page, with the seal that the page keeps. Its script sends that along when it
+ * fetches what has changed, and leaves alone what waits for the next page. null where there is none, or another session left it.
+ */
+export function takeTold(c: Context<Env>, below: Below): (Told & { seal: string }) | null {
+  const kept = c.req.header(HEADER);
+  const text = kept ?? getCookie(c, COOKIE);
+  if (text === undefined) return null;
+  if (kept === undefined) deleteCookie(c, COOKIE, { path: below });
+  const [payload = ''] = text.split('.');
+  if (text !== sealed(payload, sessionSecret(c))) return null;
+  return { ...told.parse(JSON.parse(Buffer.from(payload, 'base64url').toString())), seal: text };
+}
+
+const sealed = (payload: string, secret: string): string =>
+  `${payload}.${createHmac('sha256', secret).update(payload).digest('base64url')}`;
+
+const AGAIN = 'This had been done before: nothing was done a second time.';
+
+/** The word as a sentence that is true of the subscription as it is; null where nothing is left to say. */
+export async function sentenceOf(
+  deps: Deps,
+  { did, of, isAgain }: Told,
+  { state }: SubscriptionRow,
+  format: Format,
+): Promise<string | null> {
+  const says = did === 'bought' ? await boughtText(deps, state, of, format) : textOf(did, of, state);
+  return isAgain ? [AGAIN, did === 'bought' ? says : null].filter(Boolean).join(' ') : says;
+}
+
+function textOf(did: Exclude<Told['did'], 'bought'>, of: string, state: State): string | null {
+  switch (did) {
+    case 'cancelled':
+      if (state.status === 'ended') return 'Your plan has ended.';
+      return state.scheduled?.kind === 'cancel'
+        ? 'Your plan is cancelled. You can undo that until it ends.'
+        : null;
+    case 'resumed':
+      return state.status === 'active' && state.scheduled === null ? 'Your plan goes on.' : null;
+    case 'lowered':
+      return String(state.packs) === of ? 'The add-on is changed. Credits you have stay.' : null;
+    case 'paid':
+      if (state.status === 'active') return 'Thank you: your renewal is paid.';
+      return state.unpaid && !state.unpaid.pending ? 'The payment was declined again.' : null;
+    case 'made':
+    case 'advanced':
+      return null;
+  }
+}
+
+async function boughtText(
+  deps: Deps,
+  state: State,
+  purchaseId: string,
+  format: Format,
+): Promise<string | null> {
+  const charge = await readCharge(deps.db, state.id, { purchaseId });
+  if (!charge) return null;
+  const { status, refundedMinor, amountMinor, currency, credits, packs } = charge;
+  const price = format.money(amountMinor, currency);
+  if (refundedMinor > 0)
+    return `Of the ${price} you paid, ${format.money(refundedMinor, currency)} were given back.`;
+  if (status === 'paid')
+    return `Thank you. ${format.creditsOf(credits)} are yours to use: ${packsOf(packs)}, ${price}.`;
+  return status === 'pending'
+    ? 'Your payment is on its way. The credits arrive as soon as it is settled.'
+    : 'The payment was not made: nothing was bought.';
+}

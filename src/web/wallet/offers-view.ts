@@ -1,0 +1,101 @@
+import type { Deps } from '../../api/deps.ts';
+import { openHolds } from '../../db/reads.ts';
+import { grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
+import { goneAt } from '../../domain/burndown.ts';
+import { cycleAt } from '../../domain/calendar.ts';
+import { findPack } from '../../domain/catalog.ts';
+import { buyingRefusal } from '../../domain/eligibility.ts';
+import { balance } from '../../domain/model/book.ts';
+import { nextRefresh } from '../../domain/offers.ts';
+import { endsAt, nextRenewalAt, packExpiry } from '../../domain/subscription.ts';
+import { forecast, type OpenHold } from '../../domain/timeline.ts';
+import type { AddOnsView, PackOffer } from './add-ons.tsx';
+import { usable } from './overview-view.ts';
+import type { Shortage } from './prompt.tsx';
+import type { Visit } from './visit.ts';
+
+// What can be bought, and what it would be good for.
+
+/** The pack of this interval, or null while it can't be bought. */
+function offerOf({ row: { state }, frame: { now }, catalog }: Visit): PackOffer | null {
+  const pack = findPack(catalog, state.interval);
+  const renewsAt = nextRenewalAt(state);
+  if (!pack || renewsAt === null || state.anchorAt === null || buyingRefusal(state, state.interval))
+    return null;
+  return {
+    credits: pack.credits,
+    priceMinor: pack.price_minor,
+    currency: catalog.currency,
+    most: catalog.policies.packsPerPurchase,
+    expiresAt: packExpiry(state, catalog, cycleAt(state.anchorAt, state.timeZone, now)),
+    renewsAt,
+  };
+}
+
+export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> {
+  const { row, frame } = visit;
+  const ends = endsAt(row.state);
+  const open = usable(await grantsSince(deps.db, row.state.id, frame.now), row, frame.now);
+  const packs = open.filter(({ kind, remaining }) => kind === 'pack' && remaining > 0);
+  return {
+    ...frame,
+    offer: offerOf(visit),
+    refusal: buyingRefusal(row.state, row.state.interval)?.code ?? null,
+    delivered:
+      packs.length === 0
+        ? null
+        : {
+            credits: packs.reduce((sum, { remaining }) => sum + remaining, 0),
+            until: Math.max(...packs.map((pack) => goneAt(pack, ends))),
+          },
+  };
+}
+
+export interface Funds {
+  available: number;
+  held: number;
+  /** What they are of. */
+  grants: LedgerGrant[];
+  holds: OpenHold[];
+}
+
+export async function fundsOf(deps: Deps, { row, frame }: Pick<Visit, 'row' | 'frame'>): Promise<Funds> {
+  const [grants, holds] = await Promise.all([
+    grantsSince(deps.db, row.state.id, frame.now),
+    openHolds(deps.db, row.state.id),
+  ]);
+  return {
+    grants,
+    holds,
+    available: usable(grants, row, frame.now).reduce((sum, { remaining }) => sum + remaining, 0),
+    held: grants.reduce((sum, { held }) => sum + held, 0),
+  };
+}
+
+/** what is missing, and the packs that cover it. */
+export function shortageOf(visit: Visit, funds: Funds, needed: number): Shortage {
+  const { available, held } = funds;
+  const { row, frame } = visit;
+  const { state } = row;
+  const offer = offerOf(visit);
+  const packs = offer ? Math.ceil(Math.max(0, needed - available) / offer.credits) : 0;
+  return {
+    format: frame.format,
+    now: frame.now,
+    needed,
+    available,
+    held,
+    offer,
+    packs: offer && packs <= offer.most ? packs : 0,
+    refusal: buyingRefusal(state, state.interval)?.code ?? null,
+    refresh: coveringRefresh(visit, funds, needed),
+  };
+}
+
+/** The next allowance, where what is there with it, and has not expired until then, covers what is needed. */
+function coveringRefresh({ row: { state }, catalog }: Visit, { grants, holds }: Funds, needed: number) {
+  const refresh = nextRefresh(state, catalog);
+  if (refresh === null) return null;
+  const { life } = forecast(state, grants, catalog, { until: refresh.at, holds });
+  return balance(life.book, refresh.at).available >= needed ? refresh : null;
+}

@@ -1,0 +1,170 @@
+import type { Deps } from '../../api/deps.ts';
+import { type ActivityRow, listActivity } from '../../db/entries.ts';
+import type { SubscriptionRow } from '../../db/reads.ts';
+import type { LedgerGrant } from '../../db/wallet/reads.ts';
+import { burnOrder, goneAt, isUsable } from '../../domain/burndown.ts';
+import type { Instant } from '../../domain/calendar.ts';
+import type { Catalog, Rate } from '../../domain/catalog.ts';
+import { nextRenewal } from '../../domain/charges.ts';
+import { nextRefresh } from '../../domain/offers.ts';
+import type { Charge, State } from '../../domain/state.ts';
+import { endsAt } from '../../domain/subscription.ts';
+import type { Format } from '../shell/format.ts';
+import type { Bill } from '../shell/parts.tsx';
+import { intervalWord, itemsName, packsOf, planName } from '../shell/words.ts';
+import type { ActivityLine } from './activity.tsx';
+import { type Outlook, outlookOf } from './chart-view.ts';
+import type { Buys, Emptied, OpenGrant, WalletView } from './overview.tsx';
+import type { Visit } from './visit.ts';
+
+// From rows to what the wallet's pages show.
+
+const RECENT = 8;
+
+export async function walletView(deps: Deps, visit: Visit): Promise<WalletView> {
+  const { state, version } = visit.row;
+  const [outlook, activity] = await Promise.all([
+    outlookOf(deps, visit),
+    listActivity(deps.db, state.id, { kinds: null, before: version + 1, limit: RECENT }),
+  ]);
+  return walletOf(visit, outlook, activity.rows.map(activityLine));
+}
+
+/** The page from what was read. `activity` is the newest entries, the newest first. */
+export function walletOf(
+  { row, frame, catalog }: Visit,
+  { grants, chart }: Outlook,
+  activity: ActivityLine[],
+): WalletView {
+  const { state } = row;
+  const { now, format } = frame;
+  const open = usable(grants, row, now);
+  const available = open.reduce((sum, { remaining }) => sum + remaining, 0);
+  return {
+    ...frame,
+    available,
+    held: grants.reduce((sum, { held }) => sum + held, 0),
+    emptied: available === 0 ? emptiedBy(state, grants, activity, now) : null,
+    expiring: expiringOf(open, endsAt(state)),
+    refresh: nextRefresh(state, catalog),
+    grants: open.map((grant) => openGrant(grant, endsAt(state))),
+    buys: buysOf(catalog, available, format),
+    chart,
+    bill: billOf(state, catalog, format),
+    isContract: state.plan === 'enterprise' && state.status !== 'ended',
+    activity,
+  };
+}
+
+/** R-12, R-60: what can be spent now, in spending order. */
+export function usable(grants: LedgerGrant[], row: SubscriptionRow, now: Instant): LedgerGrant[] {
+  const ends = endsAt(row.state);
+  if (ends !== null && ends <= now) return [];
+  return grants.filter((grant) => isUsable(grant, now) && grant.remaining + grant.held > 0).sort(burnOrder);
+}
+
+const openGrant = (grant: LedgerGrant, ends: Instant | null): OpenGrant => {
+  const { id, kind, amount, remaining, held, reason } = grant;
+  return { id, kind, amount, remaining, held, reason, goneAt: goneAt(grant, ends) };
+};
+
+/** R-12, R-50: what is gone when, if nothing more is used. */
+function expiringOf(open: LedgerGrant[], ends: Instant | null): { at: Instant; credits: number }[] {
+  const byInstant = new Map<Instant, number>();
+  for (const grant of open) {
+    const at = goneAt(grant, ends);
+    if (grant.remaining > 0) byInstant.set(at, (byInstant.get(at) ?? 0) + grant.remaining);
+  }
+  return [...byInstant].map(([at, credits]) => ({ at, credits })).sort((a, b) => a.at - b.at);
+}
+
+const EMPTIES: Partial<Record<string, Emptied['by']>> = {
+  debit: 'use',
+  capture: 'use',
+  hold: 'hold',
+  expiry: 'expiry',
+  forfeiture: 'end',
+};
+
+/** Why nothing can be used: what is past its term without being booked so (R-12), else the newest entry that took something. */
+function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[], now: Instant): Emptied {
+  if ((endsAt(state) ?? now + 1) <= now) return { by: 'end', at: endsAt(state)!, credits: 0 };
+  const sum = (lines: readonly { credits: number }[]) => lines.reduce((n, { credits }) => n + credits, 0);
+  const overdue = grants.filter(({ remaining, expiresAt }) => remaining > 0 && expiresAt <= now);
+  if (overdue.length > 0) {
+    const at = Math.max(...overdue.map(({ expiresAt }) => expiresAt));
+    const last = overdue.filter(({ expiresAt }) => expiresAt === at);
+    return { by: 'expiry', at, credits: sum(last.map(({ remaining }) => ({ credits: remaining }))) };
+  }
+  const newest = activity.find(({ credits }) => credits < 0);
+  if (!newest) return { by: 'nothing', at: now, credits: 0 };
+  const same = activity.filter(({ kind, at }) => kind === newest.kind && at === newest.at);
+  return { by: EMPTIES[newest.kind] ?? 'taken', at: newest.at, credits: -sum(same) };
+}
+
+/** R-04 turned round. A feature that costs nothing is unlimited. */
+export function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
+  return catalog.rates.map((rate) => ({
+    feature: rate.feature,
+    amount: amountOf(rate, available, format),
+    rate: rateText(rate, format),
+  }));
+}
+
+function amountOf({ feature, unit, credits, per }: Rate, available: number, format: Format): string | null {
+  if (credits === null || per === null) return null;
+  if (credits === 0) return 'Unlimited';
+  // Exact: what a balance can hold times what a rate can name may pass 2^53.
+  const units = Number((BigInt(available) * BigInt(per)) / BigInt(credits));
+  return unit === 'second' ? format.duration(units) : `${format.credits(units)} ${itemsName(feature, units)}`;
+}
+
+/** As the page has it: "1 minute = 20 credits". */
+function rateText({ feature, unit, credits, per }: Rate, format: Format): string {
+  if (credits === null || per === null || credits === 0) return '';
+  if (unit === 'item')
+    return `${format.credits(per)} ${itemsName(feature, per)} = ${format.creditsOf(credits)}`;
+  const aMinute = (credits * 60) / per;
+  if (Number.isInteger(aMinute)) return `1 minute = ${format.creditsOf(aMinute)}`;
+  return `${format.duration(per)} = ${format.creditsOf(credits)}`;
+}
+
+/** What is owed next: the coming renewal, or the one that is not paid. */
+export function billOf(state: State, catalog: Catalog, format: Format): Bill | null {
+  if (state.unpaid) {
+    const { charge, pending, retryAt, retries } = state.unpaid;
+    return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), format);
+  }
+  const renewal = nextRenewal(state, catalog);
+  return renewal?.charge ? billFrom(renewal.charge, renewal.at, format) : null;
+}
+
+function billFrom({ lines, amountMinor, currency, buys }: Charge, at: Instant | null, format: Format): Bill {
+  const money = (minor: number) => format.money(minor, currency);
+  const [plan, packs] = lines;
+  const name = planName(buys.plan);
+  const parts = [
+    { label: `${name}, ${intervalWord(buys.interval)}`, short: name, amount: money(plan?.amountMinor ?? 0) },
+    ...(packs
+      ? [
+          {
+            label: `${packsOf(packs.quantity)} of ${format.credits(buys.packCredits / buys.packs)} credits`,
+            short: packsOf(packs.quantity),
+            amount: money(packs.amountMinor),
+          },
+        ]
+      : []),
+  ];
+  const total = money(amountMinor);
+  const sum = parts.map(({ short, amount }) => `${short} ${amount}`).join(' + ');
+  return { at, lines: parts, total, sentence: parts.length > 1 ? `${sum} = ${total}` : sum };
+}
+
+export const activityLine = (row: ActivityRow): ActivityLine => ({
+  kind: row.kind,
+  feature: row.feature,
+  grantKind: row.grantKind,
+  credits: row.credits,
+  balanceAfter: row.balanceAfter,
+  at: row.effectiveAt.getTime(),
+});

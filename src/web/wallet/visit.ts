@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Deps } from '../../api/deps.ts';
+import type { Env } from '../../api/route.ts';
+import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
+import { nowOf } from '../../api/views.ts';
+import type { SubscriptionRow } from '../../db/reads.ts';
+import { versionsOf } from '../../db/wallet/reads.ts';
+import type { Catalog } from '../../domain/catalog.ts';
+import { formatOf } from '../shell/format.ts';
+import { assets } from '../shell/pages.ts';
+import { sentenceOf, type Told, takeTold } from './notices.ts';
+import type { Below } from './session.ts';
+import type { WalletFrame } from './standing.tsx';
+
+/** A subscription as the visitor of a page sees it. */
+export interface Visit {
+  row: SubscriptionRow;
+  frame: WalletFrame;
+  catalog: Catalog;
+  /** What the form before this page did. */
+  told: Told | null;
+}
+
+/** The subscription of the session, in its zone, for a page below a path. */
+export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wallet'): Promise<Visit> {
+  const id = c.get('session').subscriptionId;
+  // Before all else: what changes from here on is told to the page.
+  const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
+  const row = await subscriptionOr404(deps, id);
+  const format = formatOf(row.state.timeZone);
+  const told = c.req.method === 'GET' ? takeTold(c, below) : null;
+  const frame: WalletFrame = {
+    assets,
+    format,
+    now: nowOf(row),
+    state: row.state,
+    live: `${below}/live?since=${version}`,
+    told: told?.seal ?? null,
+    key: `wallet-${randomBytes(12).toString('base64url')}`,
+    said: told && (await sentenceOf(deps, told, row, format)),
+    canPayHere: deps.billing === 'sandbox',
+  };
+  return { row, frame, catalog: await deps.catalogs.current(), told };
+}
