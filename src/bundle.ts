@@ -13,8 +13,8 @@ function fingerprint(): string {
   const lock = join(SOURCES, '..', 'package-lock.json');
   if (existsSync(lock)) hash.update(readFileSync(lock));
   for (const room of ROOMS)
-    for (const file of readdirSync(join(SOURCES, room)).sort())
-      hash.update(file).update(readFileSync(join(SOURCES, room, file)));
+    for (const file of readdirSync(join(SOURCES, room), { recursive: true, encoding: 'utf8' }).sort())
+      if (file.endsWith('.ts')) hash.update(file).update(readFileSync(join(SOURCES, room, file)));
   return hash.digest('hex').slice(0, 16);
 }
 
