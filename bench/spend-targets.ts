@@ -1,5 +1,5 @@
 import type { Database } from '../src/db/client.ts';
-import { createSpending, type Served, type Spending } from '../src/db/spend-batches.ts';
+import { createSpending, type Spending, type SpendOutcome } from '../src/db/spend-batches.ts';
 import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
 import { newId } from '../src/ids.ts';
 import { openWire, restOf, type Wire } from './spend-http.ts';
@@ -31,14 +31,14 @@ const closed = (db: Database): Promise<void> => db.$client.end({ timeout: 1 });
 
 async function serveJob(spending: Spending, { subscriptionId, key, body, isRepeat }: Job): Promise<Outcome> {
   const { credits, lines, hash } = BODIES[body]!;
-  const served = await spending.serve({
+  const served = await spending.submit({
     ...{ subscriptionId, op: 'usage', id: newId('use'), key, bodyHash: hash, credits, lines },
     ...{ via: null, reference: null, metadata: {}, catalogVersion: DEFAULT_CATALOG.version, seconds: null },
   });
   return outcomeOf(served, isRepeat);
 }
 
-function outcomeOf({ kind }: Served, isRepeat: boolean): Outcome {
+function outcomeOf({ kind }: SpendOutcome, isRepeat: boolean): Outcome {
   if (kind === 'ok' && !isRepeat) return 'spent';
   if (kind === 'replay' && isRepeat) return 'replayed';
   return kind === 'insufficient_credits'

@@ -136,7 +136,7 @@ export const variables = {
 };
 
 type Variables = typeof variables;
-type Values = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> };
+type ConfigValues = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> };
 
 export interface Config {
   databaseUrl: string | undefined;
@@ -229,7 +229,7 @@ export function loadConnectedConfig(env: NodeJS.ProcessEnv = process.env): Conne
 
 const MOVES_NO_MONEY = 'set BILLING=sandbox, which moves no money';
 
-function stripeOf(values: Values): StripeConfig {
+function stripeOf(values: ConfigValues): StripeConfig {
   const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRETS: secrets, STRIPE_API_URL: apiUrl } = values;
   if (secretKey === undefined) throw missing('STRIPE_SECRET_KEY', MOVES_NO_MONEY);
   if (secrets === undefined) throw missing('STRIPE_WEBHOOK_SECRETS', MOVES_NO_MONEY);
@@ -239,7 +239,7 @@ function stripeOf(values: Values): StripeConfig {
 /** Stripe's test mode, which its keys name. */
 export const movesNoMoney = ({ secretKey }: StripeConfig): boolean => /^(sk|rk)_test_/.test(secretKey);
 
-function externalOf({ EXTERNAL_WEBHOOK_SECRETS: secrets }: Values): ExternalConfig {
+function externalOf({ EXTERNAL_WEBHOOK_SECRETS: secrets }: ConfigValues): ExternalConfig {
   if (secrets === undefined) throw missing('EXTERNAL_WEBHOOK_SECRETS', MOVES_NO_MONEY);
   return { webhookSecrets: secrets.split(',') };
 }
@@ -268,7 +268,7 @@ export function isRunByNpm(env: NodeJS.ProcessEnv = process.env): boolean {
   return isGiven('npm_lifecycle_event', env);
 }
 
-function readVariables(env: NodeJS.ProcessEnv): Values {
+function readVariables(env: NodeJS.ProcessEnv): ConfigValues {
   const names = Object.keys(variables) as (keyof Variables)[];
   const problems: string[] = [];
   const values = names.map((name) => {
@@ -278,7 +278,7 @@ function readVariables(env: NodeJS.ProcessEnv): Values {
     return [name, parsed.data];
   });
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
-  return Object.fromEntries(values) as Values;
+  return Object.fromEntries(values) as ConfigValues;
 }
 
 // The value itself is not repeated: it may be a password in the wrong variable.

@@ -56,7 +56,7 @@ const LOOK_AGAIN_MS = 250;
  */
 export async function openLedger(db: Database, config: ConnectedConfig, log: Log): Promise<void> {
   const catalog = loadCatalog(config.catalogFile);
-  for (let told = false; ; told = true) {
+  for (let isSaid = false; ; isSaid = true) {
     try {
       await migrate(config.databaseUrl);
       await publishCatalog(db, catalog);
@@ -64,7 +64,7 @@ export async function openLedger(db: Database, config: ConnectedConfig, log: Log
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;
       const { message, code } = error as Error & { code?: string };
-      if (!told) log(`waiting for PostgreSQL, which does not answer: ${message || code}`);
+      if (!isSaid) log(`waiting for PostgreSQL, which does not answer: ${message || code}`);
     }
     await sleep(LOOK_AGAIN_MS);
   }

@@ -24,17 +24,17 @@ export function connectTemporal(config: Connected): { client: Client; connection
   return { client: new Client({ connection, namespace: config.temporalNamespace }), connection };
 }
 
-export interface Caller {
+export interface TemporalCaller {
   /** Runs a call to Temporal under its timer and breaker. Throws `TemporalUnavailable`, or the call's own error. */
   call<T>(work: (client: Client) => Promise<T>): Promise<T>;
 }
 
 /** Runs each call under its timer alone: for those who judge themselves whether Temporal is away. */
-export const createTimedCaller = (client: Client): Caller => ({
+export const createTimedCaller = (client: Client): TemporalCaller => ({
   call: (work) => within(CALL_TIMEOUT_MS, work(client)),
 });
 
-export function createCaller(client: Client): Caller {
+export function createCaller(client: Client): TemporalCaller {
   let brokenUntil = 0;
   let answeredAt = 0;
   return {

@@ -1,7 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Database } from '../db/client.ts';
-import { type Attempt, beginAttempt, type DeliveryRef, type Noted, noteAttempt } from '../db/deliveries.ts';
-import { FAILURES, type Failure, MOST_ATTEMPTS, pauseAfter, told } from '../domain/events.ts';
+import {
+  beginAttempt,
+  type DeliveryAttempt,
+  type DeliveryRef,
+  type Noted,
+  noteAttempt,
+} from '../db/deliveries.ts';
+import { eventBody, FAILURES, type Failure, MOST_ATTEMPTS, pauseAfter } from '../domain/events.ts';
 import type { Post } from '../webhooks/post.ts';
 import { signed } from '../webhooks/sign.ts';
 import { quietly } from './quietly.ts';
@@ -61,12 +67,12 @@ const ENDED_BY_ENDPOINT: Failure[] = ['gone', 'endpoint_deleted', 'endpoint_disa
 async function attemptOnce(
   post: Post,
   eventId: string,
-  { event, endpoint }: Attempt,
+  { event, endpoint }: DeliveryAttempt,
   isLast: boolean,
 ): Promise<Noted> {
   if (endpoint === null) return { status: 'failed', answer: null, failure: 'endpoint_deleted' };
   if (endpoint.disabled) return { status: 'failed', answer: null, failure: 'endpoint_disabled' };
-  const body = JSON.stringify(told(event));
+  const body = JSON.stringify(eventBody(event));
   const headers = signed({ id: eventId, body }, endpoint.secrets, new Date());
   const { status: answer, failure } = await post(endpoint.url, headers, body);
   if (failure === null) return { status: 'delivered', answer, failure };

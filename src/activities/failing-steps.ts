@@ -5,7 +5,7 @@ import { reasonOf } from '../reason.ts';
 /** Failures from which on a step is on record as failing; Temporal tries it again without end. */
 const ON_RECORD_FROM = 5;
 
-export interface Attempt {
+export interface StepAttempt {
   subscriptionId: string;
   /** Which one it is, from 1. */
   attempt: number;
@@ -14,7 +14,7 @@ export interface Attempt {
 /** Runs an attempt at a step. A step that fails again and again is put on record, until it succeeds. */
 export async function watched<T>(
   db: Database,
-  { subscriptionId, attempt }: Attempt,
+  { subscriptionId, attempt }: StepAttempt,
   work: () => Promise<T>,
 ): Promise<T> {
   const ref = { kind: 'step', key: subscriptionId } as const;

@@ -1,13 +1,20 @@
 import type { Debtor, Gateway } from '../billing/gateway.ts';
 import { type Reconciliation, reconcile } from '../db/audit/reconcile.ts';
 import type { Database } from '../db/client.ts';
-import { type After, type Booking, prepare, type Settled, type StepHead, settle } from '../db/ledger.ts';
+import {
+  type After,
+  type Booking,
+  bookStep,
+  prepare,
+  type StepHead,
+  type StepOutcome,
+} from '../db/ledger.ts';
 import { GIVEN_UP, type RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome } from '../domain/state.ts';
 import { hopeless, orGivenUp } from './incidents.ts';
 import { quietly } from './quietly.ts';
 
-export interface SettleRequest extends StepHead {
+export interface BookStepRequest extends StepHead {
   subscriptionId: string;
   effects: Effect[];
   after: After;
@@ -36,8 +43,8 @@ export interface BillRequest extends StepHead {
 export type Reconciled = Omit<Reconciliation, 'not_here'>;
 
 export interface Activities {
-  settle(request: SettleRequest): Promise<Settled>;
-  bill(request: BillRequest): Promise<Settled>;
+  bookStep(request: BookStepRequest): Promise<StepOutcome>;
+  bill(request: BillRequest): Promise<StepOutcome>;
   /** Numbers, and the first rows that have no reason. */
   reconcile(): Promise<Reconciled>;
 }
@@ -60,7 +67,7 @@ const HEARTBEAT_MS = 2_000;
 /** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
 export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps): Activities {
   /** money that came for nothing goes back before that is booked. Billing does each once, however often it is asked. */
-  async function giveBackMoney(effects: Effect[], debtor: Debtor): Promise<void> {
+  async function refundMoney(effects: Effect[], debtor: Debtor): Promise<void> {
     for (const effect of effects)
       if (effect.type === 'refund') await gateway.refund(effect.chargeId, debtor);
       else if (effect.type === 'owe_back') {
@@ -69,17 +76,17 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
       }
   }
 
-  async function settleStep(request: SettleRequest): Promise<Settled> {
+  async function bookWithoutCharge(request: BookStepRequest): Promise<StepOutcome> {
     const { subscriptionId, ...rest } = request;
-    await giveBackMoney(request.effects, debtorOf(request.after));
+    await refundMoney(request.effects, debtorOf(request.after));
     const booking: Booking = { ...rest, charge: null, outcome: null, refusal: null, discard: false };
     return orGivenUp(db, subscriptionId, incidentOf(request, null), () =>
-      settle(db, subscriptionId, booking),
+      bookStep(db, subscriptionId, booking),
     );
   }
 
   /** On record, then money, then booked: a crash in between repeats with the same charge and attempt. */
-  async function bill(request: BillRequest): Promise<Settled> {
+  async function bill(request: BillRequest): Promise<StepOutcome> {
     const { subscriptionId, branches, effects, kept, finish, ...head } = request;
     const debtor = debtorOf(branches.paid.after);
     const prepared = await orGivenUp(db, subscriptionId, incidentOf(request, null), () =>
@@ -90,7 +97,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
     const branch =
       answer.isKept && kept ? { ...branches.pending, effects: [], after: kept } : branches[answer.outcome];
     const booked = [...effects, ...branch.effects];
-    await giveBackMoney(booked, debtor);
+    await refundMoney(booked, debtor);
     const booking: Booking = {
       ...head,
       ...branch,
@@ -100,10 +107,10 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
       finish,
       begin: null,
     };
-    const settled = await orGivenUp(db, subscriptionId, incidentOf(request, answer.outcome), async () =>
-      settle(db, subscriptionId, booking).catch((error: unknown) => unbooked(error, answer, debtor)),
+    const outcome = await orGivenUp(db, subscriptionId, incidentOf(request, answer.outcome), async () =>
+      bookStep(db, subscriptionId, booking).catch((error: unknown) => unbooked(error, answer, debtor)),
     );
-    return answer.isKept && settled.kind === 'booked' ? { ...settled, outcome: null } : settled;
+    return answer.isKept && outcome.kind === 'booked' ? { ...outcome, outcome: null } : outcome;
   }
 
   /**
@@ -149,7 +156,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
   }
 
   return {
-    settle: quietly('The step could not be booked', beating(settleStep)),
+    bookStep: quietly('The step could not be booked', beating(bookWithoutCharge)),
     bill: quietly('The step could not be booked', beating(bill)),
     reconcile: quietly('The books could not be read', reconcileBooks),
   };
@@ -157,7 +164,10 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
 
 const debtorOf = ({ state }: After): Debtor => ({ subscriptionId: state.id, customerId: state.customerId });
 
-function incidentOf({ step, command, begin, ...rest }: SettleRequest | BillRequest, outcome: Outcome | null) {
+function incidentOf(
+  { step, command, begin, ...rest }: BookStepRequest | BillRequest,
+  outcome: Outcome | null,
+) {
   const charge = 'charge' in rest ? { id: rest.charge.id, attempt: rest.charge.attempt, outcome } : null;
   return { step, command, refusal: GIVEN_UP, charge, isStart: begin !== null };
 }

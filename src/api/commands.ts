@@ -22,16 +22,16 @@ import { ABANDONED } from '../workflows/messages.ts';
 /** A command that was taken is waited for this long; an advance has no limit. */
 const TAKEN_TIMEOUT_MS = 30_000;
 
-export interface Answer {
+export interface CommandAnswer {
   status: 200 | 201 | 202;
   body: unknown;
 }
 
-export interface Wanted extends NewCommand {
+export interface CommandRun extends NewCommand {
   /** Sends the command; resolves when the workflow is done with it. */
   send(row: CommandRow): Promise<void>;
   /** Builds the answer from what was booked. */
-  answer(row: CommandRow): Promise<Answer>;
+  answer(row: CommandRow): Promise<CommandAnswer>;
   /** A taken command is waited for without limit. */
   unlimited?: boolean;
   /** All is done in this process, by what may be repeated: it is waited for, and its own error is told. */
@@ -60,7 +60,7 @@ const inProgress = () =>
   );
 
 /** Runs a command once for its key, whoever repeats it, and answers the same text to all. */
-export async function runCommand(db: Database, wanted: Wanted): Promise<Reply> {
+export async function runCommand(db: Database, wanted: CommandRun): Promise<Reply> {
   const row = await openCommand(db, wanted);
   if (row.bodyHash !== wanted.bodyHash) {
     if (row.status !== 'done') throw inProgress();
@@ -72,7 +72,7 @@ export async function runCommand(db: Database, wanted: Wanted): Promise<Reply> {
   return answerFor(db, row, wanted);
 }
 
-async function answerFor(db: Database, row: CommandRow, wanted: Wanted): Promise<Reply> {
+async function answerFor(db: Database, row: CommandRow, wanted: CommandRun): Promise<Reply> {
   const { status, body } = await wanted.answer(row);
   const { text, httpStatus, replayed } = await answerCommand(db, refOf(row), {
     text: JSON.stringify(body),
@@ -81,7 +81,7 @@ async function answerFor(db: Database, row: CommandRow, wanted: Wanted): Promise
   return { text, status: httpStatus, replayed };
 }
 
-async function execute(db: Database, row: CommandRow, wanted: Wanted): Promise<void> {
+async function execute(db: Database, row: CommandRow, wanted: CommandRun): Promise<void> {
   const sent = wanted.send(row).then(
     () => ({ error: null }),
     (error: unknown) => ({ error }),

@@ -2,7 +2,7 @@ import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { Spending } from '../db/spend-batches.ts';
 import type { Catalog } from '../domain/catalog.ts';
-import type { Caller } from '../temporal.ts';
+import type { TemporalCaller } from '../temporal.ts';
 import type { Authenticate } from './auth.ts';
 import type { Tickets } from './tickets.ts';
 
@@ -14,7 +14,7 @@ export interface Deps {
   /** Links that open a wallet, once. */
   tickets: Tickets;
   authenticate: Authenticate;
-  temporal: Caller;
+  temporal: TemporalCaller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;

@@ -16,7 +16,7 @@ function processorTime(): number {
   return (user + system) / 1_000;
 }
 
-export interface Kept {
+export interface LoopBlock {
   ms: number;
   /** The one that kept the loop, or all that were under way where a request neither came, first waited nor ended. */
   routes: string[];
@@ -29,7 +29,7 @@ export interface LoopWatch {
 
 /** `clock` counts milliseconds in which something was computed. */
 export function createLoopWatch(
-  tell: (kept: Kept) => void,
+  report: (kept: LoopBlock) => void,
   { most = MOST_MS, clock = processorTime } = {},
 ): LoopWatch {
   const underWay = new Set<Context>();
@@ -40,7 +40,7 @@ export function createLoopWatch(
     const now = clock();
     const ms = now - last;
     last = now;
-    if (ms > most) tell({ ms, routes: by ? [routeOf(by)] : [...new Set([...underWay].map(routeOf))] });
+    if (ms > most) report({ ms, routes: by ? [routeOf(by)] : [...new Set([...underWay].map(routeOf))] });
   }
 
   function enter(c: Context): void {
@@ -82,7 +82,7 @@ function routeOf(c: Context): string {
 }
 
 /** A line of the log. */
-export function keptLine({ ms, routes }: Kept): string {
+export function keptLine({ ms, routes }: LoopBlock): string {
   const who = routes.length > 1 ? `one of ${routes.join(', ')}` : routes[0];
   return `the event loop was kept for ${Math.round(ms)} ms by ${who}`;
 }

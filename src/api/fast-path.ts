@@ -6,11 +6,11 @@ import type { Deps } from './deps.ts';
 import { ledgerAway, problemOf, type Rendered, reported } from './problems.ts';
 import { replyOf } from './replies.ts';
 import { inputOf, readJson } from './route.ts';
-import { type Spend, spends } from './subscriptions/spend-routes.ts';
+import { type SpendRoute, spends } from './subscriptions/spend-routes.ts';
 
 // What spends, holds and gives back, on a way past the application: a request and response of the web, a context and a chain of
 // promises cost as much as all else that a spend costs here (bench/README.md). What is checked, done and refused is the same
-// functions either way, and test/api/lane.test.ts holds one against the other. Whatever is not plain goes the long way.
+// functions either way, and test/api/fast-path.test.ts holds one against the other. Whatever is not plain goes the long way.
 
 /** Serves the plain requests of `spends`, and leaves all others to `otherwise`. */
 export function createFastPath(deps: Deps, otherwise: RequestListener): RequestListener {
@@ -31,14 +31,14 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
 
   async function answer(match: Match, incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse) {
     const requestId = newId('req');
-    const done = await served(match, incoming, body).catch((error: unknown) =>
+    const done = await handle(match, incoming, body).catch((error: unknown) =>
       problemOf(reported(deps.log, `${requestId} POST ${incoming.url}`, error), requestId),
     );
     send(outgoing, requestId, done);
   }
 
-  async function served(
-    { spend: { definition, serve }, params }: Match,
+  async function handle(
+    { spend: { definition, respond }, params }: Match,
     { url, headers }: IncomingMessage,
     body: Buffer,
   ): Promise<Rendered> {
@@ -53,25 +53,25 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
       json: readJson(body, headers['content-type']),
       key: headers['idempotency-key'] as string | undefined,
     });
-    return replyOf(await serve(input, scopes));
+    return replyOf(await respond(input, scopes));
   }
 }
 
 interface FastRoute {
-  spend: Spend;
+  spend: SpendRoute;
   path: RegExp;
   /** Of the parts of the path, in order. */
   names: string[];
 }
 
 interface Match {
-  spend: Spend;
+  spend: SpendRoute;
   params: Record<string, string>;
 }
 
 const PART = /\{(\w+)\}/g;
 
-const routeOf = (spend: Spend): FastRoute => ({
+const routeOf = (spend: SpendRoute): FastRoute => ({
   spend,
   path: new RegExp(`^${spend.definition.path.replaceAll(PART, '(\\w{1,64})')}$`),
   names: Array.from(spend.definition.path.matchAll(PART), ([, name]) => name!),

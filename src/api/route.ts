@@ -86,7 +86,7 @@ export function route<
 }
 
 /** What a request brings, taken apart and not yet checked. */
-export interface Brought {
+export interface RequestInput {
   path: string;
   params: Record<string, string>;
   query: Record<string, string>;
@@ -102,7 +102,7 @@ export const ofQuery = ([name = '']: PropertyKey[]): string => `?${String(name)}
 /** What a route may rely on, or the refusal that says what is wrong. */
 export function inputOf<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
   definition: Definition<Params, Query, Body>,
-  { path, params, query, json, key }: Brought,
+  { path, params, query, json, key }: RequestInput,
 ): Input<z.output<Params>, z.output<Query>, z.output<Body>> {
   return {
     params: check(definition.params ?? none, params, ofPath) as z.output<Params>,

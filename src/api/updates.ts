@@ -8,7 +8,7 @@ import { NOT_ACTIVE } from '../domain/eligibility.ts';
 import { newId } from '../ids.ts';
 import { CALL_TIMEOUT_MS } from '../temporal.ts';
 import { HANDING_OVER, UPDATE_OF, workflowId } from '../workflows/messages.ts';
-import { type Answer, type Reply, runCommand } from './commands.ts';
+import { type CommandAnswer, type Reply, runCommand } from './commands.ts';
 import type { Deps } from './deps.ts';
 import { reply } from './replies.ts';
 import type { Env, Input } from './route.ts';
@@ -23,7 +23,7 @@ export interface Operation {
   makes?: string;
   /** What is asked, or a refusal: a key that was answered before never comes here (I10). */
   command(row: CommandRow): Command;
-  answer(row: CommandRow, subscription: SubscriptionRow): Promise<Answer>;
+  answer(row: CommandRow, subscription: SubscriptionRow): Promise<CommandAnswer>;
 }
 
 /** What tells one request from another: its key, and a fingerprint of what is asked. */

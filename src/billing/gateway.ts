@@ -9,7 +9,7 @@ export interface Debtor {
   customerId: string;
 }
 
-export type Cancelled = 'cancelled' | 'paid' | 'kept';
+export type CancelOutcome = 'cancelled' | 'paid' | 'kept';
 
 /** The one port to money. Every call may be repeated with the same charge, attempt and debtor, and then answers the same. */
 export interface Gateway {
@@ -19,7 +19,7 @@ export interface Gateway {
    * R-45: cancels an attempt that is pending, so that it can't be paid any more. `paid`: it was, meanwhile. `kept`: it can't be
    * cancelled, and may still be paid.
    */
-  cancel(charge: Charge, attempt: number, debtor: Debtor): Promise<Cancelled>;
+  cancel(charge: Charge, attempt: number, debtor: Debtor): Promise<CancelOutcome>;
   /** Gives back the whole of a charge, once. */
   refund(chargeId: string, debtor: Debtor): Promise<void>;
   /** Gives back part of a charge, once for the id of the refund. False, and nothing done, where less than that is left of it. */
@@ -34,7 +34,7 @@ export interface PartialRefund {
 }
 
 /** What a provider says of one attempt at a charge. */
-export interface Settlement {
+export interface ProviderSettlement {
   kind: 'settled';
   subscriptionId: string;
   chargeId: string;
@@ -56,7 +56,7 @@ export type Return = { back: MoneyBack } & (
 
 /** What an event of a provider's means to one subscription; the last two come from a system that owns it. */
 export type ProviderMessage =
-  | Settlement
+  | ProviderSettlement
   | { kind: 'cancelled'; subscriptionId: string; at: 'renewal' | 'now'; reason?: string }
   | { kind: 'plan_changed'; subscriptionId: string; plan: PlanId; interval: Interval };
 

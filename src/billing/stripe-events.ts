@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { Refusal } from '../domain/errors.ts';
 import type { DisputeStatus, MoneyBack } from '../domain/refunds.ts';
 import { requireStorable } from '../domain/text.ts';
-import type { ProviderEvent, ReadEvent, Return, Settlement } from './gateway.ts';
+import type { ProviderEvent, ProviderSettlement, ReadEvent, Return } from './gateway.ts';
 import { keyIn, refusedFor } from './stripe-payments.ts';
 
 /** How far Stripe's clock and ours may be apart, and how long a delivery may be under way. */
@@ -56,7 +56,7 @@ export function read(event: Stripe.Event): ProviderEvent {
 }
 
 /** Which attempt at which charge was paid or declined; null when the event says neither of a charge of ours. */
-function settlementOf(event: Stripe.Event): Settlement | null {
+function settlementOf(event: Stripe.Event): ProviderSettlement | null {
   switch (event.type) {
     case 'payment_intent.succeeded':
       return settled(event, event.data.object, 'paid');
@@ -109,8 +109,8 @@ function ofPayment(
 function settled(
   { created }: Stripe.Event,
   { metadata, amount, currency }: Partial<Stripe.PaymentIntent>,
-  outcome: Settlement['outcome'],
-): Settlement | null {
+  outcome: ProviderSettlement['outcome'],
+): ProviderSettlement | null {
   const key = keyIn(metadata ?? {});
   const money =
     amount === undefined || !currency ? {} : { amountMinor: amount, currency: currency.toUpperCase() };

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import Stripe from 'stripe';
 import type { Charge, Outcome } from '../domain/state.ts';
-import type { Cancelled, Debtor, Gateway, PartialRefund } from './gateway.ts';
+import type { CancelOutcome, Debtor, Gateway, PartialRefund } from './gateway.ts';
 import { metadataOf, type PaymentKey, refusedFor } from './stripe-payments.ts';
 
 /**
@@ -92,13 +92,13 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     return stripe.paymentIntents.confirm(intent, { off_session: true }, { idempotencyKey });
   }
 
-  async function cancel(wanted: Charge, attempt: number, { subscriptionId }: Debtor): Promise<Cancelled> {
+  async function cancel(wanted: Charge, attempt: number, { subscriptionId }: Debtor): Promise<CancelOutcome> {
     // What is not on record was never confirmed, and never will be.
     const known = await records.payment({ subscriptionId, chargeId: wanted.id, attempt });
     return known === null ? 'cancelled' : cancelIntent(known);
   }
 
-  async function cancelIntent(intent: string): Promise<Cancelled> {
+  async function cancelIntent(intent: string): Promise<CancelOutcome> {
     try {
       return cancelledOf(await stripe.paymentIntents.cancel(intent));
     } catch (error) {
@@ -231,7 +231,7 @@ function outcomeOf({ id, status, last_payment_error: refusal }: Stripe.PaymentIn
   }
 }
 
-const cancelledOf = ({ status }: Stripe.PaymentIntent): Cancelled => {
+const cancelledOf = ({ status }: Stripe.PaymentIntent): CancelOutcome => {
   if (status === 'succeeded') return 'paid';
   return status === 'canceled' ? 'cancelled' : 'kept';
 };

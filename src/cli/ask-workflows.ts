@@ -4,7 +4,7 @@ import { isToRun, mustRun, sampleToRun } from '../db/audit/must-run.ts';
 import { balanceAsOf } from '../db/audit/verify.ts';
 import type { Database } from '../db/client.ts';
 import { heldUp } from '../db/incidents.ts';
-import type { Caller } from '../temporal.ts';
+import type { TemporalCaller } from '../temporal.ts';
 import { type BalanceAnswer, QUERY, workflowId } from '../workflows/messages.ts';
 import { atOnce, paged } from './at-once.ts';
 import { type Stuck, stuckOf } from './stuck.ts';
@@ -14,7 +14,7 @@ import { type Stuck, stuckOf } from './stuck.ts';
 const AT_ONCE = 8;
 const A_PAGE = 500;
 
-export interface Asked {
+export interface WorkflowAnswers {
   equal: number;
   broken: Broken[];
   /** Workflows that did not answer: nothing is known of them. */
@@ -23,9 +23,9 @@ export interface Asked {
   stuck: ({ subscription_id: string } & Stuck)[];
 }
 
-interface Wanted {
+interface WorkflowQuestion {
   db: Database;
-  temporal: Caller;
+  temporal: TemporalCaller;
   /** Ids to ask; or how many at random; null: all that must be running. */
   which: readonly string[] | number | null;
   isThorough: boolean;
@@ -34,9 +34,9 @@ interface Wanted {
   onProgress(done: number): void;
 }
 
-export async function askWorkflows(wanted: Wanted): Promise<Asked> {
+export async function askWorkflows(wanted: WorkflowQuestion): Promise<WorkflowAnswers> {
   const { db, temporal, which, isThorough, stuckAfter, onProgress } = wanted;
-  const asked: Asked = { equal: 0, broken: [], silent: [], stuck: [] };
+  const asked: WorkflowAnswers = { equal: 0, broken: [], silent: [], stuck: [] };
   let done = 0;
   await atOnce(AT_ONCE, idsOf(db, which), async (id) => {
     const seen = await look(temporal, id, stuckAfter);
@@ -54,7 +54,12 @@ export async function askWorkflows(wanted: Wanted): Promise<Asked> {
   return asked;
 }
 
-async function compare({ db, temporal }: Wanted, asked: Asked, id: string, seen: Seen): Promise<void> {
+async function compare(
+  { db, temporal }: WorkflowQuestion,
+  asked: WorkflowAnswers,
+  id: string,
+  seen: WorkflowStanding,
+): Promise<void> {
   if (seen === 'not running') {
     // It may have ended since, and rightly.
     if (await isToRun(db, id))
@@ -72,7 +77,7 @@ async function compare({ db, temporal }: Wanted, asked: Asked, id: string, seen:
   else asked.broken.push(broken(id, difference));
 }
 
-async function* idsOf(db: Database, which: Wanted['which']): AsyncGenerator<string> {
+async function* idsOf(db: Database, which: WorkflowQuestion['which']): AsyncGenerator<string> {
   if (which === null) yield* paged((after) => mustRun(db, after, A_PAGE));
   else yield* typeof which === 'number' ? await sampleToRun(db, which) : which;
 }
@@ -83,9 +88,9 @@ const broken = (id: string, what: string): Broken => ({
   row: `${workflowId(id)} ${what}`,
 });
 
-type Seen = 'running' | 'not running' | 'silent' | Stuck;
+type WorkflowStanding = 'running' | 'not running' | 'silent' | Stuck;
 
-async function look(temporal: Caller, id: string, stuckAfter: number): Promise<Seen> {
+async function look(temporal: TemporalCaller, id: string, stuckAfter: number): Promise<WorkflowStanding> {
   try {
     return await temporal.call(async (client) => {
       const description = await client.workflow.getHandle(workflowId(id)).describe();
@@ -98,7 +103,7 @@ async function look(temporal: Caller, id: string, stuckAfter: number): Promise<S
 }
 
 /** A closed workflow would answer too: whether it runs was asked before. */
-async function sayingOf(temporal: Caller, id: string): Promise<BalanceAnswer | null> {
+async function sayingOf(temporal: TemporalCaller, id: string): Promise<BalanceAnswer | null> {
   const ask = (client: Client) =>
     client.workflow.getHandle(workflowId(id)).query<BalanceAnswer | null>(QUERY.balance);
   return temporal.call(ask).catch(() => null);
@@ -110,12 +115,12 @@ async function differenceOf(db: Database, id: string, said: BalanceAnswer): Prom
   if (ledger === null) return 'has no ledger';
   if (version > ledger.version)
     return `knows of version ${version}, and the ledger is at ${ledger.version}: it is ahead`;
-  const told = ({
+  const balanceText = ({
     available,
     held,
     by_kind: { allowance, pack, adjustment },
   }: Omit<typeof ledger, 'version'>) =>
     `available ${available} (allowance ${allowance}, packs ${pack}, adjustments ${adjustment}), held ${held}`;
-  const [theirs, ours] = [told(said), told(ledger)];
+  const [theirs, ours] = [balanceText(said), balanceText(ledger)];
   return theirs === ours ? null : `says at version ${version}: ${theirs}; the ledger: ${ours}`;
 }

@@ -3,12 +3,12 @@ import type { Catalog } from '../domain/catalog.ts';
 import { planLine } from '../domain/charges.ts';
 import type { Command } from '../domain/commands.ts';
 import type { State } from '../domain/state.ts';
-import { type AskedBefore, CUSTOMER_SUBSCRIBED, type SubscriptionInput } from '../workflows/messages.ts';
-import { commandOf } from '../workflows/signals.ts';
+import { CUSTOMER_SUBSCRIBED, type RepeatedCommand, type SubscriptionInput } from '../workflows/messages.ts';
+import { commandOf } from '../workflows/message-checks.ts';
 
 /** What a lost workflow is started again with: what its next run would have been handed, as far as it is booked. */
 export function inputOf(remains: Remains): SubscriptionInput {
-  const { state, snapshot, catalog, heard } = remains;
+  const { state, snapshot, catalog, signals } = remains;
   if (snapshot.step === 0) return startOf(remains);
   const { step, version, grants, endedAt } = snapshot;
   const asked = askedBefore(remains);
@@ -21,7 +21,7 @@ export function inputOf(remains: Remains): SubscriptionInput {
       step,
       version,
       advance: null,
-      signals: heard.flatMap(({ kind, payload }) => commandOf(kind, payload) ?? []),
+      signals: signals.flatMap(({ kind, payload }) => commandOf(kind, payload) ?? []),
       ...(asked ? { asked } : {}),
     },
   };
@@ -37,7 +37,7 @@ function startOf({ state, metadata, catalog, ref }: Remains): SubscriptionInput 
   return { catalog, begin, carried: null };
 }
 
-function askedBefore({ state, catalog, charge, ref }: Remains): AskedBefore | undefined {
+function askedBefore({ state, catalog, charge, ref }: Remains): RepeatedCommand | undefined {
   // What came due by itself comes due again: a renewal, its retry, a top-up.
   if (charge === null || ref === null) return undefined;
   return { command: commandFor(charge, state, catalog), ref, at: charge.attempt_at };

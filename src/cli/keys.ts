@@ -47,13 +47,13 @@ async function list({ json }: { json?: true }): Promise<Exit> {
   return EXIT.good;
 }
 
-interface Wanted {
+interface KeyFlags {
   scopes: Scope[];
   name?: string;
   json?: true;
 }
 
-async function create({ scopes, name, json }: Wanted): Promise<Exit> {
+async function create({ scopes, name, json }: KeyFlags): Promise<Exit> {
   const mode = loadConfig().keyMode;
   const [key, row] = await ledger(async (db) => {
     const made = await makeKey(db, { mode, scopes, name: name ?? null });

@@ -4,7 +4,7 @@ import { ledgerConfig } from './servers.ts';
 
 // `drawdown migrate`: brings the ledger's database to the newest schema. Every start does so by itself.
 
-interface Options {
+interface MigrateOptions {
   dryRun?: true;
   json?: true;
 }
@@ -17,7 +17,7 @@ Examples:
 
 Exit codes: 0 the schema is up to date (or, dry, was looked at), 2 the database could not be migrated.`;
 
-async function run({ dryRun, json }: Options): Promise<Exit> {
+async function run({ dryRun, json }: MigrateOptions): Promise<Exit> {
   const { databaseUrl } = ledgerConfig();
   const pending = await pendingMigrations(databaseUrl);
   if (!dryRun) {

@@ -49,8 +49,8 @@ export function acting<Words extends unknown[]>(
     try {
       end(await work(...words));
     } catch (error) {
-      const isTold = error instanceof ConfigError || error instanceof Unable;
-      process.stderr.write(`${isTold ? error.message : `${complaint}: ${reasonOf(error)}`}\n`);
+      const isKnown = error instanceof ConfigError || error instanceof Unable;
+      process.stderr.write(`${isKnown ? error.message : `${complaint}: ${reasonOf(error)}`}\n`);
       end(EXIT.unable);
     }
   };
@@ -64,17 +64,17 @@ const SAY_SO_AFTER_MS = 1_000;
 /** Says on stderr, first after a second and then once a second, how far a longer work has come; a terminal's line is written over. */
 export function showProgress(line: () => string): { stop(): void } {
   const isTerminal = process.stderr.isTTY === true;
-  let told = '';
+  let shown = '';
   const timer = setInterval(() => {
     const text = line();
-    if (text === told) return;
-    told = text;
+    if (text === shown) return;
+    shown = text;
     process.stderr.write(isTerminal ? `\r\u001b[K${text}` : `${text}\n`);
   }, SAY_SO_AFTER_MS);
   return {
     stop() {
       clearInterval(timer);
-      if (isTerminal && told !== '') process.stderr.write('\r\u001b[K');
+      if (isTerminal && shown !== '') process.stderr.write('\r\u001b[K');
     },
   };
 }

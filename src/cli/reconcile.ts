@@ -1,6 +1,6 @@
 import {
   BOOKS_TIMEOUT_MS,
-  type Counted,
+  type CountedRows,
   type Reconciliation,
   reconcile,
   type Unexplained,
@@ -10,7 +10,7 @@ import { ledgerConfig, withLedger } from './servers.ts';
 
 // `drawdown reconcile`: whether every charge, grant and message of billing has its reason, and which have none.
 
-interface Options {
+interface ReconcileFlags {
   subscription?: string[];
   json?: true;
 }
@@ -27,7 +27,7 @@ may run at any time. docs/operating.md says what is looked at.`;
 /** Rows that fit on a screen besides the numbers. */
 const SHOWN = 15;
 
-async function read(databaseUrl: string, options: Options): Promise<Reconciliation> {
+async function read(databaseUrl: string, options: ReconcileFlags): Promise<Reconciliation> {
   const progress = showProgress(() => 'Reading every charge, grant and message; large books take minutes.');
   const limit = options.json ? null : SHOWN;
   const wanted = { subscriptionIds: options.subscription ?? null, limit };
@@ -40,10 +40,10 @@ async function read(databaseUrl: string, options: Options): Promise<Reconciliati
 }
 
 /** Cut down, so that 1 says that nothing is left. */
-const ratioOf = ({ total, explained }: Counted): number =>
+const ratioOf = ({ total, explained }: CountedRows): number =>
   total === 0 ? 1 : Math.floor((explained / total) * 10_000) / 10_000;
 
-function countedLine(name: string, counted: Counted): string {
+function countedLine(name: string, counted: CountedRows): string {
   const { total, explained } = counted;
   const numbers = [String(total), String(explained), ratioOf(counted).toFixed(4)];
   return [name.padEnd(8), ...numbers.map((text) => text.padStart(10))].join(' ');
@@ -86,7 +86,7 @@ const document = (found: Reconciliation) => ({
   unexplained: found.unexplained,
 });
 
-async function run(options: Options): Promise<Exit> {
+async function run(options: ReconcileFlags): Promise<Exit> {
   const found = await read(ledgerConfig().databaseUrl, options);
   if (found.not_here.length > 0) throw new Unable(`There is no subscription ${found.not_here.join(', ')}.`);
   if (options.json) printJson(document(found));

@@ -1,4 +1,4 @@
-import { dropMessage, listRefused, type Refused, retryNow } from '../db/failures.ts';
+import { dropMessage, listRefused, type RefusedRow, retryNow } from '../db/failures.ts';
 import { iso } from '../domain/calendar.ts';
 import { acting, EXIT, type Exit, print, printJson, programOf, table } from './program.ts';
 import { ledgerConfig, withLedger } from './servers.ts';
@@ -22,11 +22,11 @@ const SHOWN = 50;
 const ledger = <T>(work: Parameters<typeof withLedger<T>>[2]): Promise<T> =>
   withLedger(ledgerConfig().databaseUrl, POOL, work);
 
-const nameOf = ({ kind, key }: Pick<Refused, 'kind' | 'key'>): string => `${kind} ${key}`;
+const nameOf = ({ kind, key }: Pick<RefusedRow, 'kind' | 'key'>): string => `${kind} ${key}`;
 
-function refOf(word: string): Pick<Refused, 'kind' | 'key'> {
+function refOf(word: string): Pick<RefusedRow, 'kind' | 'key'> {
   const [kind = '', ...rest] = word.split(' ');
-  return { kind: kind as Refused['kind'], key: rest.join(' ') };
+  return { kind: kind as RefusedRow['kind'], key: rest.join(' ') };
 }
 
 async function list({ json }: { json?: true }): Promise<Exit> {
@@ -48,7 +48,7 @@ async function list({ json }: { json?: true }): Promise<Exit> {
     const lines = rows.map((row) => [nameOf(row), row.subscriptionId, String(row.attempts), iso(row.since)]);
     const head = ['row', 'subscription', 'tries', 'since'];
     const [first, ...others] = table([head, ...lines]).split('\n');
-    const told = others.flatMap((line, i) => [
+    const details = others.flatMap((line, i) => [
       line,
       ...(rows[i]!.says ? [`  ${rows[i]!.says}`] : []),
       `  ${rows[i]!.reason}`,
@@ -56,7 +56,7 @@ async function list({ json }: { json?: true }): Promise<Exit> {
     print(
       [
         first,
-        ...told,
+        ...details,
         ...(count > rows.length ? [`and ${count - rows.length} more: --json names every one.`] : []),
       ].join('\n'),
     );

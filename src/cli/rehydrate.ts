@@ -37,7 +37,7 @@ import { lastStepAt, remainingMs, STUCK_AFTER, type Stuck, stuckOf } from './stu
 
 // `drawdown rehydrate`: a Temporal that was lost is made whole from the ledger's database, whose ledger it only reads.
 
-interface Options {
+interface RehydrateOptions {
   dryRun?: true;
   json?: true;
   since?: Instant;
@@ -72,7 +72,7 @@ function instant(text: string): Instant {
   throw new InvalidArgumentError('It must be an RFC 3339 instant, such as 2026-11-24T16:00:00Z.');
 }
 
-interface Outcome {
+interface RehydrateOutcome {
   running: number;
   /** Started now, or, dry, to be started. */
   started: string[];
@@ -83,7 +83,7 @@ interface Outcome {
   deliveries: number;
 }
 
-interface Deps {
+interface RehydrateDeps {
   db: Database;
   client: Client;
   taskQueue: string;
@@ -95,7 +95,7 @@ interface Deps {
   isDry: boolean;
 }
 
-async function rehydrate(deps: Deps, outcome: Outcome): Promise<void> {
+async function rehydrate(deps: RehydrateDeps, outcome: RehydrateOutcome): Promise<void> {
   await atOnce(AT_ONCE, idsOf(deps), async (id) => {
     try {
       const seen = await look(deps, id);
@@ -111,14 +111,14 @@ async function rehydrate(deps: Deps, outcome: Outcome): Promise<void> {
   });
 }
 
-async function* idsOf({ db, ids }: Deps): AsyncGenerator<string> {
+async function* idsOf({ db, ids }: RehydrateDeps): AsyncGenerator<string> {
   if (ids === null) yield* paged((after) => mustRun(db, after, A_PAGE));
   else for (const id of ids) if (await isToRun(db, id)) yield id;
 }
 
-type Seen = 'running' | 'not running' | { stuck: Stuck; description: WorkflowExecutionDescription };
+type Found = 'running' | 'not running' | { stuck: Stuck; description: WorkflowExecutionDescription };
 
-async function look({ client, stuckAfter }: Deps, id: string): Promise<Seen> {
+async function look({ client, stuckAfter }: RehydrateDeps, id: string): Promise<Found> {
   try {
     const description = await patiently(() => client.workflow.getHandle(workflowId(id)).describe());
     if (description.status.name !== 'RUNNING') return 'not running';
@@ -135,7 +135,11 @@ async function look({ client, stuckAfter }: Deps, id: string): Promise<Seen> {
  * Ends a run and starts the next from the ledger, which is read when no attempt of the old run can book any more. What billing
  * signalled since its last step is told again.
  */
-async function startAnew(deps: Deps, id: string, description: WorkflowExecutionDescription): Promise<void> {
+async function startAnew(
+  deps: RehydrateDeps,
+  id: string,
+  description: WorkflowExecutionDescription,
+): Promise<void> {
   const from = await sinceOf(deps, id);
   const run = deps.client.workflow.getHandle(workflowId(id), description.runId);
   await patiently(() => run.terminate('drawdown rehydrate --stuck')).catch((error: unknown) => {
@@ -148,7 +152,7 @@ async function startAnew(deps: Deps, id: string, description: WorkflowExecutionD
 }
 
 /** From when on cancels and changes of plan are told again. A run that was ended here before is read like one that is stuck. */
-async function sinceOf({ client, since, stuckAfter }: Deps, id: string): Promise<Instant | null> {
+async function sinceOf({ client, since, stuckAfter }: RehydrateDeps, id: string): Promise<Instant | null> {
   if (since !== null || stuckAfter === null) return since;
   try {
     return await lastStepAt(client, id);
@@ -159,7 +163,11 @@ async function sinceOf({ client, since, stuckAfter }: Deps, id: string): Promise
 }
 
 /** False when somebody else started it meanwhile: there is never more than one. */
-async function start({ db, client, taskQueue }: Deps, id: string, since: Instant | null): Promise<boolean> {
+async function start(
+  { db, client, taskQueue }: RehydrateDeps,
+  id: string,
+  since: Instant | null,
+): Promise<boolean> {
   const remains = await remainsOf(db, id, since);
   if (remains === null) throw new Error('its rows are gone');
   const input = inputOf(remains);
@@ -206,7 +214,7 @@ async function reach(connection: Connection, config: ConnectedConfig): Promise<v
   }
 }
 
-function screen({ running, started, failed, stuck, deliveries }: Outcome, isDry: boolean): string {
+function screen({ running, started, failed, stuck, deliveries }: RehydrateOutcome, isDry: boolean): string {
   const rows = (isDry ? started : []).map((id) => `  ${id}`);
   const anew = stuck.map(
     ({ subscription_id, what, attempts, reason }) =>
@@ -230,14 +238,14 @@ function screen({ running, started, failed, stuck, deliveries }: Outcome, isDry:
   ].join('\n');
 }
 
-async function run({ dryRun, json, since, stuck, stuckAfter }: Options): Promise<Exit> {
+async function run({ dryRun, json, since, stuck, stuckAfter }: RehydrateOptions): Promise<Exit> {
   const config = connectedConfig();
   const isDry = dryRun === true;
-  const outcome: Outcome = { running: 0, started: [], failed: [], stuck: [], deliveries: 0 };
+  const outcome: RehydrateOutcome = { running: 0, started: [], failed: [], stuck: [], deliveries: 0 };
   const { client, connection } = connectTemporal(config);
   await reach(connection, config);
-  const tell = (line: string) => void process.stderr.write(`${line}\n`);
-  if (!isDry) await ensureSearchAttributes(connection, config.temporalNamespace, tell);
+  const warn = (line: string) => void process.stderr.write(`${line}\n`);
+  if (!isDry) await ensureSearchAttributes(connection, config.temporalNamespace, warn);
   await withLedger(config.databaseUrl, { max: 8, statementTimeoutMs: 60_000 }, async (db) => {
     const ids = Array.isArray(stuck) ? stuck : null;
     const all = ids?.length ?? (await countToRun(db));
@@ -247,7 +255,7 @@ async function run({ dryRun, json, since, stuck, stuckAfter }: Options): Promise
       () =>
         `Looked at ${done()} of ${all} workflows, started ${isDry ? 0 : outcome.started.length + outcome.stuck.length}`,
     );
-    const deps: Deps = {
+    const deps: RehydrateDeps = {
       db,
       client,
       taskQueue: config.temporalTaskQueue,

@@ -17,7 +17,7 @@ import { EXIT, printJson, print as printLine, programOf } from './program.ts';
 
 // `drawdown simulate`: a whole life on the pure core, in milliseconds, as the facts the ledger would book.
 
-interface Options {
+interface SimulateOptions {
   from: Instant;
   zone: string;
   allowance?: number;
@@ -25,7 +25,7 @@ interface Options {
 }
 
 /** One simulated subscription: what it is called, and what happened. */
-interface Told {
+interface SimulatedLife {
   title: string;
   life: Life;
 }
@@ -62,7 +62,13 @@ function zone(text: string): string {
 }
 
 /** A subscription started at an instant, its packs bought at once, and so many months worked through. */
-function simulate(plan: PlanId, interval: Interval, months: number, packs: number, options: Options): Life {
+function simulate(
+  plan: PlanId,
+  interval: Interval,
+  months: number,
+  packs: number,
+  options: SimulateOptions,
+): Life {
   const start = {
     id: 'sub_simulated',
     customerId: 'simulated',
@@ -88,7 +94,7 @@ function simulate(plan: PlanId, interval: Interval, months: number, packs: numbe
 }
 
 /** The scenario tables are part of the repository, not of the build. */
-async function scenarios(wanted: string): Promise<Told[]> {
+async function scenarios(wanted: string): Promise<SimulatedLife[]> {
   const url = new URL('../../test/scenarios/lives.ts', import.meta.url);
   if (!existsSync(url)) throw new Refusal('not_found', 'There are no scenario tables here, only in a clone.');
   const tables: { livesOf(wanted: string): Promise<{ title: string; rules: string[]; lives: Life[] }[]> } =
@@ -146,17 +152,17 @@ function summaryLine(life: Life): string {
   return `= ${at}  ${plan}, ${status}: ${count(grants, 'grant')}; ${count(charges_paid, 'charge')} paid, ${money(charged_minor)}${back}; ${available} credits available (${byKind})`;
 }
 
-function print(told: Told[], isJson: boolean): void {
+function print(lives: SimulatedLife[], isJson: boolean): void {
   if (isJson) {
-    const shown = told.map(({ title, life }) => ({
+    const shown = lives.map(({ title, life }) => ({
       title,
       facts: facts(life.book).map(jsonFact),
       summary: summary(life),
     }));
     return printJson(shown.length === 1 ? shown[0] : shown);
   }
-  told.forEach(({ title, life }, i) => {
-    if (told.length > 1) printLine(`${i > 0 ? '\n' : ''}${title}`);
+  lives.forEach(({ title, life }, i) => {
+    if (lives.length > 1) printLine(`${i > 0 ? '\n' : ''}${title}`);
     for (const fact of facts(life.book)) printLine(factLine(fact));
     printLine(summaryLine(life));
   });
@@ -164,9 +170,17 @@ function print(told: Told[], isJson: boolean): void {
 
 const jsonFact = (fact: Fact) => ({ ...fact, at: iso(fact.at) });
 
-type Words = [what: string, interval: string, months: number, packs: number, options: Options];
+type SimulateArguments = [
+  what: string,
+  interval: string,
+  months: number,
+  packs: number,
+  options: SimulateOptions,
+];
 
-async function tell(...[what, interval, months, packs, options]: Words): Promise<Told[]> {
+async function simulateLives(
+  ...[what, interval, months, packs, options]: SimulateArguments
+): Promise<SimulatedLife[]> {
   const plan = PLAN_IDS.find((id) => id === what);
   if (!plan) return scenarios(what);
   if (interval !== 'month' && interval !== 'year')
@@ -189,11 +203,17 @@ export const program = programOf(
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)
   .action(
-    async (what: string, interval: string, months: number, packs: number, options: Partial<Options>) => {
+    async (
+      what: string,
+      interval: string,
+      months: number,
+      packs: number,
+      options: Partial<SimulateOptions>,
+    ) => {
       const from = options.from ?? instant(iso(Date.now()).slice(0, 10));
       try {
-        const told = await tell(what, interval, months, packs, { zone: 'UTC', ...options, from });
-        print(told, options.json === true);
+        const lives = await simulateLives(what, interval, months, packs, { zone: 'UTC', ...options, from });
+        print(lives, options.json === true);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         process.stderr.write(`${error.message}\n`);

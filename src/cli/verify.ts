@@ -1,9 +1,9 @@
 import type { Broken } from '../db/audit/invariants.ts';
 import { countToRun } from '../db/audit/must-run.ts';
 import { BOOKS_TIMEOUT_MS } from '../db/audit/reconcile.ts';
-import { type Pass, SnapshotLost, verifyPromises } from '../db/audit/verify.ts';
+import { SnapshotLost, type Verification, verifyPromises } from '../db/audit/verify.ts';
 import { connectTemporal, createCaller } from '../temporal.ts';
-import { type Asked, askWorkflows } from './ask-workflows.ts';
+import { askWorkflows, type WorkflowAnswers } from './ask-workflows.ts';
 import {
   acting,
   EXIT,
@@ -20,7 +20,7 @@ import { STUCK_AFTER } from './stuck.ts';
 
 // `drawdown verify`: whether a database keeps what Drawdown promises, and which row does not.
 
-interface Options {
+interface VerifyFlags {
   subscription?: string[];
   workflows?: true | number;
   stuckAfter: number;
@@ -44,11 +44,11 @@ const CHECKED = ['I1', 'I2', 'I3', 'I4', 'I6', 'I11'];
 /** Rows that fit on a screen. */
 const SHOWN = 20;
 
-async function lookAtLedger(databaseUrl: string, options: Options): Promise<Pass> {
-  let told = 'Reading which rows there are';
-  const progress = showProgress(() => told);
+async function lookAtLedger(databaseUrl: string, options: VerifyFlags): Promise<Verification> {
+  let line = 'Reading which rows there are';
+  const progress = showProgress(() => line);
   const onProgress = (done: number, of: number) => {
-    told = `Verified ${done} of ${of} subscriptions`;
+    line = `Verified ${done} of ${of} subscriptions`;
   };
   const wanted = {
     subscriptionIds: options.subscription ?? null,
@@ -65,7 +65,7 @@ async function lookAtLedger(databaseUrl: string, options: Options): Promise<Pass
   }
 }
 
-async function lookAtWorkflows(options: Options): Promise<Asked> {
+async function lookAtWorkflows(options: VerifyFlags): Promise<WorkflowAnswers> {
   const config = connectedConfig();
   // Its connection goes with the process: closed sooner, it would meet calls of its own that are tried again.
   const { client } = connectTemporal(config);
@@ -98,7 +98,7 @@ const rowLines = ({ promise, subscription_id, row }: Broken): string[] => [
 ];
 
 /** Every one is named, for each is somebody's subscription that stands still. */
-function stuckLines(asked: Asked | null): string[] {
+function stuckLines(asked: WorkflowAnswers | null): string[] {
   if (asked === null || asked.stuck.length === 0) return [];
   return [
     `Stuck: ${asked.stuck.length}`,
@@ -111,8 +111,13 @@ function stuckLines(asked: Asked | null): string[] {
 }
 
 /** One line a promise, and what nobody looked at; of what is broken the rows. */
-function screen(pass: Pass, asked: Asked | null, broken: Broken[], isThorough: boolean): string {
-  const head = `at ${pass.at}: ${pass.subscriptions} subscriptions, ${pass.entries} entries`;
+function screen(
+  checkOnce: Verification,
+  asked: WorkflowAnswers | null,
+  broken: Broken[],
+  isThorough: boolean,
+): string {
+  const head = `at ${checkOnce.at}: ${checkOnce.subscriptions} subscriptions, ${checkOnce.entries} entries`;
   const rows = broken.slice(0, SHOWN).flatMap(rowLines);
   if (broken.length > 0 && !isThorough)
     return [
@@ -140,16 +145,16 @@ function screen(pass: Pass, asked: Asked | null, broken: Broken[], isThorough: b
   ].join('\n');
 }
 
-async function run(options: Options): Promise<Exit> {
-  const pass = await lookAtLedger(ledgerConfig().databaseUrl, options);
-  const missing = (options.subscription?.length ?? 0) - (options.subscription ? pass.subscriptions : 0);
+async function run(options: VerifyFlags): Promise<Exit> {
+  const checkOnce = await lookAtLedger(ledgerConfig().databaseUrl, options);
+  const missing = (options.subscription?.length ?? 0) - (options.subscription ? checkOnce.subscriptions : 0);
   if (missing > 0) throw new Unable(`${missing} of the subscriptions are not there.`);
-  const goesOn = pass.broken.length === 0 || options.all === true;
+  const goesOn = checkOnce.broken.length === 0 || options.all === true;
   const asked = options.workflows !== undefined && goesOn ? await lookAtWorkflows(options) : null;
-  const found = [...pass.broken, ...(asked?.broken ?? [])];
+  const found = [...checkOnce.broken, ...(asked?.broken ?? [])];
   const broken = options.all ? found : found.slice(0, 1);
-  if (options.json) printJson(document(pass, asked, broken));
-  else print(screen(pass, asked, broken, options.all === true));
+  if (options.json) printJson(document(checkOnce, asked, broken));
+  else print(screen(checkOnce, asked, broken, options.all === true));
   if (asked && asked.silent.length > 0)
     process.stderr.write(
       `${asked.silent.length} workflows did not answer, the first: ${asked.silent[0]}. Does a worker run?\n`,
@@ -158,10 +163,10 @@ async function run(options: Options): Promise<Exit> {
   return asked && asked.silent.length > 0 ? EXIT.unable : EXIT.good;
 }
 
-const document = (pass: Pass, asked: Asked | null, broken: Broken[]) => ({
-  at: pass.at,
-  subscriptions: pass.subscriptions,
-  entries: pass.entries,
+const document = (checkOnce: Verification, asked: WorkflowAnswers | null, broken: Broken[]) => ({
+  at: checkOnce.at,
+  subscriptions: checkOnce.subscriptions,
+  entries: checkOnce.entries,
   checked: asked === null ? CHECKED : [...CHECKED, 'I8', 'I14'],
   workflows: asked && { equal: asked.equal, silent: asked.silent, stuck: asked.stuck },
   broken,

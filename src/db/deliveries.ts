@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
-import type { Failure, Happened } from '../domain/events.ts';
+import type { Failure, RecordedEvent } from '../domain/events.ts';
 import type { Database } from './client.ts';
-import { isOf, noFailure, type Turn } from './failures.ts';
+import { isOf, noFailure, type Round } from './failures.ts';
 
 // How events get to endpoints: rows from events (`spread`), workflows from rows (`claimDeliveries`), attempts in workflows.
 
@@ -15,9 +15,9 @@ export interface DeliveryRef {
 const EVENT = { text: sql`e.nth::text`, column: sql`e.nth`, found: sql`f.key::bigint` };
 
 /** Events that are to become deliveries, oldest first. */
-export async function waitingEvents(db: Database, limit: number, turn: Turn = 'fresh'): Promise<number[]> {
+export async function waitingEvents(db: Database, limit: number, round: Round = 'fresh'): Promise<number[]> {
   const rows = await db.execute<{ nth: number }>(sql`
-    select e.nth::int as nth from events e where e.relayed_at is null and ${isOf(turn, 'event', EVENT)} order by e.nth limit ${limit}`);
+    select e.nth::int as nth from events e where e.relayed_at is null and ${isOf(round, 'event', EVENT)} order by e.nth limit ${limit}`);
   return rows.map(({ nth }) => nth);
 }
 
@@ -61,13 +61,13 @@ const DELIVERY = {
 export async function claimDeliveries(
   db: Database,
   limit: number,
-  turn: Turn = 'fresh',
+  round: Round = 'fresh',
 ): Promise<ClaimedDelivery[]> {
   const rows = await db.execute<{ event_id: string; endpoint_id: string; run: number; type: string }>(sql`
     with due as (
       select d.event_id, d.endpoint_id from deliveries d
       where d.started_at is null and (d.claimed_until is null or d.claimed_until < clock_timestamp())
-        and ${isOf(turn, 'delivery', DELIVERY)}
+        and ${isOf(round, 'delivery', DELIVERY)}
       order by d.run, d.created_at, d.event_id limit ${limit} for update of d skip locked
     )
     update deliveries d set claimed_until = clock_timestamp() + interval '30 seconds'
@@ -101,9 +101,9 @@ export async function unclaimDelivery(
 }
 
 /** What an attempt needs. The endpoint is null when it was deleted. */
-export interface Attempt {
+export interface DeliveryAttempt {
   attempt: number;
-  event: Happened;
+  event: RecordedEvent;
   endpoint: { url: string; secrets: string[]; disabled: boolean } | null;
 }
 
@@ -125,7 +125,7 @@ export async function beginAttempt(
   db: Database,
   { eventId, endpointId, run }: DeliveryRef,
   most: number,
-): Promise<Attempt | null> {
+): Promise<DeliveryAttempt | null> {
   const [row] = await db.execute<AttemptRow>(sql`
     with begun as (
       update deliveries set attempts = attempts + 1
@@ -143,7 +143,7 @@ export async function beginAttempt(
   return row ? attemptOf(row) : null;
 }
 
-function attemptOf(row: AttemptRow): Attempt {
+function attemptOf(row: AttemptRow): DeliveryAttempt {
   const { attempt, type, at, data, subscription_id: subscriptionId, customer_id: customerId } = row;
   const { url, secret, previous_secret: previous, disabled } = row;
   return {

@@ -4,11 +4,11 @@ import { listOf, type Page } from './paging.ts';
 import { webhookEndpoints } from './schema.ts';
 
 export type EndpointRow = typeof webhookEndpoints.$inferSelect;
-type Said = Pick<EndpointRow, 'url' | 'types' | 'description'>;
+type EndpointMembers = Pick<EndpointRow, 'url' | 'types' | 'description'>;
 
 export async function makeEndpoint(
   db: Database,
-  endpoint: Said & Pick<EndpointRow, 'id' | 'secret'>,
+  endpoint: EndpointMembers & Pick<EndpointRow, 'id' | 'secret'>,
 ): Promise<EndpointRow> {
   const [row] = await db.insert(webhookEndpoints).values(endpoint).returning();
   return row!;
@@ -23,13 +23,15 @@ export async function readEndpoint(db: Database, id: string): Promise<EndpointRo
   return row;
 }
 
-type Change = { [Name in keyof Said]?: Said[Name] | undefined } & { disabled?: boolean | undefined };
+type EndpointChange = { [Name in keyof EndpointMembers]?: EndpointMembers[Name] | undefined } & {
+  disabled?: boolean | undefined;
+};
 
 /** Changes what is named; undefined when there is no such endpoint. */
 export async function changeEndpoint(
   db: Database,
   id: string,
-  { disabled, ...said }: Change,
+  { disabled, ...said }: EndpointChange,
 ): Promise<EndpointRow | undefined> {
   const set = {
     ...said,

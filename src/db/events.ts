@@ -1,11 +1,11 @@
 import { asc, eq, sql } from 'drizzle-orm';
 import type { Instant } from '../domain/calendar.ts';
-import { type Happened, TEST_EVENT } from '../domain/events.ts';
+import { type RecordedEvent, TEST_EVENT } from '../domain/events.ts';
 import type { Database } from './client.ts';
 import { type Page, paged, type Within } from './paging.ts';
 import { deliveries, events, subscriptions } from './schema.ts';
 
-export interface EventRow extends Happened {
+export interface EventRow extends RecordedEvent {
   id: string;
   nth: number;
   recordedAt: Date;
@@ -65,7 +65,7 @@ export function deliveriesOf(db: Database, eventId: string): Promise<DeliveryRow
 }
 
 /** Makes an event for one endpoint alone, with its delivery. */
-export async function tellTest(db: Database, id: string, endpointId: string): Promise<void> {
+export async function emitTestEvent(db: Database, id: string, endpointId: string): Promise<void> {
   await db.execute(sql`
     with made as (
       insert into events (id, subscription_id, type, at, data, relayed_at)

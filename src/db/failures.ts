@@ -5,11 +5,11 @@ import type { failures } from './schema.ts';
 
 // Rows that were refused: each is tried again at its own pace, and no other waits for it.
 
-export type Failure = typeof failures.$inferSelect;
+export type FailureRow = typeof failures.$inferSelect;
 
 /** Names a row that was refused. */
 export interface FailureRef {
-  kind: Failure['kind'];
+  kind: FailureRow['kind'];
   key: string;
   /** Empty where it is of none. */
   subscriptionId: string;
@@ -41,11 +41,11 @@ export async function noteStepFailure(
 }
 
 /** Which rows to claim: `fresh` ones have not failed yet, the others are tried `again`, with places of their own. */
-export type Turn = 'fresh' | 'again';
+export type Round = 'fresh' | 'again';
 
 /** The condition that a row is of a turn, by its key as text and as what its own index finds it by. */
-export function isOf(turn: Turn, kind: Failure['kind'], { text, column, found }: Named): SQL {
-  return turn === 'fresh'
+export function isOf(round: Round, kind: FailureRow['kind'], { text, column, found }: Named): SQL {
+  return round === 'fresh'
     ? sql`not exists (select from failures f where f.kind = ${kind} and f.key = ${text})`
     : sql`${column} in (select ${found} from failures f where f.kind = ${kind} and f.next_at <= clock_timestamp())`;
 }
@@ -59,13 +59,13 @@ interface Named {
 }
 
 /** To be put before the statement that marks a row as done: it is no failure any more. */
-export const noFailure = (kind: Failure['kind'], key: string): SQL =>
+export const noFailure = (kind: FailureRow['kind'], key: string): SQL =>
   sql`with mended as (delete from failures where kind = ${kind} and key = ${key})`;
 
 /** A step that fails is tried every ten seconds: one of which nobody has heard for longer is over. */
-const STEP_HEARD = sql`(f.kind <> 'step' or f.next_at > clock_timestamp() - interval '5 minutes')`;
+const STEP_RECENT = sql`(f.kind <> 'step' or f.next_at > clock_timestamp() - interval '5 minutes')`;
 
-export interface Refused extends Omit<Failure, 'since' | 'nextAt'> {
+export interface RefusedRow extends Omit<FailureRow, 'since' | 'nextAt'> {
   since: Instant;
   nextAt: Instant;
   /** Of a message: who said it, and what. */
@@ -76,12 +76,12 @@ export interface Refused extends Omit<Failure, 'since' | 'nextAt'> {
 export async function listRefused(
   db: Database,
   limit: number | null,
-): Promise<{ rows: Refused[]; count: number }> {
-  const rows = await db.execute<Refused & { count: string } & Record<string, unknown>>(sql`
+): Promise<{ rows: RefusedRow[]; count: number }> {
+  const rows = await db.execute<RefusedRow & { count: string } & Record<string, unknown>>(sql`
     select f.kind, f.key, f.subscription_id as "subscriptionId", f.attempts, f.reason, ms(f.since)::float as since, ms(f.next_at)::float as "nextAt",
       i.provider || ' ' || i.event_id || ': ' || i.kind as says, count(*) over () as count
     from failures f left join inbox i on f.kind = 'message' and i.id::text = f.key
-    where ${STEP_HEARD} order by f.attempts desc, f.since limit ${limit}`);
+    where ${STEP_RECENT} order by f.attempts desc, f.since limit ${limit}`);
   return { rows: rows.map(({ count: _, ...row }) => row), count: Number(rows[0]?.count ?? 0) };
 }
 
@@ -96,7 +96,7 @@ export async function dropFailure(
 /** Has every row that was refused tried again at once: all, or some by kind and key. Answers how many. */
 export async function retryNow(
   db: Database,
-  some: Pick<Failure, 'kind' | 'key'>[] | null = null,
+  some: Pick<FailureRow, 'kind' | 'key'>[] | null = null,
 ): Promise<number> {
   const which =
     some === null

@@ -1,6 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from './client.ts';
-import { isOf, noFailure, type Turn } from './failures.ts';
+import { isOf, noFailure, type Round } from './failures.ts';
 import { inbox } from './schema.ts';
 
 export interface InboxMessage {
@@ -65,14 +65,14 @@ const NAMED = { text: sql`i.id::text`, column: sql`i.id`, found: sql`f.key::bigi
  */
 export async function claimMessages(
   db: Database,
-  { of, turn, limit }: { of: 'money' | 'workflows'; turn: Turn; limit: number },
+  { of, round, limit }: { of: 'money' | 'workflows'; round: Round; limit: number },
 ): Promise<Claimed[]> {
   const rows = await db.execute<Claimed & Record<string, unknown>>(sql`
     update inbox set claimed_until = clock_timestamp() + interval '30 seconds'
     where id in (
       select i.id from inbox i
       where i.relayed_at is null and (i.claimed_until is null or i.claimed_until < clock_timestamp())
-        and (i.kind = ${MONEY_BACK}) = ${of === 'money'} and ${isOf(turn, 'message', NAMED)}
+        and (i.kind = ${MONEY_BACK}) = ${of === 'money'} and ${isOf(round, 'message', NAMED)}
         and not (i.kind in ${IN_ORDER} and exists (
           select from inbox o where o.subscription_id = i.subscription_id and o.id < i.id and o.relayed_at is null and o.kind in ${IN_ORDER}))
       order by i.id limit ${limit} for update of i skip locked)
@@ -102,9 +102,13 @@ const LEDGER = { text: sql`l.subscription_id`, column: sql`l.subscription_id`, f
 
 /**
  * Subscriptions whose workflow is behind its ledger: quiet for a second, or busy for thirty since it was last told.
- * They stay untold until `markTold`, and are claimed for 5 s: a relay that dies leaves them to the next.
+ * They stay untold until `markReported`, and are claimed for 5 s: a relay that dies leaves them to the next.
  */
-export async function claimUntold(db: Database, limit: number, turn: Turn = 'fresh'): Promise<string[]> {
+export async function claimUnreported(
+  db: Database,
+  limit: number,
+  round: Round = 'fresh',
+): Promise<string[]> {
   const rows = await db.execute<{ subscription_id: string }>(sql`
     update ledgers set told_at = clock_timestamp()
     where subscription_id in (
@@ -112,14 +116,14 @@ export async function claimUntold(db: Database, limit: number, turn: Turn = 'fre
       where l.untold and (l.touched_at < clock_timestamp() - interval '1 second'
                             and coalesce(l.told_at, '-infinity') < greatest(l.touched_at, clock_timestamp() - interval '5 seconds')
                           or coalesce(l.told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
-        and ${isOf(turn, 'nudge', LEDGER)}
+        and ${isOf(round, 'nudge', LEDGER)}
       order by l.touched_at limit ${limit} for update of l skip locked)
     returning subscription_id`);
   return rows.map((row) => row.subscription_id);
 }
 
 /** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it untold. */
-export async function markTold(db: Database, id: string, version: number): Promise<void> {
+export async function markReported(db: Database, id: string, version: number): Promise<void> {
   await db.execute(sql`
     ${noFailure('nudge', id)} update ledgers set untold = false where subscription_id = ${id} and seq <= ${version}`);
 }

@@ -60,18 +60,18 @@ export interface Snapshot {
   topUpRefunds?: number | null;
 }
 
-export type Stop =
+export type NotBooked =
   | ({ kind: 'replayed'; outcome: Outcome | null } & Snapshot)
   | { kind: 'stale'; catalog: Catalog }
   | { kind: 'abandoned' }
   | { kind: 'refused' }
   /** The ledger can't hold it: an incident says why. */
   | { kind: 'given_up' };
-export type Prepared = Stop | { kind: 'prepared' };
-export type Settled = Stop | ({ kind: 'booked'; outcome: Outcome | null } & Snapshot);
+export type Prepared = NotBooked | { kind: 'prepared' };
+export type StepOutcome = NotBooked | ({ kind: 'booked'; outcome: Outcome | null } & Snapshot);
 
 /** Calls one SQL function and answers its one value. */
-async function call<T>(db: Database, query: SQL): Promise<T> {
+async function callFunction<T>(db: Database, query: SQL): Promise<T> {
   const [row] = await db.execute<{ answer: T }>(query);
   return row!.answer;
 }
@@ -80,12 +80,12 @@ const jsonb = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb`;
 
 /** Puts a charge on record before billing is asked for it. */
 export function prepare(db: Database, id: string, head: StepHead & { charge: Charge }): Promise<Prepared> {
-  return call(db, sql`select prepare(${id}, ${jsonb(head)}) as answer`);
+  return callFunction(db, sql`select prepare(${id}, ${jsonb(head)}) as answer`);
 }
 
 /** Books one step of a subscription's workflow: all of it or nothing, once. */
-export function settle(db: Database, id: string, booking: Booking): Promise<Settled> {
-  return call(db, sql`select settle(${id}, ${jsonb(booking)}) as answer`);
+export function bookStep(db: Database, id: string, booking: Booking): Promise<StepOutcome> {
+  return callFunction(db, sql`select settle(${id}, ${jsonb(booking)}) as answer`);
 }
 
 /** R-52: moves the test clock of an ended subscription; nothing is due on it any more. */
@@ -114,12 +114,12 @@ export interface LedgerBalance {
 
 /** I13: what can be spent and what is held at an instant (null: now), grant by grant, soonest expiry first; null when there is no such ledger. */
 export function balanceAt(db: Database, id: string, at: Instant | null): Promise<LedgerBalance | null> {
-  return call(db, sql`select balance_at(${id}, instant(${at}::bigint)) as answer`);
+  return callFunction(db, sql`select balance_at(${id}, instant(${at}::bigint)) as answer`);
 }
 
 /** What the workflow is told of its ledger: version and open grants; null when there is no such ledger. */
 export function snapshot(db: Database, id: string): Promise<Snapshot | null> {
-  return call(db, sql`select snapshot(${id}) as answer`);
+  return callFunction(db, sql`select snapshot(${id}) as answer`);
 }
 
 /** R-72: releases the holds of a subscription that are past their deadlines. */

@@ -220,7 +220,7 @@ export async function readReply(
   return row;
 }
 
-export interface Fired {
+export interface FiredRow {
   at: Instant;
   kind: 'refresh' | 'renewal' | 'expiry' | 'end';
   credits: number | null;
@@ -232,8 +232,8 @@ export async function firedSince(
   id: string,
   fromSeq: number,
   fromStep: number,
-): Promise<Fired[]> {
-  const rows = await db.execute<{ at: string; kind: Fired['kind']; credits: number | null }>(sql`
+): Promise<FiredRow[]> {
+  const rows = await db.execute<{ at: string; kind: FiredRow['kind']; credits: number | null }>(sql`
     select ms(at)::float8 as at, kind, credits::float8 as credits from (
       select e.effective_at as at, 3 as rank, 'refresh' as kind, e.credits, e.seq from entries e
       join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id

@@ -6,7 +6,7 @@ import { refunds } from './schema.ts';
 // R-81 in the ledger: each a single statement under the lock of the subscription's row.
 
 /** What is said of the money of a charge; a refund may be one that an operator asked for, by its id. */
-export type Said = { chargeId: string } & (MoneyBack | { kind: 'refund'; id: string });
+export type MoneyReport = { chargeId: string } & (MoneyBack | { kind: 'refund'; id: string });
 
 export type Booked = { kind: 'ok'; answer: Refunded } | { kind: 'pending' } | { kind: 'unknown' };
 
@@ -16,7 +16,7 @@ async function call<T>(db: Database, query: ReturnType<typeof sql>): Promise<T> 
 }
 
 /** Books it, once and in any order. `pending`: the charge is not settled, nothing was booked. */
-export function refundCharge(db: Database, subscriptionId: string, said: Said): Promise<Booked> {
+export function refundCharge(db: Database, subscriptionId: string, said: MoneyReport): Promise<Booked> {
   const { chargeId: charge, ...back } = said;
   const wire =
     back.kind === 'dispute'
@@ -33,7 +33,7 @@ export interface AskedRefund {
   answer: Refunded | null;
 }
 
-export type Asked =
+export type RefundRequestOutcome =
   | { kind: 'asked' | 'done' | 'other'; refund: AskedRefund }
   | { kind: 'reused' }
   | { kind: 'unpaid' }
@@ -49,7 +49,11 @@ export interface WantedRefund {
 }
 
 /** Puts a refund on record before money moves. `other`: one of the same charge must end first. */
-export function askRefund(db: Database, subscriptionId: string, wanted: WantedRefund): Promise<Asked> {
+export function askRefund(
+  db: Database,
+  subscriptionId: string,
+  wanted: WantedRefund,
+): Promise<RefundRequestOutcome> {
   return call(db, sql`select ask_refund(${subscriptionId}, ${JSON.stringify(wanted)}::jsonb) as answer`);
 }
 

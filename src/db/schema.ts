@@ -231,7 +231,7 @@ export const holds = pgTable(
     /** As it was answered: lines, debits in burn order, catalogue version. */
     answer: json('answer').$type<UsageAnswer & { deadline: string }>().notNull(),
     /** what its settlement answered, and a repeat of it answers. */
-    settlement: json('settlement').$type<Settlement>(),
+    settlement: json('settlement').$type<HoldOutcomeAnswer>(),
     /** On real time: the relay looks after its deadline. A test clock passes it only when it is advanced. */
     live: boolean('live').notNull(),
   },
@@ -256,7 +256,7 @@ export interface UsageAnswer {
   at: string;
 }
 
-export interface Settlement {
+export interface HoldOutcomeAnswer {
   id: string;
   status: 'captured' | 'released';
   captured: number;

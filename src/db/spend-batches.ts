@@ -6,7 +6,7 @@ import type { Database } from './client.ts';
 // What callers ask of the ledger alone, by the hundred at once. While a call is under way requests pile up; when it returns,
 // all that wait go as the next. A second call goes beside it when enough wait. No timer: an idle server adds no delay.
 
-interface Asked {
+interface KeyedRequest {
   subscriptionId: string;
   key: string;
   /** Of path and body: the same key with another body is refused (R-65). */
@@ -14,7 +14,7 @@ interface Asked {
 }
 
 /** R-60 to R-65, R-70: takes credits in burn order, all or nothing: spent (`usage`) or set aside (`hold`). */
-export interface Spend extends Asked {
+export interface Spend extends KeyedRequest {
   op: 'usage' | 'hold';
   /** Of the usage or hold that is made. */
   id: string;
@@ -29,7 +29,7 @@ export interface Spend extends Asked {
 }
 
 /** R-71, R-80: settles a hold, or takes back a usage. */
-export interface Give extends Asked {
+export interface CreditReturn extends KeyedRequest {
   op: 'capture' | 'release' | 'reverse';
   /** The hold or usage. */
   object: string;
@@ -39,20 +39,20 @@ export interface Give extends Asked {
   usageId: string;
 }
 
-export type SpendRequest = Spend | Give;
+export type SpendRequest = Spend | CreditReturn;
 
 /** R-61: what was there when a spend did not fit. */
-export interface Short {
+export interface Shortfall {
   kind: 'insufficient_credits';
   at: Instant;
   available: number;
   held: number;
 }
 
-export type Served =
+export type SpendOutcome =
   /** `answer` is the JSON that is stored, the same for ever (R-65). */
   | { kind: 'ok' | 'replay'; answer: string }
-  | Short
+  | Shortfall
   /** `stale`: another catalogue is in force (R-08): price again with that one. */
   | { kind: 'reused' | 'not_found' | 'stale' | 'subscription_not_active' | 'payment_past_due' }
   | { kind: 'hold_expired' | 'hold_already_settled' }
@@ -61,7 +61,7 @@ export type Served =
 
 export interface Spending {
   /** Answers one request, whatever else travels with it. Rejects when the ledger is away: then nobody knows, and a repeat with the same key tells. */
-  serve(request: SpendRequest): Promise<Served>;
+  submit(request: SpendRequest): Promise<SpendOutcome>;
 }
 
 /** Calls under way at once, each on a connection of its own. */
@@ -77,16 +77,16 @@ interface Pending {
   request: SpendRequest;
   /** The digest of subscription, operation and key. */
   slot: string;
-  resolve(served: Served): void;
+  resolve(outcome: SpendOutcome): void;
   reject(error: unknown): void;
 }
 
-type Outcome = { rows: Row[] } | { error: unknown };
+type BatchOutcome = { rows: OutcomeRow[] } | { error: unknown };
 
 /** One row of the SQL function `serve`. */
-interface Row {
+interface OutcomeRow {
   ord: number;
-  kind: Served['kind'];
+  kind: SpendOutcome['kind'];
   answer: string | null;
   at: string | null;
   available: string | null;
@@ -117,23 +117,23 @@ export function createSpending(db: Database): Spending {
   /** Subscriptions of the calls under way: their next requests wait, or they would overtake. */
   const travelling = new Set<string>();
   /** What is on its way, by subscription, operation and key. */
-  const slots = new Map<string, { bodyHash: string; served: Promise<Served> }>();
+  const slots = new Map<string, { bodyHash: string; outcome: Promise<SpendOutcome> }>();
 
   /** Copies on their way together share one slot; another body under the same key waits for the first to end. */
-  async function serve(request: SpendRequest): Promise<Served> {
+  async function submit(request: SpendRequest): Promise<SpendOutcome> {
     const slot = digestOf(request.subscriptionId, operationOf(request), request.key);
     for (let other = slots.get(slot); other; other = slots.get(slot)) {
-      const served = await other.served.catch((error: unknown) => {
+      const outcome = await other.outcome.catch((error: unknown) => {
         if (other?.bodyHash === request.bodyHash) throw error;
       });
-      if (other.bodyHash === request.bodyHash && served)
-        return served.kind === 'ok' ? { ...served, kind: 'replay' } : served;
+      if (other.bodyHash === request.bodyHash && outcome)
+        return outcome.kind === 'ok' ? { ...outcome, kind: 'replay' } : outcome;
     }
-    const served = new Promise<Served>((resolve, reject) => {
+    const outcome = new Promise<SpendOutcome>((resolve, reject) => {
       join({ request, slot, resolve, reject });
     });
-    slots.set(slot, { bodyHash: request.bodyHash, served });
-    return served;
+    slots.set(slot, { bodyHash: request.bodyHash, outcome });
+    return outcome;
   }
 
   function join(pending: Pending): void {
@@ -162,38 +162,38 @@ export function createSpending(db: Database): Spending {
     underWay += 1;
     departedAt = performance.now();
     for (const { request } of batch) travelling.add(request.subscriptionId);
-    const outcome = await outcomeOf(batch);
+    const outcome = await batchOutcome(batch);
     for (const { request } of batch) travelling.delete(request.subscriptionId);
     underWay -= 1;
     depart();
-    await passOn(batch, outcome);
+    await deliver(batch, outcome);
   }
 
-  const outcomeOf = (batch: Pending[]): Promise<Outcome> =>
-    call(db, batch).then(
+  const batchOutcome = (batch: Pending[]): Promise<BatchOutcome> =>
+    callSpendBatch(db, batch).then(
       (rows) => ({ rows }),
       (error: unknown) => ({ error }),
     );
 
   /** A batch that fails is taken apart until what is wrong fails alone. Nothing is asked again of a ledger that is away. */
-  async function passOn(batch: Pending[], outcome: Outcome): Promise<void> {
-    if ('rows' in outcome) for (const row of outcome.rows) finish(batch[row.ord]!, servedOf(row));
+  async function deliver(batch: Pending[], outcome: BatchOutcome): Promise<void> {
+    if ('rows' in outcome) for (const row of outcome.rows) finish(batch[row.ord]!, outcomeOf(row));
     else if (batch.length === 1 || !isStatements(outcome.error))
       for (const pending of batch) finish(pending, outcome);
     else {
       const middle = batch.length >> 1;
       for (const half of [batch.slice(0, middle), batch.slice(middle)])
-        await passOn(half, await outcomeOf(half));
+        await deliver(half, await batchOutcome(half));
     }
   }
 
-  function finish({ slot, resolve, reject }: Pending, outcome: Served | { error: unknown }): void {
+  function finish({ slot, resolve, reject }: Pending, outcome: SpendOutcome | { error: unknown }): void {
     slots.delete(slot);
     if ('error' in outcome) reject(outcome.error);
     else resolve(outcome);
   }
 
-  return { serve };
+  return { submit };
 }
 
 /** The first `share` that are not of the subscriptions `travelling`, and what else is of theirs: it could not go beside them. */
@@ -218,7 +218,7 @@ function isStatements(error: unknown): boolean {
   return code === '57014' || !/^(08|53|57)/.test(code);
 }
 
-function servedOf({ kind, answer, at, available, held }: Row): Served {
+function outcomeOf({ kind, answer, at, available, held }: OutcomeRow): SpendOutcome {
   switch (kind) {
     case 'ok':
     case 'replay':
@@ -234,17 +234,17 @@ function servedOf({ kind, answer, at, available, held }: Row): Served {
 }
 
 /** One call of `serve`. It goes to the driver directly: prepared once a connection, and its parameters are three. */
-async function call(db: Database, batch: Pending[]): Promise<Row[]> {
+async function callSpendBatch(db: Database, batch: Pending[]): Promise<OutcomeRow[]> {
   const subs = new Set<string>();
-  const gives: unknown[] = [];
+  const returns: unknown[] = [];
   const spends: unknown[] = [];
   batch.forEach(({ request, slot }, ord) => {
     subs.add(request.subscriptionId);
-    if ('object' in request) gives.push(giveRow(request, ord, slot));
+    if ('object' in request) returns.push(returnRow(request, ord, slot));
     else spends.push(spendRow(request, ord, slot));
   });
-  const rows = await db.$client<Row[]>`
-    select * from serve(${arrayOf(subs)}::text[], ${jsonOf(gives)}::json, ${jsonOf(spends)}::json)`.execute();
+  const rows = await db.$client<OutcomeRow[]>`
+    select * from serve(${arrayOf(subs)}::text[], ${jsonOf(returns)}::json, ${jsonOf(spends)}::json)`.execute();
   if (rows.length !== batch.length) throw new Error(`${rows.length} answers to ${batch.length} requests`);
   return rows;
 }
@@ -255,8 +255,8 @@ const arrayOf = (texts: Iterable<string>): string =>
 
 const jsonOf = (rows: unknown[]): string | null => (rows.length === 0 ? null : JSON.stringify(rows));
 
-function giveRow(
-  { op, subscriptionId, object, credits, usageId, bodyHash }: Give,
+function returnRow(
+  { op, subscriptionId, object, credits, usageId, bodyHash }: CreditReturn,
   ord: number,
   digest: string,
 ) {

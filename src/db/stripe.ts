@@ -2,7 +2,7 @@ import { and, asc, eq } from 'drizzle-orm';
 import type { Database } from './client.ts';
 import { stripeCustomers, stripePayments } from './schema.ts';
 
-interface PaymentKey {
+interface StripePaymentKey {
   subscriptionId: string;
   chargeId: string;
   attempt: number;
@@ -24,7 +24,7 @@ export function createStripeRecords(db: Database) {
     return row!.stripeId;
   }
 
-  async function payment({ subscriptionId, chargeId, attempt }: PaymentKey): Promise<string | null> {
+  async function payment({ subscriptionId, chargeId, attempt }: StripePaymentKey): Promise<string | null> {
     const [row] = await db
       .select()
       .from(stripePayments)
@@ -32,7 +32,7 @@ export function createStripeRecords(db: Database) {
     return row?.stripeId ?? null;
   }
 
-  async function keepPayment(key: PaymentKey, made: string): Promise<string> {
+  async function keepPayment(key: StripePaymentKey, made: string): Promise<string> {
     const { subscriptionId, chargeId, attempt, stripeId } = stripePayments;
     const [row] = await db
       .insert(stripePayments)

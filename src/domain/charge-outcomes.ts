@@ -13,7 +13,7 @@ import {
   packExpiry,
   settleEffect,
   stem,
-  turn,
+  transition,
   writeOff,
 } from './subscription.ts';
 import { declinedTopUp, isTopUp, paidTopUp } from './top-up.ts';
@@ -55,7 +55,7 @@ function activate(d: Draft, charge: Charge, at: Instant): void {
     paidRenewal: 0,
     unpaid: null,
   } satisfies Partial<State>);
-  turn(d, 'started', at, 'R-43');
+  transition(d, 'started', at, 'R-43');
   grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
 }
 
@@ -76,8 +76,8 @@ function renew(d: Draft, charge: Charge): void {
     paidRenewal: k,
     scheduled: changed,
   } satisfies Partial<State>);
-  turn(d, 'renewed', charge.at, 'R-40');
-  if (isChanged) turn(d, 'changed', charge.at, 'R-54');
+  transition(d, 'renewed', charge.at, 'R-40');
+  if (isChanged) transition(d, 'changed', charge.at, 'R-54');
   grantAllowance(d, k, charge.at, allowance, charge.id);
   if (charge.buys.packs === 0) return;
   grantPacks(d, charge, `grt_${stem(d.state.id)}_p${d.state.series}_${k}`, charge.at, k);
@@ -123,7 +123,7 @@ function upgrade(d: Draft, charge: Charge, at: Instant): void {
     paidRenewal: 0,
     scheduled: null,
   } satisfies Partial<State>);
-  turn(d, 'changed', at, 'R-53');
+  transition(d, 'changed', at, 'R-53');
   grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
 }
 
@@ -151,7 +151,8 @@ function declinedRenewal(d: Draft, charge: Charge): void {
 
 /** R-41, R-42: told once, at the boundary that is not paid. */
 function becomePastDue(d: Draft, unpaid: Unpaid): void {
-  if (d.state.status === 'active') turn(d, 'past_due', unpaid.charge.at, unpaid.pending ? 'R-42' : 'R-41');
+  if (d.state.status === 'active')
+    transition(d, 'past_due', unpaid.charge.at, unpaid.pending ? 'R-42' : 'R-41');
   d.state.status = 'past_due';
   d.state.unpaid = unpaid;
 }

@@ -22,7 +22,7 @@ function packLine(catalog: Catalog, interval: Interval, packs: number): ChargeLi
   return { description, quantity: packs, amountMinor: packs * pack.price_minor };
 }
 
-interface Bill {
+interface ChargeBill {
   id: string;
   kind: ChargeKind;
   at: Instant;
@@ -35,7 +35,7 @@ interface Bill {
   purchaseId?: string;
 }
 
-function bill(state: State, catalog: Catalog, wanted: Bill): Charge {
+function bill(state: State, catalog: Catalog, wanted: ChargeBill): Charge {
   const { id, kind, at, plan, interval, packs, lines, paymentMethod } = wanted;
   return {
     id,

@@ -15,7 +15,7 @@ import {
   grantAllowance,
   nextRenewalAt,
   schedule,
-  turn,
+  transition,
 } from './subscription.ts';
 import { retryTopUp, setTopUp, type TopUpWish } from './top-up.ts';
 
@@ -65,7 +65,7 @@ export function begin(start: Start, at: Instant, catalog: Catalog): Decision {
   if (start.anchorAt !== null) moveIn(d, start.anchorAt, at);
   else if (findPlan(catalog, start.plan, start.interval)?.price_minor === null) {
     Object.assign(d.state, { status: 'active', anchorAt: at } satisfies Partial<State>);
-    turn(d, 'started', at, 'R-36');
+    transition(d, 'started', at, 'R-36');
     grantAllowance(d, 0, at, allowanceOf(d.state, catalog), null);
   } else d.charge = startCharge(d.state, catalog, at);
   return d;
@@ -103,7 +103,7 @@ function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
   const cycle = cycleAt(anchorAt, d.state.timeZone, at);
   const paidRenewal = renewalOf(cycle, d.state.interval);
   Object.assign(d.state, { status: 'active', anchorAt, cycle, paidRenewal } satisfies Partial<State>);
-  turn(d, 'started', at, 'R-44');
+  transition(d, 'started', at, 'R-44');
 }
 
 /**
@@ -218,7 +218,7 @@ function resume(d: Draft, at: Instant): void {
   const refusal = inactiveRefusal(d.state);
   if (refusal) throw refusal;
   d.state.scheduled = null;
-  turn(d, 'resumed', at, 'R-51', scheduled);
+  transition(d, 'resumed', at, 'R-51', scheduled);
 }
 
 /**

@@ -14,8 +14,9 @@ export interface Change {
 
 /** An entry as a change that shows at an instant. */
 export function changeOf({ kind, grantId, credits }: Entry, at: Instant): Change {
-  const isTurn = kind === 'grant' || kind === 'expiry' || kind === 'forfeiture' || kind === 'revocation';
-  return { at, grantId, credits, kind: isTurn ? kind : 'use' };
+  const isOfCalendar =
+    kind === 'grant' || kind === 'expiry' || kind === 'forfeiture' || kind === 'revocation';
+  return { at, grantId, credits, kind: isOfCalendar ? kind : 'use' };
 }
 
 export interface Term {

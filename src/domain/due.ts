@@ -11,7 +11,7 @@ import {
   grantAllowance,
   schedule,
   settleEffect,
-  turn,
+  transition,
   writeOff,
 } from './subscription.ts';
 import { declinedTopUp, topUpAt, workTopUp } from './top-up.ts';
@@ -113,7 +113,7 @@ function workRenewal(d: Draft, k: number, due: Instant): void {
   if (findPlan(d.catalog, d.state.plan, d.state.interval)?.price_minor === null) {
     // enterprise is paid by contract.
     d.state.paidRenewal = k;
-    turn(d, 'renewed', due, 'R-36');
+    transition(d, 'renewed', due, 'R-36');
     return grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
   }
   const following = k + RENEWAL_EVERY[d.state.interval];

@@ -33,7 +33,7 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export const TEST_EVENT = 'webhook.test';
 
 /** An event as it was recorded. */
-export interface Happened {
+export interface RecordedEvent {
   type: string;
   at: Instant;
   /** Empty where it is of none. */
@@ -43,14 +43,14 @@ export interface Happened {
   data: Record<string, unknown>;
 }
 
-export interface Told {
+export interface EventBody {
   type: string;
   timestamp: string;
   data: Record<string, unknown>;
 }
 
 /** What receivers and readers of `GET /v1/events` are told of an event, always the same. */
-export function told({ type, at, subscriptionId, customerId, data }: Happened): Told {
+export function eventBody({ type, at, subscriptionId, customerId, data }: RecordedEvent): EventBody {
   const whose = subscriptionId === '' ? {} : { subscription_id: subscriptionId, customer_id: customerId };
   return { type, timestamp: iso(at), data: { ...whose, ...data } };
 }

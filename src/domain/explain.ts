@@ -138,7 +138,7 @@ export function commandRule(operation: string, status: string): RuleId | null {
 }
 
 /** What three counts of one balance come to. */
-export interface Counted {
+export interface LedgerSums {
   /** What remains of all grants. */
   grants: number;
   /** The running sum after the newest entry, whose seq is the ledger's version. */
@@ -161,7 +161,7 @@ export type Verdict =
   | { kind: 'drift'; of: 'grants' | 'workflow' | 'version' | 'untold' };
 
 /** I1, I8: whether grants, entries and workflow tell one balance. */
-export function verdictOf({ grants, entries, version, due, isUntold, workflow }: Counted): Verdict {
+export function verdictOf({ grants, entries, version, due, isUntold, workflow }: LedgerSums): Verdict {
   if (grants !== entries) return { kind: 'drift', of: 'grants' };
   if (workflow === null) return { kind: 'unknown' };
   if (workflow.version > version) return { kind: 'drift', of: 'version' };

@@ -16,7 +16,7 @@ export type MoneyBack =
 export type DisputeStatus = 'open' | 'won' | 'lost';
 
 /** What it did. `revoked` was taken back now; `unrecoverable` of all that is refunded so far could not be taken. */
-export interface Refunded extends GivenBack {
+export interface Refunded extends ReturnedCredits {
   /** Refunded, disputed or lost of the charge, in all. */
   refunded_minor: number;
   revoked: number;
@@ -26,7 +26,7 @@ export interface Refunded extends GivenBack {
 }
 
 /** Where credits that were given back went: usable again, or gone at once (R-73, R-80, R-81). The four add up. */
-export interface GivenBack {
+export interface ReturnedCredits {
   restored: number;
   expired_at_once: number;
   forfeited_at_once: number;

@@ -94,7 +94,7 @@ export interface TopUp {
 }
 
 /** What happened to the subscription itself: told to whoever listens (docs/events.md). */
-export type Turn =
+export type Transition =
   | 'started'
   | 'renewed'
   | 'past_due'
@@ -158,7 +158,7 @@ export type Effect =
   | {
       type: 'note';
       at: Instant;
-      kind: Turn;
+      kind: Transition;
       rule: string;
       detail: string;
       plan: PlanId;

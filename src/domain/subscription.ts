@@ -1,7 +1,7 @@
 import type { GrantKind } from './burndown.ts';
 import { addDays, boundary, type Instant, renewalAfter } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
-import type { Charge, Decision, Effect, ScheduledChange, State, Turn } from './state.ts';
+import type { Charge, Decision, Effect, ScheduledChange, State, Transition } from './state.ts';
 
 /** A state being worked on: the copy is the worker's own. */
 export interface Draft extends Decision {
@@ -105,7 +105,7 @@ export function grant(
   });
 }
 
-const TURN: Record<Turn, string> = {
+const TRANSITION: Record<Transition, string> = {
   started: 'The subscription started.',
   renewed: 'The renewal is paid.',
   past_due: 'The renewal is not paid.',
@@ -117,9 +117,15 @@ const TURN: Record<Turn, string> = {
 };
 
 /** Puts on record what happened to the subscription, with the plan it has then. */
-export function turn(d: Draft, kind: Turn, at: Instant, rule: string, change?: ScheduledChange): void {
+export function transition(
+  d: Draft,
+  kind: Transition,
+  at: Instant,
+  rule: string,
+  change?: ScheduledChange,
+): void {
   const { plan, interval } = d.state;
-  const note = { type: 'note' as const, at, kind, rule, detail: TURN[kind], plan, interval };
+  const note = { type: 'note' as const, at, kind, rule, detail: TRANSITION[kind], plan, interval };
   d.effects.push(change ? { ...note, change } : note);
 }
 
@@ -128,8 +134,8 @@ export function schedule(d: Draft, change: ScheduledChange, at: Instant): void {
   const { scheduled } = d.state;
   d.state.scheduled = change;
   if (scheduled && isSame(scheduled, change)) return;
-  if (change.kind === 'cancel') turn(d, 'cancel_scheduled', at, 'R-51', change);
-  else turn(d, 'change_scheduled', at, 'R-54', change);
+  if (change.kind === 'cancel') transition(d, 'cancel_scheduled', at, 'R-51', change);
+  else transition(d, 'change_scheduled', at, 'R-54', change);
 }
 
 function isSame(a: ScheduledChange, b: ScheduledChange): boolean {
@@ -160,7 +166,7 @@ export function end(d: Draft, at: Instant, rule: string): void {
   const { unpaid } = d.state;
   if (unpaid?.pending) d.effects.push(settleEffect(unpaid.charge, 'given_up', at));
   d.effects.push({ type: 'forfeit', at });
-  turn(d, 'ended', at, rule);
+  transition(d, 'ended', at, rule);
   Object.assign(d.state, {
     status: 'ended',
     endedAt: at,

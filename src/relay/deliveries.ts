@@ -9,7 +9,7 @@ import {
   unclaimDelivery,
   waitingEvents,
 } from '../db/deliveries.ts';
-import { noteFailure, type Turn } from '../db/failures.ts';
+import { noteFailure, type Round } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 import { WEBHOOK_TYPE, type WebhookInput, webhookId } from '../workflows/messages.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
@@ -72,12 +72,12 @@ async function takeApart(db: RelayDeps['db'], events: number[]): Promise<void> {
   }
 }
 
-const started = (deps: RelayDeps, guard: Guard, turn: Turn, atOnce: number) =>
+const started = (deps: RelayDeps, guard: Guard, round: Round, atOnce: number) =>
   guard.take<ClaimedDelivery>({
     kind: 'delivery',
     server: 'Temporal',
     atOnce,
-    claim: (limit) => claimDeliveries(deps.db, limit, turn),
+    claim: (limit) => claimDeliveries(deps.db, limit, round),
     nameOf: (delivery) => ({ key: deliveryKey(delivery), subscriptionId: '' }),
     work: (delivery) => start(deps, delivery),
     unclaim: (delivery) => unclaimDelivery(deps.db, delivery),

@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isToRun } from '../db/audit/must-run.ts';
-import type { Turn } from '../db/failures.ts';
+import type { Round } from '../db/failures.ts';
 import { type Claimed, claimMessages, MONEY_BACK, markRelayed, postpone, unclaim } from '../db/inbox.ts';
-import { refundCharge, type Said } from '../db/refunds.ts';
+import { type MoneyReport, refundCharge } from '../db/refunds.ts';
 import { workflowId } from '../workflows/messages.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
@@ -14,17 +14,17 @@ const SIGNALS_AT_ONCE = 10;
 const BOOKINGS_AT_ONCE = 2;
 
 export function inboxLoops(deps: RelayDeps, guard: Guard): Loop[] {
-  const loop = (of: 'money' | 'workflows', turn: Turn, atOnce: number): Loop => {
+  const loop = (of: 'money' | 'workflows', round: Round, atOnce: number): Loop => {
     const take = guard.take<Claimed>({
       kind: 'message',
       server: of === 'money' ? 'ledger' : 'Temporal',
       atOnce,
-      claim: (limit) => claimMessages(deps.db, { of, turn, limit }),
+      claim: (limit) => claimMessages(deps.db, { of, round, limit }),
       nameOf: ({ id, subscription_id: subscriptionId }) => ({ key: String(id), subscriptionId }),
       work: (message) => relay(deps, message),
       unclaim: ({ id }) => unclaim(deps.db, id),
     });
-    const idleMs = turn === 'fresh' ? TICK_MS : IDLE_MS;
+    const idleMs = round === 'fresh' ? TICK_MS : IDLE_MS;
     return { tick: async () => ((await take(atOnce)).length > 0 ? TICK_MS : idleMs) };
   };
   return [
@@ -60,7 +60,7 @@ async function bookMoneyBack(
   { db }: Pick<RelayDeps, 'db'>,
   { id, subscription_id, payload }: Claimed,
 ): Promise<void> {
-  const { kind } = await refundCharge(db, subscription_id, payload as Said);
+  const { kind } = await refundCharge(db, subscription_id, payload as MoneyReport);
   if (kind === 'pending') return postpone(db, id);
   await markRelayed(db, id, kind === 'ok' ? 'booked' : 'unknown');
 }

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { claimUntold, markTold } from '../db/inbox.ts';
+import { claimUnreported, markReported } from '../db/inbox.ts';
 import { snapshot } from '../db/ledger.ts';
 import { SIGNAL, workflowId } from '../workflows/messages.ts';
 import { type Guard, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
@@ -14,19 +14,19 @@ const NUDGES_AT_ONCE = 20;
 const CLAIM_EVERY_MS = 1_000;
 
 export function nudgeLoops(deps: RelayDeps, guard: Guard): Loop[] {
-  let untold: string[] = [];
+  let behind: string[] = [];
   let claimAt = 0;
   const take = guard.take<string>({
     kind: 'nudge',
     server: 'Temporal',
     atOnce: NUDGES_AT_ONCE,
     claim: async (limit) => {
-      if (untold.length === 0 && Date.now() >= claimAt) {
+      if (behind.length === 0 && Date.now() >= claimAt) {
         claimAt = Date.now() + CLAIM_EVERY_MS;
-        const again = await claimUntold(deps.db, AGAIN_A_CLAIM, 'again');
-        untold = [...again, ...(await claimUntold(deps.db, NUDGES_A_CLAIM - again.length))];
+        const again = await claimUnreported(deps.db, AGAIN_A_CLAIM, 'again');
+        behind = [...again, ...(await claimUnreported(deps.db, NUDGES_A_CLAIM - again.length))];
       }
-      return untold.splice(0, limit);
+      return behind.splice(0, limit);
     },
     nameOf: (id) => ({ key: id, subscriptionId: id }),
     work: (id) => nudge(deps, id),
@@ -58,5 +58,5 @@ export async function nudge({ db, temporal }: Pick<RelayDeps, 'db' | 'temporal'>
     // A workflow that has ended learns nothing any more.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
-  await markTold(db, id, version);
+  await markReported(db, id, version);
 }

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from '../db/client.ts';
 import { type FailureRef, noteFailure } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
-import type { Caller } from '../temporal.ts';
+import type { TemporalCaller } from '../temporal.ts';
 
 // Rows that are worked, each guarded on its own. One that is refused is put on record with its reason and comes again after a
 // pause of its own; nothing waits for it. When the server itself is away no row is to blame, and the loop pauses.
@@ -10,7 +10,7 @@ import type { Caller } from '../temporal.ts';
 export interface RelayDeps {
   db: Database;
   /** Under its timer alone: whose fault it is when a call gets no answer is judged here. */
-  temporal: Caller;
+  temporal: TemporalCaller;
   /** On which the workflows of deliveries run. */
   taskQueue: string;
   log: (line: string) => void;
@@ -105,7 +105,7 @@ const PROBE_LASTS_MS = 1_000;
  * Throws when Temporal does not answer. It is asked for a workflow that nobody has, at most once a second however many rows
  * fail.
  */
-function createProbe({ call }: Caller): () => Promise<void> {
+function createProbe({ call }: TemporalCaller): () => Promise<void> {
   let askedAt = Number.NEGATIVE_INFINITY;
   let answer = Promise.resolve();
   const ask = () =>

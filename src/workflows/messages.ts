@@ -60,13 +60,13 @@ export const UPDATE_OF = {
   revoke_grant: 'revokeGrant',
   set_allowance: 'setAllowance',
   set_top_up: 'setTopUp',
-} as const satisfies Record<Exclude<Command['type'], Heard>, string>;
+} as const satisfies Record<Exclude<Command['type'], SignalOnly>, string>;
 
 /** What is only signalled: nobody waits for it. */
-export type Heard = 'payment_settled' | 'withdraw_packs';
+export type SignalOnly = 'payment_settled' | 'withdraw_packs';
 
 /** An update's argument: the command, and the row that must be taken before it takes effect. */
-export interface Request {
+export interface UpdateRequest {
   command: Command;
   ref: CommandRef;
 }
@@ -111,7 +111,7 @@ export interface PaymentSettled {
 }
 
 /** From a system that owns billing. */
-export interface Cancelled {
+export interface CancelSignal {
   at: 'renewal' | 'now';
   reason?: string;
 }
@@ -158,14 +158,14 @@ export interface SubscriptionAnswer {
 export type ScheduleAnswer = (Omit<Happening, 'at'> & { at: string })[];
 
 /** A command that a Temporal had sent to billing when it was lost: money may have moved, so it is asked again, for its row. */
-export interface AskedBefore {
+export interface RepeatedCommand {
   command: Command;
   ref: CommandRef;
   /** The instant at which it was decided. */
   at: Instant;
 }
 
-interface Carried {
+interface CarriedRun {
   state: State;
   step: number;
   version: number;
@@ -173,7 +173,7 @@ interface Carried {
   /** Commands from signals that the run had no time for, or that came before what they speak of. */
   signals: Command[];
   /** Only of a workflow that is started again from the ledger. */
-  asked?: AskedBefore;
+  asked?: RepeatedCommand;
 }
 
 /** What a caller is told whose customer has another subscription. */
@@ -194,5 +194,5 @@ export interface SubscriptionInput {
     ref: CommandRef;
     conflict: RefusalRecord;
   } | null;
-  carried: Carried | null;
+  carried: CarriedRun | null;
 }

@@ -14,18 +14,18 @@ const books = proxyActivities<Activities>({
 
 export async function reconcile(): Promise<Reconciled> {
   const found = await books.reconcile.executeWithOptions({ summary: 'charges, grants, inbox' }, []);
-  const told = tell(found);
-  setCurrentDetails(told);
+  const summary = summaryOf(found);
+  setCurrentDetails(summary);
   if (found.all.explained === found.all.total) return found;
   throw ApplicationFailure.create({
     type: UNEXPLAINED,
-    message: told,
+    message: summary,
     details: [found],
     nonRetryable: true,
   });
 }
 
-function tell({ all, unexplained }: Reconciled): string {
+function summaryOf({ all, unexplained }: Reconciled): string {
   const [first] = unexplained;
   if (first === undefined) return `All ${all.total} rows are explained.`;
   const { problem, rule, row, subscription_id } = first;

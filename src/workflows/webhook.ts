@@ -16,11 +16,11 @@ export async function webhook({ type, ...ref }: WebhookInput): Promise<Delivered
   const summary = `${type} to ${ref.endpointId}`;
   setCurrentDetails(`${summary}: attempts and their failures under Pending Activities`);
   const delivered = await deliver.executeWithOptions({ summary }, [ref]);
-  setCurrentDetails(`${summary}: ${told(delivered)}`);
+  setCurrentDetails(`${summary}: ${outcomeText(delivered)}`);
   return delivered;
 }
 
-function told({ outcome, attempts, status }: Delivered): string {
+function outcomeText({ outcome, attempts, status }: Delivered): string {
   switch (outcome) {
     case 'delivered':
       return `taken at attempt ${attempts} (${status})`;

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, Door, faultsOf } from './door.ts';
+import { bodyOf, Driver, faultsOf } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
 // another catalogue comes into force under running subscriptions.
@@ -30,7 +30,7 @@ const EDITED: Catalog = {
 };
 
 test('a use is priced at once with the newest, and what was answered before stays answered', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   await door.buy(3);
   const key = { 'Idempotency-Key': 'one' };
   const use = (feature: string, quantity: number, more = {}) => ({ items: [{ feature, quantity, ...more }] });

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readTimeline, type TimelineRow } from '../../src/db/console/timeline.ts';
 import type { TimelineCursor } from '../../src/db/console/timeline-statement.ts';
 import { leadLives } from '../support/books.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { linesOf, textOf, Visit } from './console-visit.ts';
-import { bodyOf, Door } from './door.ts';
+import { bodyOf, Driver } from './driver.ts';
 import { hold } from './holding.ts';
 
 // What the console says of a subscription is what happened to it, in that order, and why.
@@ -31,7 +31,7 @@ const timelineOf = async (id: string, query = '') => linesOf(await pageOf(id, qu
 
 describe('a timeline', () => {
   test('tells a life as it was lived, newest first, with the rule of each', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.spend(5);
     await door.buy(1);
     const held = await hold(door, 20);
@@ -89,7 +89,7 @@ describe('a timeline', () => {
   });
 
   test('tells what became of a purchase: asked, billed, granted, refunded', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const bought = await door.buy(2);
     await door.spend(1);
     const body = { amount_minor: 1_500, reason: 'half was too much' };
@@ -162,7 +162,7 @@ describe('pages of a timeline', () => {
   });
 
   test('show at most 25 lines, and the way to older ones and back', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     for (let n = 0; n < 30; n += 1) bodyOf(await door.spend(1, { 'Idempotency-Key': `n-${n}` }), 201);
     const first = await pageOf(door.id);
     expect(linesOf(first)).toHaveLength(25);
@@ -178,13 +178,13 @@ describe('pages of a timeline', () => {
     Buffer.from('[1e99,0,0,""]').toString('base64url'),
     Buffer.from('[0,0,0,1]').toString('base64url'),
   ])('have no page after %s', async (cursor) => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const seen = await visit.get(`/console/subscriptions/${door.id}?after=${cursor}`);
     expect(seen.status).toBe(400);
   });
 
   test('have nothing of another subscription, with its ids and places too', async () => {
-    const [door, other] = [await Door.open(stack), await Door.open(stack)];
+    const [door, other] = [await Driver.open(stack), await Driver.open(stack)];
     const used = bodyOf(await other.spend(3), 201);
     expect(linesOf(await pageOf(door.id, `?about=${used['id']}`))).toEqual([]);
   });

@@ -6,7 +6,7 @@ import { TemporalUnavailable } from '../../src/temporal.ts';
 import { leadLives } from '../support/books.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { hiddenOf, linesOf, type Seen, textOf, Visit } from './console-visit.ts';
-import { bodyOf, Door, type Json, start } from './door.ts';
+import { bodyOf, Driver, type Json, start } from './driver.ts';
 import { hold } from './holding.ts';
 
 // What operators find, see and do.
@@ -19,16 +19,16 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-const at = (door: Door, below = '') => `/console/subscriptions/${door.id}${below}`;
+const at = (door: Driver, below = '') => `/console/subscriptions/${door.id}${below}`;
 const textAt = async (path: string): Promise<string> => textOf((await visit.get(path)).html);
 
 describe('a search', () => {
-  let door: Door;
+  let door: Driver;
   const inHand: Record<string, string> = {};
   const reference = `job-${newId('x')}`;
 
   beforeAll(async () => {
-    door = await Door.open(stack);
+    door = await Driver.open(stack);
     const items = [{ feature: 'generate_look', quantity: 3 }];
     const used = bodyOf(
       await door.post('usage', { items, reference }, { 'Idempotency-Key': `k-${door.id}` }),
@@ -98,7 +98,7 @@ describe('a search', () => {
   });
 
   test('lists several, each with where it is', async () => {
-    const other = await Door.open(stack);
+    const other = await Driver.open(stack);
     bodyOf(await other.spend(1, { 'Idempotency-Key': `k-${door.id}` }), 201);
     const seen = await visit.get(`/console?q=k-${door.id}`);
     expect(seen.status).toBe(200);
@@ -132,7 +132,7 @@ describe('a search', () => {
 
 describe('three numbers', () => {
   test('agree, and so do the core and the workflow on what is next', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.give(10);
     const text = await textAt(at(door));
     expect(text).toContain('What remains of 2 open grants 210 Balance after the newest entry, number 2 210');
@@ -142,7 +142,7 @@ describe('three numbers', () => {
   });
 
   test('leave no change of a remainder from outside unseen', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await stack.db.execute(
       sql`update grants set remaining = remaining - 1 where subscription_id = ${door.id}`,
     );
@@ -155,7 +155,7 @@ describe('three numbers', () => {
   });
 
   test('say what is behind, and tell it', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.give(10);
     bodyOf(await door.spend(3), 201);
     // Told by the relay after a second at the latest, or by this page: never a drift.
@@ -167,7 +167,7 @@ describe('three numbers', () => {
 
 describe('without Temporal', () => {
   test('the page is drawn from the ledger, and says so', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const temporal = { call: () => Promise.reject(new TemporalUnavailable('away')) };
     const app = createApp({ ...stack.deps, temporal });
     const there = new Visit({ fetch: (request) => app.fetch(request) });
@@ -192,7 +192,7 @@ interface Done {
 }
 
 /** All three steps of an action; the last twice where `again` says so. */
-async function act(door: Door, name: string, form: Record<string, string>): Promise<Done> {
+async function act(door: Driver, name: string, form: Record<string, string>): Promise<Done> {
   const path = at(door, `/do/${name}`);
   expect((await visit.get(path)).status).toBe(200);
   const check = await visit.post(path, { step: 'check', ...form });
@@ -205,7 +205,7 @@ const because = { reason: 'they asked' };
 
 describe('an action', () => {
   test('gives credits, as the call that was shown', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const { check, done, form } = await act(door, 'grant', {
       credits: '70',
       expires_at: '2027-01-01T12:00',
@@ -227,7 +227,7 @@ describe('an action', () => {
   });
 
   test('that is sent twice is done once', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const { form } = await act(door, 'grant', { credits: '70', expires_at: '2027-01-01T12:00', ...because });
     const again = await visit.post(at(door, '/do/grant'), form);
     expect(textOf(again.html)).toContain('It had been done before with this key');
@@ -235,7 +235,7 @@ describe('an action', () => {
   });
 
   test('takes an adjustment back', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const grant = await door.give(50);
     const form = { grant_id: String(grant['id']), ...because };
     const { check, done, form: sent } = await act(door, 'revoke', form);
@@ -247,7 +247,7 @@ describe('an action', () => {
   });
 
   test('refunds a purchase, foretold to the credit', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const bought = await door.buy(1);
     bodyOf(await door.spend(300), 201);
     const { check, done } = await act(door, 'refund', {
@@ -265,7 +265,7 @@ describe('an action', () => {
   });
 
   test('ends a subscription now, saying what is lost', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     const { check } = await act(door, 'cancel', because);
     const said = textOf(check.html);
@@ -277,7 +277,7 @@ describe('an action', () => {
 
   test('tries an unpaid renewal again', async () => {
     const { pastDue } = await leadLives(stack, ['pastDue']);
-    const door = new Door(stack, pastDue);
+    const door = new Driver(stack, pastDue);
     const { check } = await act(door, 'retry', { payment_method: 'sandbox_ok', ...because });
     const said = textOf(check.html);
     expect(said).toContain('Billing is asked for $29.00 by sandbox_ok.');
@@ -287,7 +287,7 @@ describe('an action', () => {
 
   test('settles a pending charge of the sandbox', async () => {
     const { purchasePending } = await leadLives(stack, ['purchasePending']);
-    const door = new Door(stack, purchasePending);
+    const door = new Driver(stack, purchasePending);
     const [charge] = bodyOf<{ data: Json[] }>(await door.get('charges')).data;
     const { check, done } = await act(door, 'settle', {
       charge_id: String(charge!['id']),
@@ -300,7 +300,7 @@ describe('an action', () => {
   });
 
   test('advances a test clock, foretelling what is due', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const { check, done } = await act(door, 'advance', { to: '2026-03-03T00:00', ...because });
     const said = textOf(check.html);
     expect(said).toContain('renewal ($29.00, if it is paid)');
@@ -321,7 +321,7 @@ describe('an action', () => {
     ['another’s grant', 'revoke', { grant_id: newId('grt'), ...because }, 'must be one of those listed'],
     ['an id that is none', 'revoke', { grant_id: '../x', ...because }, 'must be one of those listed'],
   ])('with %s is asked for again, and changes nothing', async (_, name, form, says) => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.give(5);
     const before = await door.subscription();
     for (const step of ['check', 'do']) {
@@ -334,7 +334,7 @@ describe('an action', () => {
   });
 
   test('that would be refused says so before it is done', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const form = { step: 'check', credits: '1', expires_at: '2020-01-01T00:00', ...because };
     const seen = await visit.post(at(door, '/do/grant'), form);
     expect(textOf(seen.html)).toContain('It would be refused:');
@@ -342,7 +342,7 @@ describe('an action', () => {
   });
 
   test('can do no more than the operator’s key', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await stack.db.execute(sql`insert into api_keys (id, secret_hash, scopes)
       select 'key_narrow', encode(sha256(convert_to(${'n'.repeat(32)}, 'UTF8')), 'hex'), '{operator}'`);
     const narrow = await Visit.begin(stack, `dd_test_narrow_${'n'.repeat(32)}`);
@@ -357,7 +357,7 @@ describe('an action', () => {
 describe('the fleet', () => {
   test('shows who is past due, what waits, what is due within the hour and who works', async () => {
     const { pastDue } = await leadLives(stack, ['pastDue']);
-    const live = new Door(
+    const live = new Driver(
       stack,
       bodyOf<{ id: string }>(await start(stack, { test_clock: undefined }), 201).id,
     );
@@ -372,7 +372,7 @@ describe('the fleet', () => {
   });
 
   test('counts what is overdue', async () => {
-    const live = new Door(
+    const live = new Driver(
       stack,
       bodyOf<{ id: string }>(await start(stack, { test_clock: undefined }), 201).id,
     );

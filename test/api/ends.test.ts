@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, Door, type Json } from './door.ts';
+import { all, bodyOf, Driver, type Json } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
 // with a cancel scheduled nothing that names when credits are gone names a day after the end.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
   // What it has lasts until March 2nd, May 29th and December 1st.
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   await door.buy(1);
   await door.give(50, '2026-12-01T00:00:00Z');
 });

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { expect, test, vi } from 'vitest';
-import { createLoopWatch, type Kept, keptLine } from '../../src/api/event-loop.ts';
+import { createLoopWatch, keptLine, type LoopBlock } from '../../src/api/event-loop.ts';
 import type { Env } from '../../src/api/route.ts';
 
 // Who kept the event loop, on a clock that only moves when a route computes.
@@ -10,7 +10,7 @@ const CALLED: MiddlewareHandler<Env> = async (_, next) => next();
 
 /** Routes that compute for so long before they wait, between two waits, and at last. */
 function appOf() {
-  const told: Kept[] = [];
+  const told: LoopBlock[] = [];
   let busy = 1_000;
   const compute = (ms: number) => {
     busy += ms;
@@ -75,7 +75,7 @@ test('what is short, and what the process does while nobody is served, is nobody
 });
 
 test('a request that fails is timed too, and one without a route has no path', async () => {
-  const told: Kept[] = [];
+  const told: LoopBlock[] = [];
   let busy = 0;
   const loop = createLoopWatch((kept) => told.push(kept), { clock: () => busy });
   const app = new Hono<Env>();

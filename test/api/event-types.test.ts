@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_TYPES } from '../../src/domain/events.ts';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { all, codeOf, Door, type Json } from './door.ts';
+import { all, codeOf, Driver, type Json } from './driver.ts';
 
 // The examples of docs/events.md are what a life on a test clock told: one of each type, in the order of the page. Written anew, when
 // what is told has changed, with RECORD_EVENTS=1 npx vitest run --project stack test/api/event-types.test.ts
@@ -19,7 +19,7 @@ afterAll(() => stack?.stop());
 const fine = async (asked: Promise<Answer>): Promise<void> => expect(codeOf(await asked)).toBe('ok');
 
 /** A life in which everything happens. */
-async function live(door: Door): Promise<void> {
+async function live(door: Driver): Promise<void> {
   const bought = await door.buy(1);
   const declined = await door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
   expect(codeOf(declined)).toBe('payment_declined');
@@ -43,7 +43,7 @@ async function live(door: Door): Promise<void> {
 }
 
 /** Renewals that were paid before they were asked for, and not what they ask for (R-42). */
-async function payAhead(door: Door): Promise<void> {
+async function payAhead(door: Driver): Promise<void> {
   const charge = (cycle: number) => `chg_${door.id.slice('sub_'.length)}_r0_${cycle}`;
   const pay = async (chargeId: string, amountMinor: number, at: string) =>
     stack.client.workflow.getHandle(workflowId(door.id)).signal(SIGNAL.paymentSettled, {
@@ -69,7 +69,10 @@ const withoutIds = (event: unknown): unknown =>
 async function examples(): Promise<Map<string, unknown>> {
   const told = new Map<string, unknown>();
   for (const act of [live, payAhead]) {
-    const door = await Door.open(stack, { customer_id: 'ada', test_clock: { now: '2026-01-17T00:00:00Z' } });
+    const door = await Driver.open(stack, {
+      customer_id: 'ada',
+      test_clock: { now: '2026-01-17T00:00:00Z' },
+    });
     await act(door);
     for (const event of await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100)) {
       const { type, timestamp, data } = event as { type: string; timestamp: string; data: Json };

@@ -5,7 +5,7 @@ import { inbox } from '../../src/db/schema.ts';
 import { openEventReader } from '../../src/startup.ts';
 import { deliver, eventId, PATH, SECRETS, signed } from '../support/external-events.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, codeOf, Door, faultsOf, start } from './door.ts';
+import { bodyOf, codeOf, Driver, faultsOf, start } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
 // The webhook of a system that owns billing, through HTTP: what is forged or wrong leaves no trace, what is signed is stored
@@ -128,7 +128,7 @@ describe('what no workflow waits for is kept, acknowledged and marked', () => {
   });
 
   test('a charge that this subscription has not, and will not have', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     for (const charge of ['chg_nobody', 'chg_nobody_r0_1', `chg_${door.id.slice(4)}_r0_0`]) {
       const id = eventId();
       bodyOf(await deliver(stack, 'payment.settled', { ...settled, subscription: door.id, charge }, id));
@@ -159,7 +159,7 @@ describe('who bills', () => {
   });
 
   test('the sandbox’s settling is closed; any payment method will do, or none', async () => {
-    const door = await Door.open(stack, { payment_method: 'invoice 30 days' });
+    const door = await Driver.open(stack, { payment_method: 'invoice 30 days' });
     const charge = `chg_${door.id.slice(4)}_s`;
     const settle = await stack.request('POST', `/v1/sandbox/charges/${charge}/settle`, {
       body: { outcome: 'paid' },

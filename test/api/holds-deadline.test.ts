@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, codeOf, Door, type Json, type Page } from './door.ts';
+import { all, bodyOf, codeOf, Driver, type Json, type Page } from './driver.ts';
 import { looks } from './holding.ts';
 import { expectProblem } from './problem.ts';
 
@@ -16,12 +16,12 @@ beforeAll(async () => {
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
-const hold = async (door: Door, credits: number): Promise<unknown> =>
+const hold = async (door: Driver, credits: number): Promise<unknown> =>
   bodyOf(await door.hold(credits), 201)['id'];
 
 /** An open hold of 30 whose hour is over, and nobody has come by: the clock stands later than anything knows. */
-async function overdue(): Promise<{ door: Door; held: unknown }> {
-  const door = await Door.open(stack);
+async function overdue(): Promise<{ door: Driver; held: unknown }> {
+  const door = await Driver.open(stack);
   const held = await hold(door, 30);
   await stack.db.execute(sql`
     update ledgers set test_clock = test_clock + interval '90 minutes' where subscription_id = ${door.id}`);
@@ -30,7 +30,7 @@ async function overdue(): Promise<{ door: Door; held: unknown }> {
 
 const DEADLINE = '2026-01-31T01:00:00.000Z';
 const free = { available: 200, held: 0 };
-type Look = [what: string, ask: (door: Door, held: unknown) => Promise<unknown>, wanted: unknown];
+type Look = [what: string, ask: (door: Driver, held: unknown) => Promise<unknown>, wanted: unknown];
 
 /** Each is the first to come by. */
 const FIRST: Look[] = [
@@ -94,7 +94,7 @@ describe('R-72: after its deadline a hold is released, seen first by', () => {
   });
 
   test('its capture in time, whose answer was lost, is still answered', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const held = await hold(door, 30);
     const headers = { 'Idempotency-Key': randomUUID() };
     const first = await door.post(`holds/${held}/capture`, {}, headers);
@@ -104,7 +104,7 @@ describe('R-72: after its deadline a hold is released, seen first by', () => {
   });
 
   test('hold_expired says so, at the very deadline too, and not before', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const [early, late] = [await hold(door, 1), await hold(door, 2)];
     await door.advance('2026-01-31T00:59:59.999Z');
     bodyOf(await door.post(`holds/${early}/capture`, {}));

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { all, Door, type Json } from './door.ts';
+import { all, Driver, type Json } from './driver.ts';
 import { balance, entriesOf, hold, IN_AN_HOUR, looks, use } from './holding.ts';
 import { expectProblem, seen } from './problem.ts';
 
@@ -16,7 +16,7 @@ afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
 interface Made {
-  door: Door;
+  door: Driver;
   held: unknown;
   used: unknown;
 }
@@ -31,7 +31,7 @@ const ASKS: [string, (made: Made) => string, status: number, body: Json, other: 
 ];
 
 async function made(): Promise<Made> {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   return { door, held: (await hold(door, 10))['id'], used: (await use(door, 20))['id'] };
 }
 
@@ -83,7 +83,7 @@ describe('R-65: a key', () => {
   });
 
   test('of a hold that was short is free: a pack, and the same request again', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     for (let i = 0; i < 2; i += 1)
       expectProblem(await door.post('holds', looks(201), headers), 'insufficient_credits');

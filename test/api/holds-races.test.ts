@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, codeOf, Door } from './door.ts';
+import { all, bodyOf, codeOf, Driver } from './driver.ts';
 
 // R-71: many who settle one hold at once settle it once; what is held is held by one.
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
-const hold = async (door: Door, credits: number): Promise<unknown> =>
+const hold = async (door: Driver, credits: number): Promise<unknown> =>
   bodyOf(await door.hold(credits), 201)['id'];
 const times = <T>(n: number, work: (i: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: n }, (_, i) => work(i)));
@@ -25,16 +25,16 @@ function tally(answers: Answer[]): Record<string, number> {
   return counts;
 }
 
-async function with500(): Promise<Door> {
-  const door = await Door.open(stack);
+async function with500(): Promise<Driver> {
+  const door = await Driver.open(stack);
   await door.buy(1);
   return door;
 }
-const state = async (door: Door): Promise<string> => {
+const state = async (door: Driver): Promise<string> => {
   const { available, held } = bodyOf(await door.get('balance'));
   return `${available} ${held}`;
 };
-const kinds = async (door: Door, kind: string): Promise<number> =>
+const kinds = async (door: Driver, kind: string): Promise<number> =>
   (await all(stack, door.path('entries'), 100)).filter((entry) => entry['kind'] === kind).length;
 
 test('60 captures of one hold under 60 keys: one effect, one answer', async () => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, Door, type Json, type Page, T0 } from './door.ts';
+import { all, bodyOf, Driver, type Json, type Page, T0 } from './driver.ts';
 import { balance, entriesOf, hold, IN_AN_HOUR, looks, use } from './holding.ts';
 import { expectProblem } from './problem.ts';
 
@@ -20,7 +20,7 @@ const nothing = { via: null, reference: null, metadata: {} };
 
 describe('a hold', () => {
   test('answers all that was set aside and until when, and is read back with what was said', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const [{ id: grant_id }] = (await all(stack, door.path('grants'), 100)) as [Json];
     const { catalog_version } = bodyOf(await door.post('quote', looks(1)));
     const held = await hold(door, 30, said);
@@ -68,7 +68,7 @@ describe('a hold', () => {
   });
 
   test('released gives all back; of a use there is no hold', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const { id } = await hold(door, 30, { expires_in_seconds: 60 });
     const released = { id, status: 'released', captured: 0, released: 30, usage_id: null };
     const answer = bodyOf(await door.post(`holds/${id}/release`, {}));
@@ -89,7 +89,7 @@ describe('a hold', () => {
   });
 
   test('in entries: hold and usage are named, and the feature where there was one', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const one = await hold(door, 30);
     const items = [
       { feature: 'generate_look', quantity: 1 },
@@ -115,18 +115,18 @@ describe('a hold', () => {
 });
 
 interface Made {
-  door: Door;
+  door: Driver;
   held: unknown;
   used: unknown;
 }
 
 async function made(): Promise<Made> {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   return { door, held: (await hold(door, 10))['id'], used: (await use(door, 20))['id'] };
 }
 
 describe('refused', () => {
-  const reads = (id: unknown): [string, (door: Door) => Promise<Answer>][] => [
+  const reads = (id: unknown): [string, (door: Driver) => Promise<Answer>][] => [
     ['capture', (door) => door.post(`holds/${id}/capture`, {})],
     ['release', (door) => door.post(`holds/${id}/release`, {})],
     ['read a hold', (door) => door.get(`holds/${id}`)],
@@ -144,7 +144,7 @@ describe('refused', () => {
         expectProblem(answer, 'not_found');
         expect(anonymous(answer), `${what} ${id}`).toEqual(missing);
       }
-    const nowhere = new Door(stack, 'sub_none');
+    const nowhere = new Driver(stack, 'sub_none');
     for (const [what, ask] of reads(mine.held))
       expect(anonymous(await ask(nowhere)), what).toMatchObject({ code: 'not_found' });
     expect(await balance(other.door)).toEqual({ available: 170, held: 10 });
@@ -203,7 +203,7 @@ describe('refused', () => {
 });
 
 test('pages of holds join to the whole, newest first and in its exact reverse', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const ids: unknown[] = [];
   /** At one instant ids tell the order, to the millisecond of their making. */
   const more = async () => {
@@ -222,7 +222,7 @@ test('pages of holds join to the whole, newest first and in its exact reverse', 
   const page = bodyOf<Page>(await door.get('holds?limit=7'));
   expect([page.data.length, page.has_more, page.next_cursor]).toEqual([7, false, null]);
   expectProblem(await door.get('holds?cursor=nonsense'), 'invalid_request');
-  const other = await Door.open(stack);
+  const other = await Driver.open(stack);
   const { next_cursor } = bodyOf<Page>(await door.get('holds?limit=1'));
   expectProblem(await other.get(`holds?cursor=${next_cursor}`), 'invalid_request');
 });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, codeOf, Door, type Json, start } from './door.ts';
+import { all, bodyOf, codeOf, Driver, type Json, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
 import { raw } from './raw.ts';
 import { filled, nameOf, ROUTES, type Route } from './routes.ts';
@@ -10,10 +10,10 @@ import { filled, nameOf, ROUTES, type Route } from './routes.ts';
 // R-65, I10: one key and body, one effect and one answer, for ever.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   await door.give(1_000_000);
 });
 afterEach(() => expectPromises(stack.db));
@@ -23,7 +23,7 @@ const marked = ROUTES.filter(({ idempotent }) => idempotent);
 const one = { items: [{ feature: 'generate_look', quantity: 1 }] };
 
 /** Sends bytes with exactly these headers and the key. */
-const bytes = (on: Door, below: string, body: unknown, headers: Record<string, string>): Promise<Answer> =>
+const bytes = (on: Driver, below: string, body: unknown, headers: Record<string, string>): Promise<Answer> =>
   raw(stack, on.path(below), {
     body: typeof body === 'string' ? body : JSON.stringify(body),
     headers: { 'Content-Type': 'application/json', ...headers },
@@ -90,7 +90,7 @@ describe('a key', () => {
   });
 
   test('belongs to one subscription', async () => {
-    const other = await Door.open(stack);
+    const other = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     const [a, b] = [await door.spend(1, headers), await other.spend(1, headers)];
     expect([a.status, b.status]).toEqual([201, 201]);
@@ -102,7 +102,7 @@ describe('a key', () => {
   });
 
   test('belongs to one operation', async () => {
-    const other = await Door.open(stack);
+    const other = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     const asked: [string, () => Promise<Answer>][] = [
       ['usage', () => other.spend(1, headers)],
@@ -126,7 +126,7 @@ describe('a key', () => {
   });
 
   test('revoking one grant is another operation than revoking the next', async () => {
-    const other = await Door.open(stack);
+    const other = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     const revoked = [];
     for (const credits of [5, 7]) {
@@ -170,7 +170,7 @@ describe('the same body', () => {
 });
 
 /** Commands that succeed on a fresh subscription, and stay answered whatever comes after. */
-const LASTING: [string, (on: Door, headers: Record<string, string>) => Promise<Answer>][] = [
+const LASTING: [string, (on: Driver, headers: Record<string, string>) => Promise<Answer>][] = [
   ['usage', (on, headers) => on.spend(3, headers)],
   [
     'a usage for nothing',
@@ -194,7 +194,7 @@ const LASTING: [string, (on: Door, headers: Record<string, string>) => Promise<A
 
 describe('a success is answered the same, byte for byte, after all that may come', () => {
   test.each(LASTING)('%s', async (_, ask) => {
-    const on = await Door.open(stack);
+    const on = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     const first = await ask(on, headers);
     expect(codeOf(first)).toBe('ok');
@@ -224,7 +224,7 @@ describe('a success is answered the same, byte for byte, after all that may come
     const customer_id = `c-${randomUUID()}`;
     const headers = { 'Idempotency-Key': randomUUID() };
     const first = await start(stack, { customer_id }, headers);
-    const on = new Door(stack, String(bodyOf(first, 201)['id']));
+    const on = new Driver(stack, String(bodyOf(first, 201)['id']));
     bodyOf(await on.post('cancel', { at: 'now' }));
     const second = bodyOf(await start(stack, { customer_id }), 201);
     expect(second['id']).not.toBe(on.id);
@@ -238,7 +238,7 @@ describe('a success is answered the same, byte for byte, after all that may come
     const wanted = { customer_id: `c-${randomUUID()}`, payment_method: 'sandbox_pending' };
     const headers = { 'Idempotency-Key': randomUUID() };
     const first = await start(stack, wanted, headers);
-    const on = new Door(stack, String(bodyOf(first, 202)['id']));
+    const on = new Driver(stack, String(bodyOf(first, 202)['id']));
     await settleFirst(on);
     await expect.poll(async () => (await on.subscription()).status, { timeout: 15_000 }).toBe('active');
     const again = await start(stack, wanted, headers);
@@ -246,7 +246,7 @@ describe('a success is answered the same, byte for byte, after all that may come
   });
 
   test('a purchase that is pending stays 202, also once it is paid', async () => {
-    const on = await Door.open(stack);
+    const on = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     const ask = () => on.post('purchases', { packs: 1, payment_method: 'sandbox_pending' }, headers);
     const first = await ask();
@@ -259,7 +259,7 @@ describe('a success is answered the same, byte for byte, after all that may come
 });
 
 /** Settles the newest charge, twice: the second delivery is told and changes nothing. */
-async function settleFirst(on: Door): Promise<void> {
+async function settleFirst(on: Driver): Promise<void> {
   const [charge] = bodyOf<{ data: Json[] }>(await on.get('charges?limit=1')).data;
   const path = `/v1/sandbox/charges/${charge!['id']}/settle`;
   for (const duplicate of [false, true])
@@ -270,7 +270,7 @@ async function settleFirst(on: Door): Promise<void> {
 
 describe('a refusal leaves the key free (only 2xx is stored)', () => {
   test('short, then a pack, then the same request again', async () => {
-    const on = await Door.open(stack);
+    const on = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     for (let i = 0; i < 2; i += 1) expectProblem(await on.spend(300, headers), 'insufficient_credits');
     await on.buy(1);
@@ -281,7 +281,7 @@ describe('a refusal leaves the key free (only 2xx is stored)', () => {
   });
 
   test('after a refusal the key takes another body too', async () => {
-    const on = await Door.open(stack);
+    const on = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     expectProblem(await on.spend(300, headers), 'insufficient_credits');
     expect((await on.spend(20, headers)).status).toBe(201);
@@ -289,7 +289,7 @@ describe('a refusal leaves the key free (only 2xx is stored)', () => {
   });
 
   test('declined, then another payment method under the same key', async () => {
-    const on = await Door.open(stack);
+    const on = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     const declined = { packs: 1, payment_method: 'sandbox_declined' };
     for (let i = 0; i < 2; i += 1)
@@ -311,7 +311,7 @@ describe('a refusal leaves the key free (only 2xx is stored)', () => {
   });
 
   test('refused while cancelling, done after the resume', async () => {
-    const on = await Door.open(stack);
+    const on = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     await on.post('cancel', {});
     expectProblem(await on.post('purchases', { packs: 1 }, headers), 'cancellation_scheduled');

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, Door, faultsOf, type Json, start } from './door.ts';
+import { bodyOf, Driver, faultsOf, type Json, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
 import { raw } from './raw.ts';
 import { filled, nameOf, ROUTES, type Route } from './routes.ts';
@@ -9,10 +9,10 @@ import { filled, nameOf, ROUTES, type Route } from './routes.ts';
 // Bad input is told member by member and changes nothing.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   await door.give(1_000_000);
 });
 afterEach(() => expectPromises(stack.db));
@@ -249,7 +249,7 @@ const TABLES: Record<string, Row[]> = {
   ],
 };
 
-function send(on: Door, name: string, body: string): Promise<Answer> {
+function send(on: Driver, name: string, body: string): Promise<Answer> {
   const [method, below] = name.split(' ') as [string, string];
   const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID() };
   return raw(stack, on.path(below), { method, body, headers });
@@ -446,7 +446,7 @@ describe('a body', () => {
   });
 
   test('may be missing where every member is optional', async () => {
-    const other = await Door.open(stack);
+    const other = await Driver.open(stack);
     const answer = await raw(stack, other.path('cancel'), { headers: { 'Idempotency-Key': 'k' } });
     expect(bodyOf(answer)).toMatchObject({ scheduled_change: { kind: 'cancel' } });
   });
@@ -497,7 +497,7 @@ describe('a query', () => {
 
 test('metadata comes back as it went in, whatever it is called', async () => {
   const metadata = { constructor: 'a', toString: 'b', '<script>': '"\'&', ключ: '🦊' };
-  const other = await Door.open(stack, { metadata });
+  const other = await Driver.open(stack, { metadata });
   expect(bodyOf(await other.get())['metadata']).toEqual(metadata);
   const spent = bodyOf(await other.post('usage', { ...usage(look), metadata, reference: '🦊' }), 201);
   expect(bodyOf(await other.get(`usage/${spent['id']}`))).toMatchObject({

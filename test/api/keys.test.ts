@@ -1,20 +1,20 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createKey, SCOPES, type Scope } from '../../src/api/auth.ts';
 import { newId } from '../../src/ids.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { keyWith as keyOf } from '../support/keys.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, codeOf, Door, start } from './door.ts';
+import { bodyOf, codeOf, Driver, start } from './driver.ts';
 import { anonymous, expectProblem, seen } from './problem.ts';
 import { filled, nameOf, ofSubscription, ROUTES, type Route } from './routes.ts';
 
 // Who may ask, and what the one who may not is told: the same for every route.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
@@ -89,7 +89,7 @@ describe.each(named(ofSubscription))('%s', (_, route) => {
 
 describe('what belongs to another subscription looks missing', () => {
   test.each(['charges', 'purchases', 'usage', 'grants'])('%s', async (list) => {
-    const other = await Door.open(stack);
+    const other = await Driver.open(stack);
     const purchase = await other.buy(1);
     const usage = bodyOf(await other.spend(1), 201);
     const grant = await other.give(5);

@@ -10,7 +10,7 @@ import { RawLedger } from '../db/raw-ledger.ts';
 import { sized } from '../support/campaign.ts';
 import { grow } from '../support/grown.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, type Page } from './door.ts';
+import { bodyOf, type Page } from './driver.ts';
 import { PageVisitor } from './pages.ts';
 
 // What a page of each list reads: about as many rows as it shows, however long the list is.

@@ -2,20 +2,20 @@ import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeKey } from '../../src/api/auth.ts';
 import { DAY, HOUR, RawLedger, T0 } from '../db/raw-ledger.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, Door, type Json, type Page } from './door.ts';
+import { all, bodyOf, Driver, type Json, type Page } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
 // Pages, in both orders, by cursors that say nothing to their bearer and do nothing but page.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 const LISTS = ['entries', 'grants', 'usage', 'holds', 'charges', 'purchases'] as const;
 
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   // Many rows at one instant, as a test clock stands still, and some at others.
   await door.buy(2);
   for (let i = 1; i <= 4; i += 1) await door.spend(i);
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await door.advance('2026-03-05T00:00:00Z');
   for (let i = 1; i <= 3; i += 1) await door.spend(120 * i);
   await door.buy(1);
-  for (let i = 0; i < 3; i += 1) await Door.open(stack);
+  for (let i = 0; i < 3; i += 1) await Driver.open(stack);
   for (let i = 0; i < 3; i += 1)
     await stack.request('POST', '/v1/webhook_endpoints', { body: { url: 'http://127.0.0.1:9/' } });
   for (let i = 0; i < 3; i += 1) await makeKey(stack.db, { mode: 'test', scopes: ['read'] });
@@ -146,7 +146,7 @@ test.each<[string, string]>([
 });
 
 test.each(LISTS)('a cursor of another subscription’s %s is none of this one’s', async (list) => {
-  const other = await Door.open(stack);
+  const other = await Driver.open(stack);
   const { next_cursor } = bodyOf<Page>(await door.get(`${list}?limit=1`));
   expectProblem(await other.get(`${list}?cursor=${next_cursor}`), 'invalid_request');
 });
@@ -162,7 +162,7 @@ test.each(['entries', 'grants', 'charges', 'purchases'])(
 );
 
 test('20 rows unless asked; 100 at most', async () => {
-  const many = await Door.open(stack);
+  const many = await Driver.open(stack);
   for (let i = 0; i < 21; i += 1) await many.spend(1);
   expect(bodyOf<Page>(await many.get('usage')).data).toHaveLength(20);
   expect(bodyOf<Page>(await many.get('usage?limit=100')).data).toHaveLength(21);
@@ -170,15 +170,15 @@ test('20 rows unless asked; 100 at most', async () => {
 
 describe('what is written while someone pages neither repeats nor hides a row that was there', () => {
   // Of each list one more row, and often others.
-  const MORE: Record<string, (busy: Door) => Promise<unknown>> = {
+  const MORE: Record<string, (busy: Driver) => Promise<unknown>> = {
     entries: (busy) => busy.spend(1),
     usage: (busy) => busy.spend(1),
     holds: (busy) => busy.hold(1),
     grants: (busy) => busy.give(1),
     charges: (busy) => busy.buy(1),
     purchases: (busy) => busy.buy(1),
-    subscriptions: () => Door.open(stack),
-    'subscriptions?status=active': () => Door.open(stack),
+    subscriptions: () => Driver.open(stack),
+    'subscriptions?status=active': () => Driver.open(stack),
     api_keys: () => makeKey(stack.db, { mode: 'test', scopes: ['read'] }),
     webhook_endpoints: () =>
       stack.request('POST', '/v1/webhook_endpoints', { body: { url: 'http://127.0.0.1:9/' } }),
@@ -186,7 +186,7 @@ describe('what is written while someone pages neither repeats nor hides a row th
   };
 
   test.each(Object.keys(MORE))('%s', async (list) => {
-    const busy = await Door.open(stack);
+    const busy = await Driver.open(stack);
     const path = LISTS.some((own) => own === list) ? busy.path(list) : `/v1/${list}`;
     const join = path.includes('?') ? '&' : '?';
     for (let i = 0; i < 3; i += 1) await MORE[list]!(busy);
@@ -282,10 +282,10 @@ describe('entries as CSV', () => {
 
 describe('subscriptions by customer and status', () => {
   test('one customer’s, ended ones too', async () => {
-    const first = await Door.open(stack);
+    const first = await Driver.open(stack);
     const { customer_id } = await first.subscription();
     await first.post('cancel', { at: 'now' });
-    const second = await Door.open(stack, { customer_id, test_clock: { now: '2026-02-01T00:00:00Z' } });
+    const second = await Driver.open(stack, { customer_id, test_clock: { now: '2026-02-01T00:00:00Z' } });
     const list = async (more: string) =>
       idsOf(await all(stack, `/v1/subscriptions?customer_id=${customer_id}${more}`, 1));
     expect(await list('')).toEqual([second.id, first.id]);

@@ -5,7 +5,7 @@ import { makeKey } from '../../src/api/auth.ts';
 import { createLoopWatch, MOST_MS } from '../../src/api/event-loop.ts';
 import type { App } from '../../src/api/route.ts';
 import { createApp } from '../../src/app.ts';
-import { settle } from '../../src/db/ledger.ts';
+import { bookStep } from '../../src/db/ledger.ts';
 import { readSubscription } from '../../src/db/reads.ts';
 import { openSession } from '../../src/db/wallet/sessions.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
@@ -13,7 +13,7 @@ import type { Effect } from '../../src/domain/state.ts';
 import { type Answer, ask, type RequestInit, type Stack, startStack } from '../support/stack.ts';
 import { threadTime } from '../support/thread-time.ts';
 import { Visit } from './console-visit.ts';
-import { bodyOf, Door, type Json, T0 } from './door.ts';
+import { bodyOf, Driver, type Json, T0 } from './driver.ts';
 import { PageVisitor } from './pages.ts';
 
 // No request keeps the event loop for longer than 100 ms: every route with the largest input it takes, on a subscription that has
@@ -42,9 +42,9 @@ let stack: Stack;
 let app: App;
 let slices: number[] = [];
 /** The one that has grown; ordinary ones; and one with which nothing happens. */
-let huge: Door;
-let plain: Door;
-let silent: Door;
+let huge: Driver;
+let plain: Driver;
+let silent: Driver;
 let wallet: PageVisitor;
 let visitor: PageVisitor;
 let studio: PageVisitor;
@@ -74,7 +74,7 @@ async function surely(path: string, body: unknown): Promise<Answer> {
 }
 
 /** As a step of the workflow would book them, without thousands of updates. */
-async function giveMany(door: Door): Promise<void> {
+async function giveMany(door: Driver): Promise<void> {
   const row = (await readSubscription(stack.db, door.id))!;
   const [ledger] = await stack.db.execute<{ step: number }>(
     sql`select step from ledgers where subscription_id = ${door.id}`,
@@ -96,7 +96,7 @@ async function giveMany(door: Door): Promise<void> {
     const after = { state: row.state, endsAt: null, blocked: false, lowBelow: 20 };
     const head = { step, catalogVersion: DEFAULT_CATALOG.version, catalogAt: null, command: null };
     const rest = { begin: null, conflict: null, charge: null, outcome: null, finish: false };
-    const booked = await settle(stack.db, door.id, {
+    const booked = await bookStep(stack.db, door.id, {
       ...head,
       ...rest,
       effects,
@@ -124,15 +124,15 @@ beforeAll(async () => {
     stack.deps,
     createLoopWatch(({ ms }) => slices.push(ms), { most: 0, clock: threadTime }),
   );
-  huge = await Door.open(stack, { metadata: smaller, customer_id: `c-${randomUUID()}`.padEnd(255, 'c') });
-  plain = await Door.open(stack, { metadata: smaller });
-  silent = await Door.open(stack, { plan: 'enterprise', allowance: 5 });
+  huge = await Driver.open(stack, { metadata: smaller, customer_id: `c-${randomUUID()}`.padEnd(255, 'c') });
+  plain = await Driver.open(stack, { metadata: smaller });
+  silent = await Driver.open(stack, { plan: 'enterprise', allowance: 5 });
   bodyOf(await silent.put('allowance', { credits: 0 }));
   const served = { ...stack, fetch: (sent: Request) => app.fetch(sent) };
   wallet = await PageVisitor.enter(served, huge.id);
-  visitor = await PageVisitor.enter(served, (await Door.open(stack)).id);
+  visitor = await PageVisitor.enter(served, (await Driver.open(stack)).id);
   studio = await inStudio(served, huge.id);
-  maker = await inStudio(served, (await Door.open(stack)).id);
+  maker = await inStudio(served, (await Driver.open(stack)).id);
   operator = await Visit.begin(served);
   // Beside one grant, for as long as it is alone: what is spent among thousands takes PostgreSQL its time.
   await huge.give(100_000);

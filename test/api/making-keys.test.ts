@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { registerKey } from '../../src/api/auth.ts';
 import type { App } from '../../src/api/route.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, codeOf, faultsOf, type Json, type Page } from './door.ts';
+import { bodyOf, codeOf, faultsOf, type Json, type Page } from './driver.ts';
 import { expectProblem } from './problem.ts';
 import { openApp } from './raw.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, type Json } from './door.ts';
+import { bodyOf, type Json } from './driver.ts';
 import { appOf } from './raw.ts';
 import { nameOf, ROUTES, WEBHOOKS } from './routes.ts';
 

@@ -1,5 +1,5 @@
 import type { Stack } from '../support/stack.ts';
-import { bodyOf } from './door.ts';
+import { bodyOf } from './driver.ts';
 
 // Pages without a browser: forms and cookies as a browser would send them.
 

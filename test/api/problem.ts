@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
 import type { Answer } from '../support/stack.ts';
-import { all, bodyOf, type Door, type Json, type Problem } from './door.ts';
+import { all, bodyOf, type Driver, type Json, type Problem } from './driver.ts';
 
 /** RFC 9457, to the member: nothing is missing, nothing contradicts the header or the catalogue of errors. */
 export function expectProblem(answer: Answer, code: ProblemCode): Problem {
@@ -27,7 +27,7 @@ export function anonymous(answer: Answer): Json {
 }
 
 /** I7: all that a caller can see of a subscription; a declined charge is a fact of its own. */
-export async function seen(door: Door): Promise<Json> {
+export async function seen(door: Driver): Promise<Json> {
   const lists = ['grants', 'entries', 'usage', 'holds', 'charges', 'purchases'];
   const rows = await Promise.all(lists.map((below) => all(door.stack, door.path(below), 100)));
   const { as_of: _, ...balance } = bodyOf(await door.get('balance'));

@@ -5,9 +5,9 @@ import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, Door, type Json, type Page, type Problem, start } from './door.ts';
+import { bodyOf, Driver, type Json, type Page, type Problem, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
 import { raw } from './raw.ts';
 
@@ -35,10 +35,10 @@ afterAll(async () => {
   for (const each of [stack, idle, strict]) await each.stop();
 });
 
-const cancelled = async (door: Door) => bodyOf(await door.post('cancel', { at: 'now' }));
-const cancelling = async (door: Door) => bodyOf(await door.post('cancel', {}));
+const cancelled = async (door: Driver) => bodyOf(await door.post('cancel', { at: 'now' }));
+const cancelling = async (door: Driver) => bodyOf(await door.post('cancel', {}));
 const BOUNDARY = '2026-02-28T00:00:00.000Z';
-async function pastDue(door: Door): Promise<void> {
+async function pastDue(door: Driver): Promise<void> {
   bodyOf(await door.put('payment_method', { payment_method: 'sandbox_declined' }));
   await door.advance(BOUNDARY);
   expect((await door.subscription()).status).toBe('past_due');
@@ -51,8 +51,8 @@ interface Row {
   when: string;
   /** How the subscription started. */
   started?: Json;
-  after?(door: Door): Promise<unknown>;
-  ask(door: Door): Promise<Answer>;
+  after?(door: Driver): Promise<unknown>;
+  ask(door: Driver): Promise<Answer>;
   /** Members beyond the standard ones. */
   members?: Json;
 }
@@ -63,10 +63,10 @@ const video_agent = { feature: 'video_agent', quantity: 1 };
 const pro = { plan: 'pro', interval: 'month' };
 
 /** The path of what was made last. */
-const newest = async (door: Door, list: 'holds' | 'usage'): Promise<string> =>
+const newest = async (door: Driver, list: 'holds' | 'usage'): Promise<string> =>
   `${list}/${bodyOf<Page>(await door.get(`${list}?limit=1`)).data[0]!['id']}`;
 
-const EVERYTHING: [string, (door: Door) => Promise<Answer>][] = [
+const EVERYTHING: [string, (door: Driver) => Promise<Answer>][] = [
   ['spend', (door) => door.spend(1)],
   [
     'spend nothing',
@@ -424,7 +424,7 @@ reached.add('forbidden_scope');
 
 describe('I7: a refusal is told in full and changes nothing', () => {
   test.each(ROWS.map((row): [string, Row] => [`${row.code}: ${row.when}`, row]))('%s', async (_, row) => {
-    const door = await Door.open(stack, row.started);
+    const door = await Driver.open(stack, row.started);
     await row.after?.(door);
     const before = await seen(door);
     const problem = expectProblem(await row.ask(door), row.code);
@@ -433,7 +433,7 @@ describe('I7: a refusal is told in full and changes nothing', () => {
   });
 
   test('insufficient_credits names its subscription', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     expect((await door.spend(201)).body).toMatchObject({ subscription_id: door.id });
   });
 
@@ -454,7 +454,7 @@ describe('payment_declined', () => {
   });
 
   test('R-35: a declined purchase is seen in the lists alone', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.post('purchases', { packs: 3, payment_method: 'sandbox_declined' });
     const { data } = bodyOf<{ data: Json[] }>(await door.get('purchases'));
     expect(data).toMatchObject([{ status: 'declined', packs: 3, credits: 900, grant: null }]);
@@ -465,7 +465,7 @@ describe('payment_declined', () => {
 
 describe('where past due blocks spending (R-41, pastDueSpending: block)', () => {
   test('it is refused as payment_past_due, a quote says so, and nothing changes', async () => {
-    const door = await Door.open(strict);
+    const door = await Driver.open(strict);
     await pastDue(door);
     const before = await seen(door);
     expectProblem(await door.spend(1), 'payment_past_due');
@@ -478,7 +478,7 @@ describe('where past due blocks spending (R-41, pastDueSpending: block)', () => 
 describe('not_a_test_clock', () => {
   reached.add('not_a_test_clock');
   test('a subscription on real time is not advanced', async () => {
-    const door = await Door.open(stack, { test_clock: undefined });
+    const door = await Driver.open(stack, { test_clock: undefined });
     const before = await seen(door);
     expectProblem(await door.post('advance', { to: '2030-01-01T00:00:00Z' }), 'not_a_test_clock');
     expect(await seen(door)).toEqual(before);
@@ -508,7 +508,7 @@ describe('the engine away', () => {
   });
 
   test('billing does not say: 503 with Retry-After, nothing is booked, and no secret is logged', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const { id } = await door.buy(1);
     const before = await seen(door);
     const lines: string[] = [];

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { all, bodyOf, Door, type Json, type Subscription, start, T0 } from './door.ts';
+import { all, bodyOf, Driver, type Json, type Subscription, start, T0 } from './driver.ts';
 
 // What can be read: exact, at any instant, and the same from whichever side one asks.
 
@@ -25,7 +25,7 @@ interface Balance {
   forecast?: true;
 }
 
-const balance = async (door: Door, at?: string): Promise<Balance> =>
+const balance = async (door: Driver, at?: string): Promise<Balance> =>
   bodyOf<Balance>(await door.get(at === undefined ? 'balance' : `balance?at=${encodeURIComponent(at)}`));
 const midnight = (day: string): string => `${day}T00:00:00.000Z`;
 const usd = (amount_minor: number) => ({ amount_minor, currency: 'USD' });
@@ -107,14 +107,14 @@ describe('a start', () => {
       next_refresh_at: null,
       next_renewal: null,
     });
-    expect(await balance(new Door(stack, String(body['id'])))).toMatchObject({
+    expect(await balance(new Driver(stack, String(body['id'])))).toMatchObject({
       available: 0,
       next_refresh: null,
     });
   });
 
   test('R-01, R-36: enterprise has its own allowance and pays by contract', async () => {
-    const door = await Door.open(stack, { plan: 'enterprise', interval: 'year', allowance: 5_000 });
+    const door = await Driver.open(stack, { plan: 'enterprise', interval: 'year', allowance: 5_000 });
     expect(await door.subscription()).toMatchObject({
       next_renewal: { at: midnight('2027-01-31'), charge: null },
       next_refresh_at: midnight('2026-02-28'),
@@ -129,7 +129,7 @@ describe('a start', () => {
 
   test('R-44: moved in, nothing is charged or granted before the next boundary', async () => {
     const anchor_at = midnight('2025-10-31');
-    const door = await Door.open(stack, { anchor_at, test_clock: { now: midnight('2026-02-10') } });
+    const door = await Driver.open(stack, { anchor_at, test_clock: { now: midnight('2026-02-10') } });
     expect(await door.subscription()).toMatchObject({
       status: 'active',
       anchor_at,
@@ -150,7 +150,7 @@ describe('a start', () => {
   });
 
   test('R-44: moved in on an annual plan, the refresh comes and the year was paid elsewhere', async () => {
-    const door = await Door.open(stack, {
+    const door = await Driver.open(stack, {
       interval: 'year',
       anchor_at: midnight('2025-06-15'),
       test_clock: { now: midnight('2026-02-10') },
@@ -165,7 +165,7 @@ describe('a start', () => {
   });
 
   test('R-10: in a time zone of its own the boundaries keep the wall clock', async () => {
-    const door = await Door.open(stack, {
+    const door = await Driver.open(stack, {
       time_zone: 'Europe/Berlin',
       test_clock: { now: '2026-03-01T08:30:00.000Z' },
     });
@@ -173,14 +173,14 @@ describe('a start', () => {
   });
 
   test('R-15: instants are cut down to whole milliseconds', async () => {
-    const door = await Door.open(stack, { test_clock: { now: '2026-01-31T01:00:00.000999999+01:00' } });
+    const door = await Driver.open(stack, { test_clock: { now: '2026-01-31T01:00:00.000999999+01:00' } });
     expect((await door.subscription()).test_clock).toEqual({ now: T0 });
   });
 });
 
 describe('ETag', () => {
   test.each(['', 'balance'])('of /%s: 304 to whoever has it, until something changes', async (below) => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const first = await door.get(below);
     const tag = first.headers.get('ETag')!;
     expect(tag).toMatch(/^"[\w-]+"$/);
@@ -198,7 +198,7 @@ describe('ETag', () => {
   });
 
   test('of a balance on real time does not change by itself', async () => {
-    const door = await Door.open(stack, { test_clock: undefined });
+    const door = await Driver.open(stack, { test_clock: undefined });
     const tags = new Set<string | null>();
     for (let i = 0; i < 5; i += 1) tags.add((await door.get('balance')).headers.get('ETag'));
     expect(tags.size).toBe(1);
@@ -207,7 +207,7 @@ describe('ETag', () => {
 
 describe('the balance', () => {
   test('tells kinds, expiries in order, the next refresh and the version', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     await door.give(50, midnight('2026-02-10'));
     await door.spend(210); // the allowance, then 10 of what dies first of the rest
@@ -228,7 +228,7 @@ describe('the balance', () => {
   });
 
   test('I13: in the past is what it was, now what it is, in the future what will be', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const seen: [string, number][] = [];
     const note = async (at: string) => seen.push([at, (await balance(door)).available]);
     await note(T0);
@@ -259,7 +259,7 @@ describe('the balance', () => {
   });
 
   test('a forecast tells of the end that is scheduled, and books nothing', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.post('cancel', {});
     const before = await all(stack, door.path('entries'), 100);
     expect((await balance(door, '2026-02-27T23:59:59.999Z')).available).toBe(200);
@@ -268,7 +268,7 @@ describe('the balance', () => {
   });
 
   test('after the end it is nothing, and the past is still there', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.advance(midnight('2026-02-05'));
     await door.post('cancel', { at: 'now' });
     expect(await balance(door)).toMatchObject({ available: 0, expiring: [], next_refresh: null });
@@ -281,13 +281,13 @@ describe('the balance', () => {
 
 describe('grants', () => {
   /** Moves the clock of the row alone: as if every worker were down. */
-  const stand = (door: Door, at: string) =>
+  const stand = (door: Driver, at: string) =>
     stack.db.execute(
       sql`update ledgers set test_clock = ${at}::timestamptz where subscription_id = ${door.id}`,
     );
 
   test('R-12: at its expiry a grant is expired with nothing remaining, though nothing was posted', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const expiry = midnight('2026-03-02');
     const seen: string[] = [];
     for (const at of ['2026-03-01T23:59:59.999Z', expiry]) {
@@ -304,7 +304,7 @@ describe('grants', () => {
   });
 
   test('R-12, R-50: at a scheduled end all are forfeited, though nothing was posted', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     await door.post('cancel', {});
     await stand(door, midnight('2026-02-28'));
@@ -318,7 +318,7 @@ describe('grants', () => {
   });
 
   test('spent, expired, forfeited, revoked and open, each as it became', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const gift = await door.give(7);
     const short = await door.give(9, midnight('2026-02-10'));
     await door.spend(200);
@@ -348,14 +348,14 @@ describe('grants', () => {
   });
 
   test('a grant of the calendar has an id that can be told beforehand', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const [grant] = await all(stack, door.path('grants'), 10);
     expect(grant!['id']).toBe(`grt_${door.id.slice('sub_'.length)}_a0_0`);
   });
 });
 
 test('R-82: revoking takes what is unused and no more', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const gift = await door.give(50);
   await door.spend(220);
   expect(bodyOf(await door.post(`grants/${gift['id']}/revoke`, { reason: 'r' }))).toEqual({ revoked: 30 });
@@ -364,7 +364,7 @@ test('R-82: revoking takes what is unused and no more', async () => {
 
 describe('the schedule', () => {
   test('tells what comes, each with its rule, as it then comes', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     const { data } = bodyOf<{ data: Json[] }>(await door.get('schedule?limit=6'));
     expect(data).toEqual([
@@ -380,7 +380,7 @@ describe('the schedule', () => {
   });
 
   test('24 unless asked; ends with the end that is scheduled; empty after it', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const rows = async (more = '') => bodyOf<{ data: Json[] }>(await door.get(`schedule${more}`)).data;
     expect(await rows()).toHaveLength(24);
     await door.post('cancel', {});
@@ -392,7 +392,7 @@ describe('the schedule', () => {
 
 describe('what a change answers', () => {
   test('a preview tells the same as the change, and does nothing', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const wanted = { plan: 'pro', interval: 'month' };
     const before = await door.subscription();
     const preview = bodyOf(await door.post('change', { ...wanted, preview: true }));
@@ -409,7 +409,7 @@ describe('what a change answers', () => {
   });
 
   test('a downgrade is scheduled, seen, and undone', async () => {
-    const door = await Door.open(stack, { plan: 'pro' });
+    const door = await Driver.open(stack, { plan: 'pro' });
     const done = bodyOf<{ subscription: Subscription }>(
       await door.post('change', { plan: 'creator', interval: 'month' }),
     );
@@ -427,7 +427,7 @@ describe('what a change answers', () => {
   });
 
   test('a cancel tells what would be forfeited at the end if nothing more were spent', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     await door.give(50, midnight('2026-02-10')); // expires before the end
     const answer = bodyOf(await door.post('cancel', {}));
@@ -440,7 +440,7 @@ describe('what a change answers', () => {
   });
 
   test('a cancel at once tells what was', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     expect(bodyOf(await door.post('cancel', { at: 'now' }))).toMatchObject({
       status: 'ended',
@@ -453,7 +453,7 @@ describe('what a change answers', () => {
 });
 
 test('the workflow says what the ledger says', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   await door.buy(1);
   await door.spend(20);
   const { available, by_kind, held, ledger_version, as_of } = await balance(door);
@@ -475,7 +475,7 @@ test('the workflow says what the ledger says', async () => {
 });
 
 test('a usage answers what it cost, from which grants, and is read back the same', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   await door.buy(1);
   const items = [
     { feature: 'video_asset', quantity: 14 },
@@ -516,7 +516,7 @@ test('a usage answers what it cost, from which grants, and is read back the same
 });
 
 test('a quote tells what a use would cost and what would cover it, and books nothing', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const before = await all(stack, door.path('entries'), 10);
   expect(
     bodyOf(await door.post('quote', { items: [{ feature: 'avatar_iv', quantity: 600 }] })),
@@ -540,7 +540,7 @@ test('a quote tells what a use would cost and what would cover it, and books not
 
 describe('charges and purchases', () => {
   test('a purchase, its charge and its grant are told alike from each side', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const bought = await door.buy(2);
     expect(bought).toMatchObject({
       id: expect.stringMatching(/^pur_/),
@@ -569,7 +569,7 @@ describe('charges and purchases', () => {
   });
 
   test('R-41: a renewal retried is one charge with its attempts', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.buy(1);
     await door.put('payment_method', { payment_method: 'sandbox_declined' });
     await door.advance(midnight('2026-03-01'));
@@ -594,7 +594,7 @@ describe('charges and purchases', () => {
   });
 
   test('R-42: settled through the inbox; a second delivery, or another outcome later, changes nothing', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const bought = bodyOf(await door.post('purchases', { packs: 1, payment_method: 'sandbox_pending' }), 202);
     const path = `/v1/sandbox/charges/${(bought['charge'] as { id: string }).id}/settle`;
     const settle = (outcome: string) => stack.request('POST', path, { body: { outcome } });

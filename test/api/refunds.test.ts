@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { inbox } from '../../src/db/schema.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { type Intent, openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 import { eventOf, signatureOf } from '../support/stripe-events.ts';
-import { bodyOf, codeOf, Door, faultsOf, type Json, type Problem } from './door.ts';
+import { bodyOf, codeOf, Driver, faultsOf, type Json, type Problem } from './driver.ts';
 
 // R-81 on the real stack, billed by Stripe: what an operator asks for, what Stripe says of it, and both together. What is
 // taken back in which case is told by test/scenarios/refunds.scenario.ts.
@@ -30,7 +30,7 @@ const method = (does: string): string => {
 };
 
 interface Bought {
-  door: Door;
+  door: Driver;
   purchase: string;
   charge: string;
   intent: Intent;
@@ -41,7 +41,7 @@ interface Bought {
 
 /** A monthly creator with two packs of 300 for 3,000. */
 async function bought(): Promise<Bought> {
-  const door = await Door.open(stack, { payment_method: method('visa') });
+  const door = await Driver.open(stack, { payment_method: method('visa') });
   const body = await door.buy(2);
   const purchase = String(body['id']);
   const charge = (body['charge'] as { id: string }).id;

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { inbox } from '../../src/db/schema.ts';
 import { openEventReader } from '../../src/startup.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 import { eventOf, signatureOf } from '../support/stripe-events.ts';
-import { bodyOf, codeOf, Door, faultsOf, type Json, start } from './door.ts';
+import { bodyOf, codeOf, Driver, faultsOf, type Json, start } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
 // Stripe's webhook, through HTTP on the real stack: what is forged leaves no trace, what is signed is stored once,
@@ -61,9 +61,9 @@ function method(does: string): string {
 }
 
 /** A subscription whose first payment is made, or is pending. */
-const open = (does: string): Promise<Door> => Door.open(stack, { payment_method: method(does) });
+const open = (does: string): Promise<Driver> => Driver.open(stack, { payment_method: method(does) });
 
-const chargeOf = async (door: Door, kind: string): Promise<Json & { id: string; status: string }> => {
+const chargeOf = async (door: Driver, kind: string): Promise<Json & { id: string; status: string }> => {
   const { data } = bodyOf<{ data: (Json & { id: string; status: string })[] }>(await door.get('charges'));
   return data.find((charge) => charge['kind'] === kind)!;
 };

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { Visit } from './console-visit.ts';
-import { bodyOf, Door, faultsOf, type Json, start } from './door.ts';
+import { bodyOf, Driver, faultsOf, type Json, start } from './driver.ts';
 import { use } from './holding.ts';
 import { PageVisitor } from './pages.ts';
 import { expectProblem, seen } from './problem.ts';
@@ -28,13 +28,13 @@ interface Operation {
 }
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 let untouched: Json;
 let schemas: Record<string, Schema>;
 let operations: Record<string, Operation>;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   untouched = await seen(door);
   const { paths, components } = bodyOf<{
     paths: Record<string, Record<string, Operation>>;
@@ -131,10 +131,10 @@ describe('every text of every operation', () => {
 
 describe('what broke: each is a 400 now, and the subscription answers', () => {
   const half = (text: string) => `${text} \ud83d`;
-  type Ask = (of: Door) => Promise<Answer>;
+  type Ask = (of: Driver) => Promise<Answer>;
   const grant = { credits: 1, expires_at: '2030-01-01T00:00:00Z' };
   const usage = { items: [{ feature: 'generate_look', quantity: 1 }] };
-  const chargeOf = ({ id }: Door) => `chg_${id.slice('sub_'.length)}_s`;
+  const chargeOf = ({ id }: Driver) => `chg_${id.slice('sub_'.length)}_s`;
 
   test.each<[string, string, Ask]>([
     ['the reason of a cancel', '/reason', (on) => on.post('cancel', { at: 'now', reason: half('ok') })],
@@ -171,7 +171,7 @@ describe('what broke: each is a 400 now, and the subscription answers', () => {
       async (on) => on.post(`usage/${(await use(on, 2))['id']}/reverse`, { reason: half('r') }),
     ],
   ])('%s', async (_, pointer, ask) => {
-    const own = await Door.open(stack);
+    const own = await Driver.open(stack);
     expect(faultsOf(await ask(own))).toBe(`invalid_request: ${pointer}`);
     expect((await own.spend(1)).status).toBe(201);
     expect(bodyOf(await own.post('cancel', { at: 'now', reason: 'ok' }))).toMatchObject({ status: 'ended' });
@@ -190,7 +190,7 @@ describe('pages', () => {
   const PART = 'Content-Disposition: form-data; name=';
 
   test('of the wallet: in an address and in a form', async () => {
-    const own = await Door.open(stack);
+    const own = await Driver.open(stack);
     const visitor = await PageVisitor.enter(stack, own.id);
     const before = await seen(own);
     for (const below of ['', '/add-ons', '/activity', '/activity.csv', '/cancel', '/out-of-credits', '/live'])
@@ -210,7 +210,7 @@ describe('pages', () => {
   });
 
   test('of the console: in an address and in a form', async () => {
-    const own = await Door.open(stack);
+    const own = await Driver.open(stack);
     const visit = await Visit.begin(stack);
     const at = `/console/subscriptions/${own.id}`;
     const tie = Buffer.from(JSON.stringify([0, 0, 0, 'a\ud83d'])).toString('base64url');
@@ -234,7 +234,7 @@ describe('pages', () => {
   });
 
   test('of the console: a reason that is too long is cut between characters', async () => {
-    const own = await Door.open(stack);
+    const own = await Driver.open(stack);
     const visit = await Visit.begin(stack);
     const reason = `${'x'.repeat(499)}😀`;
     const path = `/console/subscriptions/${own.id}/do/cancel`;
@@ -258,7 +258,7 @@ describe('what PostgreSQL and Temporal do take', () => {
   test.each(['漢'.repeat(255), '\u0001'.repeat(255), '🦊'.repeat(127), '"\\'.repeat(127)])(
     'a customer’s id of the longest kind: %s',
     async (customer_id) => {
-      const own = await Door.open(stack, { customer_id });
+      const own = await Driver.open(stack, { customer_id });
       expect(await own.subscription()).toMatchObject({ customer_id, status: 'active' });
     },
   );

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
-import { Door } from './door.ts';
+import { Driver } from './driver.ts';
 import { headingOf, type PageAnswer, PageVisitor, textOf } from './pages.ts';
 
 // What the wallet's forms do: the same commands as the API's, for one subscription.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 let visitor: PageVisitor;
 beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   visitor = await PageVisitor.enter(stack, door.id);
 });
 
@@ -150,7 +150,7 @@ describe('who can’t buy is told why, and the way out', () => {
   });
 
   test('Enterprise', async () => {
-    door = await Door.open(stack, { plan: 'enterprise', allowance: 5_000 });
+    door = await Driver.open(stack, { plan: 'enterprise', allowance: 5_000 });
     visitor = await PageVisitor.enter(stack, door.id);
     const page = await addOns();
     expect(page).toContain('reach out to their account manager to purchase Premium Credits');

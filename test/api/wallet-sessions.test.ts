@@ -2,17 +2,17 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyWith } from '../support/keys.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, Door, type Problem } from './door.ts';
+import { bodyOf, Driver, type Problem } from './driver.ts';
 import { headingOf, linkTo, PageVisitor } from './pages.ts';
 
 // Who gets into a wallet, and into whose (I12).
 
 let stack: Stack;
-let mine: Door;
-let foreign: Door;
+let mine: Driver;
+let foreign: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  [mine, foreign] = await Promise.all([Door.open(stack), Door.open(stack)]);
+  [mine, foreign] = await Promise.all([Driver.open(stack), Driver.open(stack)]);
 });
 afterAll(() => stack?.stop());
 
@@ -89,7 +89,7 @@ describe('a link', () => {
 
 test('where the public address is https the cookie travels by https alone', async () => {
   const secure = await startStack({ publicUrl: 'https://credits.example.com' });
-  const door = await Door.open(secure);
+  const door = await Driver.open(secure);
   const link = await linkTo(secure, door.id);
   const opened = await new PageVisitor(secure).get(link);
   await secure.stop();
@@ -142,7 +142,7 @@ describe('what is another’s looks missing', () => {
   test('an entry to go on from, a page', async () => {
     await Promise.all([mine.spend(1), foreign.spend(1)]);
     const visitor = await PageVisitor.enter(stack, mine.id);
-    const stemOf = ({ id }: Door) => id.slice('sub_'.length);
+    const stemOf = ({ id }: Driver) => id.slice('sub_'.length);
     const answers = await Promise.all(
       [
         `/wallet/activity?before=ent_${stemOf(foreign)}_2`,

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
-import { Door } from './door.ts';
+import { Driver } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
 // What pages weigh and take, with a ledger that has grown: 5,000 entries, or grants and numbers as large as they come.
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-async function spendMany(door: Door, times: number): Promise<void> {
+async function spendMany(door: Driver, times: number): Promise<void> {
   for (let sent = 0; sent < times; sent += 100) {
     const answers = await Promise.all(Array.from({ length: 100 }, () => door.spend(1)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
@@ -30,7 +30,7 @@ async function spendMany(door: Door, times: number): Promise<void> {
 }
 
 test('a ledger of 5,000 entries: each page is under 40 KB; its server time is told', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   await door.give(20_000);
   await spendMany(door, 2_500);
   await door.advance('2026-02-10T00:00:00Z');
@@ -59,7 +59,7 @@ test('a ledger of 5,000 entries: each page is under 40 KB; its server time is to
 });
 
 test('hundreds of grants and the largest numbers there are stay readable, and light', async () => {
-  const door = await Door.open(stack, { plan: 'enterprise', allowance: 1_000_000_000_000 });
+  const door = await Driver.open(stack, { plan: 'enterprise', allowance: 1_000_000_000_000 });
   for (let i = 0; i < 30; i += 1)
     await Promise.all(
       Array.from({ length: 5 }, (_, n) =>

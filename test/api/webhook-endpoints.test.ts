@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EVENT_TYPES } from '../../src/domain/events.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, faultsOf, type Json, type Page } from './door.ts';
+import { bodyOf, faultsOf, type Json, type Page } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
 // Endpoints, events and replays over HTTP. Nothing runs here that would deliver: what is asked for stays pending.

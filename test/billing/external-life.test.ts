@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { grants, inbox } from '../../src/db/schema.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
-import { all, bodyOf, Door, type Json } from '../api/door.ts';
+import { all, bodyOf, Driver, type Json } from '../api/driver.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { runsOf } from '../workflows/histories.ts';
 
@@ -22,16 +22,16 @@ afterEach(() => expectPromises(stack.db));
 type Outcome = 'paid' | 'declined';
 
 const SOON = { timeout: 15_000 };
-const stem = (door: Door): string => door.id.slice('sub_'.length);
-const startOf = (door: Door): string => `chg_${stem(door)}_s`;
-const renewalOf = (door: Door, n: number): string => `chg_${stem(door)}_r0_${n}`;
-const statusOf = async (door: Door): Promise<string> => (await door.subscription()).status;
-const charge = async (door: Door, id: string): Promise<Json> => bodyOf(await door.get(`charges/${id}`));
-const chargeStatus = async (door: Door, id: string): Promise<unknown> => (await charge(door, id))['status'];
-const nowOf = async (door: Door): Promise<string> => (await door.subscription()).test_clock!.now;
+const stem = (door: Driver): string => door.id.slice('sub_'.length);
+const startOf = (door: Driver): string => `chg_${stem(door)}_s`;
+const renewalOf = (door: Driver, n: number): string => `chg_${stem(door)}_r0_${n}`;
+const statusOf = async (door: Driver): Promise<string> => (await door.subscription()).status;
+const charge = async (door: Driver, id: string): Promise<Json> => bodyOf(await door.get(`charges/${id}`));
+const chargeStatus = async (door: Driver, id: string): Promise<unknown> => (await charge(door, id))['status'];
+const nowOf = async (door: Driver): Promise<string> => (await door.subscription()).test_clock!.now;
 
 /** What became of each event of a subscription, once none of them waits for the relay. */
-async function outcomes(door: Door): Promise<(string | null)[]> {
+async function outcomes(door: Driver): Promise<(string | null)[]> {
   const mine = eq(inbox.subscriptionId, door.id);
   const waiting = () => stack.db.$count(inbox, and(mine, isNull(inbox.outcome)));
   await expect.poll(waiting, SOON).toBe(0);
@@ -43,44 +43,44 @@ async function outcomes(door: Door): Promise<(string | null)[]> {
 const amounting = (amount_minor: number) => ({ amount: { amount_minor, currency: 'USD' } });
 
 /** Says how a charge went, now by the subscription's clock unless `more` says otherwise. */
-async function settle(door: Door, id: string, outcome: Outcome, more: object = {}): Promise<void> {
+async function settle(door: Driver, id: string, outcome: Outcome, more: object = {}): Promise<void> {
   const data = { subscription: door.id, charge: id, outcome, at: await nowOf(door), ...more };
   bodyOf(await deliver(stack, 'payment.settled', data));
 }
 
-async function say(door: Door, type: string, data: object, id = eventId()): Promise<void> {
+async function say(door: Driver, type: string, data: object, id = eventId()): Promise<void> {
   bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, id));
 }
 
 /** What its events told of the subscription itself, in order. */
-async function turns(door: Door): Promise<string[]> {
+async function turns(door: Driver): Promise<string[]> {
   const events = await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100);
   const types = events.map(({ type }) => String(type));
   return types.filter((type) => type.startsWith('subscription.')).map((type) => type.split('.')[1]!);
 }
 
 /** The row says so a moment before the workflow is over; what comes in between is still told to it. */
-async function ended(door: Door): Promise<void> {
+async function ended(door: Driver): Promise<void> {
   await stack.client.workflow.getHandle(workflowId(door.id)).result();
   expect(await statusOf(door)).toBe('ended');
 }
 
 /** A subscription whose first payment is paid: 200 credits. */
-async function paid(): Promise<Door> {
-  const door = await Door.open(stack);
+async function paid(): Promise<Driver> {
+  const door = await Driver.open(stack);
   await settle(door, startOf(door), 'paid');
   await expect.poll(() => statusOf(door), SOON).toBe('active');
   return door;
 }
 
-async function buy(door: Door): Promise<string> {
+async function buy(door: Driver): Promise<string> {
   const bought = await door.post('purchases', { packs: 1 });
   return bodyOf<{ charge: { id: string } }>(bought, 202).charge.id;
 }
 
 describe('the first payment (R-43)', () => {
   test('fifty settlements at once, and fifty copies of another: one effect', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     expect(await statusOf(door)).toBe('incomplete');
     const data = { subscription: door.id, charge: startOf(door), outcome: 'paid', at: await nowOf(door) };
     const same = eventId();
@@ -97,7 +97,7 @@ describe('the first payment (R-43)', () => {
   });
 
   test('declined: it ends, and a late payment changes nothing and stays on record', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await settle(door, startOf(door), 'declined');
     await ended(door);
     await settle(door, startOf(door), 'paid');
@@ -106,7 +106,7 @@ describe('the first payment (R-43)', () => {
   });
 
   test('never settled: given up after 24 hours', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     await door.advance('2026-01-31T23:59:59Z');
     expect(await statusOf(door)).toBe('incomplete');
     await door.advance('2026-02-01T00:00:00Z');
@@ -154,12 +154,12 @@ describe('a purchase (R-42)', () => {
 });
 
 /** What of a subscription has no reason; nothing of it is on its way. */
-async function unexplained(door: Door): Promise<string[]> {
+async function unexplained(door: Driver): Promise<string[]> {
   const found = await reconcile(stack.db, { subscriptionIds: [door.id], patienceMs: 0 });
   return found.unexplained.map(({ table, rule, problem }) => `${table} ${rule} ${problem}`);
 }
 
-const refunded = (door: Door, id: string, refunded_minor: number) =>
+const refunded = (door: Driver, id: string, refunded_minor: number) =>
   say(door, 'payment.refunded', { charge: id, refunded_minor });
 
 describe('money that was taken for nothing', () => {
@@ -185,7 +185,7 @@ describe('money that was taken for nothing', () => {
     ['a first payment, once it was given up', 'start', 'The start of USD 29.00 of 2026-01-31T00:00:00.000Z'],
     ['a purchase that was given up', 'purchase', 'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z'],
   ])('after the end: %s, is told until it is given back', async (_, kind, told) => {
-    const door = kind === 'start' ? await Door.open(stack) : await paid();
+    const door = kind === 'start' ? await Driver.open(stack) : await paid();
     const id = kind === 'purchase' ? await buy(door) : kind === 'start' ? startOf(door) : renewalOf(door, 1);
     await door.advance('2026-03-07T00:00:00Z');
     await ended(door);
@@ -289,7 +289,7 @@ describe('money that is not what the charge asks for (R-42)', () => {
   const boundary = '2026-02-28T00:00:00Z';
 
   /** What was told of payments that are not the bill's: type, and what is owed back. */
-  async function toldOf(door: Door): Promise<[string, number][]> {
+  async function toldOf(door: Driver): Promise<[string, number][]> {
     const { data } = bodyOf<{ data: { type: string; data: { owed_back?: { amount_minor: number } } }[] }>(
       await stack.request('GET', `/v1/events?subscription_id=${door.id}&order=asc&limit=100`),
     );
@@ -552,7 +552,7 @@ describe('cancelled and changed elsewhere (R-51)', () => {
   });
 
   test('a downgrade waits for the renewal, and is what that charges', async () => {
-    const door = await Door.open(stack, { plan: 'pro' });
+    const door = await Driver.open(stack, { plan: 'pro' });
     await settle(door, startOf(door), 'paid');
     await expect.poll(() => statusOf(door), SOON).toBe('active');
     for (const _ of [1, 2]) await say(door, 'plan.changed', { plan: 'creator', interval: 'month' });

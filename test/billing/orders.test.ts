@@ -5,8 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { charges } from '../../src/db/schema.ts';
 import { iso } from '../../src/domain/calendar.ts';
-import { bodyOf, codeOf, Door } from '../api/door.ts';
+import { bodyOf, codeOf, Driver } from '../api/driver.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
+import { expectPromises } from '../support/invariants.ts';
 import {
   AMOUNTS,
   CASES,
@@ -21,7 +22,6 @@ import {
 } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { standOf } from '../support/orders-ledger.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Six events in any order on the real stack: signed webhooks of a system that owns billing, inbox, relay, workflow and
@@ -42,7 +42,7 @@ const AT_ONCE = 32;
 const PATIENCE_MS = 60_000;
 
 interface Told {
-  door: Door;
+  door: Driver;
   when: Case['when'];
   amounts: { refund: number; dispute: number };
   /** The pack whose payment is pending. */
@@ -62,7 +62,7 @@ const chargeStatus = async (id: string): Promise<string | undefined> =>
   (await stack.db.select().from(charges).where(eq(charges.id, id)))[0]?.status;
 
 async function begin({ when, howMuch }: Case): Promise<Told> {
-  const door = await Door.open(stack, {
+  const door = await Driver.open(stack, {
     anchor_at: iso(LIFE.anchorAt),
     test_clock: { now: iso(LIFE.from) },
   });
@@ -74,18 +74,18 @@ async function begin({ when, howMuch }: Case): Promise<Told> {
   return { door, when, amounts: AMOUNTS[howMuch], charge, key: randomUUID() };
 }
 
-async function buy(door: Door, packs: number): Promise<string> {
+async function buy(door: Driver, packs: number): Promise<string> {
   return bodyOf<{ charge: { id: string } }>(await door.post('purchases', { packs }), 202).charge.id;
 }
 
-const say = async (door: Door, type: string, data: object): Promise<void> => {
+const say = async (door: Driver, type: string, data: object): Promise<void> => {
   bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, eventId()));
 };
-const settle = (door: Door, charge: string, at: number, more: object = {}): Promise<void> =>
+const settle = (door: Driver, charge: string, at: number, more: object = {}): Promise<void> =>
   say(door, 'payment.settled', { charge, outcome: 'paid', at: iso(at), ...more });
 /** R-42: the renewal may not exist yet, so its payment says the amount. */
 const BILL = { amount: { amount_minor: 5_900, currency: 'USD' } };
-const renewalOf = (door: Door): string => `chg_${door.id.slice('sub_'.length)}_r0_1`;
+const renewalOf = (door: Driver): string => `chg_${door.id.slice('sub_'.length)}_r0_1`;
 
 /** Each copy of an event of billing has an id of its own; a caller repeats its request with its key. */
 async function tell({ door, when, amounts, charge, key }: Told, event: Event): Promise<void> {

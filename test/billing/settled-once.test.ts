@@ -2,10 +2,10 @@ import { and, eq, isNull } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inbox } from '../../src/db/schema.ts';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
-import { bodyOf, Door, type Json } from '../api/door.ts';
+import { bodyOf, Driver, type Json } from '../api/driver.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { realFacts } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { runsOf } from '../workflows/histories.ts';
 
@@ -16,7 +16,7 @@ const external = { webhookSecrets: [SECRETS.new] };
 const SOON = { timeout: 30_000 };
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 let purchase: string;
 /** The event that is delivered again and again, under its own id. */
 const same = eventId();
@@ -67,7 +67,7 @@ async function expectOnce(packs: number): Promise<void> {
 }
 
 test('at first', async () => {
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   await settle(`chg_${stem()}_s`);
   await expect.poll(async () => (await door.subscription()).status, SOON).toBe('active');
   const bought = async () => {
@@ -97,12 +97,12 @@ test('again, while everything is down, and when it is there again', async () => 
   const before = await realFacts(stack.db, door.id);
   await stack.stop();
   stack = await startStack({ external, after: stack, withWorker: false });
-  door = new Door(stack, door.id);
+  door = new Driver(stack, door.id);
   await fiftyTimes(false);
   expect(await realFacts(stack.db, door.id)).toEqual(before);
   await stack.stop();
   stack = await startStack({ external, after: stack });
-  door = new Door(stack, door.id);
+  door = new Driver(stack, door.id);
   await fiftyTimes();
   await expectOnce(1);
   expect(await realFacts(stack.db, door.id)).toEqual(before);

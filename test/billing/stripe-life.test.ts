@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectPromises } from '../support/invariants.ts';
 import { ask, did, subscribe } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 import { eventOf, signatureOf } from '../support/stripe-events.ts';

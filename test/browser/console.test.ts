@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bodyOf, Door, type Json } from '../api/door.ts';
+import { bodyOf, Driver, type Json } from '../api/driver.ts';
 import { hold } from '../api/holding.ts';
 import { type Bench, expectSound, LOOKS, openBench, type Visitor, visit } from './bench.ts';
 import { PROVISION_MS } from './chromium.ts';
@@ -10,7 +10,7 @@ import { picture } from './pictures.ts';
 // The console as operators use it, with a real browser: by pointer, by keyboard alone, and without script.
 
 let bench: Bench;
-let ada: Door;
+let ada: Driver;
 beforeAll(async () => {
   bench = await openBench();
   ada = await lead('ada-lovelace', 'render-1815');
@@ -18,8 +18,8 @@ beforeAll(async () => {
 afterAll(() => bench?.stop());
 
 /** A customer who bought, used, held, gave back and was refunded, in a zone of their own. */
-async function lead(customer_id: string, key: string): Promise<Door> {
-  const door = await Door.open(bench.stack, {
+async function lead(customer_id: string, key: string): Promise<Driver> {
+  const door = await Driver.open(bench.stack, {
     customer_id,
     time_zone: 'Europe/London',
     metadata: { team: 'engines' },
@@ -39,7 +39,7 @@ async function lead(customer_id: string, key: string): Promise<Door> {
   return door;
 }
 
-const pathOf = (door: Door, below = '') => `/console/subscriptions/${door.id}${below}`;
+const pathOf = (door: Driver, below = '') => `/console/subscriptions/${door.id}${below}`;
 
 /** Lets a visitor in without the door, which has tests of its own. */
 async function enter(visitor: Visitor): Promise<void> {

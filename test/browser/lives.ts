@@ -1,11 +1,11 @@
-import { Door, type Json } from '../api/door.ts';
+import { Driver, type Json } from '../api/driver.ts';
 import type { Bench, Visitor } from './bench.ts';
 
 // Subscriptions as people have them, for the pages to show.
 
 /** Someone who subscribed on the last of the year, bought a pack and has used some of everything. It is February 10th. */
-export async function creatorInFebruary(bench: Bench): Promise<Door> {
-  const door = await Door.open(bench.stack, { test_clock: { now: '2026-12-31T09:30:00.000Z' } });
+export async function creatorInFebruary(bench: Bench): Promise<Driver> {
+  const door = await Driver.open(bench.stack, { test_clock: { now: '2026-12-31T09:30:00.000Z' } });
   await use(door, 'avatar_iv', 150);
   await door.advance('2027-01-12T10:00:00.000Z');
   await door.buy(1);
@@ -21,7 +21,7 @@ export async function creatorInFebruary(bench: Bench): Promise<Door> {
   return door;
 }
 
-export async function use(door: Door, feature: string, quantity: number): Promise<void> {
+export async function use(door: Driver, feature: string, quantity: number): Promise<void> {
   const answer = await door.post('usage', { items: [{ feature, quantity }] });
   if (answer.status !== 201) throw new Error(answer.text);
 }

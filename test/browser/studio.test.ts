@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Door } from '../api/door.ts';
+import { Driver } from '../api/driver.ts';
 import { type Bench, expectSound, LOOKS, openBench, type VisitorOptions, visit } from './bench.ts';
 import { PROVISION_MS } from './chromium.ts';
 import { HANDS, textOf } from './hands.ts';
@@ -130,7 +130,7 @@ describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
 });
 
 test('a wallet’s session, brought there by hand, spends nothing and moves no clock', async () => {
-  const door = await Door.open(bench.stack);
+  const door = await Driver.open(bench.stack);
   const visitor = await visit(bench);
   await enter(bench, visitor, door.id);
   const [cookie] = await visitor.context.cookies(`${bench.url}/wallet`);

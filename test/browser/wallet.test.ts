@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Door } from '../api/door.ts';
+import { Driver } from '../api/driver.ts';
 import { type Bench, expectSound, LOOKS, openBench, type Visitor, visit } from './bench.ts';
 import { PROVISION_MS } from './chromium.ts';
 import { HANDS, textOf } from './hands.ts';
@@ -10,7 +10,7 @@ import { picture } from './pictures.ts';
 // The wallet as customers use it, with a real browser: by pointer, by keyboard alone, and without script.
 
 let bench: Bench;
-let creator: Door;
+let creator: Driver;
 beforeAll(async () => {
   bench = await openBench();
   creator = await creatorInFebruary(bench);
@@ -47,8 +47,8 @@ describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
 });
 
 describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
-  async function open(): Promise<{ door: Door; visitor: Visitor; page: Page }> {
-    const door = await Door.open(bench.stack);
+  async function open(): Promise<{ door: Driver; visitor: Visitor; page: Page }> {
+    const door = await Driver.open(bench.stack);
     const visitor = await visit(bench, { script: hand.script });
     await enter(bench, visitor, door.id);
     return { door, visitor, page: visitor.page };
@@ -147,7 +147,7 @@ test('a link followed from another site leads in: the cookie is set on the way',
 });
 
 test('what is spent elsewhere shows by itself', async () => {
-  const door = await Door.open(bench.stack);
+  const door = await Driver.open(bench.stack);
   const visitor = await visit(bench);
   await enter(bench, visitor, door.id);
   expect(await textOf(visitor.page, '.number')).toBe('200');
@@ -175,7 +175,7 @@ test('the gap before the next default credits and their overlap after February a
 });
 
 test('a page is one language, whatever the browser asks for, in the customer’s zone', async () => {
-  const door = await Door.open(bench.stack, { interval: 'year', time_zone: 'Europe/Berlin' });
+  const door = await Driver.open(bench.stack, { interval: 'year', time_zone: 'Europe/Berlin' });
   await door.buy(1);
   const visitor = await visit(bench, { locale: 'de-DE' });
   await enter(bench, visitor, door.id);

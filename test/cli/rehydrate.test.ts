@@ -6,8 +6,8 @@ import { workflowId } from '../../src/workflows/messages.ts';
 import { AT_REST } from '../db/bent-books.ts';
 import { type LifeName, leadLives } from '../support/books.ts';
 import { drawdown, type Run } from '../support/cli.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { ask, did, realFacts, subscribe } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 
 // A Temporal that was lost, and `drawdown rehydrate`: each life goes on as its twin's, which lost nothing.

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { textOf, Visit } from '../api/console-visit.ts';
 import { drawdown, type Run } from '../support/cli.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { did, subscribe } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Workflows that run and go on no more: each is named by `verify --workflows`, and started anew by `rehydrate --stuck`.
@@ -55,7 +55,7 @@ test('a step that fails at each attempt: named with its reason, and mended by on
     new RegExp(`^Stuck: 1\nI14 {2}${stuck} {2}settle failed \\d+ times\n {5}.*58000`, 'm'),
   );
   expect(JSON.parse((await verify('--json')).out).workflows.stuck).toMatchObject([
-    { subscription_id: stuck, what: 'settle' },
+    { subscription_id: stuck, what: 'bookStep' },
   ]);
   expect((await run('verify', '--workflows', '--stuck-after', '1000')).code).toBe(0);
 

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { expect } from 'vitest';
-import { reconcile, type Unexplained, type Wanted } from '../../src/db/audit/reconcile.ts';
+import { type ReconcileOptions, reconcile, type Unexplained } from '../../src/db/audit/reconcile.ts';
 import type { Database } from '../../src/db/client.ts';
 import { stem } from '../../src/domain/subscription.ts';
 import { type LifeName, leadLives } from '../support/books.ts';
@@ -9,7 +9,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 // Books that are whole, with one row bent at a time, and what the reconciler says of it.
 
 /** In these books nothing is on its way. */
-export const AT_REST: Wanted = { patienceMs: 0 };
+export const AT_REST: ReconcileOptions = { patienceMs: 0 };
 
 export type Fault = [what: string, bend: () => SQL, rule: string, problem: () => string];
 
@@ -47,7 +47,7 @@ export class BentBooks<Name extends LifeName> {
   }
 
   /** The guards of the tables come off in a transaction that is rolled back after the look. */
-  async foundAfter(bend: SQL | SQL[], wanted: Wanted = AT_REST): Promise<Unexplained[]> {
+  async foundAfter(bend: SQL | SQL[], wanted: ReconcileOptions = AT_REST): Promise<Unexplained[]> {
     let found: Unexplained[] = [];
     await this.stack.db
       .transaction(async (tx) => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { sized } from '../support/campaign.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { openDatabase } from './raw-ledger.ts';
 import { type Op, type Part, Twins } from './twins.ts';
 

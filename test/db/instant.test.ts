@@ -2,11 +2,11 @@ import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import type { Settled } from '../../src/db/ledger.ts';
-import type { Served } from '../../src/db/spend-batches.ts';
+import type { StepOutcome } from '../../src/db/ledger.ts';
+import type { SpendOutcome } from '../../src/db/spend-batches.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { sized } from '../support/campaign.ts';
-import { brokenPromises } from '../support/promises.ts';
+import { brokenPromises } from '../support/invariants.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // I3: an expiry, a grant and a cancel at one instant, and beside them spends, holds, captures and reversals. The
@@ -89,10 +89,10 @@ class Life {
   }
 
   /** All of a plan at once; what was served, and how the end was booked. */
-  async through({ steps, pauses, asks }: Plan): Promise<{ served: Served[]; ended: Settled }> {
+  async through({ steps, pauses, asks }: Plan): Promise<{ served: SpendOutcome[]; ended: StepOutcome }> {
     const asked = asks.map((ask) => this.ask(ask));
     const waits = [...pauses];
-    let ended: Settled | null = null;
+    let ended: StepOutcome | null = null;
     // what would come after the end does not come.
     for (const step of steps.slice(0, steps.indexOf('end') + 1)) {
       await sleep(waits.pop()!);
@@ -101,7 +101,7 @@ class Life {
     return { served: await Promise.all(asked), ended: ended! };
   }
 
-  private async ask({ op, credits, after }: Ask): Promise<Served> {
+  private async ask({ op, credits, after }: Ask): Promise<SpendOutcome> {
     await sleep(after);
     const { ledger, held, usage } = this;
     if (op === 'usage') return ledger.spend(credits);
@@ -109,7 +109,7 @@ class Life {
     return op === 'capture' ? ledger.give('capture', held) : ledger.give('reverse', usage, 1);
   }
 
-  private async step(what: Step, pause: number): Promise<Settled> {
+  private async step(what: Step, pause: number): Promise<StepOutcome> {
     const { instant, allowance } = this;
     if (this.isLive && what === 'expire') await reach(instant);
     const at = this.isLive ? Date.now() : instant;

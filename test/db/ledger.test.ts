@@ -3,12 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import type { Database } from '../../src/db/client.ts';
 import { abandonCommand, openCommand, readCommand } from '../../src/db/commands.ts';
-import { balanceAt, prepare, settle, snapshot } from '../../src/db/ledger.ts';
+import { balanceAt, bookStep, prepare, snapshot } from '../../src/db/ledger.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { purchaseCharge } from '../../src/domain/charges.ts';
 import { newId } from '../../src/ids.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import {
   answerOf,
   bodyHash,
@@ -57,9 +57,9 @@ describe('a step of the workflow', () => {
           },
         ],
       });
-    const first = await settle(db, ledger.id, granting(100));
+    const first = await bookStep(db, ledger.id, granting(100));
     const before = await everything(ledger.id);
-    const second = await settle(db, ledger.id, granting(999));
+    const second = await bookStep(db, ledger.id, granting(999));
     expect([first.kind, second.kind]).toEqual(['booked', 'replayed']);
     expect(second).toMatchObject({ version: 1, step: 2, grants: [{ id, amount: 100 }] });
     expect(await everything(ledger.id)).toEqual(before);
@@ -83,7 +83,7 @@ describe('a step of the workflow', () => {
       ],
     });
     const kinds = await Promise.all(
-      Array.from({ length: 10 }, async () => (await settle(db, ledger.id, booking)).kind),
+      Array.from({ length: 10 }, async () => (await bookStep(db, ledger.id, booking)).kind),
     );
     expect(kinds.sort()).toEqual(['booked', ...Array.from({ length: 9 }, () => 'replayed')]);
     expect(await available(ledger)).toBe(5);
@@ -98,7 +98,7 @@ describe('a step of the workflow', () => {
     await ledger.grant({ credits: 100, to: T0 + DAY });
     await ledger.stand(T0 + HOUR);
     const before = await everything(ledger.id);
-    expect((await settle(db, ledger.id, zombie)).kind).toBe('replayed');
+    expect((await bookStep(db, ledger.id, zombie)).kind).toBe('replayed');
     expect(await everything(ledger.id)).toEqual(before);
   });
 
@@ -106,20 +106,20 @@ describe('a step of the workflow', () => {
     const ledger = await RawLedger.open(db);
     const before = await everything(ledger.id);
     const gap = ledger.booking({ effects: [{ type: 'forfeit', at: T0 }] }, ledger.step + 2);
-    await expect(settle(db, ledger.id, gap)).rejects.toThrow();
+    await expect(bookStep(db, ledger.id, gap)).rejects.toThrow();
     expect(await everything(ledger.id)).toEqual(before);
   });
 
   test('for a ledger that does not exist raises', async () => {
     const ledger = await RawLedger.open(db);
-    await expect(settle(db, newId('sub'), ledger.booking({}, 1))).rejects.toThrow();
+    await expect(bookStep(db, newId('sub'), ledger.booking({}, 1))).rejects.toThrow();
   });
 
   test('decided with another catalogue than the one in force is stale and changes nothing', async () => {
     const ledger = await RawLedger.open(db);
     const before = await everything(ledger.id);
     const stale = ledger.booking({ catalogVersion: 'of yesterday', effects: [{ type: 'forfeit', at: T0 }] });
-    expect(await settle(db, ledger.id, stale)).toEqual({ kind: 'stale', catalog: DEFAULT_CATALOG });
+    expect(await bookStep(db, ledger.id, stale)).toEqual({ kind: 'stale', catalog: DEFAULT_CATALOG });
     expect(await everything(ledger.id)).toEqual(before);
   });
 
@@ -134,8 +134,8 @@ describe('a step of the workflow', () => {
     await publishCatalog(own, { ...DEFAULT_CATALOG, version: 'of tomorrow' });
     // The activity runs again after a crash, and then books what was asked for.
     expect(await prepare(own, ledger.id, head)).toEqual({ kind: 'prepared' });
-    expect(await settle(own, ledger.id, booking)).toMatchObject({ kind: 'booked', outcome: 'paid' });
-    expect(await settle(own, ledger.id, ledger.booking({}, 3))).toMatchObject({ kind: 'stale' });
+    expect(await bookStep(own, ledger.id, booking)).toMatchObject({ kind: 'booked', outcome: 'paid' });
+    expect(await bookStep(own, ledger.id, ledger.booking({}, 3))).toMatchObject({ kind: 'stale' });
     await own.$client.end();
   });
 
@@ -144,7 +144,7 @@ describe('a step of the workflow', () => {
     await ledger.grant({ credits: 100, to: T0 + DAY });
     const before = await everything(ledger.id);
     const effects = [{ type: 'forfeit', at: T0 }, { type: 'nonsense' }] as never;
-    await expect(settle(db, ledger.id, ledger.booking({ effects }))).rejects.toThrow();
+    await expect(bookStep(db, ledger.id, ledger.booking({ effects }))).rejects.toThrow();
     expect(await everything(ledger.id)).toEqual(before);
   });
 });
@@ -168,7 +168,7 @@ describe('a command’s row', () => {
     expect(await abandonCommand(db, command)).toBe(true);
     const before = await everything(ledger.id);
     const late = ledger.booking({ command, finish: true, effects: [{ type: 'forfeit', at: T0 }] });
-    expect((await settle(db, ledger.id, late)).kind).toBe('abandoned');
+    expect((await bookStep(db, ledger.id, late)).kind).toBe('abandoned');
     expect(await everything(ledger.id)).toEqual(before);
   });
 
@@ -187,7 +187,7 @@ describe('a command’s row', () => {
     await abandonCommand(db, first);
     const second = await commandOf(ledger, 'k');
     expect([first.attempt, second.attempt, second.status]).toEqual([1, 2, 'pending']);
-    const of = (command: typeof first) => settle(db, ledger.id, ledger.booking({ command, finish: true }));
+    const of = (command: typeof first) => bookStep(db, ledger.id, ledger.booking({ command, finish: true }));
     expect((await of(first)).kind).toBe('abandoned');
     expect((await of(second)).kind).toBe('booked');
     ledger.step += 1;

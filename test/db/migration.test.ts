@@ -8,7 +8,7 @@ import { balanceAt } from '../../src/db/ledger.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { newId } from '../../src/ids.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { answerOf, bodyHash, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // What was in a ledger before entries had months and keys had a table of their own is there afterwards (R-65, I5, I11).

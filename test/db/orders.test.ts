@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { and, asc, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { type Booking, prepare, settle } from '../../src/db/ledger.ts';
+import { type Booking, bookStep, prepare } from '../../src/db/ledger.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
 import { inbox } from '../../src/db/schema.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
@@ -14,11 +14,11 @@ import type { Decision, State } from '../../src/domain/state.ts';
 import { newId } from '../../src/ids.ts';
 import { afterOf } from '../../src/workflows/views.ts';
 import { sized } from '../support/campaign.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { standOf } from '../support/orders-ledger.ts';
 import { type Books, live, START } from '../support/orders-teller.ts';
-import { expectPromises } from '../support/promises.ts';
 import { openDatabase } from './raw-ledger.ts';
 
 // All 720 orders of six events against the ledger's functions: the decisions are the core's, the books PostgreSQL's. What
@@ -60,7 +60,7 @@ async function openBooks(): Promise<Books> {
       outcome: charge && 'pending',
       ...{ finish: false, refusal: null, discard: false },
     };
-    const settled = await settle(db, id, booking);
+    const settled = await bookStep(db, id, booking);
     if (settled.kind !== 'booked') throw new Error(`the step was ${settled.kind}`);
     step += 1;
     state = { ...last.state, grants: settled.grants };

@@ -7,9 +7,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test 
 import type { Database } from '../../src/db/client.ts';
 import { relayDeadlines } from '../../src/db/ledger.ts';
 import * as schema from '../../src/db/schema.ts';
-import { createSpending, type Served, type Spending } from '../../src/db/spend-batches.ts';
+import { createSpending, type Spending, type SpendOutcome } from '../../src/db/spend-batches.ts';
 import { sized } from '../support/campaign.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
@@ -41,7 +41,7 @@ async function withCredits(credits: number): Promise<RawLedger> {
   return ledger;
 }
 
-function tally(served: Served[]): Record<string, number> {
+function tally(served: SpendOutcome[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { kind } of served) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
@@ -54,7 +54,7 @@ describe('two processes', () => {
   test('100 spends of 7 on 500: 71 succeed and 3 remain', async () => {
     const ledger = await withCredits(500);
     const served = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => processes[i % 2]!.serve(ledger.request(7))),
+      Array.from({ length: 100 }, (_, i) => processes[i % 2]!.submit(ledger.request(7))),
     );
     expect(tally(served)).toEqual({ ok: 71, insufficient_credits: 29 });
     expect(await leftOf(ledger)).toBe(3);
@@ -66,9 +66,9 @@ describe('two processes', () => {
     const pairs = await Promise.all(
       requests.map((request, i) =>
         Promise.all([
-          processes[i % 2]!.serve(request),
+          processes[i % 2]!.submit(request),
           // Its own id, as another process would give it.
-          processes[(i + 1) % 2]!.serve({ ...request, id: `use_copy_${i}` }),
+          processes[(i + 1) % 2]!.submit({ ...request, id: `use_copy_${i}` }),
         ]),
       ),
     );
@@ -93,11 +93,11 @@ test('four processes, 24 subscriptions in random order: nobody waits in a circle
   // Many small batches of which any two have something in common.
   const round = fc.shuffledSubarray(ledgers, { minLength: 8, maxLength: 8 });
   const rounds = fc.sample(round, { seed, numRuns: 4 * EACH });
-  const served = new Map(ledgers.map((ledger) => [ledger, [] as Served[]]));
+  const served = new Map(ledgers.map((ledger) => [ledger, [] as SpendOutcome[]]));
   const work = processes.map(async (spending, i) => {
     for (const asked of rounds.slice(i * EACH, (i + 1) * EACH))
       await Promise.all(
-        asked.map(async (ledger) => served.get(ledger)!.push(await spending.serve(ledger.request(2)))),
+        asked.map(async (ledger) => served.get(ledger)!.push(await spending.submit(ledger.request(2)))),
       );
   });
   await Promise.all(work);
@@ -182,7 +182,7 @@ async function lock(ledger: RawLedger): Promise<() => Promise<void>> {
 describe('a ledger that another transaction has locked', () => {
   test('holds up the call it travels with, and nobody who comes after', async () => {
     const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(10)));
-    const [first, ...others] = ledgers.map((ledger) => () => processes[0]!.serve(ledger.request(1)));
+    const [first, ...others] = ledgers.map((ledger) => () => processes[0]!.submit(ledger.request(1)));
     const unlock = await lock(ledgers[0]!);
     let isServed = false;
     const held = first!().finally(() => {
@@ -198,7 +198,9 @@ describe('a ledger that another transaction has locked', () => {
   test('fails alone after two seconds, whatever travels with it', async () => {
     const ledgers = await Promise.all(Array.from({ length: 8 }, () => withCredits(10)));
     const unlock = await lock(ledgers[0]!);
-    const settled = await Promise.allSettled(ledgers.map((ledger) => processes[0]!.serve(ledger.request(1))));
+    const settled = await Promise.allSettled(
+      ledgers.map((ledger) => processes[0]!.submit(ledger.request(1))),
+    );
     const outcomes = settled.map((one) => (one.status === 'fulfilled' ? one.value.kind : one.reason.code));
     await unlock();
     expect(outcomes).toEqual(['55P03', ...Array.from({ length: 7 }, () => 'ok')]);
@@ -210,7 +212,7 @@ describe('a ledger that another transaction has locked', () => {
     const impatient = createSpending(drizzle(client, { schema }) as Database);
     const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(10)));
     const unlock = await lock(ledgers[0]!);
-    const settled = await Promise.allSettled(ledgers.map((ledger) => impatient.serve(ledger.request(1))));
+    const settled = await Promise.allSettled(ledgers.map((ledger) => impatient.submit(ledger.request(1))));
     const failed = settled.flatMap((one, i) =>
       one.status === 'rejected' ? [`${i} ${one.reason.code}`] : [],
     );

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { all, bodyOf, codeOf, Door, start, T0 } from '../api/door.ts';
-import { expectPromises } from '../support/promises.ts';
+import { all, bodyOf, codeOf, Driver, start, T0 } from '../api/driver.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 
 // Many at once, over HTTP: what succeeds is counted exactly, and nothing is ever a 5xx.
@@ -35,14 +35,14 @@ function expectOneEffect(answers: Answer[]): void {
 }
 
 /** A creator on a test clock with 200 of allowance and 300 more. */
-async function with500(): Promise<Door> {
-  const door = await Door.open(stack);
+async function with500(): Promise<Driver> {
+  const door = await Driver.open(stack);
   await door.buy(1);
   expect(await door.available()).toBe(500);
   return door;
 }
 
-async function rows(door: Door, below: string): Promise<number> {
+async function rows(door: Driver, below: string): Promise<number> {
   return (await all(stack, door.path(below), 100)).length;
 }
 
@@ -88,7 +88,7 @@ test('one key with two bodies, 20 copies each: one of the two, once', async () =
 });
 
 test('50 copies of one purchase: one charge, one grant, one answer', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const key = randomUUID();
   const answers = await times(50, () => door.post('purchases', { packs: 2 }, { 'Idempotency-Key': key }));
   expect(tally(answers)).toEqual({ '201 ok': 50 });
@@ -112,7 +112,7 @@ async function patiently(ask: (headers: Record<string, string>) => Promise<Answe
 }
 
 test('20 purchases under 20 keys: 20 charges and 20 grants, though some had to wait their turn twice', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const answers = await times(20, () =>
     patiently((headers) => door.post('purchases', { packs: 1 }, headers)),
   );
@@ -122,7 +122,7 @@ test('20 purchases under 20 keys: 20 charges and 20 grants, though some had to w
 });
 
 test('spends beside an advance over an expiry: each is dated while its grants lived, or refused', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   await door.buy(1);
   const spends = times(60, async () => {
     const answer = await door.spend(10);
@@ -170,11 +170,11 @@ test('20 copies of one start: one subscription, one charge, one answer', async (
   expectOneEffect(answers);
   const [only, ...others] = await all(stack, `/v1/subscriptions?customer_id=${customer_id}`, 100);
   expect(others).toEqual([]);
-  expect(await rows(new Door(stack, String(only!['id'])), 'charges')).toBe(1);
+  expect(await rows(new Driver(stack, String(only!['id'])), 'charges')).toBe(1);
 });
 
 test('R-90: two advances of a day each: the clock stands at the later', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const day = (n: number) => new Date(Date.parse(T0) + n * 86_400_000).toISOString();
   const answers = await times(2, (i) => door.post('advance', { to: day(30 + i * 30) }));
   for (const status of Object.keys(tally(answers)))
@@ -183,7 +183,7 @@ test('R-90: two advances of a day each: the clock stands at the later', async ()
 });
 
 test('R-90: an advance that waited while another passed its target is refused, and moves nothing', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const at = (day: string) => `${day}T00:00:00.000Z`;
   const long = door.post('advance', { to: at('2028-03-17') });
   // Long enough to be under way, short enough not to be over.

@@ -2,13 +2,13 @@ import { hash, randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
-import { type Booking, settle } from '../../src/db/ledger.ts';
+import { type Booking, bookStep } from '../../src/db/ledger.ts';
 import {
+  type CreditReturn,
   createSpending,
-  type Give,
-  type Served,
   type Spend,
   type Spending,
+  type SpendOutcome,
 } from '../../src/db/spend-batches.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
@@ -153,7 +153,7 @@ export class RawLedger {
   /** The next step; throws when it was not booked. */
   async book(wanted: Wanted = {}) {
     const booking = this.booking(wanted);
-    const settled = await settle(this.db, this.id, booking);
+    const settled = await bookStep(this.db, this.id, booking);
     if (settled.kind !== 'booked') throw new Error(`the step was ${settled.kind}`);
     this.step = booking.step;
     this.state = booking.after.state;
@@ -223,15 +223,15 @@ export class RawLedger {
     };
   }
 
-  spend(credits: number, wanted: Partial<Spend> = {}): Promise<Served> {
-    return this.spending.serve(this.request(credits, wanted));
+  spend(credits: number, wanted: Partial<Spend> = {}): Promise<SpendOutcome> {
+    return this.spending.submit(this.request(credits, wanted));
   }
 
-  hold(credits: number, seconds: number, wanted: Partial<Spend> = {}): Promise<Served> {
+  hold(credits: number, seconds: number, wanted: Partial<Spend> = {}): Promise<SpendOutcome> {
     return this.spend(credits, { op: 'hold', seconds, ...wanted });
   }
 
-  giving(op: Give['op'], object: string, wanted: Partial<Give> = {}): Give {
+  giving(op: CreditReturn['op'], object: string, wanted: Partial<CreditReturn> = {}): CreditReturn {
     return {
       subscriptionId: this.id,
       op,
@@ -244,8 +244,8 @@ export class RawLedger {
     };
   }
 
-  give(op: Give['op'], object: string, credits: number | null = null): Promise<Served> {
-    return this.spending.serve(this.giving(op, object, { credits }));
+  give(op: CreditReturn['op'], object: string, credits: number | null = null): Promise<SpendOutcome> {
+    return this.spending.submit(this.giving(op, object, { credits }));
   }
 
   /** A pack of so many credits for 1,500, as the workflow would charge it. */
@@ -278,10 +278,10 @@ export interface Spent {
 }
 
 /** The stored answer of a spend that succeeded. */
-export function answerOf(spent: Served): Spent {
+export function answerOf(spent: SpendOutcome): Spent {
   if (!('answer' in spent)) throw new Error(`not spent: ${JSON.stringify(spent)}`);
   return JSON.parse(spent.answer) as Spent;
 }
 
 /** What became of a request in one word or code. */
-export const outcomeOf = (served: Served): string => served.kind;
+export const outcomeOf = (served: SpendOutcome): string => served.kind;

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Wanted } from '../../src/db/audit/reconcile.ts';
+import type { ReconcileOptions } from '../../src/db/audit/reconcile.ts';
 import { AT_REST, BentBooks, type Fault } from './bent-books.ts';
 
 // A charge that lacks its reason is told: paid without its credits, of a wrong amount, pending for too long.
@@ -168,7 +168,7 @@ test('a charge may be pending until that very instant', async () => {
 });
 
 test('on real time a worker has a while to give it up', async () => {
-  const pendingFor = async (ago: string, wanted: Wanted) => {
+  const pendingFor = async (ago: string, wanted: ReconcileOptions) => {
     const bend = [
       sql`update ledgers set test_clock = null where ${books.of('purchasePending')}`,
       sql`update charges set attempts = jsonb_set(attempts, '{0,at}', to_jsonb(ms(clock_timestamp() - ${ago}::interval)))

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
-import { Door } from '../api/door.ts';
+import { Driver } from '../api/driver.ts';
 import type { LifeName } from '../support/books.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { AT_REST, BentBooks } from './bent-books.ts';
 
 // The reconciler on the whole books of many lives. What it says of bent ones: reconcile-charges, -grants and -inbox.
@@ -30,7 +30,7 @@ test('a zone that JavaScript knows and PostgreSQL does not fails nobody’s reco
   const { db } = books.stack;
   const zone = 'US/Pacific-New';
   await expect(db.execute(sql`select now() at time zone ${zone}`)).rejects.toThrow();
-  const door = await Door.open(books.stack, { time_zone: zone });
+  const door = await Driver.open(books.stack, { time_zone: zone });
   await door.advance('2026-03-15T00:00:00Z');
   const wanted = { ...AT_REST, subscriptionIds: [door.id] };
   expect(await reconcile(db, wanted)).toMatchObject({ all: { total: 4, explained: 4 }, unexplained: [] });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { askRefund, dropRefund, refundCharge } from '../../src/db/refunds.ts';
-import { expectPromises } from '../support/promises.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { DAY, everythingOf, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // R-81 in the ledger alone. That the SQL takes and gives what the core does is shown by burndown.test.ts.

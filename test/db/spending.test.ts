@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { createSpending, type Served, type Spending, type SpendRequest } from '../../src/db/spend-batches.ts';
-import { expectPromises } from '../support/promises.ts';
+import {
+  createSpending,
+  type Spending,
+  type SpendOutcome,
+  type SpendRequest,
+} from '../../src/db/spend-batches.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { answerOf, bodyHash, DAY, everythingOf, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // The queue by itself. What is asked in one turn of the event loop goes as one batch, and each is answered as if it had
@@ -24,11 +29,11 @@ async function with100(): Promise<RawLedger> {
   return ledger;
 }
 
-const together = (requests: SpendRequest[]): Promise<Served[]> =>
-  Promise.all(requests.map((request) => spending.serve(request)));
+const together = (requests: SpendRequest[]): Promise<SpendOutcome[]> =>
+  Promise.all(requests.map((request) => spending.submit(request)));
 
 /** What became of each: the credits that are left, or why not. */
-const told = (served: Served): string => {
+const told = (served: SpendOutcome): string => {
   if ('answer' in served) return `${served.kind}, ${answerOf(served).balance.available} left`;
   return 'available' in served ? `${served.kind}, ${served.available} there` : served.kind;
 };
@@ -104,7 +109,7 @@ describe('a batch is served one by one', () => {
     const requests = Array.from({ length: 20 }, (_, i) => (i % 2 ? other : ledger).request(1));
     // Ids of usages that are there already.
     const wrong = [4, 15].map((i) => Object.assign(requests[i]!, { subscriptionId: ledger.id, id }));
-    const settled = await Promise.allSettled(requests.map((request) => spending.serve(request)));
+    const settled = await Promise.allSettled(requests.map((request) => spending.submit(request)));
     const failed = settled.flatMap((one, i) =>
       one.status === 'rejected' ? [`${i} ${one.reason.code}`] : [],
     );
@@ -140,7 +145,7 @@ describe('R-65: one key', () => {
     const outcomes: string[] = [];
     for (const first of [ledger.request(9), ledger.request(500), ledger.request(9, { id })]) {
       const second = { ...ledger.request(10, other), key: first.key };
-      const [a, b] = await Promise.allSettled([spending.serve(first), spending.serve(second)]);
+      const [a, b] = await Promise.allSettled([spending.submit(first), spending.submit(second)]);
       outcomes.push(
         `${a.status === 'fulfilled' ? told(a.value) : 'failed'}; ${b.status === 'fulfilled' ? told(b.value) : 'failed'}`,
       );
@@ -172,7 +177,7 @@ describe('R-65: one key', () => {
     expect(first.map(({ kind }) => kind)).toEqual(['ok', 'ok', 'ok']);
     expect(repeat).toEqual(first.map((one) => ({ ...one, kind: 'replay' })));
     const other = ledger.giving('reverse', usage!, { key, bodyHash: bodyHash('another') });
-    expect(await spending.serve(other)).toEqual({ kind: 'reused' });
+    expect(await spending.submit(other)).toEqual({ kind: 'reused' });
   });
 });
 
@@ -197,7 +202,7 @@ test('I7: a refusal changes nothing', async () => {
   ];
   const before = await everythingOf(db, ledger.id);
   const alone: string[] = [];
-  for (const [, request] of refused) alone.push((await spending.serve(request)).kind);
+  for (const [, request] of refused) alone.push((await spending.submit(request)).kind);
   const atOnce = await together(refused.map(([, request]) => request));
   expect(alone).toEqual(refused.map(([kind]) => kind));
   expect(atOnce.map(({ kind }) => kind)).toEqual(alone);

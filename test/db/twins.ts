@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { advanceEnded, releaseOverdue } from '../../src/db/ledger.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
-import type { Served } from '../../src/db/spend-batches.ts';
+import type { SpendOutcome } from '../../src/db/spend-batches.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { Refusal } from '../../src/domain/errors.ts';
@@ -47,7 +47,7 @@ export type Op =
   | { do: 'end' };
 type Of<D extends Op['do']> = Extract<Op, { do: D }>;
 
-const jsonOf = (served: Served): Record<string, unknown> => {
+const jsonOf = (served: SpendOutcome): Record<string, unknown> => {
   if (!('answer' in served)) throw new Error(`not served: ${JSON.stringify(served)}`);
   return JSON.parse(served.answer);
 };
@@ -270,7 +270,7 @@ export class Twins {
   }
 
   /** R-60, R-61. */
-  private expectTaken(served: Served, take: (id: string) => unknown): void {
+  private expectTaken(served: SpendOutcome, take: (id: string) => unknown): void {
     if (this.isOver) return expect(served).toEqual({ kind: 'subscription_not_active' });
     const before = this.balance;
     const debits = take('answer' in served ? String(jsonOf(served)['id']) : 'none');
@@ -299,7 +299,7 @@ export class Twins {
 
   /** R-71 to R-74. */
   private expectSettled(
-    served: Served,
+    served: SpendOutcome,
     { id, credits, settled }: { id: string; credits: number; settled: unknown },
     act: () => { status: string; captured: number; released: number; usageId: string | null },
   ): void {
@@ -342,7 +342,7 @@ export class Twins {
   }
 
   /** What the core answers; null where it refuses, with the same code and the same number. */
-  private answerOr<T>(served: Served, most: number, act: () => T): T | null {
+  private answerOr<T>(served: SpendOutcome, most: number, act: () => T): T | null {
     try {
       return act();
     } catch (error) {

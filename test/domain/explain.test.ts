@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import {
   attemptRule,
-  type Counted,
   commandRule,
   type EntryFacts,
   entryRule,
+  type LedgerSums,
   messageRule,
   verdictOf,
 } from '../../src/domain/explain.ts';
@@ -88,7 +88,7 @@ describe('messages and commands', () => {
   });
 });
 
-const EVEN: Counted = {
+const EVEN: LedgerSums = {
   grants: 480,
   entries: 480,
   version: 7,
@@ -97,7 +97,7 @@ const EVEN: Counted = {
   workflow: { available: 480, version: 7 },
 };
 
-test.each<[string, Partial<Counted>]>([
+test.each<[string, Partial<LedgerSums>]>([
   ['equal', {}],
   ['equal', { due: 20, workflow: { available: 460, version: 7 } }],
   ['behind 3', { isUntold: true, workflow: { available: 600, version: 4 } }],

@@ -7,11 +7,11 @@ import { balance, openGrants } from '../../src/domain/model/book.ts';
 import { hold, openHolds } from '../../src/domain/model/holds.ts';
 import {
   advanceLife,
+  bookDeadlines,
   command,
   forecast,
   type Life,
   type OpenHold,
-  passDeadlines,
   startLife,
 } from '../../src/domain/timeline.ts';
 
@@ -94,7 +94,7 @@ function holding(): Life {
     at: life.state.now,
     deadline: Date.parse('2026-05-17T00:30Z'),
   });
-  passDeadlines(life, life.state.now);
+  bookDeadlines(life, life.state.now);
   return life;
 }
 

@@ -5,8 +5,8 @@ import { Refusal } from '../../src/domain/errors.ts';
 import { balance, type Hold, type Usage } from '../../src/domain/model/book.ts';
 import { capture, hold, openHolds, release } from '../../src/domain/model/holds.ts';
 import { reverse } from '../../src/domain/model/reversals.ts';
-import type { GivenBack } from '../../src/domain/refunds.ts';
-import { type Life, nextInstant, passDeadlines } from '../../src/domain/timeline.ts';
+import type { ReturnedCredits } from '../../src/domain/refunds.ts';
+import { bookDeadlines, type Life, nextInstant } from '../../src/domain/timeline.ts';
 import type { Op, Share } from './history.ts';
 
 type Of<D extends Op['do']> = Extract<Op, { do: D }>;
@@ -54,7 +54,7 @@ export class HoldModel {
     deepStrictEqual(balance(life.book, now).available, has - credits, 'R-70: held credits are available');
     checkPrefix(made, debits, credits);
     this.made.set(id, made);
-    passDeadlines(life, now);
+    bookDeadlines(life, now);
   }
 
   /** What is about to be spent, for its reversals; the caller spends. */
@@ -104,7 +104,7 @@ export class HoldModel {
     }
     ok(outcome.startsWith('{'), `R-73: refused before its deadline: ${outcome}`);
     this.asked.set(held.id, { captured, answer: outcome });
-    passDeadlines(this.life, this.life.state.now);
+    bookDeadlines(this.life, this.life.state.now);
     if (captured === null) return;
     const made = this.made.get(held.id)!;
     const usage = this.life.book.usages.get(`use_of_${held.id}`)!;
@@ -126,7 +126,7 @@ export class HoldModel {
       deepStrictEqual(outcome, 'reversal_exceeds_usage', 'R-80: more than was spent');
       return deepStrictEqual(this.picture(), before, 'I7: a refusal changed something');
     }
-    const given: GivenBack = JSON.parse(outcome);
+    const given: ReturnedCredits = JSON.parse(outcome);
     const { restored, expired_at_once, forfeited_at_once, revoked_at_once } = given;
     deepStrictEqual(
       restored + expired_at_once + forfeited_at_once + revoked_at_once,
@@ -138,7 +138,7 @@ export class HoldModel {
     for (const { kind, grantId, credits: back } of book.entries.slice(seen))
       if (kind === 'reversal') this.noteBack(usage, grantId, back);
     this.checkReversed(usage);
-    passDeadlines(this.life, state.now);
+    bookDeadlines(this.life, state.now);
   }
 
   private noteBack({ id }: Usage, grantId: string, credits: number): void {

@@ -11,11 +11,11 @@ import { openHolds } from '../../src/domain/model/holds.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
 import {
   advanceLife,
+  bookDeadlines,
   command,
   forecast,
   type Life,
   nextInstant,
-  passDeadlines,
   sandboxPayer,
   startLife,
 } from '../../src/domain/timeline.ts';
@@ -328,10 +328,10 @@ export class Model {
     const askedBefore = this.asked.length;
     if (isFoundLast) {
       this.workLate(booked, booked);
-      passDeadlines(life, booked);
+      bookDeadlines(life, booked);
     }
     for (let at = nextInstant(life); at !== null && at <= booked; at = nextInstant(life)) {
-      passDeadlines(life, at);
+      bookDeadlines(life, at);
       this.workLate(at, booked);
     }
     life.state = { ...life.state, now: booked };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectPromises } from '../support/invariants.ts';
 import {
   did,
   realFacts,
@@ -8,7 +9,6 @@ import {
   simulateUntil,
   subscribe,
 } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Years in one call under a test clock: what was booked is what the simulator says, line by line.

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listIncidents } from '../../src/db/incidents.ts';
-import { bodyOf, codeOf, Door, type Json } from '../api/door.ts';
-import { expectPromises } from '../support/promises.ts';
+import { bodyOf, codeOf, Driver, type Json } from '../api/driver.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // A step that the ledger refuses as data (SQLSTATE classes 22 and 23) or as a broken invariant (P0001): no repeat helps, so it is
@@ -34,7 +34,7 @@ const incidentsOf = async (id: string) =>
 test.each(['22P02', '23514', 'P0001'])(
   'a cancel that can’t be booked (%s) is refused, and the next one works',
   async (code) => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const mend = await refuse('notes', door.id, code);
     const key = { 'Idempotency-Key': `cancel-${code}` };
     const refused = await door.post('cancel', { at: 'now', reason: 'because' }, key);
@@ -56,7 +56,7 @@ test.each(['22P02', '23514', 'P0001'])(
 );
 
 test('a purchase that was paid and can’t be booked: its money goes back, and it says so', async () => {
-  const door = await Door.open(stack);
+  const door = await Driver.open(stack);
   const mend = await refuse('grants', door.id, '23514');
   const answer = await door.post('purchases', { packs: 1 });
   expect([answer.status, codeOf(answer)]).toEqual([500, 'internal_error']);
@@ -84,7 +84,7 @@ test('a start that can’t be booked leaves nothing, and its key starts it later
 
 describe('what is due by itself', () => {
   test('on a test clock: the advance is refused, and its key goes on once it can be booked', async () => {
-    const door = await Door.open(stack);
+    const door = await Driver.open(stack);
     const mend = await refuse('grants', door.id, '23514');
     const key = { 'Idempotency-Key': 'advance-of-no-grant' };
     const refused = await door.post('advance', { to: '2026-03-01T00:00:00Z' }, key);
@@ -106,7 +106,7 @@ describe('what is due by itself', () => {
       anchor_at: month!.toISOString(),
     };
     const { id } = bodyOf<{ id: string }>(await stack.request('POST', '/v1/subscriptions', { body }), 201);
-    const door = new Door(stack, id);
+    const door = new Driver(stack, id);
     await door.give(9, new Date(soon + 86_400_000).toISOString());
     const mend = await refuse('grants', id, '23514');
     await expect.poll(() => incidentsOf(id), { timeout: 20_000 }).toMatchObject([{ what: 'due' }]);

@@ -5,7 +5,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
 import { startRelay } from '../../src/relay/loop.ts';
-import { type Caller, createTimedCaller, within } from '../../src/temporal.ts';
+import { createTimedCaller, type TemporalCaller, within } from '../../src/temporal.ts';
 import { WORKFLOW_TYPE, workflowId } from '../../src/workflows/messages.ts';
 import { createDatabase } from '../support/stack.ts';
 import { startTemporalProxy } from '../support/temporal-proxy.ts';
@@ -32,7 +32,7 @@ afterAll(() => connection?.close());
 const noop = () => {};
 
 /** A database of its own, and a relay on it that writes what it says into an array. */
-async function relayed(temporal: Caller = createTimedCaller(client)) {
+async function relayed(temporal: TemporalCaller = createTimedCaller(client)) {
   const db = connect(await createDatabase());
   const said: string[] = [];
   const start = () => startRelay({ db, temporal, taskQueue: 'nobody', log: (line) => void said.push(line) });

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
-import { claimMessages, claimUntold, markRelayed, markTold, receive } from '../../src/db/inbox.ts';
+import { claimMessages, claimUnreported, markRelayed, markReported, receive } from '../../src/db/inbox.ts';
 import { createDatabase } from '../support/stack.ts';
 
 // A relay that dies between its claim and the end of its call to Temporal loses nothing: the next relay takes over.
 
-const FIVE = { of: 'workflows', turn: 'fresh', limit: 5 } as const;
+const FIVE = { of: 'workflows', round: 'fresh', limit: 5 } as const;
 
 let db: Database;
 beforeAll(async () => {
@@ -22,21 +22,21 @@ test('a nudge that did not arrive is sent again; one that did is not', async () 
     db.execute(sql`
       update ledgers set told_at = told_at - ${seconds} * interval '1 second',
         touched_at = touched_at - ${seconds} * interval '1 second'`);
-  expect(await claimUntold(db, 5)).toEqual(['sub_a']);
-  expect(await claimUntold(db, 5)).toEqual([]);
+  expect(await claimUnreported(db, 5)).toEqual(['sub_a']);
+  expect(await claimUnreported(db, 5)).toEqual([]);
   // The relay died here: its claim ends.
   await later(6);
-  expect(await claimUntold(db, 5)).toEqual(['sub_a']);
+  expect(await claimUnreported(db, 5)).toEqual(['sub_a']);
   // A spend came after the snapshot that was told: the ledger stays untold, and is claimed when quiet.
   await db.execute(sql`update ledgers set seq = 8, touched_at = clock_timestamp()`);
-  await markTold(db, 'sub_a', 7);
-  expect(await claimUntold(db, 5)).toEqual([]);
+  await markReported(db, 'sub_a', 7);
+  expect(await claimUnreported(db, 5)).toEqual([]);
   await db.execute(sql`
     update ledgers set told_at = told_at - interval '2 seconds', touched_at = touched_at - interval '1.5 seconds'`);
-  expect(await claimUntold(db, 5)).toEqual(['sub_a']);
-  await markTold(db, 'sub_a', 8);
+  expect(await claimUnreported(db, 5)).toEqual(['sub_a']);
+  await markReported(db, 'sub_a', 8);
   await later(60);
-  expect(await claimUntold(db, 5)).toEqual([]);
+  expect(await claimUnreported(db, 5)).toEqual([]);
 });
 
 test('a message of a relay that died is relayed by the next; a second delivery is not stored', async () => {

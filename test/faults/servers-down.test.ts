@@ -12,9 +12,9 @@ import { keepAlive } from '../../src/embedded/keep.ts';
 import { freePort } from '../../src/embedded/ports.ts';
 import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
 import { startTemporal, type TemporalService } from '../../src/embedded/temporal.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { ask, did, expectStatus } from '../support/lives.ts';
 import { createProcesses, type Processes } from '../support/processes.ts';
-import { expectPromises } from '../support/promises.ts';
 import type { Answer } from '../support/stack.ts';
 
 // Servers of their own, which can be stopped: what is due while nothing runs is worked after, what was acknowledged

@@ -10,9 +10,9 @@ import { connect, type Database } from '../../src/db/client.ts';
 import { freePort } from '../../src/embedded/ports.ts';
 import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
 import { sized } from '../support/campaign.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { expectStatus } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
-import { expectPromises } from '../support/promises.ts';
 import { booked, expected, left } from './spending-effects.ts';
 import { CALLERS, Load } from './spending-load.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectPromises } from '../support/invariants.ts';
 import { expectStatus } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
-import { expectPromises } from '../support/promises.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 
 // The worker dies by signal 9 after Stripe carried out a request and before its answer was booked. Temporal repeats the

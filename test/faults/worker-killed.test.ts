@@ -3,6 +3,7 @@ import { and, count, desc, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { charges, commands, entries, subscriptions } from '../../src/db/schema.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
+import { expectPromises } from '../support/invariants.ts';
 import {
   ask,
   did,
@@ -15,7 +16,6 @@ import {
   subscribe,
 } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
-import { expectPromises } from '../support/promises.ts';
 import type { Answer } from '../support/stack.ts';
 
 // The worker dies by signal 9, in the middle of work and before it: nothing is booked twice, nothing late.

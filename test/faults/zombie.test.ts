@@ -1,12 +1,12 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type BillRequest, createActivities, type SettleRequest } from '../../src/activities/index.ts';
+import { type BillRequest, type BookStepRequest, createActivities } from '../../src/activities/index.ts';
 import type { Gateway } from '../../src/billing/gateway.ts';
 import { createSandbox } from '../../src/billing/sandbox.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { did, realFacts, subscribe } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { runsOf } from '../workflows/histories.ts';
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-type Scheduled = { name: 'settle'; request: SettleRequest } | { name: 'bill'; request: BillRequest };
+type Scheduled = { name: 'bookStep'; request: BookStepRequest } | { name: 'bill'; request: BillRequest };
 
 /** Every activity a subscription's workflow ever asked for, with its argument. */
 async function scheduled(id: string): Promise<Scheduled[]> {
@@ -71,7 +71,7 @@ test('every step ever asked for, run again in any order after newer ones, change
   const zombie = createActivities({ db: stack.db, books: stack.db, gateway: noMoney, heartbeat: () => {} });
   for (const order of [steps, [...steps].reverse()])
     for (const step of order) {
-      const answer = await (step.name === 'bill' ? zombie.bill(step.request) : zombie.settle(step.request));
+      const answer = await (step.name === 'bill' ? zombie.bill(step.request) : zombie.bookStep(step.request));
       expect(answer.kind, `${step.name} ${step.request.step}`).toBe('replayed');
     }
   expect(await everything(id)).toEqual(before);

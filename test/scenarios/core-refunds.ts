@@ -3,7 +3,7 @@ import type { ChargeRecord } from '../../src/domain/model/book.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { type Life, moneyBack } from '../../src/domain/timeline.ts';
 import { said } from './core-spending.ts';
-import type { Answer } from './door.ts';
+import type { Answer } from './driver.ts';
 import type { Made, Step } from './steps.ts';
 
 type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;

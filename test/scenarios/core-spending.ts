@@ -7,8 +7,8 @@ import { capture, hold, holdDeadline, release } from '../../src/domain/model/hol
 import { reverse } from '../../src/domain/model/reversals.ts';
 import { price } from '../../src/domain/rates.ts';
 import { boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
-import { forecast, type Life, passDeadlines } from '../../src/domain/timeline.ts';
-import type { Answer } from './door.ts';
+import { bookDeadlines, forecast, type Life } from '../../src/domain/timeline.ts';
+import type { Answer } from './driver.ts';
 import { showMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
 
@@ -71,7 +71,7 @@ function take(
     const short = { needed: credits, available, held, shortfall };
     return said('insufficient_credits', { ...short, ...nextRefresh(life), ...offer(life, shortfall) });
   }
-  passDeadlines(life, state.now);
+  bookDeadlines(life, state.now);
   const burned = debits.map((debit) => `${debit.kind}:${debit.credits}`).join(',') || 'nothing';
   return said('ok', { credits, burned, ...data, ...(via === undefined ? {} : { via }) });
 }
@@ -91,7 +91,7 @@ export function settleHold(life: Life, step: Of<'capture' | 'release'>, usageId:
     step.verb === 'release'
       ? release(book, id, state.now)
       : capture(book, id, { credits: step.credits ?? null, at: state.now, usageId });
-  passDeadlines(life, state.now);
+  bookDeadlines(life, state.now);
   return said('ok', { captured, released });
 }
 
@@ -100,7 +100,7 @@ export function giveBackUsage(life: Life, { which, credits }: Of<'reverse'>): An
   const { book, state } = life;
   const { id } = pick(book.usages.values(), which);
   const given = reverse(book, id, { credits: credits ?? null, at: state.now });
-  passDeadlines(life, state.now);
+  bookDeadlines(life, state.now);
   const { restored, expired_at_once: expired, forfeited_at_once: forfeited, revoked_at_once } = given;
   return said('ok', { restored, expired, forfeited, revoked_at_once });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { CoreDoor } from './core-door.ts';
+import { CoreDriver } from './core-driver.ts';
 import { catalogOf } from './format.ts';
 import { loadTables } from './load.ts';
 import { RULE_IDS } from './rule-ids.ts';
@@ -11,7 +11,7 @@ const tables = await loadTables();
 describe('scenario tables on the pure core', () => {
   for (const table of tables.filter(({ on }) => on !== 'stack'))
     test(`${table.rules.join(' ')}  ${table.title}`, async () => {
-      const report = await runTable(table, new CoreDoor(catalogOf(table)), 'core');
+      const report = await runTable(table, new CoreDriver(catalogOf(table)), 'core');
       expect(report.ok, report.text).toBe(true);
     });
 });

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Life } from '../../src/domain/timeline.ts';
-import { CoreDoor } from './core-door.ts';
+import { CoreDriver } from './core-driver.ts';
 import { catalogOf } from './format.ts';
 import { loadTables } from './load.ts';
 import { runTable } from './runner.ts';
@@ -21,7 +21,7 @@ export async function livesOf(wanted: string): Promise<Told[]> {
   const found = named.length > 0 ? named : tables.filter(({ title }) => title.toLowerCase().includes(words));
   return Promise.all(
     found.map(async (table) => {
-      const door = new CoreDoor(catalogOf(table));
+      const door = new CoreDriver(catalogOf(table));
       await runTable(table, door, 'core');
       return { title: table.title, rules: table.rules, lives: door.lives };
     }),

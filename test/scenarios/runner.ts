@@ -1,4 +1,4 @@
-import type { Door, View } from './door.ts';
+import type { Driver, View } from './driver.ts';
 import { type Column, formatRow, type Room, type Row, type Table } from './format.ts';
 import { moment, showMoment } from './moment.ts';
 
@@ -9,7 +9,7 @@ export interface Report {
 }
 
 /** Runs a table through a door: each row moves the clock, does its command, then compares what it says. */
-export async function runTable(table: Table, door: Door, room: Room): Promise<Report> {
+export async function runTable(table: Table, door: Driver, room: Room): Promise<Report> {
   const happened: Row['cells'][] = [];
   const run = { now: null as number | null, paidMinor: 0, booked: tellsEntries(table) ? 0 : null };
   for (const row of table.rows)
@@ -24,7 +24,7 @@ const tellsEntries = ({ rows }: Table): boolean =>
   rows.some(({ cells }) => / booked\b/.test(cells.outcome ?? ''));
 
 /** What was booked since the row before, in order: `release:50,expiry:-200,grant:200`. */
-async function bookedSince(door: Door, run: Run, isNew: boolean): Promise<Record<string, string>> {
+async function bookedSince(door: Driver, run: Run, isNew: boolean): Promise<Record<string, string>> {
   if (run.booked === null) return {};
   const entries = await door.entries();
   const made = entries.slice(isNew ? 0 : run.booked);
@@ -32,7 +32,7 @@ async function bookedSince(door: Door, run: Run, isNew: boolean): Promise<Record
   return { booked: made.map(({ kind, credits }) => `${kind}:${credits}`).join(',') || 'nothing' };
 }
 
-async function runRow(row: Row, table: Table, door: Door, run: Run): Promise<Row['cells']> {
+async function runRow(row: Row, table: Table, door: Driver, run: Run): Promise<Row['cells']> {
   const cells: Row['cells'] = { at: row.at, do: row.cells.do ?? '', ...(row.on ? { on: row.on } : {}) };
   try {
     const at = moment(row.at);

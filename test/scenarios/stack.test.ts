@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { catalogOf, type Table } from './format.ts';
-import { HttpDoor } from './http-door.ts';
+import { HttpDriver } from './http-driver.ts';
 import { loadTables } from './load.ts';
 import { runTable } from './runner.ts';
 
@@ -24,7 +24,7 @@ for (const [version, tables] of groups)
     describe.concurrent('over HTTP under a test clock', () => {
       for (const table of tables)
         test(`${table.rules.join(' ')}  ${table.title}`, async () => {
-          const report = await runTable(table, new HttpDoor(stack), 'stack');
+          const report = await runTable(table, new HttpDriver(stack), 'stack');
           expect(report.ok, report.text).toBe(true);
         });
     });

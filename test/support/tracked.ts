@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../../src/temporal.ts';
+import type { TemporalCaller } from '../../src/temporal.ts';
 
 const WITHIN_MS = 5_000;
 
@@ -7,7 +7,7 @@ const WITHIN_MS = 5_000;
  * A caller whose calls can be waited for, also those that were given up: their retries go on, and one that finds its
  * connection closed throws where nobody can catch it.
  */
-export function tracked(caller: Caller): Caller & { ended(): Promise<void> } {
+export function tracked(caller: TemporalCaller): TemporalCaller & { ended(): Promise<void> } {
   const underWay = new Set<Promise<unknown>>();
   return {
     call: (work) =>

@@ -10,7 +10,7 @@ import { openHolds } from '../../src/domain/model/holds.ts';
 import { endsAt } from '../../src/domain/subscription.ts';
 import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
 import { formatOf } from '../../src/web/shell/format.ts';
-import { chartOf, type Found, LOOKS_BACK } from '../../src/web/wallet/chart-view.ts';
+import { type ChartData, chartOf, LOOKS_BACK } from '../../src/web/wallet/chart-view.ts';
 import { walletPage } from '../../src/web/wallet/overview.tsx';
 import { walletOf } from '../../src/web/wallet/overview-view.ts';
 import type { Visit } from '../../src/web/wallet/visit.ts';
@@ -32,7 +32,7 @@ function lookedAt(life: Life) {
   const frame = { assets, format, now, state, live: '', key: '', said: null, told: null, canPayHere: false };
   const visit = { row, frame, catalog, told: null } as unknown as Visit;
   const from = now - LOOKS_BACK;
-  const found: Found = {
+  const found: ChartData = {
     grants: [...book.grants.values()]
       .filter(({ remaining, held, expiresAt }) => remaining + held > 0 || expiresAt > from)
       .map((grant) => ({ ...grant, chargeId: null, reason: null })),

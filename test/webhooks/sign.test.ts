@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { told } from '../../src/domain/events.ts';
+import { eventBody } from '../../src/domain/events.ts';
 import { signed } from '../../src/webhooks/sign.ts';
 
 const secretOf = (fill: number) => `whsec_${Buffer.alloc(32, fill).toString('base64')}`;
@@ -49,13 +49,13 @@ describe('what is told of an event', () => {
   };
 
   it('is whose it is, and what its type says', () => {
-    expect(JSON.stringify(told(happened))).toBe(
+    expect(JSON.stringify(eventBody(happened))).toBe(
       '{"type":"grant.made","timestamp":"2026-02-17T00:00:00.000Z","data":{"subscription_id":"sub_1","customer_id":"ada","grant_id":"grt_1","credits":200}}',
     );
   });
 
   it('names nobody where it is of nobody', () => {
-    expect(told({ ...happened, subscriptionId: '', customerId: null }).data).toEqual(happened.data);
-    expect(told({ ...happened, customerId: null }).data).toMatchObject({ customer_id: null });
+    expect(eventBody({ ...happened, subscriptionId: '', customerId: null }).data).toEqual(happened.data);
+    expect(eventBody({ ...happened, customerId: null }).data).toMatchObject({ customer_id: null });
   });
 });

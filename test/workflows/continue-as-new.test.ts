@@ -7,6 +7,7 @@ import { boundary, iso } from '../../src/domain/calendar.ts';
 import { openGrants, spend } from '../../src/domain/model/book.ts';
 import { command, type Life } from '../../src/domain/timeline.ts';
 import { QUERY, SIGNAL, workflowId } from '../../src/workflows/messages.ts';
+import { expectPromises } from '../support/invariants.ts';
 import {
   ask,
   did,
@@ -17,7 +18,6 @@ import {
   simulateUntil,
   subscribe,
 } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // A storm of signals, updates and spends while a test clock is driven over five continue-as-news: each command takes

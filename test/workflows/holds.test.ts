@@ -8,8 +8,8 @@ import {
   type SubscriptionAnswer,
   workflowId,
 } from '../../src/workflows/messages.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { ask, did, subscribe } from '../support/lives.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // What happens behind the workflow's back: holds that outlive the end, deadlines, storms of spends, and how it is told (I8).

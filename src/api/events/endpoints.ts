@@ -10,7 +10,7 @@ import {
   readEndpoint,
   rotateSecret,
 } from '../../db/endpoints.ts';
-import { tellTest } from '../../db/events.ts';
+import { emitTestEvent } from '../../db/events.ts';
 import { EVENT_TYPES } from '../../domain/events.ts';
 import { newId } from '../../ids.ts';
 import { receiverFault } from '../../webhooks/receivers.ts';
@@ -199,7 +199,7 @@ function testRoute(app: App, deps: Deps): void {
       if (found(await readEndpoint(deps.db, id)).disabledAt)
         throw s.fault('', 'the endpoint is disabled: enable it first');
       const eventId = newId('evt');
-      await tellTest(deps.db, eventId, id);
+      await emitTestEvent(deps.db, eventId, id);
       return c.json({ event_id: eventId });
     },
   );

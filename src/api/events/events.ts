@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { replayEvent } from '../../db/deliveries.ts';
 import { readEndpoint } from '../../db/endpoints.ts';
 import { type DeliveryRow, deliveriesOf, type EventRow, listEvents, readEvent } from '../../db/events.ts';
-import { told } from '../../domain/events.ts';
+import { eventBody } from '../../domain/events.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
@@ -36,7 +36,7 @@ const eventWithDeliveries = event
 export const replayed = z.object({ replayed: z.int() });
 
 export function eventView(row: EventRow): z.infer<typeof event> {
-  return { id: row.id, ...told(row), recorded_at: row.recordedAt.toISOString() };
+  return { id: row.id, ...eventBody(row), recorded_at: row.recordedAt.toISOString() };
 }
 
 function deliveryView(row: DeliveryRow): z.infer<typeof delivery> {

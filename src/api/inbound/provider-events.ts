@@ -1,12 +1,17 @@
 import { z } from 'zod';
-import type { ProviderEvent, ProviderMessage, Return, Settlement } from '../../billing/gateway.ts';
+import type { ProviderEvent, ProviderMessage, ProviderSettlement, Return } from '../../billing/gateway.ts';
 import type { Database } from '../../db/client.ts';
 import { type InboxMessage, MONEY_BACK, outcomeOf, type PutAside, receive } from '../../db/inbox.ts';
 import { type ChargeRow, readCharge, readSubscription } from '../../db/reads.ts';
 import { chargeOfPayment } from '../../db/stripe.ts';
 import { isToCome } from '../../domain/charges.ts';
 import { newId } from '../../ids.ts';
-import { type Cancelled, type PaymentSettled, type PlanChanged, SIGNAL } from '../../workflows/messages.ts';
+import {
+  type CancelSignal,
+  type PaymentSettled,
+  type PlanChanged,
+  SIGNAL,
+} from '../../workflows/messages.ts';
 import type { Deps } from '../deps.ts';
 import { notFound } from '../problems.ts';
 import { type App, route } from '../route.ts';
@@ -111,7 +116,7 @@ async function putAsideFor(deps: Deps, message: ProviderMessage): Promise<PutAsi
 }
 
 /** nobody knows yet what the charge will ask for, so what was paid must be said. */
-function checkEarly({ outcome, amountMinor, currency }: Settlement, ours: string): void {
+function checkEarly({ outcome, amountMinor, currency }: ProviderSettlement, ours: string): void {
   if (amountMinor === undefined && outcome === 'paid')
     throw s.fault('/data/amount', 'is required: the charge does not exist yet (R-42)');
   if (currency !== undefined && currency !== ours)
@@ -119,7 +124,7 @@ function checkEarly({ outcome, amountMinor, currency }: Settlement, ours: string
 }
 
 /** The amount of the charge, or all that was paid for it ahead. */
-function isItsAmount(charge: ChargeRow, { amountMinor, currency }: Settlement): boolean {
+function isItsAmount(charge: ChargeRow, { amountMinor, currency }: ProviderSettlement): boolean {
   if (amountMinor === undefined) return true;
   const amounts = [charge.amountMinor, charge.amountMinor + charge.owedMinor];
   return currency === charge.currency && amounts.includes(amountMinor);
@@ -136,7 +141,7 @@ function signalOf({
       return { kind: SIGNAL.paymentSettled, payload };
     }
     case 'cancelled': {
-      const { kind: __, ...payload } = message satisfies Cancelled;
+      const { kind: __, ...payload } = message satisfies CancelSignal;
       return { kind: SIGNAL.cancelled, payload };
     }
     case 'plan_changed': {

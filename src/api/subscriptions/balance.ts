@@ -67,8 +67,8 @@ async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   const { life } = forecast(state, now?.grants ?? [], catalog, { until: at, holds });
   const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
   const soonestFirst = usable.sort((a, b) => a.expiresAt - b.expiresAt);
-  const told = { at, version: row.version, ends: endsAt(life.state) };
-  return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), told), forecast: true };
+  const asOf = { at, version: row.version, ends: endsAt(life.state) };
+  return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), asOf), forecast: true };
 }
 
 /** What these grants, all usable at the instant and soonest expiry first, come to. */

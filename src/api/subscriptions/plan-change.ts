@@ -4,7 +4,7 @@ import { allowanceOf, readCharge, type SubscriptionRow } from '../../db/reads.ts
 import type { Interval } from '../../domain/calendar.ts';
 import type { PlanId } from '../../domain/catalog.ts';
 import { decide } from '../../domain/commands.ts';
-import type { Answer } from '../commands.ts';
+import type { CommandAnswer } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
@@ -68,7 +68,7 @@ async function previewed(deps: Deps, row: SubscriptionRow, plan: PlanId, interva
   };
 }
 
-async function changed(deps: Deps, row: CommandRow, after: SubscriptionRow): Promise<Answer> {
+async function changed(deps: Deps, row: CommandRow, after: SubscriptionRow): Promise<CommandAnswer> {
   const charge = await readCharge(deps.db, after.state.id, { chargeId: row.objectId });
   const isPaid = charge?.status === 'paid';
   const catalog = await deps.catalogs.current();

@@ -59,24 +59,28 @@ export function refundRoute(app: App, deps: Deps): void {
 const refundIdOf = (...of: [subscription: string, operation: string, key: string]): string =>
   `rfd_${createHash('sha256').update(of.join('\n')).digest('hex').slice(0, 32)}`;
 
-interface Wanted {
+interface RefundContext {
   subscription: SubscriptionRow;
   charge: ChargeRow;
   refundId: string;
 }
 
 /** One refund of a charge at a time: what was asked before is ended first, whoever asked for it. */
-async function refund(deps: Deps, wanted: Wanted, input: RefundInput): Promise<void> {
+async function refund(deps: Deps, wanted: RefundContext, input: RefundInput): Promise<void> {
   for (;;) {
     const asked = await ask(deps, wanted, input);
     if (asked.answer !== null) return;
-    const isBack = await giveBack(deps, wanted, asked);
+    const isBack = await refundAtBilling(deps, wanted, asked);
     if (!isBack && asked.id === wanted.refundId)
       throw s.fault('/amount_minor', 'is more than billing still has of this purchase');
   }
 }
 
-async function ask(deps: Deps, { charge, refundId }: Wanted, input: RefundInput): Promise<AskedRefund> {
+async function ask(
+  deps: Deps,
+  { charge, refundId }: RefundContext,
+  input: RefundInput,
+): Promise<AskedRefund> {
   const { body, bodyHash, params } = input;
   const { amount_minor: amount = null, reason } = body;
   const wanted = { id: refundId, charge: charge.id, bodyHash, amount, reason };
@@ -99,7 +103,11 @@ async function ask(deps: Deps, { charge, refundId }: Wanted, input: RefundInput)
 }
 
 /** The money, then the credits. False where billing has less: then it is as if it had not been asked for. */
-async function giveBack(deps: Deps, { subscription }: Wanted, asked: AskedRefund): Promise<boolean> {
+async function refundAtBilling(
+  deps: Deps,
+  { subscription }: RefundContext,
+  asked: AskedRefund,
+): Promise<boolean> {
   const { id: subscriptionId, customerId } = subscription.state;
   const { id, charge_id: chargeId, amount_minor: amountMinor } = asked;
   if (!(await money())) {

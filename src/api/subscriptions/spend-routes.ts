@@ -6,23 +6,23 @@ import type { Deps } from '../deps.ts';
 import { reply } from '../replies.ts';
 import { type App, type Definition, type Input, route } from '../route.ts';
 import * as s from '../schemas.ts';
-import { giveBack, spendItems } from './spend.ts';
+import { returnCredits, spendItems } from './spend.ts';
 
 // The requests that come by the hundred: they spend, hold, and give back. They ask the ledger alone, and know nothing of how
 // they came: through the application like all others, or past it (fast-path.ts).
 
-type Serve<Params extends z.ZodType, Body extends z.ZodType> = (
+type SpendHandler<Params extends z.ZodType, Body extends z.ZodType> = (
   input: Input<z.output<Params>, unknown, z.output<Body>>,
   scopes: readonly Scope[],
 ) => Promise<Reply>;
 
-export interface Spend<Params extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
+export interface SpendRoute<Params extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   definition: Definition<Params, z.ZodType, Body>;
-  serve: Serve<Params, Body>;
+  respond: SpendHandler<Params, Body>;
 }
 
 /** All of them. */
-export const spends = (deps: Deps): Spend[] => [
+export const spends = (deps: Deps): SpendRoute[] => [
   usage(deps),
   hold(deps),
   capture(deps),
@@ -31,19 +31,19 @@ export const spends = (deps: Deps): Spend[] => [
 ];
 
 export function spendRoutes(app: App, deps: Deps): void {
-  for (const { definition, serve } of spends(deps))
-    route(app, definition, async (c, input) => reply(c, await serve(input, c.get('scopes'))));
+  for (const { definition, respond } of spends(deps))
+    route(app, definition, async (c, input) => reply(c, await respond(input, c.get('scopes'))));
 }
 
 /** Forgets of which shapes a spend is: its own definition checks its input. */
 const spend = <Params extends z.ZodType, Body extends z.ZodType>(
   definition: Omit<Definition<Params, z.ZodType, Body>, 'method' | 'scope' | 'idempotent'>,
-  serve: Serve<Params, Body>,
-): Spend =>
+  respond: SpendHandler<Params, Body>,
+): SpendRoute =>
   ({
     definition: { ...definition, method: 'post', scope: 'spend', idempotent: true },
-    serve,
-  }) as unknown as Spend;
+    respond,
+  }) as unknown as SpendRoute;
 
 const USAGE = '/v1/subscriptions/{id}/usage';
 const HOLDS = '/v1/subscriptions/{id}/holds';
@@ -86,7 +86,7 @@ const capture = (deps: Deps) =>
       answers: SETTLED,
     },
     (input) =>
-      giveBack(deps, input, {
+      returnCredits(deps, input, {
         op: 'capture',
         object: input.params.hold_id,
         credits: input.body.credits ?? null,
@@ -101,7 +101,7 @@ const release = (deps: Deps) =>
       params: s.byHold,
       answers: SETTLED,
     },
-    (input) => giveBack(deps, input, { op: 'release', object: input.params.hold_id, credits: null }),
+    (input) => returnCredits(deps, input, { op: 'release', object: input.params.hold_id, credits: null }),
   );
 
 const reversal = (deps: Deps) =>
@@ -114,7 +114,7 @@ const reversal = (deps: Deps) =>
       answers: { 200: { description: 'What became of it', schema: s.reversal } },
     },
     (input) =>
-      giveBack(deps, input, {
+      returnCredits(deps, input, {
         op: 'reverse',
         object: input.params.usage_id,
         credits: input.body.credits ?? null,

@@ -1,6 +1,12 @@
 import type { z } from 'zod';
 import { readReply, type SubscriptionRow } from '../../db/reads.ts';
-import { digestOf, type Give, halfOf, type Served, type Short } from '../../db/spend-batches.ts';
+import {
+  type CreditReturn,
+  digestOf,
+  halfOf,
+  type Shortfall,
+  type SpendOutcome,
+} from '../../db/spend-batches.ts';
 import { iso } from '../../domain/calendar.ts';
 import type { Catalog } from '../../domain/catalog.ts';
 import { NOT_ACTIVE } from '../../domain/eligibility.ts';
@@ -27,8 +33,8 @@ export const itemsOf = (items: z.output<typeof s.items>): Item[] =>
     ...(credits === undefined ? {} : { credits }),
   }));
 
-type Asked = Once & { params: { id: string } };
-type SpendInput = Asked & { body: z.output<typeof s.usageRequest> };
+type KeyedInput = Once & { params: { id: string } };
+type SpendInput = KeyedInput & { body: z.output<typeof s.usageRequest> };
 
 /** Spends or sets aside what items cost, all or nothing (R-61, R-70). */
 export async function spendItems(
@@ -40,10 +46,10 @@ export async function spendItems(
 ): Promise<Reply> {
   for (;;) {
     const catalog = await deps.catalogs.current();
-    const { served, needed } = await spendPriced(deps, input, catalog, op, seconds);
+    const { outcome, needed } = await spendPriced(deps, input, catalog, op, seconds);
     // R-08: another catalogue came into force meanwhile: priced again with that one.
-    if (served.kind === 'stale') deps.catalogs.forget();
-    else return answerServed(deps, input, served, { status: 201, needed, catalog, scopes });
+    if (outcome.kind === 'stale') deps.catalogs.forget();
+    else return replyTo(deps, input, outcome, { status: 201, needed, catalog, scopes });
   }
 }
 
@@ -53,7 +59,7 @@ async function spendPriced(
   catalog: Catalog,
   op: 'usage' | 'hold',
   seconds: number | null,
-): Promise<{ served: Served; needed: number }> {
+): Promise<{ outcome: SpendOutcome; needed: number }> {
   const { params, body, key, bodyHash } = input;
   let cost: ReturnType<typeof price>;
   try {
@@ -62,10 +68,10 @@ async function spendPriced(
       throw invalid({ pointer: '/items', detail: 'cost nothing: there is nothing to hold (R-70)' });
   } catch (refusal) {
     const before = await replayed(deps, input, op);
-    if (before) return { served: before, needed: 0 };
+    if (before) return { outcome: before, needed: 0 };
     throw refusal;
   }
-  const served = await deps.spending.serve({
+  const outcome = await deps.spending.submit({
     subscriptionId: params.id,
     op,
     id: newId(op === 'hold' ? 'hld' : 'use'),
@@ -79,7 +85,7 @@ async function spendPriced(
     catalogVersion: catalog.version,
     seconds,
   });
-  return { served, needed: cost.credits };
+  return { outcome, needed: cost.credits };
 }
 
 /** R-65: a key whose use succeeded is answered for ever, also where the rate card of today refuses its lines. */
@@ -87,7 +93,7 @@ async function replayed(
   deps: Deps,
   { params, key, bodyHash }: SpendInput,
   op: string,
-): Promise<Served | null> {
+): Promise<SpendOutcome | null> {
   const stored = await readReply(deps.db, params.id, digestOf(params.id, op, key));
   if (!stored) return null;
   if (stored.bodyHash.replaceAll('-', '') !== halfOf(bodyHash)) return { kind: 'reused' };
@@ -95,17 +101,17 @@ async function replayed(
 }
 
 /** Captures or releases a hold, or reverses a usage: nothing of it depends on prices or on the subscription's state (R-52). */
-export async function giveBack(
+export async function returnCredits(
   deps: Deps,
-  input: Asked,
-  wanted: Pick<Give, 'op' | 'object' | 'credits'>,
+  input: KeyedInput,
+  wanted: Pick<CreditReturn, 'op' | 'object' | 'credits'>,
 ): Promise<Reply> {
   const { params, key, bodyHash } = input;
   const request = { subscriptionId: params.id, key, bodyHash, usageId: newId('use'), ...wanted };
-  return answerServed(deps, input, await deps.spending.serve(request), { status: 200 });
+  return replyTo(deps, input, await deps.spending.submit(request), { status: 200 });
 }
 
-interface Request {
+interface ReplyOptions {
   status: 200 | 201;
   needed?: number;
   catalog?: Catalog;
@@ -113,34 +119,34 @@ interface Request {
   scopes?: readonly Scope[];
 }
 
-async function answerServed(
+async function replyTo(
   deps: Deps,
-  { params }: Asked,
-  served: Served,
-  { status, needed, catalog, scopes }: Request,
+  { params }: KeyedInput,
+  outcome: SpendOutcome,
+  { status, needed, catalog, scopes }: ReplyOptions,
 ): Promise<Reply> {
-  switch (served.kind) {
+  switch (outcome.kind) {
     case 'ok':
-      return { text: served.answer, status, replayed: false };
+      return { text: outcome.answer, status, replayed: false };
     case 'replay':
-      return { text: compact(served.answer), status, replayed: true };
+      return { text: compact(outcome.answer), status, replayed: true };
     case 'insufficient_credits': {
       const row = await subscriptionOr404(deps, params.id);
       const walletUrl = await promptUrl(deps, row.state.id, needed!, scopes ?? []);
-      throw insufficient(row, needed!, served, catalog!, walletUrl);
+      throw insufficient(row, needed!, outcome, catalog!, walletUrl);
     }
     default:
-      throw refusalOf(served);
+      throw refusalOf(outcome);
   }
 }
 
 /** Answers stored before 0.1.0 have the spaces that PostgreSQL writes; parsing keeps the order of members. */
 const compact = (json: string): string => JSON.stringify(JSON.parse(json));
 
-type Refused = Exclude<Served, { kind: 'ok' | 'replay' } | Short>;
+type RefusedSpend = Exclude<SpendOutcome, { kind: 'ok' | 'replay' } | Shortfall>;
 
-function refusalOf(served: Refused): Refusal {
-  switch (served.kind) {
+function refusalOf(outcome: RefusedSpend): Refusal {
+  switch (outcome.kind) {
     case 'not_found':
       return notFound();
     case 'reused':
@@ -154,20 +160,20 @@ function refusalOf(served: Refused): Refusal {
     case 'hold_already_settled':
       return new Refusal('hold_already_settled', 'The hold was captured or released before, in another way.');
     case 'capture_exceeds_hold':
-      return new Refusal('capture_exceeds_hold', `The hold is of ${served.available} credits.`, {
-        held: served.available,
-        errors: [{ pointer: '/credits', detail: `must be at most ${served.available}` }],
+      return new Refusal('capture_exceeds_hold', `The hold is of ${outcome.available} credits.`, {
+        held: outcome.available,
+        errors: [{ pointer: '/credits', detail: `must be at most ${outcome.available}` }],
       });
     case 'reversal_exceeds_usage':
       return new Refusal(
         'reversal_exceeds_usage',
-        `Of this usage ${served.available} credits can still be reversed.`,
-        { reversible: served.available },
+        `Of this usage ${outcome.available} credits can still be reversed.`,
+        { reversible: outcome.available },
       );
     case 'stale':
       throw new Error('only a spend depends on prices');
     default:
-      return served satisfies never;
+      return outcome satisfies never;
   }
 }
 
@@ -175,7 +181,7 @@ function refusalOf(served: Refused): Refusal {
 function insufficient(
   { state }: SubscriptionRow,
   needed: number,
-  short: Short,
+  short: Shortfall,
   catalog: Catalog,
   walletUrl: string,
 ): Refusal {

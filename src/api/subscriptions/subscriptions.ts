@@ -4,7 +4,7 @@ import { balanceAt } from '../../db/ledger.ts';
 import { forfeited, listSubscriptions, type SubscriptionRow } from '../../db/reads.ts';
 import type { Grant } from '../../domain/burndown.ts';
 import { forecast } from '../../domain/timeline.ts';
-import type { Answer } from '../commands.ts';
+import type { CommandAnswer } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
 import { tagged } from '../replies.ts';
@@ -17,7 +17,7 @@ import { checkMethod } from './payment-methods.ts';
 
 export function subscriptionRoutes(app: App, deps: Deps): void {
   readRoutes(app, deps);
-  lifeRoutes(app, deps);
+  lifecycleRoutes(app, deps);
 }
 
 function readRoutes(app: App, deps: Deps): void {
@@ -69,7 +69,7 @@ function readRoutes(app: App, deps: Deps): void {
 
 const subscriptionAnswer = { 200: { description: 'The subscription', schema: s.subscription } };
 
-function lifeRoutes(app: App, deps: Deps): void {
+function lifecycleRoutes(app: App, deps: Deps): void {
   const answerView = shownAfter(deps);
   const common = { scope: 'billing', params: s.byId, idempotent: true, answers: subscriptionAnswer } as const;
   const at = '/v1/subscriptions/{id}';
@@ -142,7 +142,7 @@ function lifeRoutes(app: App, deps: Deps): void {
 
 const shownAfter =
   (deps: Deps) =>
-  async (_: CommandRow, row: SubscriptionRow): Promise<Answer> => ({
+  async (_: CommandRow, row: SubscriptionRow): Promise<CommandAnswer> => ({
     status: 200,
     body: await shown(deps, row),
   });

@@ -11,7 +11,7 @@ import {
   type AdvanceRequest,
   workflowId,
 } from '../../workflows/messages.ts';
-import { type Answer, type Reply, runCommand } from '../commands.ts';
+import { type CommandAnswer, type Reply, runCommand } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { reply } from '../replies.ts';
 import { type App, route } from '../route.ts';
@@ -95,7 +95,7 @@ async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<vo
   }
 }
 
-async function advanced(deps: Deps, row: CommandRow, to: Instant): Promise<Answer> {
+async function advanced(deps: Deps, row: CommandRow, to: Instant): Promise<CommandAnswer> {
   const taken = await readCommand(deps.db, row);
   const fired = taken?.step
     ? await firedSince(deps.db, row.subscriptionId, taken.fromSeq ?? 0, taken.step)

@@ -6,7 +6,7 @@ import { rowsOf } from './invariants.ts';
 // shares code with what wrote the rows: what a charge sold is read from its lines and its catalogue.
 
 /** Rows that were looked at, and those that have their reason. */
-export interface Counted {
+export interface CountedRows {
   total: number;
   explained: number;
 }
@@ -23,19 +23,19 @@ export interface Unexplained {
 
 export interface Reconciliation {
   at: string;
-  all: Counted;
-  charges: Counted;
-  grants: Counted;
-  inbox: Counted;
+  all: CountedRows;
+  charges: CountedRows;
+  grants: CountedRows;
+  inbox: CountedRows;
   /** What the relay and the steps of workflows try again, but for messages. */
-  failures: Counted;
+  failures: CountedRows;
   /** Of those that were asked for: no subscription has this id. */
   not_here: string[];
   /** By subscription; no more than were asked for. */
   unexplained: Unexplained[];
 }
 
-export interface Wanted {
+export interface ReconcileOptions {
   /** null: all. */
   subscriptionIds?: readonly string[] | null;
   /** Unexplained rows to name; null: every one. */
@@ -78,7 +78,7 @@ zones as (
 asked as (
   select c.*, c.status = 'paid' and c.refunded_minor < c.amount_minor as is_paid,
     case when c.refunded_minor = c.amount_minor then 'paid back' else replace(c.status, '_', ' ') end as stands,
-    'The ' || c.kind || ' of ' || c.currency || ' ' || ${money('c.amount_minor')} || ' of ' || iso(c.at) as told,
+    'The ' || c.kind || ' of ' || c.currency || ' ' || ${money('c.amount_minor')} || ' of ' || iso(c.at) as label,
     p.plan, p.interval, case when c.kind <> 'purchase' then p.allowance else 0 end as allowance,
     case when c.kind in ('purchase', 'renewal') then c.credits else 0 end as pack_credits,
     case when c.kind <> 'purchase' then p.price_minor else 0 end
@@ -117,29 +117,29 @@ said_paid as (
 -- R-42, R-43: until when a charge may be pending, on its subscription's clock.
 judged_charges as (
   select c.subscription_id, c.id, case
-    when c.price_minor is null then 'R-07 ' || c.told || ' asks for what its catalogue ' || c.catalog_version || ' does not sell.'
-    when c.amount_minor <> c.price_minor then 'R-07 ' || c.told || ' should be ' || c.currency || ' '
+    when c.price_minor is null then 'R-07 ' || c.label || ' asks for what its catalogue ' || c.catalog_version || ' does not sell.'
+    when c.amount_minor <> c.price_minor then 'R-07 ' || c.label || ' should be ' || c.currency || ' '
       || ${money('c.price_minor')} || ' by its catalogue ' || c.catalog_version || '.'
-    when c.amount_minor <> c.lines_minor then 'R-32 ' || c.told || ' has lines that add up to '
+    when c.amount_minor <> c.lines_minor then 'R-32 ' || c.label || ' has lines that add up to '
       || ${money('c.lines_minor')} || '.'
-    when c.refunded_minor <> least(c.amount_minor, c.returned_minor + r.disputed) then 'R-81 ' || c.told || ' counts '
+    when c.refunded_minor <> least(c.amount_minor, c.returned_minor + r.disputed) then 'R-81 ' || c.label || ' counts '
       || ${money('c.refunded_minor')} || ' as given back; refunds and disputes say '
       || ${money('least(c.amount_minor, c.returned_minor + r.disputed)')} || '.'
     when c.is_paid and (m.allowance or m.packs) then
       case c.kind when 'start' then 'R-20 ' when 'renewal' then 'R-40 ' when 'upgrade' then 'R-53 ' else 'R-30 ' end
-      || c.told || ' is paid, and credits that it brings were not granted: '
+      || c.label || ' is paid, and credits that it brings were not granted: '
       || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
       || '.'
-    when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.told || ' is ' || c.stands || '; ' || c.currency || ' '
+    when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.label || ' is ' || c.stands || '; ' || c.currency || ' '
       || ${money('(c.owed_minor - c.owed_returned_minor)')} || ' more came for it, is owed back, and billing has not said that it was given back.'
     -- R-52: after the end nothing here gives it back.
     when i.at is not null and coalesce(i.minor, c.amount_minor) >= c.amount_minor and c.status in ('declined', 'given_up', 'refunded')
       and c.refunded_minor < c.amount_minor then
-      case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.told || ' is ' || c.stands || ' here, and billing says that it was paid at '
+      case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.label || ' is ' || c.stands || ' here, and billing says that it was paid at '
       || iso(i.at) || ': ' || case when s.state->'unpaid'->'charge'->>'id' = c.id then 'the renewal should have been made.'
         else c.currency || ' ' || ${money('(c.amount_minor - c.refunded_minor)')} || ' was taken for nothing and is to be given back.' end
     when c.status = 'pending' and d.until + case when k.test_clock is null then x.patience else interval '0' end <= coalesce(k.test_clock, x.now)
-      then case when c.kind = 'start' then 'R-43 ' else 'R-42 ' end || c.told || ' is still pending; '
+      then case when c.kind = 'start' then 'R-43 ' else 'R-42 ' end || c.label || ' is still pending; '
         || case when c.kind = 'renewal' then 'at its last retry, ' || iso(d.until) || ', the subscription should have ended.'
            else 'it should have been given up at ' || iso(d.until) || '.' end
     end as problem
@@ -189,28 +189,28 @@ terms as (
 judged_grants as (
   select g.subscription_id, g.id, case
     when g.kind = 'adjustment' then
-      case when coalesce(btrim(g.reason), '') = '' then 'R-36 ' || w.told || ' was issued without a reason.' end
-    when g.charge_id is null and g.kind = 'pack' then 'R-30 ' || w.told || ' names no charge.'
-    when g.charge_id is not null and c.id is null then 'R-56 ' || w.told || ' names ' || g.charge_id || ', and there is no such charge.'
+      case when coalesce(btrim(g.reason), '') = '' then 'R-36 ' || w.label || ' was issued without a reason.' end
+    when g.charge_id is null and g.kind = 'pack' then 'R-30 ' || w.label || ' names no charge.'
+    when g.charge_id is not null and c.id is null then 'R-56 ' || w.label || ' names ' || g.charge_id || ', and there is no such charge.'
     -- R-81: a refund takes credits, not the grant.
     when c.status <> 'paid' then case c.kind when 'start' then 'R-43 ' when 'renewal' then 'R-41 ' else 'R-35 ' end
-      || w.told || ' was given for ' || c.id || ', a ' || c.kind || ' that is ' || c.stands || '.'
-    when w.due = 0 then 'R-56 ' || w.told || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
-    when c.id is not null and g.nth > 1 then 'R-56 ' || w.told || ' is a second one for ' || c.id || '.'
+      || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that is ' || c.stands || '.'
+    when w.due = 0 then 'R-56 ' || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
+    when c.id is not null and g.nth > 1 then 'R-56 ' || w.label || ' is a second one for ' || c.id || '.'
     when w.due <> g.amount then case when g.kind = 'allowance' then 'R-20 ' else 'R-30 ' end
-      || w.told || ' should be ' || w.due || ' credits: that is what ' || c.id || ' paid for.'
+      || w.label || ' should be ' || w.due || ' credits: that is what ' || c.id || ' paid for.'
     when g.kind = 'pack' then null
-    when c.id is not null and (g.series, g.cycle) is distinct from (c.series, c.cycle) then 'R-56 ' || w.told || ' is of another cycle than '
+    when c.id is not null and (g.series, g.cycle) is distinct from (c.series, c.cycle) then 'R-56 ' || w.label || ' is of another cycle than '
       || c.id || ', which it names.'
-    when b.local not between w.local - interval '1 day' and w.local + interval '1 day' then 'R-10 ' || w.told
+    when b.local not between w.local - interval '1 day' and w.local + interval '1 day' then 'R-10 ' || w.label
       || ' is of cycle ' || g.cycle || ', which begins ' || iso(b.local at time zone w.zone) || '.'
     -- R-36: paid by contract; an operator says how much.
     when c.id is not null or s.plan = 'enterprise' then null
     -- R-20: the refreshes of an annual plan are covered by the charge of their year; R-44: a year paid elsewhere by none.
     when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle % 12 > 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
-        and w.local - make_interval(months => g.cycle % 12) <= t.created_at at time zone w.zone) then 'R-56 ' || w.told || ' names no charge, and no annual charge that is paid covers its cycle.'
+        and w.local - make_interval(months => g.cycle % 12) <= t.created_at at time zone w.zone) then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
     when not exists (select from plans p where p.allowance = g.amount and p.interval = 'year' and p.id = coalesce(y.plan, p.id))
-      then 'R-01 ' || w.told || ' is what no catalogue gives' || coalesce(' to ' || y.plan || ' by the year', '') || '.'
+      then 'R-01 ' || w.label || ' is what no catalogue gives' || coalesce(' to ' || y.plan || ' by the year', '') || '.'
     end as problem
   from given g
   left join subscriptions s on s.id = g.subscription_id
@@ -218,7 +218,7 @@ judged_grants as (
   left join zones known on known.subscription_id = g.subscription_id
   left join anchors n on n.subscription_id = g.subscription_id and n.series = g.series
   cross join lateral (
-    select case g.kind when 'pack' then 'The pack' else 'The ' || g.kind end || ' of ' || g.amount || ' credits of ' || g.since as told,
+    select case g.kind when 'pack' then 'The pack' else 'The ' || g.kind end || ' of ' || g.amount || ' credits of ' || g.since as label,
       case g.kind when 'pack' then c.pack_credits else c.allowance end as due, z.zone, g.effective_at at time zone z.zone as local
     from (select coalesce(known.zone, 'UTC') as zone) z
   ) w
@@ -230,19 +230,19 @@ judged_grants as (
 judged_inbox as (
   select i.subscription_id, i.provider || ' ' || i.event_id as id, case
     when i.relayed_at is null then
-      case when f.attempts >= ${PATIENCE_TRIES} then 'R-42 ' || w.told || ' was refused ' || f.attempts || ' times: ' || f.reason
-        when i.received_at + x.patience <= x.now then 'R-42 ' || w.told || ' still waits for a worker to tell it to its subscription.' end
+      case when f.attempts >= ${PATIENCE_TRIES} then 'R-42 ' || w.label || ' was refused ' || f.attempts || ' times: ' || f.reason
+        when i.received_at + x.patience <= x.now then 'R-42 ' || w.label || ' still waits for a worker to tell it to its subscription.' end
     -- docs/billing.md: kept, and nothing to be done.
     when i.outcome in ('ignored', 'unknown', 'superseded', 'dropped') then null
     -- R-42: until billing says of the same charge what holds.
     when i.outcome = 'mismatched' then case when not exists (select from inbox j where j.subscription_id = i.subscription_id and j.id > i.id
         and j.payload->>'chargeId' = i.payload->'data'->>'charge')
-      then 'R-42 ' || w.told || ' names another amount than ' || (i.payload->'data'->>'charge') || ' asks for: nothing was booked.' end
-    when i.outcome = 'ended' and s.status <> 'ended' then 'R-52 ' || w.told || ' found no workflow, and its subscription is '
+      then 'R-42 ' || w.label || ' names another amount than ' || (i.payload->'data'->>'charge') || ' asks for: nothing was booked.' end
+    when i.outcome = 'ended' and s.status <> 'ended' then 'R-52 ' || w.label || ' found no workflow, and its subscription is '
       || replace(s.status, '_', ' ') || '.'
     -- R-52: it changes nothing. Whether money was taken for nothing is asked below.
     when i.outcome = 'ended' and i.kind <> 'paymentSettled' then null
-    when i.outcome is distinct from 'signalled' and i.outcome is distinct from 'ended' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.told || ' came to an outcome that is not known: '
+    when i.outcome is distinct from 'signalled' and i.outcome is distinct from 'ended' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.label || ' came to an outcome that is not known: '
       || coalesce(i.outcome, 'none') || '.'
     -- R-51, R-54: what comes later undoes them, so there is nothing to look for.
     when i.kind in ('cancelled', 'planChanged') and s.id is not null then null
@@ -250,8 +250,8 @@ judged_inbox as (
     when i.kind = 'moneyBack' and i.outcome = 'booked' then null
     when i.kind = 'packsWithdrawn' then case when s.status <> 'ended' and i.relayed_at + x.patience <= x.now
         and coalesce((s.state->'withdrawn'->>'nth')::int, 0) < (i.payload->>'nth')::int
-      then 'R-81 ' || w.told || ' should have lowered the add-on, which has not heard of it.' end
-    when i.kind <> 'paymentSettled' then 'R-42 ' || w.told || ' is of a kind whose effect is not known: ' || i.kind || '.'
+      then 'R-81 ' || w.label || ' should have lowered the add-on, which has not heard of it.' end
+    when i.kind <> 'paymentSettled' then 'R-42 ' || w.label || ' is of a kind whose effect is not known: ' || i.kind || '.'
     when i.relayed_at + x.patience > x.now then null
     -- R-43: a first payment declined at once leaves nothing here.
     -- R-42: it waits for a renewal that is still to come.
@@ -263,22 +263,22 @@ judged_inbox as (
           and j.payload->>'outcome' = w.says and j.id < i.id or j.kind = 'payment.refunded' and j.payload->'data'->>'charge' = w.charge)))
       then null
     when c.id is null then case when s.id is not null or w.says <> 'declined'
-      then case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || w.told || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
+      then case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || w.label || ' says that ' || w.charge || ' is ' || w.says || ', and there is no such charge.' end
     when w.minor <> c.amount_minor and c.owed_minor = 0 then case when not exists (select from inbox j
         where j.subscription_id = i.subscription_id and j.id > i.id and j.payload->>'chargeId' = c.id)
-      then 'R-42 ' || w.told || ' names another amount than ' || c.id || ' asks for: nothing was booked.' end
+      then 'R-42 ' || w.label || ' names another amount than ' || c.id || ' asks for: nothing was booked.' end
     when w.minor < c.amount_minor then null
     -- One that was declined or given up is told as a charge.
     when w.says = 'paid' then case when c.status = 'pending'
-      then 'R-42 ' || w.told || ' says that ' || c.id || ' is paid; here it is still pending.' end
+      then 'R-42 ' || w.label || ' says that ' || c.id || ' is paid; here it is still pending.' end
     when w.says = 'declined' then case when c.status = 'pending' and c.newest <= coalesce(w.attempt, c.newest)
         and (w.attempt is not null or c.newest = 1 or c.asked_at < w.at)
-      then 'R-42 ' || w.told || ' says that ' || c.id || ' is declined; here it is still pending.' end
-    else 'R-42 ' || w.told || ' says neither paid nor declined of ' || w.charge || '.'
+      then 'R-42 ' || w.label || ' says that ' || c.id || ' is declined; here it is still pending.' end
+    else 'R-42 ' || w.label || ' says neither paid nor declined of ' || w.charge || '.'
     end as problem
   from inbox i cross join clock x
   cross join lateral (
-    select 'The message of ' || iso(i.received_at) || ' from ' || i.provider as told, coalesce(i.payload->>'chargeId', 'no charge') as charge,
+    select 'The message of ' || iso(i.received_at) || ' from ' || i.provider as label, coalesce(i.payload->>'chargeId', 'no charge') as charge,
       coalesce(i.payload->>'outcome', 'nothing') as says, case when i.kind = 'paymentSettled' then (i.payload->>'attempt')::bigint end as attempt,
       case when i.kind = 'paymentSettled' then instant((i.payload->>'at')::bigint) end as at,
       case when i.kind = 'paymentSettled' then (i.payload->>'amountMinor')::bigint end as minor
@@ -312,14 +312,14 @@ select iso((select now from clock)) as at,
     select "table", subscription_id, id as row, rtrim(left(problem, 4)) as rule, substr(problem, 6) as problem
     from judged where problem is not null order by subscription_id, "table", id limit ${limit}::bigint) u) as unexplained`;
 
-type Row = Pick<Reconciliation, 'at' | 'not_here' | 'unexplained'> & {
-  counts: Record<'all' | Unexplained['table'], Counted>;
+type ReconcileRow = Pick<Reconciliation, 'at' | 'not_here' | 'unexplained'> & {
+  counts: Record<'all' | Unexplained['table'], CountedRows>;
 };
 
 /** Looks at every charge, grant, message of billing and refused row, of all subscriptions or of some, and says which have no reason. */
-export async function reconcile(db: Database, wanted: Wanted = {}): Promise<Reconciliation> {
+export async function reconcile(db: Database, wanted: ReconcileOptions = {}): Promise<Reconciliation> {
   const { subscriptionIds = null, limit = null, patienceMs = PATIENCE_MS } = wanted;
-  const [row] = await db.execute<Row & Record<string, unknown>>(
+  const [row] = await db.execute<ReconcileRow & Record<string, unknown>>(
     reconciliation(subscriptionIds, limit, patienceMs),
   );
   const { at, counts, not_here, unexplained } = row!;

@@ -32,7 +32,7 @@ export interface UnbookedCharge {
   payment_method: string;
 }
 
-export interface Heard {
+export interface SignalRecord {
   kind: string;
   payload: Record<string, unknown>;
 }
@@ -47,7 +47,7 @@ export interface Remains {
   /** Of the caller who had asked for that charge. */
   ref: CommandRef | null;
   /** What billing had said, in order. */
-  heard: Heard[];
+  signals: SignalRecord[];
 }
 
 /**
@@ -66,7 +66,7 @@ export async function remainsOf(db: Database, id: string, since: Instant | null)
       coalesce((
         select jsonb_agg(jsonb_build_object('kind', i.kind, 'payload', i.payload) order by i.id) from inbox i
         where i.subscription_id = s.id and i.outcome = 'signalled'
-          and (i.kind in ('paymentSettled', 'packsWithdrawn') or i.relayed_at >= instant(${since}::bigint))), '[]') as heard
+          and (i.kind in ('paymentSettled', 'packsWithdrawn') or i.relayed_at >= instant(${since}::bigint))), '[]') as signals
     from subscriptions s
     left join lateral (
       select c.id, c.kind, c.lines, c.packs, c.purchase_id, c.catalog_version,

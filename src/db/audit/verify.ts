@@ -5,7 +5,7 @@ import { type Broken, brokenPromises } from './invariants.ts';
 // The promises of all subscriptions of a database, a few at a time and yet of one instant: one pass in one snapshot. It only
 // reads, so no transaction can be committed by halves here; that the snapshot was the same to the end is looked at.
 
-export interface Pass {
+export interface Verification {
   at: string;
   subscriptions: number;
   entries: number;
@@ -13,7 +13,7 @@ export interface Pass {
   broken: Broken[];
 }
 
-export interface PassWanted {
+export interface VerifyOptions {
   /** null: all. */
   subscriptionIds: readonly string[] | null;
   /** Go on after what is broken. */
@@ -35,14 +35,17 @@ interface Size {
   entries: number;
 }
 
-export function verifyPromises(db: Database, wanted: PassWanted): Promise<Pass> {
+export function verifyPromises(db: Database, wanted: VerifyOptions): Promise<Verification> {
   return db.transaction((tx) => walk(tx as unknown as Database, wanted), {
     isolationLevel: 'repeatable read',
     accessMode: 'read only',
   });
 }
 
-async function walk(tx: Database, { subscriptionIds, isThorough, onProgress }: PassWanted): Promise<Pass> {
+async function walk(
+  tx: Database,
+  { subscriptionIds, isThorough, onProgress }: VerifyOptions,
+): Promise<Verification> {
   const snapshot = await snapshotOf(tx);
   const sizes = await sizesOf(tx, subscriptionIds);
   const entries = sizes.reduce((sum, size) => sum + size.entries, 0);

@@ -27,7 +27,7 @@ export interface Hit {
   says: string;
 }
 
-export interface Found {
+export interface SearchResult {
   hits: Hit[];
   /** There were more subscriptions than were looked through, or more uses: naming the subscription finds what is older. */
   isPartial: boolean;
@@ -43,8 +43,12 @@ const MOST_HITS = 20;
  * What has this id; or everything with this customer, idempotency key or reference. With a subscription only what is its
  * own, and then without a bound. The newest first.
  */
-export async function search(db: Database, text: string, subscriptionId: string | null): Promise<Found> {
-  const ask = async (query: SQL | null) => (query ? (await db.execute<Row>(query)).map(hitOf) : []);
+export async function search(
+  db: Database,
+  text: string,
+  subscriptionId: string | null,
+): Promise<SearchResult> {
+  const ask = async (query: SQL | null) => (query ? (await db.execute<HitRow>(query)).map(hitOf) : []);
   const named = await ask(byId(text, subscriptionId));
   if (named.length > 0) return { hits: named, isPartial: false };
   const ways = [byCustomer, byKey, byReference].map((way) => ask(way(text, subscriptionId)));
@@ -52,9 +56,9 @@ export async function search(db: Database, text: string, subscriptionId: string 
   return { hits: found, isPartial: found.length === 0 && subscriptionId === null && (await isPartial(db)) };
 }
 
-type Row = Omit<Hit, 'at'> & { at: string | null } & Record<string, unknown>;
+type HitRow = Omit<Hit, 'at'> & { at: string | null } & Record<string, unknown>;
 
-const hitOf = ({ kind, id, subscription_id, customer_id, by, at, says }: Row): Hit => ({
+const hitOf = ({ kind, id, subscription_id, customer_id, by, at, says }: HitRow): Hit => ({
   kind,
   id,
   subscription_id,

@@ -1,6 +1,6 @@
 import type { Instant } from '../../domain/calendar.ts';
 import type { Database } from '../client.ts';
-import type { Settlement, UsageAnswer } from '../schema.ts';
+import type { HoldOutcomeAnswer, UsageAnswer } from '../schema.ts';
 import { SPENT, type TimelineCursor, type TimelineWanted, timeline } from './timeline-statement.ts';
 
 // All that is on record of one subscription as one list: what became of credits, money, messages from billing, what the
@@ -51,7 +51,7 @@ export interface HoldData {
   via: string | null;
   reference: string | null;
   lines: UsageAnswer['lines'];
-  settlement: Settlement | null;
+  settlement: HoldOutcomeAnswer | null;
 }
 
 export interface ChargeData {
@@ -71,7 +71,7 @@ export interface ChargeData {
   disputes: { id: string; amount_minor: number; status: string }[];
 }
 
-interface Told<Source extends string, Data> {
+interface SourceRow<Source extends string, Data> {
   source: Source;
   id: string;
   /** When it took effect, on the subscription's clock; and when it was written down, on the real one, where that is known. */
@@ -81,21 +81,21 @@ interface Told<Source extends string, Data> {
 }
 
 export type TimelineRow =
-  | Told<'entries', EntryData>
-  | Told<'free', UsageData>
-  | Told<'charge', ChargeData>
-  | Told<
+  | SourceRow<'entries', EntryData>
+  | SourceRow<'free', UsageData>
+  | SourceRow<'charge', ChargeData>
+  | SourceRow<
       'refund',
       { charge_id: string; amount_minor: number; currency: string; reason: string; done: boolean }
     >
-  | Told<
+  | SourceRow<
       'message',
       { provider: string; kind: string; payload: Record<string, unknown>; outcome: string | null }
     >
-  | Told<'note', { kind: string; rule: string; detail: string }>
-  | Told<'command', CommandData>
-  | Told<'event', { type: string; deliveries: { status: string; count: number }[] }>
-  | Told<'started', { plan: string; interval: string }>;
+  | SourceRow<'note', { kind: string; rule: string; detail: string }>
+  | SourceRow<'command', CommandData>
+  | SourceRow<'event', { type: string; deliveries: { status: string; count: number }[] }>
+  | SourceRow<'started', { plan: string; interval: string }>;
 
 export interface CommandData {
   operation: string;

@@ -35,16 +35,16 @@ export async function changesSince(
   newest: number,
 ): Promise<Change[]> {
   const rows = await db.execute<{ at: string; grant_id: string; credits: string; kind: Change['kind'] }>(sql`
-    select ms(max(effective_at)) as at, grant_id, sum(credits) as credits, turn as kind from (
-      select grant_id, credits, effective_at, turn,
-        min(case when turn <> 'use' then effective_at end) over (order by effective_at desc) as next_turn
+    select ms(max(effective_at)) as at, grant_id, sum(credits) as credits, sort as kind from (
+      select grant_id, credits, effective_at, sort,
+        min(case when sort <> 'use' then effective_at end) over (order by effective_at desc) as next_sort
       from (
         select grant_id, credits, effective_at,
-          case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then kind else 'use' end as turn
+          case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then kind else 'use' end as sort
         from entries where subscription_id = ${id} and seq > ${newest - MOST_ENTRIES}
           and effective_at > ${iso(from)}::timestamptz
       ) e
-    ) e group by grant_id, turn, next_turn, date_bin('1 day', effective_at - interval '1 ms', ${iso(from)}::timestamptz)`);
+    ) e group by grant_id, sort, next_sort, date_bin('1 day', effective_at - interval '1 ms', ${iso(from)}::timestamptz)`);
   return rows.map(({ at, grant_id, credits, kind }) => ({
     at: Number(at),
     grantId: grant_id,

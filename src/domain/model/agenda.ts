@@ -7,7 +7,7 @@ import { openHolds, release } from './holds.ts';
 // grants and holds cost it thousands of steps and not their square.
 
 /** `pass` books the date: the release of a hold, or what is unused of a grant. */
-interface Entry {
+interface AgendaEntry {
   at: Instant;
   pass(): void;
 }
@@ -22,7 +22,7 @@ export interface Agenda {
 
 /** The agenda of a book that the functions below change: its open holds, and the terms of its grants. */
 export function agendaOf(target: Book): Agenda {
-  const termOf = (grant: Grant): Entry => ({
+  const termOf = (grant: Grant): AgendaEntry => ({
     at: grant.expiresAt,
     pass() {
       // R-73: where only held credits are left the term is booked already.
@@ -31,7 +31,7 @@ export function agendaOf(target: Book): Agenda {
     },
   });
   const deadlines = openHolds(target).map(
-    ({ id, deadline }): Entry => ({ at: deadline, pass: () => void release(target, id, deadline) }),
+    ({ id, deadline }): AgendaEntry => ({ at: deadline, pass: () => void release(target, id, deadline) }),
   );
   // R-14: at one instant deadlines come before terms; the sort keeps their order.
   const entries = [...deadlines, ...[...target.grants.values()].map(termOf)].sort((a, b) => a.at - b.at);

@@ -59,7 +59,7 @@ export interface Usage {
 }
 
 /** R-71: how a hold ended, once and for ever. `at` is its deadline where nobody settled it before (R-72). */
-export interface Settlement {
+export interface HoldOutcome {
   status: 'captured' | 'released';
   captured: number;
   released: number;
@@ -74,7 +74,7 @@ export interface Hold {
   at: Instant;
   deadline: Instant;
   debits: Debit[];
-  settled: Settlement | null;
+  settled: HoldOutcome | null;
 }
 
 /**

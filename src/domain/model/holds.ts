@@ -1,8 +1,8 @@
 import type { Debit } from '../burndown.ts';
 import type { Instant } from '../calendar.ts';
 import { invalid, Refusal } from '../errors.ts';
-import { type Book, enter, type Hold, type Settlement, takeInOrder } from './book.ts';
-import { checkPart, comeBack, giveBack, part } from './reversals.ts';
+import { type Book, enter, type Hold, type HoldOutcome, takeInOrder } from './book.ts';
+import { checkPart, part, placeReturned, returnCredits } from './reversals.ts';
 
 /** R-70: seconds to a hold's deadline, unless said and at most. */
 export const DEFAULT_TERM = 3_600;
@@ -44,7 +44,7 @@ export function capture(
   book: Book,
   holdId: string,
   { credits, at, usageId }: { credits: number | null; at: Instant; usageId: string },
-): Settlement {
+): HoldOutcome {
   checkPart(credits);
   const held = holdOf(book, holdId);
   const captured = credits ?? held.credits;
@@ -56,7 +56,7 @@ export function capture(
     const grant = book.grants.get(grant_id)!;
     enter(book, 'release', whole, grant, at);
     enter(book, 'capture', -spent, grant, at);
-    comeBack(book, grant, whole - spent, at);
+    placeReturned(book, grant, whole - spent, at);
   }
   book.usages.set(usageId, { id: usageId, credits: captured, reversed: 0, debits });
   held.settled = { status: 'captured', captured, released: held.credits - captured, usageId, at };
@@ -67,11 +67,11 @@ function refuseCapture({ credits, deadline, settled }: Hold, captured: number, a
   // R-72: also before the release at its deadline is booked.
   if ((settled?.at ?? at) >= deadline)
     throw new Refusal('hold_expired', 'The hold was released at its deadline.');
-  if (settled) throw alreadySettled(settled);
+  if (settled) throw alreadyEnded(settled);
   if (captured > credits) throw new Refusal('capture_exceeds_hold', `The hold has ${credits} credits.`);
 }
 
-const alreadySettled = ({ status, captured }: Settlement): Refusal =>
+const alreadyEnded = ({ status, captured }: HoldOutcome): Refusal =>
   new Refusal(
     'hold_already_settled',
     `The hold was ${status === 'captured' ? `captured with ${captured} credits` : 'released'}.`,
@@ -81,14 +81,14 @@ const alreadySettled = ({ status, captured }: Settlement): Refusal =>
  * R-71: gives all back. The release of what was released, also by its deadline (R-72), answers as the first.
  * Refuses `hold_already_settled` after a capture.
  */
-export function release(book: Book, holdId: string, at: Instant): Settlement {
+export function release(book: Book, holdId: string, at: Instant): HoldOutcome {
   const held = holdOf(book, holdId);
-  if (held.settled?.status === 'captured') throw alreadySettled(held.settled);
-  return held.settled ?? settleRelease(book, held, Math.min(at, held.deadline));
+  if (held.settled?.status === 'captured') throw alreadyEnded(held.settled);
+  return held.settled ?? recordRelease(book, held, Math.min(at, held.deadline));
 }
 
-function settleRelease(book: Book, held: Hold, at: Instant): Settlement {
-  giveBack(book, 'release', held.debits, at);
+function recordRelease(book: Book, held: Hold, at: Instant): HoldOutcome {
+  returnCredits(book, 'release', held.debits, at);
   held.settled = { status: 'released', captured: 0, released: held.credits, usageId: null, at };
   return held.settled;
 }
@@ -102,5 +102,5 @@ export function openHolds(book: Book): Hold[] {
 
 /** R-72, R-14: releases what nobody settled by its deadline, dated there whenever it is booked. */
 export function releaseDue(book: Book, until: Instant): void {
-  for (const held of openHolds(book)) if (held.deadline <= until) settleRelease(book, held, held.deadline);
+  for (const held of openHolds(book)) if (held.deadline <= until) recordRelease(book, held, held.deadline);
 }

@@ -1,11 +1,11 @@
 import type { Grant } from '../burndown.ts';
 import type { Instant } from '../calendar.ts';
 import { Refusal } from '../errors.ts';
-import type { GivenBack, MoneyBack, Refunded } from '../refunds.ts';
+import type { MoneyBack, Refunded, ReturnedCredits } from '../refunds.ts';
 import { isTopUpCharge } from '../top-up.ts';
 import { type Book, type ChargeRecord, enter } from './book.ts';
 import { dueBack } from './owed.ts';
-import { comeBack, NOTHING } from './reversals.ts';
+import { NOTHING, placeReturned } from './reversals.ts';
 
 // R-81 in the ledger: the credits that go back with the money of a charge.
 
@@ -56,12 +56,12 @@ export function refundCharge(
   if (!grant) return done;
   if (charge.refundedMinor > before && isTopUpCharge(charge.id)) book.topUpRefunds += 1;
   const due = dueBack(charge);
-  if (charge.refundedMinor > before) done.revoked = takeBack(book, charge, grant, due, at);
-  else if (charge.refundedMinor < before) Object.assign(done, giveAgain(book, charge, grant, due, at));
+  if (charge.refundedMinor > before) done.revoked = revokeCredits(book, charge, grant, due, at);
+  else if (charge.refundedMinor < before) Object.assign(done, restoreCredits(book, charge, grant, due, at));
   return { ...done, unrecoverable: Math.max(0, due - charge.revokedCredits) };
 }
 
-function takeBack(book: Book, charge: ChargeRecord, grant: Grant, due: number, at: Instant): number {
+function revokeCredits(book: Book, charge: ChargeRecord, grant: Grant, due: number, at: Instant): number {
   const unused = book.endedAt === null && at < grant.expiresAt ? grant.remaining : 0;
   const credits = Math.min(Math.max(0, due - charge.revokedCredits), unused);
   enter(book, 'revocation', -credits, grant, at);
@@ -71,12 +71,18 @@ function takeBack(book: Book, charge: ChargeRecord, grant: Grant, due: number, a
   return credits;
 }
 
-function giveAgain(book: Book, charge: ChargeRecord, grant: Grant, due: number, at: Instant): GivenBack {
+function restoreCredits(
+  book: Book,
+  charge: ChargeRecord,
+  grant: Grant,
+  due: number,
+  at: Instant,
+): ReturnedCredits {
   const credits = Math.max(0, charge.revokedCredits - due);
   if (credits === 0) return NOTHING;
   charge.revokedCredits -= credits;
   enter(book, 'reversal', credits, grant, at);
-  return comeBack(book, grant, credits, at);
+  return placeReturned(book, grant, credits, at);
 }
 
 /** Packs of the purchases that are refunded in whole; those of a top-up are no part of the add-on. */

@@ -1,13 +1,13 @@
 import type { Debit, Grant } from '../burndown.ts';
 import type { Instant } from '../calendar.ts';
 import { invalid, Refusal } from '../errors.ts';
-import type { GivenBack } from '../refunds.ts';
+import type { ReturnedCredits } from '../refunds.ts';
 import { type Book, enter } from './book.ts';
 import { owing } from './owed.ts';
 
 // Giving back: what a release, a smaller capture and a reversal have in common, and the reversal of a usage.
 
-export const NOTHING: Readonly<GivenBack> = {
+export const NOTHING: Readonly<ReturnedCredits> = {
   restored: 0,
   expired_at_once: 0,
   forfeited_at_once: 0,
@@ -29,7 +29,7 @@ export function part(debits: readonly Debit[], from: number, to: number): Debit[
  * grant's own expiry, or go at once. After the end that is forfeiture, except for what had expired by the end (R-50).
  * A release is dated at its deadline and may be booked after the expiry or the end: what goes then is dated there.
  */
-export function comeBack(book: Book, grant: Grant, credits: number, at: Instant): GivenBack {
+export function placeReturned(book: Book, grant: Grant, credits: number, at: Instant): ReturnedCredits {
   const { endedAt } = book;
   const isUsable = endedAt === null && at < grant.expiresAt && grant.taken !== 'expired';
   const revoked = isUsable ? payOwed(book, grant, credits, at) : 0;
@@ -54,7 +54,7 @@ function payOwed(book: Book, grant: Grant, credits: number, at: Instant): number
   return revoked;
 }
 
-const sum = (a: GivenBack, b: GivenBack): GivenBack => ({
+const sum = (a: ReturnedCredits, b: ReturnedCredits): ReturnedCredits => ({
   restored: a.restored + b.restored,
   expired_at_once: a.expired_at_once + b.expired_at_once,
   forfeited_at_once: a.forfeited_at_once + b.forfeited_at_once,
@@ -62,17 +62,17 @@ const sum = (a: GivenBack, b: GivenBack): GivenBack => ({
 });
 
 /** Brings back each debit's credits to the grant they came from. */
-export function giveBack(
+export function returnCredits(
   book: Book,
   kind: 'release' | 'reversal',
   debits: readonly Debit[],
   at: Instant,
-): GivenBack {
-  let given: GivenBack = NOTHING;
+): ReturnedCredits {
+  let given: ReturnedCredits = NOTHING;
   for (const { grant_id, credits } of debits) {
     const grant = book.grants.get(grant_id)!;
     enter(book, kind, credits, grant, at);
-    given = sum(given, comeBack(book, grant, credits, at));
+    given = sum(given, placeReturned(book, grant, credits, at));
   }
   return given;
 }
@@ -91,7 +91,7 @@ export function reverse(
   book: Book,
   usageId: string,
   { credits, at }: { credits: number | null; at: Instant },
-): GivenBack {
+): ReturnedCredits {
   checkPart(credits);
   const usage = book.usages.get(usageId);
   if (!usage) throw new Refusal('not_found', 'There is no such usage.');
@@ -100,5 +100,5 @@ export function reverse(
   if (wanted > left || (left === 0 && usage.credits > 0))
     throw new Refusal('reversal_exceeds_usage', `${left} of ${usage.credits} credits are not reversed yet.`);
   usage.reversed += wanted;
-  return giveBack(book, 'reversal', part(usage.debits, left - wanted, left), at);
+  return returnCredits(book, 'reversal', part(usage.debits, left - wanted, left), at);
 }

@@ -21,7 +21,7 @@ export interface Call {
 }
 
 /** A subscription as actions see it. */
-export interface Stage {
+export interface ActionContext {
   deps: Deps;
   row: SubscriptionRow;
   state: State;
@@ -32,7 +32,7 @@ export interface Stage {
   format: Format;
 }
 
-export type Values = Record<string, string>;
+export type FormValues = Record<string, string>;
 
 export interface Action {
   title: string;
@@ -42,16 +42,20 @@ export interface Action {
   says: string;
   /** Whether the API's request has a place for the reason; else it is kept in the log of this server. */
   takesReason: boolean;
-  isOffered(stage: Stage): boolean;
-  fields(stage: Stage): FieldView[];
+  isOffered(context: ActionContext): boolean;
+  fields(context: ActionContext): FieldView[];
   /** Throws the faults of what was entered. */
-  call(stage: Stage, values: Values): Call;
-  rehearse(stage: Stage, values: Values): Promise<Rehearsal>;
+  call(context: ActionContext, values: FormValues): Call;
+  rehearse(context: ActionContext, values: FormValues): Promise<Rehearsal>;
 }
 
 const MOST_CHARGES = 100;
 
-export async function stageOf(deps: Deps, row: SubscriptionRow, format: Format): Promise<Stage> {
+export async function actionContextOf(
+  deps: Deps,
+  row: SubscriptionRow,
+  format: Format,
+): Promise<ActionContext> {
   const page = { limit: MOST_CHARGES, order: 'desc', after: null } as const;
   const [now, catalog, charges] = await Promise.all([
     snapshot(deps.db, row.state.id),
@@ -62,37 +66,38 @@ export async function stageOf(deps: Deps, row: SubscriptionRow, format: Format):
   return { deps, row, state, now: nowOf(row), grants: now?.grants ?? [], catalog, charges, format };
 }
 
-export const below = ({ state }: Stage, path: string) => `/v1/subscriptions/${state.id}/${path}`;
+export const below = ({ state }: ActionContext, path: string) => `/v1/subscriptions/${state.id}/${path}`;
 export const fault = (name: string, detail: string): Fault => ({ pointer: `/${name}`, detail });
 
 /** A whole number from 1, or the fault of its field. */
-export function countOf(values: Values, name: string): number {
+export function countOf(values: FormValues, name: string): number {
   const text = (values[name] ?? '').trim();
   if (!/^[1-9]\d{0,15}$/.test(text)) throw invalid(fault(name, 'must be a whole number from 1'));
   return Number(text);
 }
 
 /** What a `datetime-local` field sends, in UTC. */
-export function instantOf(values: Values, name: string): Instant {
+export function instantOf(values: FormValues, name: string): Instant {
   const at = z.iso.datetime({ local: true }).safeParse(values[name] ?? '');
   const ms = at.success ? Date.parse(`${at.data.replace(/Z$/, '')}Z`) : Number.NaN;
   if (Number.isNaN(ms)) throw invalid(fault(name, 'must be a date and a time'));
   return ms;
 }
 
-export function oneOf(values: Values, name: string, known: readonly string[]): string {
+export function oneOf(values: FormValues, name: string, known: readonly string[]): string {
   const value = values[name] ?? '';
   if (!known.includes(value)) throw invalid(fault(name, 'must be one of those listed'));
   return value;
 }
 
 /** An id as the form sends it. Whether there is such an object, the API says: a call that was made before finds its answer. */
-export function idOf(values: Values, name: string): string {
+export function idOf(values: FormValues, name: string): string {
   const id = values[name] ?? '';
   if (!/^[A-Za-z0-9_]{1,64}$/.test(id)) throw invalid(fault(name, 'must be one of those listed'));
   return id;
 }
 
-export const reasonOf = (values: Values): string => (values['reason'] ?? '').trim();
+export const reasonOf = (values: FormValues): string => (values['reason'] ?? '').trim();
 export const localText = (at: Instant): string => iso(at).slice(0, 16);
-export const isLive = ({ state }: Stage): boolean => state.status === 'active' || state.status === 'past_due';
+export const isLive = ({ state }: ActionContext): boolean =>
+  state.status === 'active' || state.status === 'past_due';

@@ -9,7 +9,13 @@ import { cut } from '../../domain/text.ts';
 import { newId } from '../../ids.ts';
 import { formatOf } from '../shell/format.ts';
 import { assets, formFields, type Pages, sendPage } from '../shell/pages.ts';
-import { type Action, type Call, type Stage, stageOf, type Values } from './action-context.ts';
+import {
+  type Action,
+  type ActionContext,
+  actionContextOf,
+  type Call,
+  type FormValues,
+} from './action-context.ts';
 import { actionCheckPage, actionDonePage, actionFormPage } from './action-page.tsx';
 import { grant, revoke } from './credit-actions.ts';
 import { advance, cancel } from './lifecycle-actions.ts';
@@ -31,23 +37,23 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 /** Our own API, asked for somebody whose scopes are known. */
-export type OwnDoor = (request: Request, whose: { scopes: Scope[]; keyId: string }) => Promise<Response>;
+export type OwnApi = (request: Request, whose: { scopes: Scope[]; keyId: string }) => Promise<Response>;
 
 interface Doing {
   deps: Deps;
   c: Context<Env>;
   name: string;
   action: Action;
-  stage: Stage;
-  values: Values;
+  context: ActionContext;
+  values: FormValues;
 }
 
-export function actionRoutes(pages: Pages, deps: Deps, door: OwnDoor): void {
+export function actionRoutes(pages: Pages, deps: Deps, ownApi: OwnApi): void {
   pages.get('/subscriptions/:id/do/:action', async (c) => formPage(await doingOf(deps, c, {}), []));
   pages.post('/subscriptions/:id/do/:action', async (c) => {
     const doing = await doingOf(deps, c, await valuesOf(c));
     try {
-      if (doing.values['step'] === 'do') return await perform(doing, door);
+      if (doing.values['step'] === 'do') return await perform(doing, ownApi);
       return await checkPage(doing, newId('console'), null);
     } catch (error) {
       if (error instanceof Refusal && error.code === 'invalid_request')
@@ -57,33 +63,33 @@ export function actionRoutes(pages: Pages, deps: Deps, door: OwnDoor): void {
   });
 }
 
-async function doingOf(deps: Deps, c: Context<Env>, values: Values): Promise<Doing> {
+async function doingOf(deps: Deps, c: Context<Env>, values: FormValues): Promise<Doing> {
   const name = c.req.param('action') ?? '';
   const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
   if (!action) throw notFound();
   const row = await subscriptionOr404(deps, c.req.param('id') ?? '');
-  const stage = await stageOf(deps, row, formatOf(row.state.timeZone));
-  return { deps, c, name, action, stage, values };
+  const context = await actionContextOf(deps, row, formatOf(row.state.timeZone));
+  return { deps, c, name, action, context, values };
 }
 
 /** A reason has no more. */
 const MOST_ENTERED = 500;
 
-async function valuesOf(c: Context<Env>): Promise<Values> {
+async function valuesOf(c: Context<Env>): Promise<FormValues> {
   const sent = await formFields(c);
   const texts = Object.entries(sent).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
   return Object.fromEntries(texts.map(([name, value]) => [name, cut(value.trim(), MOST_ENTERED)]));
 }
 
-const common = ({ action, stage, name }: Doing) => {
-  const back = placeOf(stage.state.id);
+const common = ({ action, context, name }: Doing) => {
+  const back = placeOf(context.state.id);
   const { title, says } = action;
-  return { title, says, customerId: stage.state.customerId, back, action: `${back}/do/${name}` };
+  return { title, says, customerId: context.state.customerId, back, action: `${back}/do/${name}` };
 };
 
-type Fault = { name: string; detail: string };
+type FieldFault = { name: string; detail: string };
 
-function faultsOf({ data, message }: Refusal): Fault[] {
+function faultsOf({ data, message }: Refusal): FieldFault[] {
   const errors = (data['errors'] ?? []) as { pointer: string; detail: string }[];
   return errors.map(({ pointer, detail }) => ({
     name: pointer.slice(1) || 'reason',
@@ -91,12 +97,12 @@ function faultsOf({ data, message }: Refusal): Fault[] {
   }));
 }
 
-function formPage(doing: Doing, faults: Fault[]): Response {
-  const { c, action, stage, values } = doing;
+function formPage(doing: Doing, faults: FieldFault[]): Response {
+  const { c, action, context, values } = doing;
   // What was offered a moment ago may not be any more.
-  if (!action.isOffered(stage)) throw notFound();
+  if (!action.isOffered(context)) throw notFound();
   const fields = action
-    .fields(stage)
+    .fields(context)
     .map((field) => ({ ...field, value: values[field.name] ?? field.value }));
   const view = {
     ...common(doing),
@@ -111,10 +117,10 @@ function formPage(doing: Doing, faults: Fault[]): Response {
 const REASONLESS = { name: 'reason', detail: 'must be given' };
 
 async function checkPage(doing: Doing, key: string, failed: string | null): Promise<Response> {
-  const { deps, c, action, stage, values, name } = doing;
+  const { deps, c, action, context, values, name } = doing;
   if (!values['reason']) return formPage(doing, [REASONLESS]);
-  const call = action.call(stage, values);
-  const { lines = null, refusal = null } = await action.rehearse(stage, values);
+  const call = action.call(context, values);
+  const { lines = null, refusal = null } = await action.rehearse(context, values);
   const { step: _, key: __, ...entered } = values;
   const view = {
     ...common(doing),
@@ -130,17 +136,17 @@ async function checkPage(doing: Doing, key: string, failed: string | null): Prom
 }
 
 /** Does it. A refusal, or a 503, comes back to the page before with the same key: it may be tried again, and twice is once. */
-async function perform(doing: Doing, door: OwnDoor): Promise<Response> {
-  const { deps, c, action, stage, values, name } = doing;
+async function perform(doing: Doing, ownApi: OwnApi): Promise<Response> {
+  const { deps, c, action, context, values, name } = doing;
   const key = /^console_[a-z0-9]{26}$/.test(values['key'] ?? '') ? values['key']! : newId('console');
   if (!values['reason']) return formPage(doing, [REASONLESS]);
-  const call = action.call(stage, values);
+  const call = action.call(context, values);
   const whose = { scopes: c.get('scopes'), keyId: c.get('keyId') };
-  const response = await door(requestOf(call, key), whose);
+  const response = await ownApi(requestOf(call, key), whose);
   const answer = (await response.json()) as Record<string, unknown>;
   if (!action.takesReason || !response.ok)
     deps.log(
-      `console: ${c.get('keyId')} ${name} ${stage.state.id}: ${response.status}, because ${JSON.stringify(values['reason'])}`,
+      `console: ${c.get('keyId')} ${name} ${context.state.id}: ${response.status}, because ${JSON.stringify(values['reason'])}`,
     );
   if (!response.ok) return checkPage(doing, key, `${String(answer['title'])}: ${String(answer['detail'])}`);
   const view = {

@@ -1,16 +1,16 @@
 import { addDays, iso } from '../../domain/calendar.ts';
 import {
   type Action,
+  type ActionContext,
   below,
   countOf,
+  type FormValues,
   idOf,
   instantOf,
   isLive,
   localText,
   oneOf,
   reasonOf,
-  type Stage,
-  type Values,
 } from './action-context.ts';
 import { rehearse } from './rehearsal.ts';
 
@@ -34,17 +34,17 @@ export const grant: Action = {
       hint: 'From this instant on they can’t be spent.',
     },
   ],
-  call: (stage, values) => ({
+  call: (context, values) => ({
     method: 'POST',
-    path: below(stage, 'grants'),
+    path: below(context, 'grants'),
     body: {
       credits: countOf(values, 'credits'),
       expires_at: iso(instantOf(values, 'expires_at')),
       reason: reasonOf(values),
     },
   }),
-  rehearse: async (stage, values) =>
-    rehearse(stage, {
+  rehearse: async (context, values) =>
+    rehearse(context, {
       type: 'issue_grant',
       grantId: 'grt_new',
       credits: countOf(values, 'credits'),
@@ -53,7 +53,7 @@ export const grant: Action = {
     }),
 };
 
-const adjustments = ({ grants }: Stage) =>
+const adjustments = ({ grants }: ActionContext) =>
   grants.filter(({ kind, remaining }) => kind === 'adjustment' && remaining > 0);
 
 export const revoke: Action = {
@@ -61,31 +61,31 @@ export const revoke: Action = {
   verb: 'Take it back',
   says: 'Takes back what is unused of credits that an operator gave.',
   takesReason: true,
-  isOffered: (stage) => isLive(stage) && adjustments(stage).length > 0,
-  fields: (stage) => [
+  isOffered: (context) => isLive(context) && adjustments(context).length > 0,
+  fields: (context) => [
     {
       name: 'grant_id',
       label: 'Which',
       kind: 'select',
       value: '',
-      options: adjustments(stage).map(({ id, remaining, amount }) => ({
+      options: adjustments(context).map(({ id, remaining, amount }) => ({
         value: id,
-        label: `${stage.format.credits(remaining)} left of ${stage.format.credits(amount)} (${id})`,
+        label: `${context.format.credits(remaining)} left of ${context.format.credits(amount)} (${id})`,
       })),
     },
   ],
-  call: (stage, values) => ({
+  call: (context, values) => ({
     method: 'POST',
-    path: below(stage, `grants/${idOf(values, 'grant_id')}/revoke`),
+    path: below(context, `grants/${idOf(values, 'grant_id')}/revoke`),
     body: { reason: reasonOf(values) },
   }),
-  rehearse: async (stage, values) =>
-    rehearse(stage, { type: 'revoke_grant', grantId: grantOf(stage, values), reason: reasonOf(values) }),
+  rehearse: async (context, values) =>
+    rehearse(context, { type: 'revoke_grant', grantId: grantOf(context, values), reason: reasonOf(values) }),
 };
 
-const grantOf = (stage: Stage, values: Values): string =>
+const grantOf = (context: ActionContext, values: FormValues): string =>
   oneOf(
     values,
     'grant_id',
-    adjustments(stage).map(({ id }) => id),
+    adjustments(context).map(({ id }) => id),
   );

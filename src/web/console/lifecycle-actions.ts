@@ -4,12 +4,12 @@ import { nextDue } from '../../domain/due.ts';
 import { forecast, horizonOf } from '../../domain/timeline.ts';
 import {
   type Action,
+  type ActionContext,
   below,
+  type FormValues,
   instantOf,
   localText,
   reasonOf,
-  type Stage,
-  type Values,
 } from './action-context.ts';
 import { line, rehearse } from './rehearsal.ts';
 
@@ -22,12 +22,13 @@ export const cancel: Action = {
   takesReason: true,
   isOffered: ({ state }) => state.status !== 'ended',
   fields: () => [],
-  call: (stage, values) => ({
+  call: (context, values) => ({
     method: 'POST',
-    path: below(stage, 'cancel'),
+    path: below(context, 'cancel'),
     body: { at: 'now', reason: reasonOf(values) },
   }),
-  rehearse: async (stage, values) => rehearse(stage, { type: 'cancel', at: 'now', reason: reasonOf(values) }),
+  rehearse: async (context, values) =>
+    rehearse(context, { type: 'cancel', at: 'now', reason: reasonOf(values) }),
 };
 
 const MOST_FORETOLD = 12;
@@ -47,16 +48,19 @@ export const advance: Action = {
       hint: `It stands at ${iso(now)}. Offered is the next instant at which something is due.`,
     },
   ],
-  call: (stage, values) => ({
+  call: (context, values) => ({
     method: 'POST',
-    path: below(stage, 'advance'),
+    path: below(context, 'advance'),
     body: { to: iso(instantOf(values, 'to')) },
   }),
   rehearse: rehearseAdvance,
 };
 
 /** The forecast up to there, with every charge paid. */
-async function rehearseAdvance({ deps, state, grants, now, catalog, format }: Stage, values: Values) {
+async function rehearseAdvance(
+  { deps, state, grants, now, catalog, format }: ActionContext,
+  values: FormValues,
+) {
   const to = instantOf(values, 'to');
   if (to < now) return { refusal: `The clock stands at ${iso(now)} and does not go back.` };
   const holds = await openHolds(deps.db, state.id);

@@ -4,20 +4,20 @@ import { dueBack } from '../../domain/model/owed.ts';
 import { stem } from '../../domain/subscription.ts';
 import {
   type Action,
+  type ActionContext,
   below,
   countOf,
+  type FormValues,
   fault,
   idOf,
   oneOf,
   reasonOf,
-  type Stage,
-  type Values,
 } from './action-context.ts';
 import { line, type Rehearsal, rehearse } from './rehearsal.ts';
 
 // What an operator does about money: give it back, ask for it again, say how it went.
 
-const refundable = ({ charges }: Stage) =>
+const refundable = ({ charges }: ActionContext) =>
   charges.filter(
     (charge) =>
       charge.purchaseId !== null && charge.status === 'paid' && charge.refundedMinor < charge.amountMinor,
@@ -28,16 +28,16 @@ export const refund: Action = {
   verb: 'Refund it',
   says: 'Gives money back, and takes what is unused of its credits.',
   takesReason: true,
-  isOffered: (stage) => refundable(stage).length > 0,
-  fields: (stage) => [
+  isOffered: (context) => refundable(context).length > 0,
+  fields: (context) => [
     {
       name: 'purchase_id',
       label: 'Which',
       kind: 'select',
       value: '',
-      options: refundable(stage).map((charge) => ({
+      options: refundable(context).map((charge) => ({
         value: charge.purchaseId!,
-        label: `${stage.format.date(charge.at.getTime())}: ${stage.format.money(charge.amountMinor, charge.currency)} (${charge.purchaseId})`,
+        label: `${context.format.date(charge.at.getTime())}: ${context.format.money(charge.amountMinor, charge.currency)} (${charge.purchaseId})`,
       })),
     },
     {
@@ -49,16 +49,16 @@ export const refund: Action = {
       hint: 'Cents of a dollar. Empty: all that is not refunded yet.',
     },
   ],
-  call: (stage, values) => ({
+  call: (context, values) => ({
     method: 'POST',
-    path: below(stage, `purchases/${idOf(values, 'purchase_id')}/refund`),
+    path: below(context, `purchases/${idOf(values, 'purchase_id')}/refund`),
     body: { ...amountOf(values), reason: reasonOf(values) },
   }),
   rehearse: rehearseRefund,
 };
 
-function purchaseOf(stage: Stage, values: Values): ChargeRow {
-  const known = refundable(stage);
+function purchaseOf(context: ActionContext, values: FormValues): ChargeRow {
+  const known = refundable(context);
   const id = oneOf(
     values,
     'purchase_id',
@@ -67,13 +67,13 @@ function purchaseOf(stage: Stage, values: Values): ChargeRow {
   return known.find(({ purchaseId }) => purchaseId === id)!;
 }
 
-const amountOf = (values: Values): { amount_minor?: number } =>
+const amountOf = (values: FormValues): { amount_minor?: number } =>
   (values['amount_minor'] ?? '').trim() === '' ? {} : { amount_minor: countOf(values, 'amount_minor') };
 
 /** R-81, as the ledger would reckon it now. */
-async function rehearseRefund(stage: Stage, values: Values): Promise<Rehearsal> {
-  const { deps, state, now, format } = stage;
-  const charge = purchaseOf(stage, values);
+async function rehearseRefund(context: ActionContext, values: FormValues): Promise<Rehearsal> {
+  const { deps, state, now, format } = context;
+  const charge = purchaseOf(context, values);
   const left = charge.amountMinor - charge.refundedMinor;
   const amount = amountOf(values).amount_minor ?? left;
   if (amount > left)
@@ -111,38 +111,38 @@ export const retry: Action = {
       value: deps.billing === 'sandbox' ? 'sandbox_ok' : state.paymentMethod,
     },
   ],
-  call: (stage, values) => ({
+  call: (context, values) => ({
     method: 'PUT',
-    path: below(stage, 'payment_method'),
+    path: below(context, 'payment_method'),
     body: { payment_method: methodOf(values) },
   }),
-  rehearse: async (stage, values) =>
-    rehearse(stage, { type: 'set_payment_method', paymentMethod: methodOf(values) }),
+  rehearse: async (context, values) =>
+    rehearse(context, { type: 'set_payment_method', paymentMethod: methodOf(values) }),
 };
 
-function methodOf(values: Values): string {
+function methodOf(values: FormValues): string {
   const method = (values['payment_method'] ?? '').trim();
   if (method === '') throw invalid(fault('payment_method', 'must name one'));
   return method;
 }
 
-const pending = ({ charges }: Stage) => charges.filter(({ status }) => status === 'pending');
+const pending = ({ charges }: ActionContext) => charges.filter(({ status }) => status === 'pending');
 
 export const settle: Action = {
   title: 'Settle a pending charge',
   verb: 'Settle it',
   says: 'Says how a pending charge of the sandbox went, the way a provider would.',
   takesReason: false,
-  isOffered: (stage) => stage.deps.billing === 'sandbox' && pending(stage).length > 0,
-  fields: (stage) => [
+  isOffered: (context) => context.deps.billing === 'sandbox' && pending(context).length > 0,
+  fields: (context) => [
     {
       name: 'charge_id',
       label: 'Which',
       kind: 'select',
       value: '',
-      options: pending(stage).map(({ id, kind, amountMinor, currency }) => ({
+      options: pending(context).map(({ id, kind, amountMinor, currency }) => ({
         value: id,
-        label: `${kind} of ${stage.format.money(amountMinor, currency)} (${id})`,
+        label: `${kind} of ${context.format.money(amountMinor, currency)} (${id})`,
       })),
     },
     {
@@ -161,18 +161,18 @@ export const settle: Action = {
     path: `/v1/sandbox/charges/${idOf(values, 'charge_id')}/settle`,
     body: { outcome: oneOf(values, 'outcome', ['paid', 'declined']) },
   }),
-  rehearse: async (stage, values) =>
-    rehearse(stage, {
+  rehearse: async (context, values) =>
+    rehearse(context, {
       type: 'payment_settled',
-      chargeId: chargeOf(stage, values),
+      chargeId: chargeOf(context, values),
       outcome: oneOf(values, 'outcome', ['paid', 'declined']) as 'paid' | 'declined',
-      at: stage.now,
+      at: context.now,
     }),
 };
 
-const chargeOf = (stage: Stage, values: Values): string =>
+const chargeOf = (context: ActionContext, values: FormValues): string =>
   oneOf(
     values,
     'charge_id',
-    pending(stage).map(({ id }) => id),
+    pending(context).map(({ id }) => id),
   );

@@ -20,7 +20,7 @@ export interface RehearsalLine {
 
 export type Rehearsal = { lines: RehearsalLine[]; refusal?: never } | { lines?: never; refusal: string };
 
-interface Stage {
+interface RehearsalContext {
   state: State;
   grants: Grant[];
   now: Instant;
@@ -34,16 +34,16 @@ export const line = (text: string, rule: string | null = null): RehearsalLine =>
 });
 
 /** The command's own refusal is told, too: then there is nothing to do. */
-export function rehearse(stage: Stage, command: Command): Rehearsal {
-  const { grants, now, catalog, format } = stage;
-  const before = { ...stage.state, grants };
+export function rehearse(context: RehearsalContext, command: Command): Rehearsal {
+  const { grants, now, catalog, format } = context;
+  const before = { ...context.state, grants };
   try {
     const decision = decide(before, command, now, catalog);
-    const lines = told(stage, before, decision.state, decision.effects);
+    const lines = linesOf(context, before, decision.state, decision.effects);
     if (decision.charge === null) return { lines: lines.length > 0 ? lines : [line('Nothing changes.')] };
     const paid = answered(decision.state, decision.charge, 'paid', now, catalog);
     lines.push(asksFor(decision.charge, format));
-    lines.push(...told(stage, decision.state, paid.state, paid.effects).map(ifPaid));
+    lines.push(...linesOf(context, decision.state, paid.state, paid.effects).map(ifPaid));
     return { lines };
   } catch (error) {
     if (error instanceof Refusal) return { refusal: error.message };
@@ -60,8 +60,8 @@ function asksFor({ kind, amountMinor, currency, paymentMethod }: Charge, format:
   );
 }
 
-function told(stage: Stage, before: State, after: State, effects: Effect[]): RehearsalLine[] {
-  const lines = effects.flatMap((effect) => effectLines(stage, effect));
+function linesOf(context: RehearsalContext, before: State, after: State, effects: Effect[]): RehearsalLine[] {
+  const lines = effects.flatMap((effect) => effectLines(context, effect));
   if (after.status !== before.status)
     lines.push(
       line(
@@ -76,14 +76,14 @@ function told(stage: Stage, before: State, after: State, effects: Effect[]): Reh
   if (after.scheduled !== null && before.scheduled === null)
     lines.push(
       line(
-        `A ${after.scheduled.kind === 'cancel' ? 'cancel' : 'plan change'} is scheduled for ${stage.format.moment(after.scheduled.at)}.`,
+        `A ${after.scheduled.kind === 'cancel' ? 'cancel' : 'plan change'} is scheduled for ${context.format.moment(after.scheduled.at)}.`,
         'R-51',
       ),
     );
   return lines;
 }
 
-function effectLines({ state, grants, format }: Stage, effect: Effect): RehearsalLine[] {
+function effectLines({ state, grants, format }: RehearsalContext, effect: Effect): RehearsalLine[] {
   switch (effect.type) {
     case 'grant':
       return [

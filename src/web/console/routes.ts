@@ -17,7 +17,7 @@ import { CONSOLE, placeOf } from './views.ts';
 /** What operators see of all subscriptions, and do to one. */
 export function consoleRoutes(app: App, deps: Deps, authenticated: AuthenticatedRequests): void {
   pagesBelow(app, CONSOLE, deps, (pages) => {
-    doorRoutes(pages, deps);
+    signInRoutes(pages, deps);
     pages.use(operatorOnly(deps));
     searchRoute(pages, deps);
     fleetRoute(pages, deps);
@@ -31,7 +31,7 @@ export function consoleRoutes(app: App, deps: Deps, authenticated: Authenticated
 
 const path = (full: string): string => full.slice(CONSOLE.length);
 
-function doorRoutes(pages: Pages, deps: Deps): void {
+function signInRoutes(pages: Pages, deps: Deps): void {
   pages.get(path(SIGN_IN), (c) =>
     sendPage(c, signInPage({ to: destination(c.req.query('to')), hasFailed: false }, assets)),
   );

@@ -50,14 +50,14 @@ export function operatorOnly(deps: Deps): MiddlewareHandler<Env> {
   return async (c, next) => {
     const token = getCookie(c, COOKIE);
     const session = token ? await readSession(deps.db, digestOf(token)) : null;
-    if (!session?.scopes.includes('operator')) return c.redirect(doorFor(c), 303);
+    if (!session?.scopes.includes('operator')) return c.redirect(signInFor(c), 303);
     c.set('scopes', session.scopes as Scope[]);
     c.set('keyId', session.keyId);
     return next();
   };
 }
 
-function doorFor(c: Context<Env>): string {
+function signInFor(c: Context<Env>): string {
   const { pathname, search } = new URL(c.req.url);
   if (c.req.method !== 'GET' || pathname === CONSOLE) return SIGN_IN;
   return `${SIGN_IN}?to=${encodeURIComponent(pathname + search)}`;

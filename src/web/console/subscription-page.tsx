@@ -2,11 +2,11 @@ import type { Format } from '../shell/format.ts';
 import type { Assets } from '../shell/page.tsx';
 import { consolePage, Rule, Status } from './frame.tsx';
 import { Timeline, type TimelineView } from './timeline.tsx';
-import type { ComingView, SubscriptionFacts, Sums } from './views.ts';
+import type { ComingView, SubscriptionFacts, SumsView } from './views.ts';
 
-export interface SubscriptionView {
+export interface SubscriptionPageView {
   facts: SubscriptionFacts;
-  sums: Sums;
+  sums: SumsView;
   coming: ComingView;
   timeline: TimelineView;
   actions: { href: string; label: string; isDanger: boolean }[];
@@ -16,7 +16,7 @@ export interface SubscriptionView {
   format: Format;
 }
 
-export function subscriptionPage(view: SubscriptionView, assets: Assets): string {
+export function subscriptionPage(view: SubscriptionPageView, assets: Assets): string {
   const { facts, format } = view;
   return consolePage(
     { title: facts.customerId, assets },
@@ -57,7 +57,7 @@ export function subscriptionPage(view: SubscriptionView, assets: Assets): string
   );
 }
 
-function SumsCard({ sums, format }: { sums: Sums; format: Format }) {
+function SumsCard({ sums, format }: { sums: SumsView; format: Format }) {
   const { grants, entries, version, due, held, openGrants, workflow } = sums;
   const { text, tone } = verdictView(sums, format);
   return (
@@ -118,7 +118,7 @@ const DRIFT: Record<'grants' | 'workflow' | 'version' | 'untold', string> = {
 };
 
 /** I1 and I8 in a sentence, and what to do. */
-export function verdictView({ verdict }: Sums, format: Format): VerdictView {
+export function verdictView({ verdict }: SumsView, format: Format): VerdictView {
   switch (verdict.kind) {
     case 'equal':
       return { text: 'The three agree.', tone: '' };
@@ -244,7 +244,7 @@ function dueSentence({ due, workflowDue }: ComingView, now: number, format: Form
   return `${said} The workflow says: ${other}. They agree once it has heard of the newest entries.`;
 }
 
-function ActionsCard({ actions }: { actions: SubscriptionView['actions'] }) {
+function ActionsCard({ actions }: { actions: SubscriptionPageView['actions'] }) {
   return (
     <section class="card" aria-labelledby="actions">
       <h2 id="actions">Do something</h2>

@@ -13,7 +13,7 @@ import { invalid } from '../../domain/errors.ts';
 import { cut, isStorable } from '../../domain/text.ts';
 import { type Format, formatOf } from '../shell/format.ts';
 import { assets, type Pages, sendPage } from '../shell/pages.ts';
-import { stageOf } from './action-context.ts';
+import { actionContextOf } from './action-context.ts';
 import { ACTIONS } from './action-routes.ts';
 import { subscriptionPage } from './subscription-page.tsx';
 import type { TimelineView } from './timeline.tsx';
@@ -28,18 +28,18 @@ export function subscriptionRoute(pages: Pages, deps: Deps): void {
   pages.get('/subscriptions/:id', async (c) => {
     const row = await subscriptionOr404(deps, c.req.param('id'));
     const format = formatOf(row.state.timeZone);
-    const asked = askedOf((name) => c.req.query(name));
+    const asked = timelineQueryOf((name) => c.req.query(name));
     const word = await askWorkflow(deps, row);
-    const [facts, sums, coming, timeline, stage] = await Promise.all([
+    const [facts, sums, coming, timeline, context] = await Promise.all([
       factsOf(deps, row),
       sumsOf(deps, row, word),
       comingOf(deps, row, word),
       timelineOf(deps, row, asked, format),
-      stageOf(deps, row, format),
+      actionContextOf(deps, row, format),
     ]);
     const at = placeOf(row.state.id);
     const actions = Object.entries(ACTIONS).flatMap(([name, action]) =>
-      action.isOffered(stage)
+      action.isOffered(context)
         ? [{ href: `${at}/do/${name}`, label: action.title, isDanger: name === 'cancel' }]
         : [],
     );
@@ -112,13 +112,13 @@ function comingView({ due, workflowDue, list, isForecast }: Coming): ComingView 
   };
 }
 
-interface Asked {
+interface TimelineQuery {
   kind: TimelineKind | null;
   about: string | null;
   after: TimelineCursor | null;
 }
 
-function askedOf(query: (name: string) => string | undefined): Asked {
+function timelineQueryOf(query: (name: string) => string | undefined): TimelineQuery {
   const kind = TIMELINE_KINDS.find((known) => known === query('kind')) ?? null;
   const about = cut(query('about') ?? '', 64) || null;
   const cursor = query('after');
@@ -164,7 +164,7 @@ const LABELS: Record<TimelineKind, string> = {
 async function timelineOf(
   deps: Deps,
   row: SubscriptionRow,
-  asked: Asked,
+  asked: TimelineQuery,
   format: Format,
 ): Promise<TimelineView> {
   const at = placeOf(row.state.id);

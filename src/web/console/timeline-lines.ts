@@ -26,20 +26,20 @@ export const ruleView = (id: string | null): RuleView | null =>
 /** Real time passes while a statement is on its way: less than this is the same moment. */
 const SAME_MOMENT_MS = 2_000;
 
-type Row<Source extends TimelineRow['source']> = Extract<TimelineRow, { source: Source }>;
-type Told = Omit<LineView, 'at' | 'recorded'>;
+type RowOf<Source extends TimelineRow['source']> = Extract<TimelineRow, { source: Source }>;
+type LineText = Omit<LineView, 'at' | 'recorded'>;
 
 export function lineView(row: TimelineRow, format: Format): LineView {
   const isApart = row.recorded !== null && Math.abs(row.recorded - row.at) > SAME_MOMENT_MS;
-  return { at: row.at, recorded: isApart ? row.recorded : null, ...told(row, format) };
+  return { at: row.at, recorded: isApart ? row.recorded : null, ...lineText(row, format) };
 }
 
 const PLAIN = { says: [], credits: null, balance: null, rule: null, parts: [], about: [] };
 
-function told(row: TimelineRow, format: Format): Told {
+function lineText(row: TimelineRow, format: Format): LineText {
   switch (row.source) {
     case 'entries':
-      return entriesTold(row, format);
+      return entriesLine(row, format);
     case 'free': {
       const says = saidWith(row.data);
       const about = [{ id: row.id, label: 'this use' }];
@@ -54,11 +54,11 @@ function told(row: TimelineRow, format: Format): Told {
       };
     }
     case 'charge':
-      return chargeTold(row, format);
+      return chargeLine(row, format);
     case 'refund':
-      return refundTold(row, format);
+      return refundLine(row, format);
     case 'message':
-      return messageTold(row);
+      return messageLine(row);
     case 'note':
       return {
         ...PLAIN,
@@ -68,9 +68,9 @@ function told(row: TimelineRow, format: Format): Told {
         rule: ruleView(row.data.rule),
       };
     case 'command':
-      return commandTold(row.data);
+      return commandLine(row.data);
     case 'event':
-      return eventTold(row);
+      return eventLine(row);
     case 'started':
       return {
         ...PLAIN,
@@ -103,13 +103,13 @@ const NOTES: Record<string, string> = {
   payment_method_changed: 'The payment method changed',
 };
 
-type Entry = EntryData['entries'][number];
+type TimelineEntry = EntryData['entries'][number];
 
-function entriesTold({ data, at }: Row<'entries'>, format: Format): Told {
+function entriesLine({ data, at }: RowOf<'entries'>, format: Format): LineText {
   const { entries, grant, usage, hold } = data;
   const credits = entries.reduce((sum, entry) => sum + entry.credits, 0);
   const lead = leading(entries);
-  const facts = (entry: Entry) => ({
+  const facts = (entry: TimelineEntry) => ({
     kind: entry.kind,
     grantKind: entry.grant_kind as GrantKind,
     chargeKind: grant?.charge_kind ?? null,
@@ -141,7 +141,8 @@ function entriesTold({ data, at }: Row<'entries'>, format: Format): Told {
 }
 
 /** The entry that names what was done: a capture has its release before it, an expiry at once what gave back before it. */
-const leading = (entries: Entry[]): Entry => entries.find(({ kind }) => kind === 'capture') ?? entries[0]!;
+const leading = (entries: TimelineEntry[]): TimelineEntry =>
+  entries.find(({ kind }) => kind === 'capture') ?? entries[0]!;
 
 const VERBS: Record<string, string> = {
   grant: 'granted as',
@@ -155,7 +156,7 @@ const VERBS: Record<string, string> = {
   revocation: 'taken from',
 };
 
-function entriesTitle({ entries, usage, hold }: EntryData, lead: Entry, format: Format): string {
+function entriesTitle({ entries, usage, hold }: EntryData, lead: TimelineEntry, format: Format): string {
   // What comes back too late goes at once: only what the line is about is named.
   const credits = entries.reduce((sum, { kind, credits: of }) => sum + (kind === lead.kind ? of : 0), 0);
   const of = (count: number) => format.creditsOf(Math.abs(count));
@@ -183,10 +184,10 @@ function entriesTitle({ entries, usage, hold }: EntryData, lead: Entry, format: 
   }
 }
 
-const ofKind = ({ grant_kind }: Entry): string =>
+const ofKind = ({ grant_kind }: TimelineEntry): string =>
   grant_kind === 'pack' ? 'a pack' : grant_kind === 'allowance' ? 'an allowance' : 'an adjustment';
 
-function entriesSay({ grant, usage, hold }: EntryData, lead: Entry, format: Format): string[] {
+function entriesSay({ grant, usage, hold }: EntryData, lead: TimelineEntry, format: Format): string[] {
   const used = usage ?? hold;
   const says = used ? saidWith(used) : [];
   if (lead.kind === 'grant' && grant) {
@@ -231,7 +232,7 @@ const CHARGES: Record<string, string> = {
   upgrade: 'The upgrade',
 };
 
-function chargeTold({ data }: Row<'charge'>, format: Format): Told {
+function chargeLine({ data }: RowOf<'charge'>, format: Format): LineText {
   const { kind, outcome, attempt, attempts, amount_minor, currency, refunded_minor, disputes } = data;
   const money = (minor: number) => format.money(minor, currency);
   const nth = attempt > 1 ? `, attempt ${attempt}` : '';
@@ -260,7 +261,7 @@ function standing({ outcome, status, attempt, attempts }: ChargeData): string {
   return `${outcome.replace('_', ' ')}${since}`;
 }
 
-function refundTold({ data }: Row<'refund'>, format: Format): Told {
+function refundLine({ data }: RowOf<'refund'>, format: Format): LineText {
   return {
     ...PLAIN,
     mark: 'money',
@@ -301,7 +302,7 @@ const TELLING = [
   'reason',
 ];
 
-function messageTold({ data, id }: Row<'message'>): Told {
+function messageLine({ data, id }: RowOf<'message'>): LineText {
   const { payload, outcome, kind, provider } = data;
   const says = TELLING.flatMap((name) => {
     const value = payload[name];
@@ -330,7 +331,7 @@ const STATUSES: Record<string, string> = {
   abandoned: 'not taken in time: its caller was told 503, and it has no effect',
 };
 
-function commandTold({ operation, key, status, attempt, object_id, refusal }: CommandData): Told {
+function commandLine({ operation, key, status, attempt, object_id, refusal }: CommandData): LineText {
   const [name = '', object] = operation.split('/');
   const tries = attempt > 1 ? [`attempt ${attempt}`] : [];
   const why = refusal ? [`${refusal.code}: ${refusal.detail}`] : [];
@@ -345,7 +346,7 @@ function commandTold({ operation, key, status, attempt, object_id, refusal }: Co
   };
 }
 
-function eventTold({ data, id }: Row<'event'>): Told {
+function eventLine({ data, id }: RowOf<'event'>): LineText {
   const sent = data.deliveries.map(({ status, count }) => `${status} to ${count}`);
   return {
     ...PLAIN,

@@ -34,7 +34,7 @@ export interface LineView {
   about: { id: string; label: string }[];
 }
 
-export interface Sums {
+export interface SumsView {
   grants: number;
   entries: number;
   version: number;

@@ -7,7 +7,7 @@ import { openHolds, type SubscriptionRow } from '../../db/reads.ts';
 import { iso } from '../../domain/calendar.ts';
 import { nextDue } from '../../domain/due.ts';
 import { Refusal } from '../../domain/errors.ts';
-import { type Counted, type Verdict, verdictOf } from '../../domain/explain.ts';
+import { type LedgerSums, type Verdict, verdictOf } from '../../domain/explain.ts';
 import { forecast } from '../../domain/timeline.ts';
 import { nudge } from '../../relay/nudges.ts';
 import { TemporalUnavailable } from '../../temporal.ts';
@@ -53,14 +53,14 @@ export async function askWorkflow(deps: Deps, row: SubscriptionRow): Promise<Wor
   }
 }
 
-export interface Sums extends Counted {
+export interface CheckedSums extends LedgerSums {
   held: number;
   openGrants: number;
   verdict: Verdict;
 }
 
 /** The three numbers. One that is behind is told out of turn, as `GET …/workflow` does. */
-export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWord): Promise<Sums> {
+export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWord): Promise<CheckedSums> {
   const numbers = await ledgerNumbers(deps.db, row.state.id);
   if (!numbers) throw notFound();
   const { grants, entries, seq, due, untold, held, openGrants } = numbers;
@@ -68,7 +68,7 @@ export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWor
     word.kind === 'answered'
       ? { available: word.balance.available, version: word.balance.ledger_version }
       : null;
-  const counted: Counted = { grants, entries, version: seq, due, isUntold: untold, workflow };
+  const counted: LedgerSums = { grants, entries, version: seq, due, isUntold: untold, workflow };
   const verdict = verdictOf(counted);
   if (verdict.kind === 'behind') await nudge(deps, row.state.id).catch(ignoreAway);
   return { ...counted, held, openGrants, verdict };

@@ -20,11 +20,11 @@ import { featureName } from '../shell/words.ts';
 import { outlookOf } from '../wallet/chart-view.ts';
 import { checkPrice, count, formOf } from '../wallet/forms.ts';
 import { sendVersions } from '../wallet/live.ts';
-import { tell } from '../wallet/notices.ts';
+import { leaveNotice } from '../wallet/notices.ts';
 import { fundsOf, shortageOf } from '../wallet/offers-view.ts';
 import { enter, sessionOf, withSession } from '../wallet/session.ts';
 import { visitOf } from '../wallet/visit.ts';
-import { type Made, type Making, studioDoor, studioPage } from './studio.tsx';
+import { type Made, type Making, studioPage, studioStart } from './studio.tsx';
 import { firedBy, jump, jumpsOf } from './time-machine.ts';
 
 // The demo studio: a product that uses credits, on a subscription that its visitor starts, with a test clock. It is there in
@@ -93,13 +93,13 @@ export function demoRoutes(app: App, deps: PageDeps): void {
       await next();
     });
     startForm(pages, deps);
-    const door = async (c: Context<Env>) => {
+    const startPage = async (c: Context<Env>) => {
       const plan = triedPlan(await deps.catalogs.current());
-      return sendPage(c, studioDoor(assets, freshKey(), plan), c.req.method === 'GET' ? 200 : 401);
+      return sendPage(c, studioStart(assets, freshKey(), plan), c.req.method === 'GET' ? 200 : 401);
     };
-    pages.use(withSession(deps, door), async (c, next) => {
+    pages.use(withSession(deps, startPage), async (c, next) => {
       // A wallet's session, brought here by hand, is none of the studio's.
-      if (!c.get('session').isDemo) return door(c);
+      if (!c.get('session').isDemo) return startPage(c);
       return next();
     });
     studio(pages, deps);
@@ -137,7 +137,7 @@ function studio(pages: Pages, deps: Deps): void {
       const body = { items, metadata: {} };
       const { text, replayed } = await spendItems(deps, { params: { id }, body, ...once }, 'usage', null, []);
       const of = (JSON.parse(text) as { id: string }).id;
-      tell(deps, c, '/demo', { did: 'made', of, isAgain: replayed });
+      leaveNotice(deps, c, '/demo', { did: 'made', of, isAgain: replayed });
       return c.redirect('/demo', 303);
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'insufficient_credits') throw error;
@@ -151,13 +151,13 @@ function studio(pages: Pages, deps: Deps): void {
     await checkPrice(deps, id, form.price);
     const { text, replayed } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
     const of = (JSON.parse(text) as { id: string }).id;
-    tell(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
+    leaveNotice(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
     return c.redirect(`/demo?${new URLSearchParams({ making: form.making, again: form.again })}`, 303);
   });
   pages.post('/advance', async (c) => {
     const { form, once } = await formOf(c, { to: s.text(20) });
     const replayed = await jump(deps, await visitOf(deps, c, '/demo'), form.to, once);
-    tell(deps, c, '/demo', { did: 'advanced', of: once.key, isAgain: replayed });
+    leaveNotice(deps, c, '/demo', { did: 'advanced', of: once.key, isAgain: replayed });
     return c.redirect('/demo', 303);
   });
 }
@@ -171,7 +171,7 @@ function recipeOf(catalog: Catalog, making: string): Recipe {
 
 async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
   const visit = await visitOf(deps, c, '/demo');
-  const { row, frame, catalog, told } = visit;
+  const { row, frame, catalog, notice } = visit;
   const { id } = row.state;
   const asked = await stillAsked(deps, id, c.req.query());
   const makingOf = (name: string): Making => {
@@ -183,8 +183,8 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
     fundsOf(deps, visit),
     listUsages(deps.db, id, { limit: MADE_SHOWN, order: 'desc', after: null }),
     jumpsOf(deps, visit),
-    told?.did === 'advanced' ? firedBy(deps, id, told.of, frame.format) : null,
-    told?.did === 'made' ? readUsage(deps.db, id, told.of) : undefined,
+    notice?.did === 'advanced' ? firedBy(deps, id, notice.of, frame.format) : null,
+    notice?.did === 'made' ? readUsage(deps.db, id, notice.of) : undefined,
   ]);
   const { available } = funds;
   const lacking = asked?.short === undefined ? null : makingOf(asked.short);
@@ -213,7 +213,7 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
   );
 }
 
-interface Asked {
+interface StudioQuery {
   /** The key of a request that was refused. */
   again: string;
   /** What it was for: just refused, or paid for meanwhile. */
@@ -222,7 +222,11 @@ interface Asked {
 }
 
 /** What the address says still waits, if it does: not once the key has been answered, whatever page is opened again. */
-async function stillAsked(deps: Deps, id: string, query: Record<string, string>): Promise<Asked | null> {
+async function stillAsked(
+  deps: Deps,
+  id: string,
+  query: Record<string, string>,
+): Promise<StudioQuery | null> {
   const { again, short, making } = query;
   if (again === undefined || again.length > 255) return null;
   const answered = await readReply(deps.db, id, digestOf(id, 'usage', again));

@@ -40,7 +40,7 @@ export interface Jump {
   to: Instant | null;
 }
 
-export interface Fired {
+export interface FiredView {
   at: Instant;
   text: string;
 }
@@ -54,14 +54,14 @@ export interface StudioView extends WalletFrame {
   refused: (Again & { shortage: Shortage }) | null;
   again: Again | null;
   jumps: Jump[];
-  fired: Fired[] | null;
+  fired: FiredView[] | null;
   chart: ChartView;
 }
 
 const BRAND = 'Demo studio';
 
 /** Before there is a subscription to play with. */
-export function studioDoor(
+export function studioStart(
   assets: Assets,
   key: string,
   { id, allowance }: { id: PlanId; allowance: number },
@@ -90,7 +90,7 @@ export function studioDoor(
 }
 
 export function studioPage(view: StudioView): string {
-  const { assets, live, told, refused } = view;
+  const { assets, live, notice, refused } = view;
   return page({
     title: BRAND,
     assets,
@@ -101,7 +101,7 @@ export function studioPage(view: StudioView): string {
       { href: '/wallet/add-ons', label: 'Add-ons' },
     ],
     live,
-    told,
+    notice,
     children: (
       <>
         <Heading view={view} />
@@ -257,7 +257,7 @@ function TimeMachine({ view }: { view: StudioView }) {
   );
 }
 
-function FiredList({ fired, format, now }: { fired: Fired[]; format: Format; now: Instant }) {
+function FiredList({ fired, format, now }: { fired: FiredView[]; format: Format; now: Instant }) {
   if (fired.length === 0) return <Empty>Nothing was due until then.</Empty>;
   return (
     <Scroll label="What happened on the way" kind="fired">

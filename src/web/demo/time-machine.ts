@@ -9,7 +9,7 @@ import { type Fault, invalid } from '../../domain/errors.ts';
 import { forecast } from '../../domain/timeline.ts';
 import type { Format } from '../shell/format.ts';
 import type { Visit } from '../wallet/visit.ts';
-import type { Fired, Jump } from './studio.tsx';
+import type { FiredView, Jump } from './studio.tsx';
 
 // R-90 for people: where a test clock can be moved to with one press, and what happened on the way.
 
@@ -47,17 +47,22 @@ export async function jump(deps: Deps, visit: Visit, wanted: string, once: Once)
   return (await advance(deps, id, to, once)).replayed;
 }
 
-interface Answer {
+interface AdvanceReply {
   fired: { at: string; kind: string; credits?: number }[];
 }
 
-async function answerOf(deps: Deps, id: string, key: string): Promise<Answer | null> {
+async function answerOf(deps: Deps, id: string, key: string): Promise<AdvanceReply | null> {
   const row = await readCommand(deps.db, { scope: id, operation: 'advance', key });
-  return row?.answer ? (JSON.parse(row.answer) as Answer) : null;
+  return row?.answer ? (JSON.parse(row.answer) as AdvanceReply) : null;
 }
 
 /** What fired during the advance with this key; null when there was none. */
-export async function firedBy(deps: Deps, id: string, key: string, format: Format): Promise<Fired[] | null> {
+export async function firedBy(
+  deps: Deps,
+  id: string,
+  key: string,
+  format: Format,
+): Promise<FiredView[] | null> {
   const answer = await answerOf(deps, id, key);
   if (!answer) return null;
   return answer.fired.map(({ at, kind, credits }) => ({

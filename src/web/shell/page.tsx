@@ -27,7 +27,7 @@ export interface PageView {
   /** An address of server-sent events; when one comes, the script draws what changed again. */
   live?: string | undefined;
   /** What the script sends along then, so that what was just done is not forgotten. */
-  told?: string | null;
+  notice?: string | null;
   /** Where the browser goes on by itself, at once. */
   next?: string | undefined;
   children: Child;
@@ -41,7 +41,7 @@ export function page({
   nav = [],
   aside,
   live,
-  told,
+  notice,
   next,
   children,
 }: PageView): string {
@@ -58,7 +58,7 @@ export function page({
         <link rel="stylesheet" href={assets.style} />
         <script src={assets.script} defer />
       </head>
-      <body data-live={live} data-told={told ?? undefined}>
+      <body data-live={live} data-notice={notice ?? undefined}>
         <a class="skip" href="#main">
           Skip to the content
         </a>

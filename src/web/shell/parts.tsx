@@ -36,7 +36,7 @@ export function Scroll({ label, kind, children }: { label: string; kind?: string
   );
 }
 
-export interface Line {
+export interface BillLine {
   label: string;
   amount: string;
 }
@@ -44,7 +44,7 @@ export interface Line {
 export interface Bill {
   /** "Creator $29.00 + 1 pack $15.00 = $44.00" */
   sentence: string;
-  lines: Line[];
+  lines: BillLine[];
   total: string;
   /** When it is charged; null while its payment is under way. */
   at: Instant | null;

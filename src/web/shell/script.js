@@ -79,7 +79,7 @@
       setTimeout(refresh, 2_000);
       return;
     }
-    const headers = { 'Drawdown-Told': document.body.dataset.told ?? '' };
+    const headers = { 'Drawdown-Notice': document.body.dataset.notice ?? '' };
     const answer = await fetch(location.pathname + location.search, { headers }).catch(() => null);
     stale(!answer?.ok);
     if (!answer?.ok) return;

@@ -35,7 +35,7 @@ export function addOnsPage(view: AddOnsView): string {
     nav: walletNav('add-ons'),
     aside: <Leave />,
     live: view.live,
-    told: view.told,
+    notice: view.notice,
     children: (
       <>
         <div class="stack">

@@ -18,7 +18,7 @@ export const LOOKS_BACK = 30 * DAY;
 const LOOKS_AHEAD = 60 * DAY;
 
 /** What the ledger says of the time since the chart begins. */
-export interface Found {
+export interface ChartData {
   /** All that could be spent at any time since. */
   grants: LedgerGrant[];
   changes: Change[];
@@ -42,7 +42,7 @@ export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
 }
 
 /** What a customer sees of the past and of what is to come: its layers are what `balance?at=` answers (src/domain/curve.ts). */
-export function chartOf({ frame, catalog }: Visit, { grants, changes, holds }: Found): ChartView {
+export function chartOf({ frame, catalog }: Visit, { grants, changes, holds }: ChartData): ChartView {
   const { now, format, state } = frame;
   const window = { from: now - LOOKS_BACK, now, ends: endsAt(state) };
   const to = now + LOOKS_AHEAD;

@@ -11,7 +11,7 @@ import { findPack } from '../../domain/catalog.ts';
 import { Refusal } from '../../domain/errors.ts';
 import type { State } from '../../domain/state.ts';
 import { formFields, type Pages } from '../shell/pages.ts';
-import { type Told, tell } from './notices.ts';
+import { leaveNotice, type Notice } from './notices.ts';
 import { leave } from './session.ts';
 
 // The wallet's forms: the same commands as the API's, under the key that was drawn into the form. A form that was carried
@@ -38,12 +38,12 @@ export function walletForms(pages: Pages, deps: Deps): void {
   const did = async (
     c: Context<Env>,
     once: Once,
-    { did, of = '', isSo }: { did: Told['did']; of?: string; isSo: (state: State) => boolean },
+    { did, of = '', isSo }: { did: Notice['did']; of?: string; isSo: (state: State) => boolean },
     wanted: Operation,
   ): Promise<void> => {
     const { state } = await subscriptionOr404(deps, wanted.id);
     const { replayed } = await run(deps, once, wanted);
-    tell(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
+    leaveNotice(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
   };
 
   pages.post('/purchases', async (c) => {
@@ -55,7 +55,7 @@ export function walletForms(pages: Pages, deps: Deps): void {
     await checkPrice(deps, idOf(c), form.price);
     const { text, replayed } = await run(deps, once, await buying(deps, idOf(c), { packs: form.packs }));
     const { id } = JSON.parse(text) as { id: string };
-    tell(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
+    leaveNotice(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
     return c.redirect(form.needed ? `/wallet/out-of-credits?needed=${form.needed}` : '/wallet', 303);
   });
   pages.post('/add-ons', async (c) => {

@@ -19,7 +19,7 @@ export interface LiveVersions {
 interface Follower {
   id: string;
   known: string | null;
-  told(version: string): void;
+  changed(version: string): void;
   /** The server stops. */
   ended(): void;
 }
@@ -37,7 +37,7 @@ export function createLiveVersions(db: Database): LiveVersions {
       const version = versions.get(follower.id);
       if (version === undefined || version === follower.known) continue;
       follower.known = version;
-      follower.told(version);
+      follower.changed(version);
     }
   }
 
@@ -71,11 +71,11 @@ export function sendVersions(c: Context<Env>, live: LiveVersions): Response {
   return streamSSE(c, async (stream) => {
     await new Promise<void>((resolve) => {
       const over = setTimeout(() => end(), expiresAt.getTime() - Date.now());
-      const told = (version: string) => {
+      const changed = (version: string) => {
         stream.writeSSE({ event: 'version', data: version }).catch(() => {});
       };
       const known = c.req.query('since') ?? null;
-      const unfollow = live.follow({ id: subscriptionId, known, told, ended: () => end() });
+      const unfollow = live.follow({ id: subscriptionId, known, changed, ended: () => end() });
       const end = () => {
         clearTimeout(over);
         unfollow();

@@ -14,20 +14,20 @@ import { type Below, isSecure, sessionSecret } from './session.ts';
 // the first page shown takes it away, and each sentence is read from the state as it is then. No address claims anything.
 
 const COOKIE = 'drawdown_told';
-const HEADER = 'Drawdown-Told';
+const HEADER = 'Drawdown-Notice';
 const SECONDS = 60;
 
-const told = z.object({
+const noticeSchema = z.object({
   did: z.enum(['bought', 'lowered', 'cancelled', 'resumed', 'paid', 'made', 'advanced']),
   /** What it made or asked for: a purchase, a number of packs, a usage, an advance's key. */
   of: z.string(),
   /** Nothing happened: it had been done before. */
   isAgain: z.boolean(),
 });
-export type Told = z.infer<typeof told>;
+export type Notice = z.infer<typeof noticeSchema>;
 
 /** Leaves a word for the next page. */
-export function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): void {
+export function leaveNotice(deps: Deps, c: Context<Env>, below: Below, word: Notice): void {
   const options = { httpOnly: true, sameSite: 'Strict', path: below, maxAge: SECONDS } as const;
   const payload = Buffer.from(JSON.stringify(word)).toString('base64url');
   setCookie(c, COOKIE, sealed(payload, sessionSecret(c)), { ...options, secure: isSecure(deps) });
@@ -37,14 +37,14 @@ export function tell(deps: Deps, c: Context<Env>, below: Below, word: Told): voi
  * Takes the word left by the form before this page, with the seal that the page keeps. Its script sends that along when it
  * fetches what has changed, and leaves alone what waits for the next page. null where there is none, or another session left it.
  */
-export function takeTold(c: Context<Env>, below: Below): (Told & { seal: string }) | null {
+export function takeNotice(c: Context<Env>, below: Below): (Notice & { seal: string }) | null {
   const kept = c.req.header(HEADER);
   const text = kept ?? getCookie(c, COOKIE);
   if (text === undefined) return null;
   if (kept === undefined) deleteCookie(c, COOKIE, { path: below });
   const [payload = ''] = text.split('.');
   if (text !== sealed(payload, sessionSecret(c))) return null;
-  return { ...told.parse(JSON.parse(Buffer.from(payload, 'base64url').toString())), seal: text };
+  return { ...noticeSchema.parse(JSON.parse(Buffer.from(payload, 'base64url').toString())), seal: text };
 }
 
 const sealed = (payload: string, secret: string): string =>
@@ -55,7 +55,7 @@ const AGAIN = 'This had been done before: nothing was done a second time.';
 /** The word as a sentence that is true of the subscription as it is; null where nothing is left to say. */
 export async function sentenceOf(
   deps: Deps,
-  { did, of, isAgain }: Told,
+  { did, of, isAgain }: Notice,
   { state }: SubscriptionRow,
   format: Format,
 ): Promise<string | null> {
@@ -63,7 +63,7 @@ export async function sentenceOf(
   return isAgain ? [AGAIN, did === 'bought' ? says : null].filter(Boolean).join(' ') : says;
 }
 
-function textOf(did: Exclude<Told['did'], 'bought'>, of: string, state: State): string | null {
+function textOf(did: Exclude<Notice['did'], 'bought'>, of: string, state: State): string | null {
   switch (did) {
     case 'cancelled':
       if (state.status === 'ended') return 'Your plan has ended.';

@@ -61,7 +61,7 @@ export function walletPage(view: WalletView): string {
     nav: walletNav('wallet'),
     aside: <Leave />,
     live: view.live,
-    told: view.told,
+    notice: view.notice,
     children: (
       <>
         <h1 class="unseen">Your wallet</h1>

@@ -27,7 +27,7 @@ import { visitOf } from './visit.ts';
 /** What customers see of their credits, and do about them. */
 export function walletRoutes(app: App, deps: PageDeps): void {
   pagesBelow(app, '/wallet', deps, (pages) => {
-    door(pages, deps);
+    entryRoutes(pages, deps);
     pages.use(withSession(deps, closed));
     overview(pages, deps);
     activity(pages, deps);
@@ -48,7 +48,7 @@ const closed = (c: Context<Env>): Response =>
   );
 
 /** The way in and the way out need no session. */
-function door(pages: Pages, deps: Deps): void {
+function entryRoutes(pages: Pages, deps: Deps): void {
   pages.get('/enter', async (c) => {
     const ticket = c.req.query('ticket') ?? '';
     const subscriptionId = await deps.tickets.read(ticket);

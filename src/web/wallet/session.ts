@@ -21,7 +21,7 @@ const sha256 = (text: string): string => hash('sha256', text, 'hex');
 /** The cookie's way: pages below it, and nothing else, get it. */
 export type Below = '/wallet' | '/demo';
 
-export interface Entry {
+export interface SessionEntry {
   subscriptionId: string;
   /** What the session was opened with, and is opened with only once. */
   ticket: string;
@@ -34,7 +34,12 @@ export const isSecure = ({ publicUrl }: Deps): boolean => new URL(publicUrl).pro
 export const sessionSecret = (c: Context<Env>): string => getCookie(c, COOKIE) ?? '';
 
 /** Opens a session and hands out its cookie; false when its link was used before. */
-export async function enter(deps: Deps, c: Context<Env>, entry: Entry, below: Below[]): Promise<boolean> {
+export async function enter(
+  deps: Deps,
+  c: Context<Env>,
+  entry: SessionEntry,
+  below: Below[],
+): Promise<boolean> {
   const secret = randomBytes(32).toString('base64url');
   const { subscriptionId, ticket, isDemo } = entry;
   const session = { id: sha256(secret), ticketHash: sha256(ticket), subscriptionId, isDemo };

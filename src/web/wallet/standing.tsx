@@ -20,7 +20,7 @@ export interface WalletFrame {
   /** What was just done. */
   said: string | null;
   /** The word it was told by: what the page shows anew by itself says it still. */
-  told: string | null;
+  notice: string | null;
   /** Whether a payment can be made good right here (sandbox billing). */
   canPayHere: boolean;
 }

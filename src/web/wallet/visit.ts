@@ -9,7 +9,7 @@ import { versionsOf } from '../../db/wallet/reads.ts';
 import type { Catalog } from '../../domain/catalog.ts';
 import { formatOf } from '../shell/format.ts';
 import { assets } from '../shell/pages.ts';
-import { sentenceOf, type Told, takeTold } from './notices.ts';
+import { type Notice, sentenceOf, takeNotice } from './notices.ts';
 import type { Below } from './session.ts';
 import type { WalletFrame } from './standing.tsx';
 
@@ -19,7 +19,7 @@ export interface Visit {
   frame: WalletFrame;
   catalog: Catalog;
   /** What the form before this page did. */
-  told: Told | null;
+  notice: Notice | null;
 }
 
 /** The subscription of the session, in its zone, for a page below a path. */
@@ -29,17 +29,17 @@ export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wall
   const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
   const row = await subscriptionOr404(deps, id);
   const format = formatOf(row.state.timeZone);
-  const told = c.req.method === 'GET' ? takeTold(c, below) : null;
+  const notice = c.req.method === 'GET' ? takeNotice(c, below) : null;
   const frame: WalletFrame = {
     assets,
     format,
     now: nowOf(row),
     state: row.state,
     live: `${below}/live?since=${version}`,
-    told: told?.seal ?? null,
+    notice: notice?.seal ?? null,
     key: `wallet-${randomBytes(12).toString('base64url')}`,
-    said: told && (await sentenceOf(deps, told, row, format)),
+    said: notice && (await sentenceOf(deps, notice, row, format)),
     canPayHere: deps.billing === 'sandbox',
   };
-  return { row, frame, catalog: await deps.catalogs.current(), told };
+  return { row, frame, catalog: await deps.catalogs.current(), notice };
 }

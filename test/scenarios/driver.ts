@@ -38,7 +38,7 @@ export interface Booked {
 }
 
 /** One subscription of one customer, seen from outside: the core itself, or the real stack over HTTP. */
-export interface Door {
+export interface Driver {
   /** Moves the test clock on; only called when there is a subscription. */
   advance(to: Instant): Promise<void>;
   do(step: Step, at: string): Promise<Answer>;

@@ -5,11 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/api/fast-path.ts';
 import type { App } from '../../src/api/route.ts';
 import { createApp } from '../../src/app.ts';
+import { expectPromises } from '../support/invariants.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Listening, listen } from '../support/listen.ts';
-import { expectPromises } from '../support/promises.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { Door } from './door.ts';
+import { Driver } from './driver.ts';
 import { hold, use } from './holding.ts';
 
 // Spends go past the application (src/api/fast-path.ts). Whoever asks can't tell: the same request is answered alike both ways, and what is
@@ -27,7 +27,7 @@ type Make = (of: { subscription: string; usage: string; hold: string }) => [path
 let stack: Stack;
 let app: App;
 let server: Listening;
-let door: Door;
+let door: Driver;
 let mayOnlyRead: string;
 /** Requests that came to the application. */
 let longWay = 0;
@@ -35,7 +35,7 @@ let isOpen = true;
 
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   mayOnlyRead = await keyWith(stack.db, ['read']);
   const deps = { ...stack.deps, isOpen: () => isOpen };
   app = createApp(deps);
@@ -232,7 +232,7 @@ describe('past the application', () => {
   test('what nobody foresaw is a 500 that names its request, and the log tells the rest', async () => {
     const [path, asked] = await made(SPENDS['a usage']!);
     const lines: string[] = [];
-    const spending = { serve: () => Promise.reject(new Error('a bug')) };
+    const spending = { submit: () => Promise.reject(new Error('a bug')) };
     const deps = { ...stack.deps, spending, log: (line: string) => lines.push(line) };
     const broken = await listen(createFastPath(deps, getRequestListener(createApp(deps).fetch)));
     const response = await fetch(`${broken.url}${path}`, asked);

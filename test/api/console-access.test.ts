@@ -7,15 +7,15 @@ import { connect } from '../../src/db/client.ts';
 import { newId } from '../../src/ids.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { type Seen, textOf, Visit } from './console-visit.ts';
-import { Door } from './door.ts';
+import { Driver } from './driver.ts';
 
 // Who gets into the console, for how long, and what the others are told.
 
 let stack: Stack;
-let door: Door;
+let driver: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Door.open(stack);
+  driver = await Driver.open(stack);
 });
 afterAll(() => stack.stop());
 
@@ -23,9 +23,9 @@ const PAGES = () => [
   '/console',
   '/console?q=x',
   '/console/fleet',
-  `/console/subscriptions/${door.id}`,
+  `/console/subscriptions/${driver.id}`,
   '/console/subscriptions/sub_none',
-  `/console/subscriptions/${door.id}/do/grant`,
+  `/console/subscriptions/${driver.id}/do/grant`,
   '/console/nothing',
 ];
 
@@ -98,14 +98,14 @@ describe('the door', () => {
   });
 
   test('goes on to the page that was asked for, and to no other place', async () => {
-    const asked = await new Visit(stack).get(`/console/subscriptions/${door.id}?kind=money`);
+    const asked = await new Visit(stack).get(`/console/subscriptions/${driver.id}?kind=money`);
     const place = new URL(asked.headers.get('Location')!, 'http://localhost');
     const to = place.searchParams.get('to')!;
     const letIn = async (wanted: string) =>
       (await new Visit(stack).post('/console/sign-in', { key: stack.key, to: wanted })).headers.get(
         'Location',
       );
-    expect(await letIn(to)).toBe(`/console/subscriptions/${door.id}?kind=money`);
+    expect(await letIn(to)).toBe(`/console/subscriptions/${driver.id}?kind=money`);
     for (const elsewhere of [
       'https://evil.example/console',
       '//evil.example/console',
@@ -123,13 +123,13 @@ describe('the door', () => {
     visits[2]!.cookie = "drawdown_console=' or 1=1 --";
     for (const visit of visits) {
       for (const page of PAGES()) expect(isOut(await visit.get(page)), page).toBe(true);
-      const sent = await visit.post(`/console/subscriptions/${door.id}/do/cancel`, {
+      const sent = await visit.post(`/console/subscriptions/${driver.id}/do/cancel`, {
         step: 'do',
         reason: 'x',
       });
       expect(isOut(sent)).toBe(true);
     }
-    expect((await door.subscription()).status).toBe('active');
+    expect((await driver.subscription()).status).toBe('active');
   });
 });
 
@@ -171,7 +171,7 @@ describe('a visit', () => {
 
   test('is no key for the API, and a key of the API is no visit', async () => {
     const visit = await Visit.begin(stack);
-    const request = new Request(`http://localhost/v1/subscriptions/${door.id}`, {
+    const request = new Request(`http://localhost/v1/subscriptions/${driver.id}`, {
       headers: { Cookie: visit.cookie },
     });
     expect((await stack.fetch(request)).status).toBe(401);
@@ -191,9 +191,9 @@ describe('a form', () => {
   ])('of %s is refused, with the cookie too', async (_, headers) => {
     const visit = await Visit.begin(stack);
     const form = { step: 'do', reason: 'x', key: newId('console') };
-    const seen = await visit.post(`/console/subscriptions/${door.id}/do/cancel`, form, headers);
+    const seen = await visit.post(`/console/subscriptions/${driver.id}/do/cancel`, form, headers);
     expect(seen.status).toBe(403);
-    expect((await door.subscription()).status).toBe('active');
+    expect((await driver.subscription()).status).toBe('active');
   });
 });
 
@@ -205,11 +205,11 @@ describe('what is missing', () => {
       `/console/subscriptions/${newId('sub')}`,
       '/console/subscriptions/__proto__',
       '/console/subscriptions/%27%3B%20drop%20table%20entries%3B%20--',
-      `/console/subscriptions/${door.id}/do/nothing`,
-      `/console/subscriptions/${door.id}/do/constructor`,
+      `/console/subscriptions/${driver.id}/do/nothing`,
+      `/console/subscriptions/${driver.id}/do/constructor`,
       '/console/subscriptions/sub_none/do/grant',
       // Nothing is past due, so there is nothing to try again.
-      `/console/subscriptions/${door.id}/do/retry`,
+      `/console/subscriptions/${driver.id}/do/retry`,
       '/console/nothing',
     ];
     const pages = new Set<string>();

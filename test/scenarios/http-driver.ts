@@ -5,7 +5,7 @@ import type { Database } from '../../src/db/client.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
 import type { PlanId } from '../../src/domain/catalog.ts';
-import type { Answer, Booked, Door, View } from './door.ts';
+import type { Answer, Booked, Driver, View } from './driver.ts';
 import { moment, showMoment, wireMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
 
@@ -79,7 +79,7 @@ interface BalanceBody {
 }
 
 /** The real stack behind the door, over HTTP exactly as docs/api.md says, on a test clock. */
-export class HttpDoor implements Door {
+export class HttpDriver implements Driver {
   private readonly stack: Requester;
   private readonly customerId: string;
   private id: string | null = null;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyPromises } from '../../src/db/audit/verify.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
-import { brokenPromises } from '../support/promises.ts';
+import { brokenPromises } from '../support/invariants.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 

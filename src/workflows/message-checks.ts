@@ -2,7 +2,13 @@ import { PLAN_IDS } from '../domain/catalog.ts';
 import type { Command } from '../domain/commands.ts';
 import { invalid } from '../domain/errors.ts';
 import { requireStorable, storageFault } from '../domain/text.ts';
-import { type AdvanceRequest, type LedgerAdvanced, type Request, SIGNAL, UPDATE_OF } from './messages.ts';
+import {
+  type AdvanceRequest,
+  type LedgerAdvanced,
+  SIGNAL,
+  UPDATE_OF,
+  type UpdateRequest,
+} from './messages.ts';
 
 // What billing says to a subscription, as commands: nobody waits for them. Anything that reaches Temporal may send these, and
 // updates, past the API; an argument that no statement can book must not stop the workflow.
@@ -45,7 +51,7 @@ export const isNews = (news: LedgerAdvanced | undefined): news is LedgerAdvanced
   Number.isSafeInteger(news?.version) && Array.isArray(news?.grants) && storageFault(news) === null;
 
 /** Throws the refusal of an update that names no command, or holds what can't be kept. */
-export function requireCommand({ command, ref }: Request): void {
+export function requireCommand({ command, ref }: UpdateRequest): void {
   requireStorable({ ...command, ...ref });
   if (!Object.hasOwn(UPDATE_OF, command?.type ?? '') || !isWhole(ref?.attempt, 1, MOST))
     throw invalid({ pointer: '', detail: 'is no command with its row' });

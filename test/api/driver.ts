@@ -60,7 +60,7 @@ export function faultsOf(answer: Answer): string {
 }
 
 /** One subscription on a test clock. */
-export class Door {
+export class Driver {
   readonly stack: Stack;
   readonly id: string;
 
@@ -69,10 +69,10 @@ export class Door {
     this.id = id;
   }
 
-  static async open(stack: Stack, wanted: Json = {}): Promise<Door> {
+  static async open(stack: Stack, wanted: Json = {}): Promise<Driver> {
     const answer = await started(stack, bodyOfStart(wanted));
     if (answer.status !== 201 && answer.status !== 202) throw new Error(answer.text);
-    return new Door(stack, (answer.body as Subscription).id);
+    return new Driver(stack, (answer.body as Subscription).id);
   }
 
   path(below = ''): string {

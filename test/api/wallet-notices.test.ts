@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
-import { bodyOf, Door, type Json } from './door.ts';
+import { bodyOf, Driver, type Json } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
 // What the wallet says is so: of a form it says what it did, once; of everything else what the ledger has.
 
 let stack: Stack;
-let door: Door;
+let door: Driver;
 let visitor: PageVisitor;
 beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
-  door = await Door.open(stack);
+  door = await Driver.open(stack);
   visitor = await PageVisitor.enter(stack, door.id);
 });
 
@@ -75,23 +75,23 @@ describe('what a form did', () => {
   test('is still said where the page shows itself anew, of the state as it is then', async () => {
     await visitor.post('/wallet/cancel');
     const { html } = await visitor.get('/wallet');
-    const headers = { 'Drawdown-Told': /data-told="([^"]+)"/.exec(html)![1]! };
+    const headers = { 'Drawdown-Notice': /data-notice="([^"]+)"/.exec(html)![1]! };
     const again = async () => textOf((await visitor.get('/wallet', headers)).html);
     expect(await again()).toContain('Your plan is cancelled.');
     await door.post('resume', {});
     expect(await again()).not.toContain('Your plan is cancelled.');
     // Fetched by a page that knows of nothing, it waits for the next page all the same.
     await visitor.post('/wallet/cancel');
-    expect(textOf((await visitor.get('/wallet', { 'Drawdown-Told': '' })).html)).not.toContain(
+    expect(textOf((await visitor.get('/wallet', { 'Drawdown-Notice': '' })).html)).not.toContain(
       'is cancelled.',
     );
     expect(await wallet()).toContain('Your plan is cancelled.');
-    for (const forged of ['x', 'eyJ9.x', `${headers['Drawdown-Told']}x`, ''])
-      expect((await visitor.get('/wallet', { 'Drawdown-Told': forged })).status).toBe(200);
+    for (const forged of ['x', 'eyJ9.x', `${headers['Drawdown-Notice']}x`, ''])
+      expect((await visitor.get('/wallet', { 'Drawdown-Notice': forged })).status).toBe(200);
   });
 
   test('is said in the wallet it was done in, and in no other', async () => {
-    const other = await PageVisitor.enter(stack, (await Door.open(stack)).id);
+    const other = await PageVisitor.enter(stack, (await Driver.open(stack)).id);
     await visitor.post('/wallet/cancel');
     const told = /drawdown_told=[^;]+/.exec(visitor.cookie!)![0];
     await other.post('/wallet/cancel');

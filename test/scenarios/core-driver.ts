@@ -11,11 +11,11 @@ import { openHolds } from '../../src/domain/model/holds.ts';
 import { allowanceOf } from '../../src/domain/subscription.ts';
 import {
   advanceLife,
+  bookDeadlines,
   command,
   forecast,
   type Life,
   nextInstant,
-  passDeadlines,
   sandboxPayer,
   startLife,
 } from '../../src/domain/timeline.ts';
@@ -30,14 +30,14 @@ import {
   settleHold,
   use,
 } from './core-spending.ts';
-import type { Answer, Booked, Door, View } from './door.ts';
+import type { Answer, Booked, Driver, View } from './driver.ts';
 import { moment } from './moment.ts';
 import type { Step } from './steps.ts';
 
 type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
 
 /** The pure core behind the door: one customer, whose newest life is the one looked at. */
-export class CoreDoor implements Door {
+export class CoreDriver implements Driver {
   /** Every subscription the customer had, the newest last. */
   readonly lives: Life[] = [];
   private catalog: Catalog;
@@ -266,7 +266,7 @@ export class CoreDoor implements Door {
   private outage(booked: Instant): Answer {
     const { life } = this;
     for (let at = nextInstant(life); at !== null && at <= booked; at = nextInstant(life)) {
-      passDeadlines(life, at);
+      bookDeadlines(life, at);
       const due = nextDue(life.state);
       if (due === null || due.at > at) continue;
       const decision = workAt(life.state, due.at, booked, life.catalog);
