@@ -1,21 +1,47 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
 import { root } from './npm-start.ts';
 import { paste } from './paste.ts';
 
-// README's transcript: its commands as they stand, in one shell, answer what it says they do.
+// README's commands as they stand, in one shell, give the answers that the page shows.
+
+const page = readFileSync(join(root, 'README.md'), 'utf8');
+const folder = mkdtempSync(join(tmpdir(), 'drawdown-readme-'));
 
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterAll(() => stack?.stop());
+afterAll(async () => {
+  await stack?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the first lines of README start a subscription and list the events', async () => {
+  const [start, ...lines] = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block]) =>
+    block!.trimEnd().split('\n'),
+  );
+  // start.test.ts runs this one.
+  expect(start).toBe('npm start');
+  const key = join(folder, 'api-key');
+  writeFileSync(key, `${stack.key}\n`);
+  const said = await paste(
+    lines.map((line) => line.replace('http://127.0.0.1:8787', stack.url).replace('.data/api-key', key)),
+  );
+  const [subscription, events, ...rest] = said.trimEnd().split('\n');
+  expect(rest).toEqual([]);
+  expect(JSON.parse(subscription!)).toMatchObject({ customer_id: 'grace', status: 'active' });
+  const { data } = JSON.parse(events!) as { data: { type: string; data: { credits?: number } }[] };
+  expect(data.map(({ type }) => type).sort()).toEqual(['grant.made', 'subscription.started']);
+  expect(data.find(({ type }) => type === 'grant.made')!.data.credits).toBe(200);
+});
 
 /** Commands begin with `$ `, what continues one is indented below it, and the rest is what it printed. */
 function transcript(): { commands: string[]; printed: string } {
-  const [, block] = /^```console\n(.*?)^```$/ms.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+  const [, block] = /^```console\n(.*?)^```$/ms.exec(page)!;
   const lines = block!.split('\n');
   const isCommand = lines.map((line) => line.startsWith('$ '));
   for (let i = 1; i < lines.length; i += 1)
