@@ -1,6 +1,6 @@
 import type { EntryWithFeature } from '../db/entries.ts';
 import type { ChargeRow, GrantRow, SubscriptionRow } from '../db/reads.ts';
-import { goneAt } from '../domain/burndown.ts';
+import { goneAt, isGone } from '../domain/burndown.ts';
 import { boundary, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import { nextRenewal } from '../domain/charges.ts';
@@ -77,17 +77,17 @@ function changeView({ state: { scheduled } }: SubscriptionRow): SubscriptionView
 }
 
 export function grantView(row: GrantRow, now: Instant, ends: Instant | null): GrantView {
-  const expired = row.expiresAt.getTime() <= now;
-  const over = expired || (ends !== null && ends <= now);
+  const term = { expiresAt: row.expiresAt.getTime() };
+  const expired = isGone(term, null, now);
+  const over = isGone(term, ends, now);
   return {
     id: row.id,
     kind: row.kind as GrantView['kind'],
     amount: row.amount,
-    // nothing of it can be spent from that instant on, posted or not.
     remaining: over ? 0 : row.remaining,
     held: row.held,
     effective_at: row.effectiveAt.toISOString(),
-    expires_at: iso(goneAt({ expiresAt: row.expiresAt.getTime() }, ends)),
+    expires_at: iso(goneAt(term, ends)),
     status: grantStatus(row, expired, over),
     cause: row.reason ?? row.chargeId ?? cycleOf(row),
   };

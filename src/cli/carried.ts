@@ -3,8 +3,8 @@ import type { Catalog } from '../domain/catalog.ts';
 import { planLine } from '../domain/charges.ts';
 import type { Command } from '../domain/commands.ts';
 import type { State } from '../domain/state.ts';
-import { CUSTOMER_SUBSCRIBED, type RepeatedCommand, type SubscriptionInput } from '../workflows/messages.ts';
 import { commandOf } from '../workflows/message-checks.ts';
+import { CUSTOMER_SUBSCRIBED, type RepeatedCommand, type SubscriptionInput } from '../workflows/messages.ts';
 
 /** What a lost workflow is started again with: what its next run would have been handed, as far as it is booked. */
 export function inputOf(remains: Remains): SubscriptionInput {

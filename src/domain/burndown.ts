@@ -23,14 +23,22 @@ export interface Debit {
   credits: number;
 }
 
-/** usable from effectiveAt, no longer at expiresAt. */
-export function isUsable(grant: Pick<Grant, 'effectiveAt' | 'expiresAt'>, at: Instant): boolean {
-  return grant.effectiveAt <= at && at < grant.expiresAt;
-}
-
-/** when credits are gone: at the end of their term, or of the subscription where that comes first. */
+/** the instant at which credits are gone: the end of their term, or of the subscription where that comes first. */
 export const goneAt = ({ expiresAt }: Pick<Grant, 'expiresAt'>, ends: Instant | null): Instant =>
   ends === null ? expiresAt : Math.min(expiresAt, ends);
+
+/** credits are gone at that instant itself, booked or not. */
+export const isGone = (grant: Pick<Grant, 'expiresAt'>, ends: Instant | null, at: Instant): boolean =>
+  goneAt(grant, ends) <= at;
+
+/** usable from effectiveAt, no longer at expiresAt or at the end of the subscription. */
+export function isUsable(
+  grant: Pick<Grant, 'effectiveAt' | 'expiresAt'>,
+  at: Instant,
+  ends: Instant | null = null,
+): boolean {
+  return grant.effectiveAt <= at && !isGone(grant, ends, at);
+}
 
 /** the allowance first, then packs and adjustments together; within a group the first to die. */
 const group = (grant: Grant): number => (grant.kind === 'allowance' ? 0 : 1);

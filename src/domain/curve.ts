@@ -1,4 +1,4 @@
-import { type Grant, type GrantKind, goneAt } from './burndown.ts';
+import { type Grant, type GrantKind, goneAt, isGone } from './burndown.ts';
 import type { Instant } from './calendar.ts';
 import type { Book, Entry } from './model/book.ts';
 
@@ -59,11 +59,11 @@ export function curve(
   const changes = new Map<string, Change[]>(grants.map(({ id }) => [id, []]));
   for (const change of past) changes.get(change.grantId)?.push(change);
   for (const grant of grants) lookBack(layerOf(grant), grant, changes.get(grant.id) ?? [], window);
-  const isGone = new Set(grants.filter((grant) => !isLeft(grant, window)).map(({ id }) => id));
+  const gone = new Set(grants.filter((grant) => isGone(grant, window.ends, window.now)).map(({ id }) => id));
   for (const { at, grantId, credits } of ahead.changes) {
     const term = ahead.grants.get(grantId);
     // What only waits to be booked as gone was looked back on above.
-    if (!term || isGone.has(grantId)) continue;
+    if (!term || gone.has(grantId)) continue;
     step(layerOf(term), showsAt(at, window), credits);
   }
   return [...layers.values()]
@@ -74,14 +74,11 @@ export function curve(
 /** What is foretold and overdue is not there yet: it comes any moment. */
 export const showsAt = (at: Instant, { now }: Pick<Window, 'now'>): Instant => Math.max(at, now + 1);
 
-const isLeft = (grant: Grant, { now, ends }: Window): boolean => now < goneAt(grant, ends);
-
 /** From what a grant has now back to what it had: of its changes the one that came last is undone first. */
 function lookBack(layer: Layer, grant: Grant, past: readonly Change[], window: Window): void {
   const { from, now, ends } = window;
   const changes = past.map((change) => ({ ...change, at: Math.max(change.at, from) }));
-  // what is past its term or the end, and not yet booked so, is gone all the same.
-  const left = isLeft(grant, window) ? grant.remaining : 0;
+  const left = isGone(grant, ends, now) ? 0 : grant.remaining;
   if (left < grant.remaining)
     changes.push({
       at: Math.max(goneAt(grant, ends), from),

@@ -30,6 +30,12 @@ export function endsAt({ endedAt, scheduled }: Pick<State, 'endedAt' | 'schedule
   return endedAt ?? (scheduled?.kind === 'cancel' ? scheduled.at : null);
 }
 
+/** R-12: nothing can be spent any more. */
+export function isOver(state: Pick<State, 'endedAt' | 'scheduled'>, at: Instant): boolean {
+  const ends = endsAt(state);
+  return ends !== null && ends <= at;
+}
+
 /** Credits of one cycle under the plan in force: the plan's, or the operator's where the plan names none. */
 export function allowanceOf(
   state: State,

@@ -4,7 +4,7 @@ import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../.
 import type { Catalog } from '../../domain/catalog.ts';
 import { offerFor } from '../../domain/offers.ts';
 import { price } from '../../domain/rates.ts';
-import { endsAt } from '../../domain/subscription.ts';
+import { isOver } from '../../domain/subscription.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
@@ -54,10 +54,9 @@ function quoteRoute(app: App, deps: Deps): void {
   );
 }
 
-/** R-12, R-41, R-62: whether this subscription may spend at all now. */
+/** R-41, R-62: whether this subscription may spend at all now. */
 function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
-  const ends = endsAt(row.state);
-  if (ends !== null && ends <= nowOf(row)) return false;
+  if (isOver(row.state, nowOf(row))) return false;
   if (row.state.status === 'past_due') return catalog.policies.pastDueSpending === 'allow';
   return row.state.status === 'active';
 }

@@ -1,7 +1,7 @@
 import type { Deps } from '../../api/deps.ts';
 import { openHolds } from '../../db/reads.ts';
 import { changesSince, grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
-import { goneAt } from '../../domain/burndown.ts';
+import { goneAt, isGone } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
 import { type Change, curve, type Seam, seams, showsAt, type Window } from '../../domain/curve.ts';
 import { endsAt } from '../../domain/subscription.ts';
@@ -94,9 +94,9 @@ function pastMarks(grants: LedgerGrant[], changes: Change[], format: Format, win
   return [...arrivals, ...expiries, ...end].sort((a, b) => a.at - b.at);
 }
 
-/** past its term, and not yet booked so. */
+/** Its expiry is past and still to be booked. */
 const isOverdue = (grant: LedgerGrant, { now, ends }: Window): boolean =>
-  grant.remaining > 0 && grant.expiresAt <= now && grant.expiresAt === goneAt(grant, ends);
+  grant.remaining > 0 && isGone(grant, null, now) && grant.expiresAt === goneAt(grant, ends);
 
 const overdueExpiry = ({ expiresAt, remaining }: LedgerGrant) => ({ at: expiresAt, credits: -remaining });
 

@@ -2,13 +2,13 @@ import type { Deps } from '../../api/deps.ts';
 import { type ActivityRow, listActivity } from '../../db/entries.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
 import type { LedgerGrant } from '../../db/wallet/reads.ts';
-import { burnOrder, goneAt, isUsable } from '../../domain/burndown.ts';
+import { burnOrder, goneAt, isGone, isUsable } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
 import type { Catalog, Rate } from '../../domain/catalog.ts';
 import { nextRenewal } from '../../domain/charges.ts';
 import { nextRefresh } from '../../domain/offers.ts';
 import type { Charge, State } from '../../domain/state.ts';
-import { endsAt } from '../../domain/subscription.ts';
+import { endsAt, isOver } from '../../domain/subscription.ts';
 import type { Format } from '../shell/format.ts';
 import type { Bill } from '../shell/parts.tsx';
 import { intervalWord, itemsName, packsOf, planName } from '../shell/words.ts';
@@ -56,11 +56,12 @@ export function walletOf(
   };
 }
 
-/** what can be spent now, in spending order. */
+/** the grants that can be spent now, in burn order. */
 export function usable(grants: LedgerGrant[], row: SubscriptionRow, now: Instant): LedgerGrant[] {
   const ends = endsAt(row.state);
-  if (ends !== null && ends <= now) return [];
-  return grants.filter((grant) => isUsable(grant, now) && grant.remaining + grant.held > 0).sort(burnOrder);
+  return grants
+    .filter((grant) => isUsable(grant, now, ends) && grant.remaining + grant.held > 0)
+    .sort(burnOrder);
 }
 
 const openGrant = (grant: LedgerGrant, ends: Instant | null): OpenGrant => {
@@ -68,7 +69,7 @@ const openGrant = (grant: LedgerGrant, ends: Instant | null): OpenGrant => {
   return { id, kind, amount, remaining, held, reason, goneAt: goneAt(grant, ends) };
 };
 
-/** what is gone when, if nothing more is used. */
+/** The credits that are gone at each instant, if nothing more is used. */
 function expiringOf(open: LedgerGrant[], ends: Instant | null): { at: Instant; credits: number }[] {
   const byInstant = new Map<Instant, number>();
   for (const grant of open) {
@@ -88,9 +89,11 @@ const EMPTIES: Partial<Record<string, Emptied['by']>> = {
 
 /** Why nothing can be used: what is past its term without being booked so, else the newest entry that took something. */
 function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[], now: Instant): Emptied {
-  if ((endsAt(state) ?? now + 1) <= now) return { by: 'end', at: endsAt(state)!, credits: 0 };
+  if (isOver(state, now)) return { by: 'end', at: endsAt(state)!, credits: 0 };
   const sum = (lines: readonly { credits: number }[]) => lines.reduce((n, { credits }) => n + credits, 0);
-  const overdue = grants.filter(({ remaining, expiresAt }) => remaining > 0 && expiresAt <= now);
+  const overdue = grants.filter(
+    ({ remaining, expiresAt }) => remaining > 0 && isGone({ expiresAt }, null, now),
+  );
   if (overdue.length > 0) {
     const at = Math.max(...overdue.map(({ expiresAt }) => expiresAt));
     const last = overdue.filter(({ expiresAt }) => expiresAt === at);
