@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as schema from './schema.ts';
@@ -81,4 +82,10 @@ export function isDatabaseAway(error: unknown): boolean {
     if (Array.isArray(errors) && errors.some(isDatabaseAway)) return true;
   }
   return false;
+}
+
+/** Calls one SQL function and answers its one value, named `answer` in the query. */
+export async function callFunction<T>(db: Database, query: SQL): Promise<T> {
+  const [row] = await db.execute<{ answer: T }>(query);
+  return row!.answer;
 }

@@ -4,7 +4,7 @@ import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
-import type { Database } from './client.ts';
+import { callFunction, type Database } from './client.ts';
 
 /** Names one attempt at a command: the row that is taken before anything takes effect. */
 export interface CommandRef {
@@ -69,12 +69,6 @@ export type NotBooked =
   | { kind: 'given_up' };
 export type Prepared = NotBooked | { kind: 'prepared' };
 export type StepOutcome = NotBooked | ({ kind: 'booked'; outcome: Outcome | null } & Snapshot);
-
-/** Calls one SQL function and answers its one value. */
-async function callFunction<T>(db: Database, query: SQL): Promise<T> {
-  const [row] = await db.execute<{ answer: T }>(query);
-  return row!.answer;
-}
 
 const jsonb = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb`;
 

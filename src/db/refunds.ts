@@ -1,6 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { MoneyBack, Refunded } from '../domain/refunds.ts';
-import type { Database } from './client.ts';
+import { callFunction, type Database } from './client.ts';
 import { refunds } from './schema.ts';
 
 // R-81 in the ledger: each a single statement under the lock of the subscription's row.
@@ -10,11 +10,6 @@ export type MoneyReport = { chargeId: string } & (MoneyBack | { kind: 'refund'; 
 
 export type Booked = { kind: 'ok'; answer: Refunded } | { kind: 'pending' } | { kind: 'unknown' };
 
-async function call<T>(db: Database, query: ReturnType<typeof sql>): Promise<T> {
-  const [row] = await db.execute<{ answer: T }>(query);
-  return row!.answer;
-}
-
 /** Books it, once and in any order. `pending`: the charge is not settled, nothing was booked. */
 export function refundCharge(db: Database, subscriptionId: string, said: MoneyReport): Promise<Booked> {
   const { chargeId: charge, ...back } = said;
@@ -22,7 +17,10 @@ export function refundCharge(db: Database, subscriptionId: string, said: MoneyRe
     back.kind === 'dispute'
       ? { kind: back.kind, charge, id: back.id, amount: back.amountMinor, status: back.status }
       : { kind: back.kind, charge, ...('id' in back ? { id: back.id } : { to: back.toMinor }) };
-  return call(db, sql`select refund_charge(${subscriptionId}, ${JSON.stringify(wire)}::jsonb) as answer`);
+  return callFunction(
+    db,
+    sql`select refund_charge(${subscriptionId}, ${JSON.stringify(wire)}::jsonb) as answer`,
+  );
 }
 
 /** A refund on record. */
@@ -54,7 +52,10 @@ export function askRefund(
   subscriptionId: string,
   wanted: WantedRefund,
 ): Promise<RefundRequestOutcome> {
-  return call(db, sql`select ask_refund(${subscriptionId}, ${JSON.stringify(wanted)}::jsonb) as answer`);
+  return callFunction(
+    db,
+    sql`select ask_refund(${subscriptionId}, ${JSON.stringify(wanted)}::jsonb) as answer`,
+  );
 }
 
 /** Takes a refund off the record that billing refused: no money moved. */

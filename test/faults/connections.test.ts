@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
 import { connect, type Database, isDatabaseAway } from '../../src/db/client.ts';
-import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
+import type { PostgresService } from '../../src/embedded/postgres.ts';
 import { sized } from '../support/campaign.ts';
+import { ownServers } from '../support/servers.ts';
 
 // I5 rests on every statement being answered: a pool of plain postgres.js forgets some when all its connections are lost at
 // once, and goes on with connections that never work again (about one statement a round here).
@@ -15,14 +12,8 @@ const ROUNDS = sized(4, 8);
 const CALLERS = 12;
 const ANSWER_WITHIN_MS = 8_000;
 
-const dataDir = mkdtempSync(join(tmpdir(), 'drawdown-connections-'));
-const start = (port?: number) =>
-  startPostgres({
-    dataDir,
-    cacheDir: loadConfig().cacheFolder,
-    log: () => {},
-    ...(port === undefined ? {} : { port }),
-  });
+const servers = ownServers();
+const { startDatabase: start } = servers;
 
 let database: PostgresService;
 let db: Database;
@@ -33,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await db.$client.end({ timeout: 1 });
   await database.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  servers.remove();
 });
 
 test('every statement is answered while PostgreSQL goes and comes, and the next ones find it', async () => {

@@ -1,28 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
 import { connect } from '../../src/db/client.ts';
 import { charges, entries, grants, usages } from '../../src/db/schema.ts';
 import { boundary, iso } from '../../src/domain/calendar.ts';
 import { keepAlive } from '../../src/embedded/keep.ts';
 import { freePort } from '../../src/embedded/ports.ts';
-import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
-import { startTemporal, type TemporalService } from '../../src/embedded/temporal.ts';
+import type { PostgresService } from '../../src/embedded/postgres.ts';
+import type { TemporalService } from '../../src/embedded/temporal.ts';
 import { expectPromises } from '../support/invariants.ts';
 import { ask, did, expectStatus } from '../support/lives.ts';
 import { createProcesses, type Processes } from '../support/processes.ts';
+import { ownServers } from '../support/servers.ts';
 import type { Answer } from '../support/stack.ts';
 
 // Servers of their own, which can be stopped: what is due while nothing runs is worked after, what was acknowledged
 // is there once, and everything comes back by itself.
 
-const dataDir = mkdtempSync(join(tmpdir(), 'drawdown-servers-'));
-const { cacheFolder: cacheDir } = loadConfig();
-const log = () => {};
+const servers = ownServers();
 const BOUNDARY_IN_MS = 8_000;
 const look = { items: [{ feature: 'generate_look', quantity: 1 }] };
 
@@ -34,10 +29,7 @@ let database: PostgresService;
 let temporal: TemporalService;
 let stack: Processes;
 
-const startDatabase = (port?: number) =>
-  startPostgres({ dataDir, cacheDir, log, ...(port === undefined ? {} : { port }) });
-const startEngine = (port?: number) =>
-  startTemporal({ dataDir, cacheDir, log, ...(port === undefined ? {} : { port }) });
+const { startDatabase, startTemporal: startEngine } = servers;
 
 beforeAll(async () => {
   [database, temporal] = await Promise.all([startDatabase(), startEngine()]);
@@ -47,7 +39,7 @@ afterAll(async () => {
   await Promise.all(supervised.map((kept) => kept.stop()));
   await stack.stop();
   await Promise.all([database.stop(), temporal.stop()]);
-  rmSync(dataDir, { recursive: true, force: true });
+  servers.remove();
 });
 
 async function moveIn(customer_id: string, anchor_at: string): Promise<string> {

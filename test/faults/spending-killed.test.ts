@@ -1,18 +1,15 @@
 import { randomInt } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { freePort } from '../../src/embedded/ports.ts';
-import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
+import type { PostgresService } from '../../src/embedded/postgres.ts';
 import { sized } from '../support/campaign.ts';
 import { expectPromises } from '../support/invariants.ts';
 import { expectStatus } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
+import { ownServers } from '../support/servers.ts';
 import { booked, expected, left } from './spending-effects.ts';
 import { CALLERS, Load } from './spending-load.ts';
 
@@ -21,8 +18,7 @@ import { CALLERS, Load } from './spending-load.ts';
 
 const SUBSCRIPTIONS = 20;
 const GRANTED = 200 + 30_000 + 25;
-const dataDir = mkdtempSync(join(tmpdir(), 'drawdown-killed-'));
-const { cacheFolder: cacheDir } = loadConfig();
+const servers = ownServers();
 
 let database: PostgresService;
 let stack: Processes;
@@ -32,7 +28,7 @@ let apis: Kept[];
 let worker: Kept;
 
 beforeAll(async () => {
-  database = await startPostgres({ dataDir, cacheDir, log: () => {} });
+  database = await servers.startDatabase();
   stack = await createProcesses({ databaseUrl: database.url, temporalAddress: inject('temporalAddress') });
   db = connect(`${database.url}?application_name=test`, { max: 1 });
   const second = await freePort();
@@ -49,7 +45,7 @@ afterAll(async () => {
   await stack?.stop();
   await db?.$client.end({ timeout: 1 });
   await database?.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  servers.remove();
 });
 
 interface Kept {

@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { workflowBundle } from '../../src/bundle.ts';
 import { loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { stopOrphans } from '../../src/embedded/children.ts';
-import { type PostgresService, startPostgres } from '../../src/embedded/postgres.ts';
-import { startTemporal } from '../../src/embedded/temporal.ts';
+import type { PostgresService } from '../../src/embedded/postgres.ts';
+import { ownServers } from './servers.ts';
 
 // vitest's global set-up: one PostgreSQL and one Temporal for all test files. A test file makes its own
 // database with `create database x template drawdown_template` and its own task queue.
@@ -27,22 +26,21 @@ export const templateDatabase = 'drawdown_template';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const kept = process.env['DRAWDOWN_TEST_DATA'];
-  const dataDir = kept ? resolve(kept) : mkdtempSync(join(tmpdir(), 'drawdown-test-'));
-  mkdirSync(dataDir, { recursive: true });
   const log = (line: string) => process.stderr.write(`  ${line}\n`);
-  const { cacheFolder: cacheDir } = loadConfig();
-  await stopOrphans(dataDir, log);
+  const servers = ownServers({ ...(kept ? { dataDir: resolve(kept) } : {}), durable: false, log });
+  mkdirSync(servers.dataDir, { recursive: true });
+  await stopOrphans(servers.dataDir, log);
   const [database, temporal, bundlePath] = await allOrStop(
-    startPostgres({ dataDir, cacheDir, durable: false, log }).then(withTemplate),
-    startTemporal({ dataDir, cacheDir, log }),
-    workflowBundle(cacheDir),
+    servers.startDatabase().then(withTemplate),
+    servers.startTemporal(),
+    workflowBundle(loadConfig().cacheFolder),
   );
   project.provide('databaseUrl', database.url);
   project.provide('temporalAddress', temporal.address);
   project.provide('workflowBundle', bundlePath);
   return async () => {
     await Promise.all([database.stop(), temporal.stop()]);
-    if (!kept) rmSync(dataDir, { recursive: true, force: true });
+    if (!kept) servers.remove();
   };
 }
 

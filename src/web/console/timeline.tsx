@@ -1,4 +1,5 @@
 import type { Format } from '../shell/format.ts';
+import { PageLinks } from '../shell/parts.tsx';
 import { Rule } from './frame.tsx';
 import type { LineView } from './views.ts';
 
@@ -53,20 +54,7 @@ export function Timeline({ view, format }: { view: TimelineView; format: Format 
           ))}
         </ol>
       )}
-      {(older || newest) && (
-        <nav class="row" aria-label="Pages of the timeline">
-          {newest && (
-            <a class="button" href={newest}>
-              Newest
-            </a>
-          )}
-          {older && (
-            <a class="button" href={older} rel="next">
-              Older
-            </a>
-          )}
-        </nav>
-      )}
+      <PageLinks of="the timeline" newest={newest} older={older} />
     </section>
   );
 }

@@ -100,3 +100,30 @@ export function Leave() {
     </form>
   );
 }
+
+/** Links to the newest and to the next older page of a list; null where there is none. */
+export function PageLinks({
+  of,
+  newest,
+  older,
+}: {
+  of: string;
+  newest: string | null;
+  older: string | null;
+}) {
+  if (!newest && !older) return null;
+  return (
+    <nav class="row" aria-label={`Pages of ${of}`}>
+      {newest && (
+        <a class="button" href={newest}>
+          Newest
+        </a>
+      )}
+      {older && (
+        <a class="button" href={older} rel="next">
+          Older
+        </a>
+      )}
+    </nav>
+  );
+}

@@ -2,7 +2,7 @@ import type { GrantKind } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
 import type { Format } from '../shell/format.ts';
 import { page } from '../shell/page.tsx';
-import { Empty, Leave, Minute, Scroll, walletNav } from '../shell/parts.tsx';
+import { Empty, Leave, Minute, PageLinks, Scroll, walletNav } from '../shell/parts.tsx';
 import { ENTRIES, featureName, GRANTS } from '../shell/words.ts';
 import type { WalletFrame } from './standing.tsx';
 
@@ -68,18 +68,7 @@ export function activityPage(view: ActivityView): string {
           ) : (
             <ActivityTable rows={rows} format={format} now={view.now} />
           )}
-          <p class="row">
-            {!isFirst && (
-              <a class="button" href={`/wallet/activity${query}`}>
-                Newest
-              </a>
-            )}
-            {older && (
-              <a class="button" href={older} rel="next">
-                Older
-              </a>
-            )}
-          </p>
+          <PageLinks of="your activity" newest={isFirst ? null : `/wallet/activity${query}`} older={older} />
         </section>
       </>
     ),
