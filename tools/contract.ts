@@ -6,7 +6,7 @@ import type { PageDeps } from '../src/web/shell/deps.ts';
 // The client's types are made from the OpenAPI document, which is made from the schemas that handlers check requests with:
 // `npm run contract` writes them, and a test holds what is written equal to what is served.
 
-const file = fileURLToPath(new URL('../src/client/contract.ts', import.meta.url));
+const file = fileURLToPath(new URL('../client/src/contract.ts', import.meta.url));
 
 interface Schema {
   $ref?: string;
@@ -36,7 +36,7 @@ export async function openApi(): Promise<OpenApi> {
   return (await answer.json()) as OpenApi;
 }
 
-/** The text of `src/client/contract.ts`. */
+/** The text of `client/src/contract.ts`. */
 export function contractOf({ paths, components }: OpenApi): string {
   const isEmpty = ({ $ref, required = [] }: Schema): boolean =>
     $ref ? isEmpty(components.schemas[nameOf($ref)]!) : required.length === 0;

@@ -376,7 +376,7 @@ describe('the element', () => {
 
 describe('the built element', () => {
   test('is less than 8 KB, and is what index.js brings along', () => {
-    expect(statSync(`${root}dist/client/paywall.js`).size).toBeLessThan(8_192);
-    expect(readFileSync(`${root}dist/client/index.js`, 'utf8')).toContain('from "./paywall.js"');
+    expect(statSync(`${root}client/dist/paywall.js`).size).toBeLessThan(8_192);
+    expect(readFileSync(`${root}client/dist/index.js`, 'utf8')).toContain('from "./paywall.js"');
   });
 });

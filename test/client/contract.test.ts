@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { METHODS } from '../../src/client/client.ts';
-import { OPERATIONS } from '../../src/client/contract.ts';
+import { METHODS } from '../../client/src/client.ts';
+import { OPERATIONS } from '../../client/src/contract.ts';
 import { contractOf, openApi } from '../../tools/contract.ts';
 
 // The client beside what is served: its types and its methods can't fall behind.
 
 const document = await openApi();
 const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
-const committed = read('src/client/contract.ts');
+const committed = read('client/src/contract.ts');
 
 describe('the contract of the client', () => {
   it('is what the OpenAPI document says now: `npm run contract` writes it', () => {
@@ -57,6 +57,11 @@ describe('docs/client.md', () => {
   it('shows what the examples run', () => {
     expect(read('examples/spend.mjs')).toContain(blocks('js')[0]!);
     expect(read('examples/paywall.html')).toContain(blocks('html')[0]!);
+  });
+
+  it('shows the lines that the package itself shows', () => {
+    const [, lines] = /^```js\n(.*?)^```$/ms.exec(read('client/README.md')) ?? [];
+    expect(read('examples/spend.mjs')).toContain(lines);
   });
 
   it('names every method', () => {

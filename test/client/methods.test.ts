@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Client, createClient, every, METHODS } from '../../src/client/client.ts';
+import { type Client, createClient, every, METHODS } from '../../client/src/client.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Each method once, over a socket, on the whole stack.

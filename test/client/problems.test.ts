@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
+import { type Client, createClient } from '../../client/src/client.ts';
+import type { InsufficientCredits } from '../../client/src/contract.ts';
+import { DrawdownProblem } from '../../client/src/problem.ts';
 import { insufficientCredits } from '../../src/api/schemas.ts';
-import { type Client, createClient } from '../../src/client/client.ts';
-import type { InsufficientCredits } from '../../src/client/contract.ts';
-import { DrawdownProblem } from '../../src/client/problem.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Refusals as a caller meets them: one error, its members by its code.

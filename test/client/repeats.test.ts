@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Client, createClient } from '../../src/client/client.ts';
-import { DrawdownNoAnswer, DrawdownProblem } from '../../src/client/problem.ts';
-import type { ClientOptions, Retry } from '../../src/client/request.ts';
+import { type Client, createClient } from '../../client/src/client.ts';
+import { DrawdownNoAnswer, DrawdownProblem } from '../../client/src/problem.ts';
+import type { ClientOptions, Retry } from '../../client/src/request.ts';
 import { listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { type Fate, type Proxy as Network, startProxy } from './proxy.ts';

@@ -12,7 +12,8 @@ export const isThere = (file: string): boolean => existsSync(join(root, file));
 export function filesBelow(folder: string, ending: RegExp): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && ending.test(entry.name))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((file) => !file.startsWith('client/dist/'));
 }
 
 const besides = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
@@ -22,7 +23,7 @@ const besides = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
 /** What people read. */
 export const pages = [
   ...besides.filter((name) => name.endsWith('.md')),
-  ...['docs', 'examples', 'bench'].flatMap((folder) => filesBelow(folder, /\.md$/)),
+  ...['docs', 'examples', 'bench', 'client'].flatMap((folder) => filesBelow(folder, /\.md$/)),
 ];
 
 const CODE = /\.(tsx?|[mc]?js|css|sql|sh|ya?ml)$|^(Dockerfile|\.env\.example|\.dockerignore|run)$/;
@@ -30,7 +31,7 @@ const CODE = /\.(tsx?|[mc]?js|css|sql|sh|ya?ml)$|^(Dockerfile|\.env\.example|\.d
 /** What is written by hand and has comments. */
 export const sources = [
   ...besides.filter((name) => CODE.test(name)),
-  ...['src', 'test', 'bench', 'tools', 'examples', 'install', '.ci'].flatMap((folder) =>
+  ...['src', 'client', 'test', 'bench', 'tools', 'examples', 'install', '.ci'].flatMap((folder) =>
     filesBelow(folder, CODE),
   ),
 ];

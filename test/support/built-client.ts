@@ -1,4 +1,4 @@
-import { buildClient } from '../../tools/build-client.ts';
+import { buildClient } from '../../client/build.ts';
 
-/** Once for all files: `drawdown/client` as its users import it. */
+/** Once for all files: `drawdown-client` as its users import it. */
 export const setup = (): Promise<void> => buildClient();

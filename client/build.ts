@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
-// `drawdown/client` as consumers import it: two modules and their declarations, in dist/client.
+// The package `drawdown-client` as its users import it: two modules and their declarations, in its folder `dist`.
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('.', import.meta.url));
+const outdir = join(root, 'dist');
 
 /** The element stays a file of its own, which a page loads alone. */
 const apart: Plugin = {
@@ -18,19 +19,17 @@ const apart: Plugin = {
     ),
 };
 
-const outdir = `${root}dist/client`;
-
 export async function buildClient(): Promise<void> {
   const common = { bundle: true, format: 'esm', target: 'es2022', outdir, absWorkingDir: root } as const;
-  await build({ ...common, entryPoints: ['src/client/index.ts'], plugins: [apart] });
-  await build({ ...common, entryPoints: ['src/client/paywall.ts'], minify: true });
+  await build({ ...common, entryPoints: ['src/index.ts'], plugins: [apart] });
+  await build({ ...common, entryPoints: ['src/paywall.ts'], minify: true });
   declare();
 }
 
 function declare(): void {
   const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
   const tsc = join(dirname(typescript), 'bin', 'tsc');
-  const args = ['-p', 'tsconfig.client.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly'];
+  const args = ['-p', root, '--noEmit', 'false', '--declaration', '--emitDeclarationOnly'];
   const { status, stdout } = spawnSync(process.execPath, [tsc, ...args], { cwd: root, encoding: 'utf8' });
   if (status !== 0) throw new Error(`tsc: ${stdout}`);
   for (const name of readdirSync(outdir).filter((file) => file.endsWith('.d.ts'))) {

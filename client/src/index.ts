@@ -1,4 +1,4 @@
-// `drawdown/client`: the typed client for servers, and the element for pages.
+// The package `drawdown-client`: the typed client for servers, and the element for pages.
 
 export { type Client, createClient, every } from './client.ts';
 export type * from './contract.ts';
