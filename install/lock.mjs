@@ -2,12 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// Two installations in one folder would undo each other. A lock names its processes, and is nobody's when all are gone.
+// Two installations or two builds in one folder would undo each other. A lock names its processes, and is nobody's when all are gone.
 
 const POLL_MS = 200;
 
-/** Resolves when no other installation holds the lock. `share` adds a process that must be gone too before it is free. */
-export async function takeLock(file, say) {
+/**
+ * Resolves when no other process holds the lock; `onWait` hears once of each holder that is waited for. `share` adds a
+ * process that must be gone too before it is free.
+ */
+export async function takeLock(file, onWait) {
   let awaited;
   while (!linked(file, [process.pid])) {
     const seen = textOf(file);
@@ -16,8 +19,7 @@ export async function takeLock(file, say) {
       removeStale(file, seen);
       continue;
     }
-    if (holder.pid !== awaited)
-      say(`Another installation of these packages runs (process ${holder.pid}): waiting for its end …`);
+    if (holder.pid !== awaited) onWait(holder.pid);
     awaited = holder.pid;
     await sleep(POLL_MS);
   }

@@ -16,7 +16,9 @@ const say = (line) => console.error(line);
 /** Installs the packages that are missing; ends the process with exit code 2 when npm can't. */
 export async function install() {
   if (!isNeeded()) return;
-  const lock = await takeLock(`${unfinished}.lock`, say);
+  const lock = await takeLock(`${unfinished}.lock`, (pid) =>
+    say(`Another installation of these packages runs (process ${pid}): waiting for its end …`),
+  );
   // The installation that this one waited for may have brought everything.
   const isDone = !isNeeded() || (await runNpm(lock));
   lock.release();
@@ -61,9 +63,9 @@ async function runNpm(lock) {
 }
 
 // Its output goes to stderr: stdout belongs to the program that follows. The level is named because `npm start --silent`
-// hands its silence on.
+// hands its silence on, and the translator because NODE_ENV=production leaves it out.
 function npmInstall() {
-  const args = ['install', '--no-audit', '--no-fund', '--loglevel=notice'];
+  const args = ['install', '--include=dev', '--no-audit', '--no-fund', '--loglevel=notice'];
   const npm = process.env.npm_execpath;
   return npm ? [process.execPath, [npm, ...args]] : ['npm', args];
 }

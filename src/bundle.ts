@@ -18,11 +18,15 @@ function fingerprint(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Made by `npm run build`; beside compiled code only. */
+const BUILT = join(SOURCES, 'workflows.cjs');
+
 /**
- * The bundled workflow code, made once for its sources and kept: bundling takes seconds of processor, and a worker that
- * died should be back at once. Answers the bundle's path.
+ * The bundled workflow code: that of the build, or else made once for its sources and kept. Bundling takes seconds of
+ * processor, and a worker that died should be back at once. Answers the bundle's path.
  */
 export async function workflowBundle(cacheFolder: string): Promise<string> {
+  if (existsSync(BUILT)) return BUILT;
   const path = join(cacheFolder, `workflows-${fingerprint()}.cjs`);
   if (existsSync(path)) return path;
   const workflowsPath = join(SOURCES, 'workflows', 'index.ts');

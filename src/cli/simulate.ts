@@ -93,10 +93,11 @@ function simulate(
   return life;
 }
 
-/** The scenario tables are part of the repository, not of the build. */
+/** The scenario tables are part of the repository, not of the build: beside compiled code they are translated as they load. */
 async function scenarios(wanted: string): Promise<SimulatedLife[]> {
   const url = new URL('../../test/scenarios/lives.ts', import.meta.url);
   if (!existsSync(url)) throw new Refusal('not_found', 'There are no scenario tables here, only in a clone.');
+  if (import.meta.url.endsWith('.js')) (await import('tsx/esm/api')).register();
   const tables: { livesOf(wanted: string): Promise<{ title: string; rules: string[]; lives: Life[] }[]> } =
     await import(url.href);
   const found = await tables.livesOf(wanted);

@@ -57,9 +57,10 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
 const withReason = (logFile: string) => (how: string) =>
   /code [1-9]/.test(how) ? `${how}:\n${lastLines(logFile)}` : how;
 
-/** From the sources: tsx translates them as they load, in the same process. */
+/** Compiled code runs as it is; tsx translates sources as they load, in the same process. */
 function nodeArguments(entry: URL): string[] {
-  return ['--import', import.meta.resolve('tsx'), '--enable-source-maps', fileURLToPath(entry)];
+  const translator = entry.pathname.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+  return [...translator, '--enable-source-maps', fileURLToPath(entry)];
 }
 
 async function untilReady(child: Child): Promise<ReadyMessage> {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { type Config, localUrl } from '../config.ts';
 import { migrate } from '../db/migrate.ts';
 import { forgetAddresses, writeAddresses } from './addresses.ts';
@@ -159,8 +159,9 @@ async function bringUpPrograms(options: StartOptions, shutdown: Shutdown, env: P
   return info;
 }
 
+/** A source beside sources, compiled beside compiled code. */
 function ownFile(name: string): URL {
-  return new URL(`../${name}.ts`, import.meta.url);
+  return new URL(`../${name}${extname(import.meta.url)}`, import.meta.url);
 }
 
 /** Prints one line when the work is done: what came of it, and how long it took. */

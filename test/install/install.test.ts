@@ -31,7 +31,10 @@ describe('the installation', () => {
     expect(await second.ended).toBe(0);
     expect(second.said()).toBe('');
     expect(clone.npmRuns()).toMatchObject([
-      { found: 'nothing', args: ['install', '--no-audit', '--no-fund', '--loglevel=notice'] },
+      {
+        found: 'nothing',
+        args: ['install', '--include=dev', '--no-audit', '--no-fund', '--loglevel=notice'],
+      },
     ]);
   });
 

@@ -44,7 +44,10 @@ describe('a Node that is too old', () => {
     },
   );
 
-  it.each(['api', 'worker'])('is refused by `npm run %s`, which installs nothing', (name) => {
+  it.each([
+    ...['api', 'worker', 'migrate', 'simulate', 'reconcile'].flatMap((name) => [name, `pre${name}`]),
+    ...['dev:api', 'dev:worker', 'build', 'contract', 'bench', 'bench:fleet'],
+  ])('is refused by `npm run %s`, which installs nothing', (name) => {
     expect(scripts[name]).toMatch(/^exec node -r \.\/install\/node-floor\.cjs /);
   });
 });

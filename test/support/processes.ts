@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -9,7 +9,7 @@ import { freePort } from '../../src/embedded/ports.ts';
 import { type Program, startProgram } from '../../src/embedded/program.ts';
 import { type Answer, ask, createDatabase, type RequestInit } from './stack.ts';
 
-// Drawdown as it runs: `src/api.ts` and `src/worker.ts` as processes of their own, so that a test can kill one with
+// Drawdown as it runs: API and worker as processes of their own, so that a test can kill one with
 // signal 9 and start it again. The servers are the global set-up's unless the test brings its own.
 
 export interface Servers {
@@ -44,12 +44,14 @@ export interface Processes {
 
 /**
  * Nothing runs yet: the test starts what it needs. `servers` defaults to the global set-up's, in a fresh database; `env` is
- * set in each process besides.
+ * set in each process besides. `code` is the folder that holds the programs: the sources, or what they were compiled to.
  */
 export async function createProcesses(
   servers?: Servers,
   env: Record<string, string> = {},
+  code = new URL('../../src/', import.meta.url),
 ): Promise<Processes> {
+  const ending = existsSync(new URL('api.ts', code)) ? 'ts' : 'js';
   const databaseUrl = servers?.databaseUrl ?? (await createDatabase());
   const temporalAddress = servers?.temporalAddress ?? inject('temporalAddress');
   const taskQueue = `processes-${randomBytes(6).toString('hex')}`;
@@ -71,7 +73,7 @@ export async function createProcesses(
   async function start(name: 'api' | 'worker', on = port): Promise<Killable> {
     const program = await startProgram({
       name,
-      entry: new URL(`../../src/${name}.ts`, import.meta.url),
+      entry: new URL(`${name}.${ending}`, code),
       dataDir: join(folder, `${name}-${started.length}`),
       env: {
         DATABASE_URL: databaseUrl,
