@@ -1,16 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import {
   type Client,
   type Connection,
   ScheduleAlreadyRunning,
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
-import { type ActivityInterceptorsFactory, type NativeConnection, Worker } from '@temporalio/worker';
-import { createDeliveryActivities } from './activities/deliver.ts';
-import { watched } from './activities/failing-steps.ts';
-import { createActivities } from './activities/index.ts';
 import { createExternal } from './billing/external.ts';
 import type { Gateway, ReadEvent } from './billing/gateway.ts';
 import { createSandbox } from './billing/sandbox.ts';
@@ -22,14 +17,7 @@ import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
 import type { Log } from './embedded/children.ts';
-import { createPost } from './webhooks/post.ts';
-import {
-  deliveryQueue,
-  RECONCILE_TYPE,
-  reconcileScheduleId,
-  SEARCH_ATTRIBUTE,
-  subscriptionIdOf,
-} from './workflows/messages.ts';
+import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 /** The catalogue of the configuration: a file, checked member by member, or the page's values. */
 export function loadCatalog(file: string | undefined): Catalog {
@@ -138,80 +126,4 @@ export async function ensureReconciliation(client: Client, taskQueue: string, lo
       `the schedule ${scheduleId} could not be made here: nobody looks at the books at night until it is (${(error as Error).message})`,
     );
   }
-}
-
-export interface EngineOptions {
-  db: Database;
-  /** The same database over a pool on which a statement may read all of it. */
-  books: Database;
-  gateway: Gateway;
-  connection: NativeConnection;
-  namespace: string;
-  taskQueue: string;
-  /** Where the bundled workflow code lies (`workflowBundle`). */
-  bundlePath: string;
-}
-
-const heartbeat = (): void => Context.current().heartbeat();
-
-/** Each attempt at a step of a subscription is watched. */
-const watchingSteps =
-  (db: Database): ActivityInterceptorsFactory =>
-  ({ info: { attempt, workflowExecution } }) => {
-    const subscriptionId = subscriptionIdOf(workflowExecution?.workflowId ?? '');
-    if (subscriptionId === null) return {};
-    return {
-      inbound: { execute: (input, next) => watched(db, { subscriptionId, attempt }, () => next(input)) },
-    };
-  };
-
-/** The Temporal worker of the subscriptions. */
-export function createEngine({
-  db,
-  books,
-  gateway,
-  connection,
-  namespace,
-  taskQueue,
-  bundlePath,
-}: EngineOptions): Promise<Worker> {
-  return Worker.create({
-    workflowBundle: { codePath: bundlePath },
-    connection,
-    namespace,
-    taskQueue,
-    activities: { ...createActivities({ db, books, gateway, heartbeat }) },
-    interceptors: { activity: [watchingSteps(db)] },
-    maxCachedWorkflows: 2_000,
-    // A worker that died keeps its cached workflows silent for this long.
-    stickyQueueScheduleToStartTimeout: '1s',
-    shutdownGraceTime: '5s',
-  });
-}
-
-/** Attempts at receivers at the same time: each may hang for seconds, and a small machine has better things to do. */
-const DELIVERIES_AT_ONCE = 50;
-
-export interface DelivererOptions
-  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
-  /** Whether receivers may be at private addresses, and be asked over http. */
-  allowsPrivate: boolean;
-}
-
-/** The Temporal worker that asks receivers of events: activities only, on a queue of their own. */
-export function createDeliverer({
-  db,
-  allowsPrivate,
-  connection,
-  namespace,
-  taskQueue,
-}: DelivererOptions): Promise<Worker> {
-  return Worker.create({
-    connection,
-    namespace,
-    taskQueue: deliveryQueue(taskQueue),
-    activities: { ...createDeliveryActivities({ db, post: createPost({ allowsPrivate }) }) },
-    maxConcurrentActivityTaskExecutions: DELIVERIES_AT_ONCE,
-    shutdownGraceTime: '5s',
-  });
 }

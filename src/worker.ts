@@ -3,15 +3,9 @@ import { workflowBundle } from './bundle.ts';
 import { loadConnectedConfig } from './config.ts';
 import { BOOKS_TIMEOUT_MS } from './db/audit/reconcile.ts';
 import { connect } from './db/client.ts';
+import { createDeliverer, createEngine } from './engine.ts';
 import { startRelay } from './relay/loop.ts';
-import {
-  createDeliverer,
-  createEngine,
-  ensureReconciliation,
-  ensureSearchAttributes,
-  openGateway,
-  openLedger,
-} from './startup.ts';
+import { ensureReconciliation, ensureSearchAttributes, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createTimedCaller } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.

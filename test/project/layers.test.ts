@@ -92,7 +92,7 @@ const LAYERS: Record<string, Rule[]> = {
 const VIEWS: Rule[] = [within('web', 'domain'), packages('hono/jsx')];
 
 /** Programs. They, and `startup.ts`, which is what they have in common, put the rest together. */
-const ROOTS = ['api.ts', 'worker.ts', 'cli.ts', 'startup.ts', 'bundle.ts'];
+const ROOTS = ['api.ts', 'worker.ts', 'cli.ts', 'startup.ts', 'engine.ts', 'bundle.ts'];
 
 /** What `cli.ts` runs: each a program of its own. */
 const COMMANDS = 'cli/';
@@ -266,6 +266,21 @@ describe('the layers of src', () => {
       ),
     );
     expect(loading).toEqual([]);
+  });
+
+  it('keep the library of workers out of the API process', () => {
+    const loaded = new Set<string>();
+    const visit = (file: string): void => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      const imports = importsOf(file, readFileSync(join(src, file), 'utf8'));
+      for (const { target, isOurs } of imports.filter(({ values }) => values.length > 0))
+        if (isOurs) visit(target);
+        else loaded.add(target);
+    };
+    visit('api.ts');
+    expect([...loaded]).toContain('@temporalio/client');
+    expect([...loaded].filter((name) => /^@temporalio\/(worker|activity)$/.test(name))).toEqual([]);
   });
 
   it.each([

@@ -11,7 +11,7 @@ import { openCommand } from '../../src/db/commands.ts';
 import { readSubscription } from '../../src/db/reads.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { findTestServer } from '../../src/embedded/temporal-binary.ts';
-import { createEngine } from '../../src/startup.ts';
+import { createEngine } from '../../src/engine.ts';
 import {
   SEARCH_ATTRIBUTE,
   STARTED,

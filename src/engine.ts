@@ -1,0 +1,87 @@
+import { Context } from '@temporalio/activity';
+import { type ActivityInterceptorsFactory, type NativeConnection, Worker } from '@temporalio/worker';
+import { createDeliveryActivities } from './activities/deliver.ts';
+import { watched } from './activities/failing-steps.ts';
+import { createActivities } from './activities/index.ts';
+import type { Gateway } from './billing/gateway.ts';
+import type { Database } from './db/client.ts';
+import { createPost } from './webhooks/post.ts';
+import { deliveryQueue, subscriptionIdOf } from './workflows/messages.ts';
+
+// The Temporal workers of a worker process. Not in `startup.ts`, because the API must not load the library of workers.
+
+export interface EngineOptions {
+  db: Database;
+  /** The same database over a pool on which a statement may read all of it. */
+  books: Database;
+  gateway: Gateway;
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  /** Where the bundled workflow code lies (`workflowBundle`). */
+  bundlePath: string;
+}
+
+const heartbeat = (): void => Context.current().heartbeat();
+
+/** Each attempt at a step of a subscription is watched. */
+const watchingSteps =
+  (db: Database): ActivityInterceptorsFactory =>
+  ({ info: { attempt, workflowExecution } }) => {
+    const subscriptionId = subscriptionIdOf(workflowExecution?.workflowId ?? '');
+    if (subscriptionId === null) return {};
+    return {
+      inbound: { execute: (input, next) => watched(db, { subscriptionId, attempt }, () => next(input)) },
+    };
+  };
+
+/** The Temporal worker of the subscriptions. */
+export function createEngine({
+  db,
+  books,
+  gateway,
+  connection,
+  namespace,
+  taskQueue,
+  bundlePath,
+}: EngineOptions): Promise<Worker> {
+  return Worker.create({
+    workflowBundle: { codePath: bundlePath },
+    connection,
+    namespace,
+    taskQueue,
+    activities: { ...createActivities({ db, books, gateway, heartbeat }) },
+    interceptors: { activity: [watchingSteps(db)] },
+    maxCachedWorkflows: 2_000,
+    // A worker that died keeps its cached workflows silent for this long.
+    stickyQueueScheduleToStartTimeout: '1s',
+    shutdownGraceTime: '5s',
+  });
+}
+
+/** Attempts at receivers at the same time: each may hang for seconds, and a small machine has better things to do. */
+const DELIVERIES_AT_ONCE = 50;
+
+export interface DelivererOptions
+  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
+  /** Whether receivers may be at private addresses, and be asked over http. */
+  allowsPrivate: boolean;
+}
+
+/** The Temporal worker that asks receivers of events: activities only, on a queue of their own. */
+export function createDeliverer({
+  db,
+  allowsPrivate,
+  connection,
+  namespace,
+  taskQueue,
+}: DelivererOptions): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: deliveryQueue(taskQueue),
+    activities: { ...createDeliveryActivities({ db, post: createPost({ allowsPrivate }) }) },
+    maxConcurrentActivityTaskExecutions: DELIVERIES_AT_ONCE,
+    shutdownGraceTime: '5s',
+  });
+}
