@@ -125,7 +125,7 @@ export async function releaseOverdue(db: Database, id: string): Promise<void> {
 const MONTHS_AHEAD = 6;
 
 /** Makes the months of entries ahead that are not there yet. */
-export async function keepMonths(db: Database): Promise<void> {
+export async function keepMonths(db: Pick<Database, 'execute'>): Promise<void> {
   await db.execute(sql`select keep_months(now(), now() + make_interval(months => ${MONTHS_AHEAD}))`);
 }
 

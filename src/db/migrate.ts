@@ -5,6 +5,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { applyFunctions, functionsInForce } from './functions.ts';
+import { keepMonths } from './ledger.ts';
 
 /** Any number that nothing else locks. */
 const LOCK = 4_177_001;
@@ -26,6 +27,8 @@ export async function migrate(databaseUrl: string, { goBack = false } = {}): Pro
     await applyMigrations(drizzle(client), { migrationsFolder });
     const inForce = await functionsInForce(client);
     if (inForce === 'missing' || (inForce === 'newer' && goBack)) await applyFunctions(client);
+    // A new database has no month for its entries yet.
+    await keepMonths(drizzle(client));
     await client`select pg_advisory_unlock(${LOCK})`;
   } finally {
     await client.end({ timeout: 5 });

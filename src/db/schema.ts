@@ -622,7 +622,7 @@ export const walletSessions = pgTable(
   (t) => [index('wallet_sessions_over').on(t.expiresAt)],
 );
 
-/** What this installation signs with; made by the migration that made the table. */
+/** What this installation signs with; made with the table. */
 export const secrets = pgTable('secrets', {
   name: text('name').primaryKey(),
   value: text('value').notNull(),

@@ -99,10 +99,7 @@ const operationOf = (request: SpendRequest): string =>
 
 const halfHash = (text: string): string => hash('sha256', text, 'hex').slice(0, 32);
 
-/**
- * Half of SHA-256, as PostgreSQL's uuid: what the table of replies is looked up by. The inner digest of operation and key stood
- * beside the subscription before migration 0004 made one of both.
- */
+/** Half of SHA-256, as PostgreSQL's uuid: what the table of replies is looked up by. */
 export const digestOf = (subscriptionId: string, operation: string, key: string): string =>
   halfHash(`${subscriptionId}\n${halfHash(`${operation}\n${key}`)}`);
 

@@ -1,123 +1,84 @@
-import { hash, randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { sql } from 'drizzle-orm';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { Database } from '../../src/db/client.ts';
-import { balanceAt } from '../../src/db/ledger.ts';
+import { expect, inject, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { newId } from '../../src/ids.ts';
-import { expectPromises } from '../support/invariants.ts';
-import { answerOf, bodyHash, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// What was in a ledger before entries had months and keys had a table of their own is there afterwards (R-65, I5, I11).
+// Migrations hold tables and data, in the order of their journal; functions are kept apart (functions.test.ts).
 
-/** A database as the migrations up to 0001 leave it, drizzle's own table included. */
-async function databaseOfBefore(): Promise<string> {
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, 'src/db/migrations');
+const tags = readdirSync(folder)
+  .filter((name) => name.endsWith('.sql'))
+  .map((name) => basename(name, '.sql'));
+
+test('the journal names each migration, oldest first: drizzle skips one that is older than the newest applied', () => {
+  const journal = JSON.parse(readFileSync(join(folder, 'meta/_journal.json'), 'utf8')) as {
+    entries: { tag: string; when: number }[];
+  };
+  expect(journal.entries.map(({ tag }) => tag)).toEqual(tags.sort());
+  const whens = journal.entries.map(({ when }) => when);
+  expect(whens).toEqual([...whens].sort((a, b) => a - b));
+  expect(new Set(whens).size).toBe(whens.length);
+});
+
+test.each(tags)('%s holds no function', (tag) => {
+  const text = readFileSync(join(folder, `${tag}.sql`), 'utf8');
+  expect(text).not.toMatch(/\b(function|procedure|aggregate)\b/i);
+});
+
+test('drizzle-kit finds no difference between src/db/schema.ts and the newest snapshot', async () => {
+  const copy = mkdtempSync(join(tmpdir(), 'drawdown-migrations-'));
+  try {
+    cpSync(folder, copy, { recursive: true });
+    const kit = join(root, 'node_modules/drizzle-kit/bin.cjs');
+    const words = ['generate', '--dialect', 'postgresql', '--schema', 'src/db/schema.ts'];
+    // A path of its own is taken as it stands only when it is relative.
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [kit, ...words, '--out', relative(root, copy)],
+      { cwd: root },
+    );
+    expect(stdout).toContain('No schema changes');
+    expect(readdirSync(copy).sort()).toEqual(readdirSync(folder).sort());
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+});
+
+test('eight processes that start at once make one schema: tables, guards, and the months of entries to come', async () => {
   const server = inject('databaseUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = postgres(server, { max: 1, onnotice: () => {} });
   await admin.unsafe(`create database ${name}`);
   await admin.end();
   const url = server.replace(/[^/]*$/, name);
+  await Promise.all(Array.from({ length: 8 }, () => migrate(url)));
+
   const client = postgres(url, { max: 1, onnotice: () => {} });
-  const read = (file: string) =>
-    readFileSync(new URL(`../../src/db/migrations/${file}`, import.meta.url), 'utf8');
-  const { entries } = JSON.parse(read('meta/_journal.json')) as { entries: { tag: string; when: number }[] };
-  await client.unsafe(`create schema drizzle;
-    create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`);
-  for (const { tag, when } of entries.slice(0, 2)) {
-    const content = read(`${tag}.sql`);
-    await client.unsafe(content.replaceAll('--> statement-breakpoint', ''));
-    await client`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash('sha256', content)}, ${when})`;
-  }
-  await client.end();
-  return url;
-}
-
-/** A spend as 0001 has it. */
-async function spendAsBefore(db: Database, ledger: RawLedger, credits: number, key: string) {
-  const request = {
-    id: newId('use'),
-    key,
-    bodyHash: bodyHash('a body'),
-    credits,
-    lines: [{ feature: 'generate_look', quantity: credits, credits }],
-    via: 'zapier',
-    reference: 'job 7',
-    metadata: { b: '1', a: '2' },
-    catalogVersion: DEFAULT_CATALOG.version,
-  };
-  const [row] = await db.execute<{ answer: { kind: string; answer: string } }>(
-    sql`select spend(${ledger.id}, ${JSON.stringify(request)}::json) as answer`,
-  );
-  return row!.answer;
-}
-
-const entriesOf = async (db: Database, ledger: RawLedger): Promise<unknown[]> => {
-  const rows = await db.execute(sql`
-    select seq::int, kind, credits::int, grant_id, balance_after::int, effective_at, recorded_at, usage_id, hold_id
-    from entries where subscription_id = ${ledger.id} order by seq`);
-  return [...rows];
-};
-
-let url: string;
-let db: Database;
-beforeAll(async () => {
-  url = await databaseOfBefore();
-  db = await openDatabase(url);
-});
-afterAll(() => db.$client.end());
-
-test('a ledger of before goes on: entries in order, keys answered for ever, spends as ever', async () => {
-  const ledger = await RawLedger.open(db);
-  await ledger.grant({ kind: 'allowance', credits: 100, to: T0 + 9 * DAY });
-  await ledger.stand(T0 + HOUR);
-  const key = randomUUID();
-  const first = await spendAsBefore(db, ledger, 30, key);
-  expect(first.kind).toBe('ok');
-  // All of that last month; the rest in this one.
-  await db.transaction(async (tx) => {
-    await tx.execute(sql`set local session_replication_role = replica`);
-    await tx.execute(sql`update entries set recorded_at = now() - interval '40 days'`);
+  const applied = await client`select created_at from drizzle.__drizzle_migrations`;
+  expect(applied).toHaveLength(tags.length);
+  const months = await client<{ months: number; ahead: number }[]>`
+    select count(*)::int as months,
+      (count(*) filter (where to_date(right(inhrelid::regclass::text, 7), 'YYYY_MM') > now() at time zone 'UTC'))::int as ahead
+    from pg_inherits where inhparent = 'entries'::regclass`;
+  expect([...months]).toEqual([{ months: 7, ahead: 6 }]);
+  const triggers = await client<{ guard: string; tables: number }[]>`
+    select tgname || ' of ' || regexp_replace(tgrelid::regclass::text, '_[0-9]{4}_[0-9]{2}', ' by month') as guard,
+      count(*)::int as tables
+    from pg_trigger where not tgisinternal group by 1 order by 1`;
+  expect(Object.fromEntries(triggers.map(({ guard, tables }) => [guard, tables]))).toEqual({
+    'entries_append_only of entries': 1,
+    'entries_append_only of entries by month': 7,
+    'entries_no_truncate of entries': 1,
+    'entries_no_truncate of entries by month': 7,
+    'grants_kept of grants': 1,
+    'grants_no_truncate of grants': 1,
   });
-  await ledger.stand(T0 + 2 * HOUR);
-  await ledger.grant({ kind: 'pack', credits: 50, to: T0 + 9 * DAY });
-  const last = await spendAsBefore(db, ledger, 80, 'of this month');
-  const [entries, balance] = [await entriesOf(db, ledger), await balanceAt(db, ledger.id, T0 + HOUR)];
-  expect(entries).toHaveLength(5);
-  // Connections that are open over a migration are those of processes that are about to end.
-  await db.$client.end();
-
-  await migrate(url);
-  await migrate(url);
-  db = await openDatabase(url);
-  ledger.use(db);
-  expect(await entriesOf(db, ledger)).toEqual(entries);
-  const [row] = await db.execute(sql`select count(distinct tableoid)::int as months from entries`);
-  expect(row).toEqual({ months: 2 });
-  expect(await balanceAt(db, ledger.id, T0 + HOUR)).toEqual(balance);
-  await expectPromises(db);
-
-  expect(await ledger.spend(30, { key })).toEqual({ kind: 'replay', answer: first.answer });
-  expect(await ledger.spend(80, { key: 'of this month' })).toEqual({ kind: 'replay', answer: last.answer });
-  expect(await ledger.spend(30, { key, bodyHash: bodyHash('another') })).toEqual({ kind: 'reused' });
-  expect(await entriesOf(db, ledger)).toEqual(entries);
-
-  expect(answerOf(await ledger.spend(15)).balance.available).toBe(25);
-  const reverse = await ledger.give('reverse', answerOf({ kind: 'ok', answer: last.answer }).id, 20);
-  expect(answerOf(reverse)).toMatchObject({ restored: 20, balance: { available: 45 } });
-  await expectPromises(db);
-});
-
-// A database that has run a migration never runs it again: what is changed later belongs into a new one.
-test.each([
-  ['0000_tables', 'dad8d9363fd1637d2442a65033be1819801f4b51c506f52e7dd3c2e4f9afb70e'],
-  ['0001_functions', 'cd01719aed3d63091dd0815df1c9fb1b51f8b77e2f386227d1921cf6c1b9d0c6'],
-  ['0002_spending', '130ab856f4f977055a8ee1eb1c1d6d4cdae2c3d1b368ac93b56dbb715123f1a2'],
-  ['0003_spending_functions', 'fcf7b655c336d6215aa1c2413711ba51ebfc9387cd6cb74edea7b0e4795d7796'],
-])('%s, which databases have run, is as it was', (tag, sha256) => {
-  const content = readFileSync(new URL(`../../src/db/migrations/${tag}.sql`, import.meta.url));
-  expect(hash('sha256', content)).toBe(sha256);
+  await client.end();
 });

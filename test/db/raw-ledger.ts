@@ -79,7 +79,7 @@ export class RawLedger {
   lowBelow = 1;
   private cycles = 0;
   private state: State;
-  private db: Database;
+  private readonly db: Database;
 
   private constructor(db: Database, at: Instant, testClock: boolean) {
     this.db = db;
@@ -113,11 +113,6 @@ export class RawLedger {
   private static async begun(ledger: RawLedger): Promise<RawLedger> {
     await ledger.book({ begin: { state: ledger.state, metadata: {} } });
     return ledger;
-  }
-
-  /** Another pool on its database. */
-  use(db: Database): void {
-    this.db = db;
   }
 
   private get spending(): Spending {

@@ -1,3 +1,2 @@
--- Functions that are gone, or whose arguments or answer changed: `create or replace` can't do that. Run before the rest of the folder.
-drop function if exists balance_json(ledgers, timestamptz);
-drop function if exists notice_after(timestamptz, timestamptz);
+-- Functions that a release had and this one has not, or whose arguments or answer changed: `create or replace` can't do that.
+-- Runs before the rest of the folder. One line each: drop function if exists name(types). Nothing is released yet.

@@ -146,10 +146,10 @@ begin
         changed_holds := changed_holds || h;
         -- A capture makes a usage with the lines and rates of its hold.
         if r.op = 'capture' then
-          made_usages := made_usages || row(r.sub, r.id, r.wanted, h.via, h.reference, h.metadata, r.now,
+          made_usages := made_usages || row(r.sub, r.id, r.now, r.wanted, 0, h.id, h.via, h.reference, h.metadata,
             ('{"id":"' || r.id || '","credits":' || r.wanted || ',"lines":' || (h.answer->'lines')::text || ',"debits":[' || coalesce(r.debits, '')
               || '],"balance":' || v_balance || ',"catalog_version":' || (h.answer->'catalog_version')::text || ',"at":"'
-              || to_char(r.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}')::json, 0, h.id)::usages;
+              || to_char(r.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}')::json)::usages;
         end if;
       end if;
       if r.digest is not null then

@@ -1,3 +1,4 @@
+-- Entries are never changed or deleted (I11). The trigger is cloned to every month; that against truncation is not.
 create or replace function entries_are_append_only() returns trigger language plpgsql as $$
 begin
   raise exception 'entries are append-only (I11)';
@@ -8,6 +9,17 @@ end $$;
 create or replace function grants_are_kept() returns trigger language plpgsql as $$
 begin
   raise exception 'grants are never deleted: entries name them (I11)';
+end $$;
+
+-- Only where they are missing: to make a trigger stops the writers of its table, and waits for them.
+do $$
+begin
+  if not exists (select from pg_trigger where tgrelid = 'entries'::regclass and tgname = 'entries_append_only') then
+    create trigger entries_append_only before update or delete on entries for each row execute function entries_are_append_only();
+    create trigger entries_no_truncate before truncate on entries for each statement execute function entries_are_append_only();
+    create trigger grants_kept before delete on grants for each row execute function grants_are_kept();
+    create trigger grants_no_truncate before truncate on grants for each statement execute function grants_are_kept();
+  end if;
 end $$;
 
 -- Makes the months of entries from one instant to another that are not there, in UTC; answers how many it made. Attached,

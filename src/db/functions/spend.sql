@@ -142,7 +142,7 @@ begin
         answer::json, null, r.live)::holds;
     else
       answer := r.head || v_debits || '],"balance":{"available":' || s.available || ',"held":' || s.held || '}' || r.tail || v_iso || '"}';
-      made_usages := made_usages || row(r.sub, r.id, r.credits, r.via, r.reference, r.metadata, r.now, answer::json, 0, null)::usages;
+      made_usages := made_usages || row(r.sub, r.id, r.now, r.credits, 0, null, r.via, r.reference, r.metadata, answer::json)::usages;
     end if;
     made_replies := made_replies || row(r.sub, r.digest, r.body, r.id, null)::replies;
     return next;
