@@ -78,7 +78,7 @@ function spend(db: Database, { subscriptionId, key, body, isRepeat }: Job): Prom
     await tx.insert(replies).values({ subscriptionId, digest, bodyHash: halfOf(hash), objectId: id });
     await tx
       .update(ledgers)
-      .set({ seq, balance, askedAt: at, untold: true })
+      .set({ seq, balance, askedAt: at, workflowBehind: true })
       .where(eq(ledgers.subscriptionId, subscriptionId));
     return 'spent';
   });

@@ -113,7 +113,7 @@ export async function claimUnreported(
     update ledgers set told_at = clock_timestamp()
     where subscription_id in (
       select l.subscription_id from ledgers l
-      where l.untold and (l.touched_at < clock_timestamp() - interval '1 second'
+      where l.workflow_behind and (l.touched_at < clock_timestamp() - interval '1 second'
                             and coalesce(l.told_at, '-infinity') < greatest(l.touched_at, clock_timestamp() - interval '5 seconds')
                           or coalesce(l.told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
         and ${isOf(round, 'nudge', LEDGER)}
@@ -125,5 +125,5 @@ export async function claimUnreported(
 /** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it untold. */
 export async function markReported(db: Database, id: string, version: number): Promise<void> {
   await db.execute(sql`
-    ${noFailure('nudge', id)} update ledgers set untold = false where subscription_id = ${id} and seq <= ${version}`);
+    ${noFailure('nudge', id)} update ledgers set workflow_behind = false where subscription_id = ${id} and seq <= ${version}`);
 }

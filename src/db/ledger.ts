@@ -79,7 +79,7 @@ export function prepare(db: Database, id: string, head: StepHead & { charge: Cha
 
 /** Books one step of a subscription's workflow: all of it or nothing, once. */
 export function bookStep(db: Database, id: string, booking: Booking): Promise<StepOutcome> {
-  return callFunction(db, sql`select settle(${id}, ${jsonb(booking)}) as answer`);
+  return callFunction(db, sql`select book_step(${id}, ${jsonb(booking)}) as answer`);
 }
 
 /** R-52: moves the test clock of an ended subscription; nothing is due on it any more. */

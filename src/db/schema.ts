@@ -73,8 +73,8 @@ export const ledgers = pgTable(
     testClock: at('test_clock'),
     /** The workflow's newest booked step: a step is booked once (a zombie activity changes nothing). */
     step: integer('step').notNull().default(0),
-    /** Entries were made that the workflow was not told of. */
-    untold: boolean('untold').notNull().default(false),
+    /** The ledger has entries that its workflow does not know yet. */
+    workflowBehind: boolean('workflow_behind').notNull().default(false),
     toldAt: at('told_at'),
     touchedAt: at('touched_at'),
     /** The newest instant at which a caller spent, held or gave back: later ones are never dated before it. */
@@ -94,7 +94,7 @@ export const ledgers = pgTable(
   },
   (t) => [
     // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
-    index('ledgers_untold').on(t.subscriptionId).where(sql`untold`),
+    index('ledgers_workflow_behind').on(t.subscriptionId).where(sql`workflow_behind`),
     index('ledgers_notice').on(t.nextNotice).where(sql`next_notice is not null and test_clock is null`),
     check('ledgers_level', sql`level in ('enough', 'low', 'exhausted')`),
   ],
@@ -493,7 +493,7 @@ export const failures = pgTable(
 );
 
 /**
- * What happened, for whoever wants to hear of it: written by the statement that caused it (`tell`), delivered by a workflow
+ * What happened, for whoever wants to hear of it: written by the statement that caused it (`emit_event`), delivered by a workflow
  * to each endpoint. Nothing decides by them.
  */
 export const events = pgTable(

@@ -83,7 +83,7 @@ interface Pending {
 
 type BatchOutcome = { rows: OutcomeRow[] } | { error: unknown };
 
-/** One row of the SQL function `serve`. */
+/** One row of the SQL function `spend_batch`. */
 interface OutcomeRow {
   ord: number;
   kind: SpendOutcome['kind'];
@@ -230,7 +230,7 @@ function outcomeOf({ kind, answer, at, available, held }: OutcomeRow): SpendOutc
   }
 }
 
-/** One call of `serve`. It goes to the driver directly: prepared once a connection, and its parameters are three. */
+/** One call of `spend_batch`. It goes to the driver directly: prepared once a connection, and its parameters are three. */
 async function callSpendBatch(db: Database, batch: Pending[]): Promise<OutcomeRow[]> {
   const subs = new Set<string>();
   const returns: unknown[] = [];
@@ -241,7 +241,7 @@ async function callSpendBatch(db: Database, batch: Pending[]): Promise<OutcomeRo
     else spends.push(spendRow(request, ord, slot));
   });
   const rows = await db.$client<OutcomeRow[]>`
-    select * from serve(${arrayOf(subs)}::text[], ${jsonOf(returns)}::json, ${jsonOf(spends)}::json)`.execute();
+    select * from spend_batch(${arrayOf(subs)}::text[], ${jsonOf(returns)}::json, ${jsonOf(spends)}::json)`.execute();
   if (rows.length !== batch.length) throw new Error(`${rows.length} answers to ${batch.length} requests`);
   return rows;
 }

@@ -54,7 +54,7 @@ export function available(grants: readonly Grant[], at: Instant): number {
 
 /**
  * R-60, R-61, I6: takes `credits` from the usable grants in burn order, as one debit a grant.
- * null when they do not suffice: all or nothing. A test holds the SQL of `serve_spends` equal to it.
+ * null when they do not suffice: all or nothing. A test holds the SQL of `spend_credits` equal to it.
  */
 export function burnDown(grants: readonly Grant[], credits: number, at: Instant): Debit[] | null {
   let needed = credits;

@@ -149,7 +149,7 @@ describe('a test event', () => {
 describe('events', () => {
   beforeAll(() =>
     stack.db.execute(sql`
-      select tell('sub_' || n % 2, case when n < 4 then 'grant.made' else 'credits.low' end,
+      select emit_event('sub_' || n % 2, case when n < 4 then 'grant.made' else 'credits.low' end,
         timestamptz '2026-02-17 00:00Z' - n * interval '1 day', jsonb_build_object('n', n, 'nothing', null))
       from generate_series(1, 6) n`),
   );

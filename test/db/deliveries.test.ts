@@ -27,7 +27,7 @@ beforeEach(() => db.execute(sql`truncate events, deliveries, webhook_endpoints`)
 /** Events of these types, as the ledger tells them. */
 const happen = (...types: string[]) =>
   db.execute(sql`
-    select tell('sub_1', type, clock_timestamp(), jsonb_build_object('n', n))
+    select emit_event('sub_1', type, clock_timestamp(), jsonb_build_object('n', n))
     from unnest(${`{${types.join(',')}}`}::text[]) with ordinality as said (type, n)`);
 const endpoint = (id: string, types: string[] | null = null) =>
   makeEndpoint(db, { id, url: 'https://example.com/', types, description: null, secret: `whsec_${id}` });

@@ -96,7 +96,7 @@ async function poison(db: Database, table: string, on: string, when: string): Pr
 }
 
 const ledger = (db: Database, id: string, more: SQL) =>
-  db.execute(sql`insert into ledgers (subscription_id, status, untold, touched_at, next_notice)
+  db.execute(sql`insert into ledgers (subscription_id, status, workflow_behind, touched_at, next_notice)
     values (${id}, 'active', ${more})`);
 const untold = sql`true, clock_timestamp() - interval '1 minute', null`;
 const noticed = sql`false, null, clock_timestamp() - interval '1 minute'`;
@@ -170,10 +170,10 @@ const CASES: Record<string, Case> = {
       await db.execute(sql`insert into grants (subscription_id, id, kind, amount, remaining, effective_at, expires_at, made, cause)
         select ${refused}, 'grt_' || n, 'adjustment', 1, 1, now(), now() + interval '1 year', n, 'cause_' || n from generate_series(1, 20000) n`);
       await db.execute(
-        sql`update ledgers set untold = true, touched_at = clock_timestamp() - interval '1 hour'`,
+        sql`update ledgers set workflow_behind = true, touched_at = clock_timestamp() - interval '1 hour'`,
       );
       await times((n) => ledger(db, `sub_${n}`, untold));
-      return sql`from ledgers where not untold`;
+      return sql`from ledgers where not workflow_behind`;
     },
   },
   'an event of which no delivery can be made': {
@@ -283,7 +283,7 @@ test('Temporal is away: said once, no row is blamed, and all are relayed when it
   await proxy.open();
   await expect.poll(() => count(db, relayedMessages(live)), WITHIN).toBe(INNOCENTS);
   await expect
-    .poll(() => count(db, sql`from ledgers where subscription_id like 'sub\_%' and untold`), WITHIN)
+    .poll(() => count(db, sql`from ledgers where subscription_id like 'sub\_%' and workflow_behind`), WITHIN)
     .toBe(0);
   await expect.poll(() => count(db, sql`from deliveries where started_at is null`), WITHIN).toBe(0);
 });

@@ -16,7 +16,7 @@ afterAll(() => db.$client.end({ timeout: 2 }));
 
 test('a nudge that did not arrive is sent again; one that did is not', async () => {
   await db.execute(sql`
-    insert into ledgers (subscription_id, status, seq, untold, touched_at)
+    insert into ledgers (subscription_id, status, seq, workflow_behind, touched_at)
     values ('sub_a', 'active', 7, true, clock_timestamp() - interval '2 seconds')`);
   const later = (seconds: number) =>
     db.execute(sql`

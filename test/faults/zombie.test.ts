@@ -43,7 +43,7 @@ async function everything(id: string): Promise<unknown> {
       (select jsonb_agg(to_jsonb(n) order by step, line) from notes n where subscription_id = ${id}) as notes,
       (select jsonb_agg(to_jsonb(c) order by operation, key) from commands c where subscription_id = ${id}) as commands,
       (select to_jsonb(s) from subscriptions s where id = ${id}) as subscription,
-      (select to_jsonb(l) - 'told_at' - 'untold' - 'touched_at' from ledgers l where subscription_id = ${id}) as ledger`);
+      (select to_jsonb(l) - 'told_at' - 'workflow_behind' - 'touched_at' from ledgers l where subscription_id = ${id}) as ledger`);
   return row;
 }
 

@@ -26,7 +26,7 @@ export async function tell(db: Database, type: string, count = 1, subscription =
     sql`select coalesce(max(nth), 0) as before from events`,
   );
   await db.execute(sql`
-    select tell(${subscription}, ${type}, clock_timestamp(), jsonb_build_object('n', n))
+    select emit_event(${subscription}, ${type}, clock_timestamp(), jsonb_build_object('n', n))
     from generate_series(1, ${count}::int) n`);
   const rows = await db.execute<{ id: string }>(
     sql`select id from events where nth > ${before}::bigint order by nth`,

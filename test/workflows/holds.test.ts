@@ -48,7 +48,7 @@ interface Row {
 /** The ledger, read by nobody who would release what is overdue. */
 async function rowOf(id: string): Promise<Row> {
   const [row] = await stack.db.execute<Row>(sql`
-    select seq::int, untold, (select coalesce(sum(held), 0)::int from grants where subscription_id = ${id}) as held
+    select seq::int, workflow_behind as untold, (select coalesce(sum(held), 0)::int from grants where subscription_id = ${id}) as held
     from ledgers where subscription_id = ${id}`);
   return row!;
 }

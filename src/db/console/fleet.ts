@@ -23,7 +23,7 @@ export interface LedgerNumbers {
 export async function ledgerNumbers(db: Database, id: string): Promise<LedgerNumbers | null> {
   const [row] = await db.execute<Record<keyof LedgerNumbers, string | boolean | null>>(sql`
     select coalesce(g.remaining, 0)::text as grants, coalesce(e.balance_after, l.balance)::text as entries, l.seq::text as seq,
-      coalesce(g.due, 0)::text as due, coalesce(g.held, 0)::text as held, coalesce(g.open, 0)::text as "openGrants", l.untold
+      coalesce(g.due, 0)::text as due, coalesce(g.held, 0)::text as held, coalesce(g.open, 0)::text as "openGrants", l.workflow_behind as untold
     from ledgers l
     cross join lateral (
       select sum(remaining) as remaining, sum(held) as held, count(*) filter (where open) as open,
@@ -75,7 +75,7 @@ export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
       'now', ms(clock_timestamp()),
       'statuses', (select coalesce(jsonb_agg(x), '[]') from (select status, count(*) as count from subscriptions group by status order by status) x),
       'inbox', (select jsonb_build_object('count', count(*), 'since', ms(min(received_at))) from inbox where relayed_at is null),
-      'untold', (select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where untold),
+      'untold', (select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where workflow_behind),
       'holds', (select jsonb_build_object('count', count(*), 'since', ms(min(deadline))) from holds
         where status = 'held' and live and deadline <= clock_timestamp()),
       'events', (select jsonb_build_object('count', count(*), 'since', ms(min(recorded_at))) from events where relayed_at is null),

@@ -1,5 +1,5 @@
 -- The next entry of a locked ledger.
-create or replace function enter(p_sub text, p_grant text, p_kind text, p_credits bigint, p_at timestamptz,
+create or replace function add_entry(p_sub text, p_grant text, p_kind text, p_credits bigint, p_at timestamptz,
                       p_usage text default null, p_hold text default null)
 returns void language plpgsql as $$
 declare l ledgers;
@@ -10,7 +10,7 @@ begin
 end $$;
 
 -- Debits laid end to end, in burn order: what was taken last lies at the end (R-74).
-create or replace function laid_out(p_debits json) returns table (grant_id text, lo bigint, hi bigint) language sql immutable as $$
+create or replace function debit_ranges(p_debits json) returns table (grant_id text, lo bigint, hi bigint) language sql immutable as $$
   select d->>'grant_id', (sum((d->>'credits')::bigint) over w)::bigint - (d->>'credits')::bigint,
          (sum((d->>'credits')::bigint) over w)::bigint
   from json_array_elements(p_debits) with ordinality x(d, nth)
@@ -35,7 +35,7 @@ begin
   -- Before the first credits came, none are missed (R-44).
   if v_level = l.level or l.seq = 0 then return; end if;
   update ledgers set level = v_level, told_at = case when v_level = 'enough' then told_at else '-infinity' end where subscription_id = p_sub;
-  perform tell(p_sub, case v_level when 'enough' then 'credits.recovered' else 'credits.' || v_level end, p_at,
+  perform emit_event(p_sub, case v_level when 'enough' then 'credits.recovered' else 'credits.' || v_level end, p_at,
     jsonb_build_object('available', p_available, 'low_below', l.low_below));
 end $$;
 
@@ -49,8 +49,8 @@ begin
   if not found or (g.remaining = 0 and p_kind = 'revocation') then return 0; end if;
   update grants set remaining = 0, open = held > 0, taken = p_taken where subscription_id = p_sub and id = p_grant;
   if g.remaining > 0 then
-    perform enter(p_sub, p_grant, p_kind, -g.remaining, p_at);
-    perform tell(p_sub, 'grant.' || p_taken, p_at, jsonb_build_object('grant_id', g.id, 'kind', g.kind, 'credits', g.remaining));
+    perform add_entry(p_sub, p_grant, p_kind, -g.remaining, p_at);
+    perform emit_event(p_sub, 'grant.' || p_taken, p_at, jsonb_build_object('grant_id', g.id, 'kind', g.kind, 'credits', g.remaining));
   end if;
   return g.remaining;
 end $$;

@@ -1,5 +1,5 @@
 -- Says what happened, in the statement that makes it happen. Ids sort by their making, roughly; `nth` orders them exactly.
-create or replace function tell(p_sub text, p_type text, p_at timestamptz, p_data jsonb) returns void language sql as $$
+create or replace function emit_event(p_sub text, p_type text, p_at timestamptz, p_data jsonb) returns void language sql as $$
   insert into events (id, subscription_id, type, at, data)
   values ('evt_' || lpad(to_hex(ms(clock_timestamp())), 11, '0') || left(replace(gen_random_uuid()::text, '-', ''), 15), p_sub, p_type, p_at,
     jsonb_strip_nulls(p_data))
@@ -11,8 +11,8 @@ create or replace function money(c charges, p_minor bigint) returns jsonb langua
 $$;
 
 -- Tells how the payment of a purchase went, or that money of it went back.
-create or replace function tell_purchase(c charges, p_type text, p_at timestamptz, p_more jsonb default '{}') returns void language sql as $$
-  select tell(c.subscription_id, p_type, p_at, jsonb_build_object('purchase_id', c.purchase_id, 'charge_id', c.id, 'status', c.status,
+create or replace function emit_purchase_event(c charges, p_type text, p_at timestamptz, p_more jsonb default '{}') returns void language sql as $$
+  select emit_event(c.subscription_id, p_type, p_at, jsonb_build_object('purchase_id', c.purchase_id, 'charge_id', c.id, 'status', c.status,
     'packs', c.packs, 'credits', c.credits, 'amount', money(c, c.amount_minor),
     'refunded', money(c, c.refunded_minor)) || p_more)
   where c.kind = 'purchase'
@@ -33,9 +33,9 @@ end $$;
 
 -- Tells of the credits that will soon be gone, at the end of their term or of the subscription where that comes first (R-50), each
 -- notice dated when it was due. The ledger's row is locked.
-create or replace function give_notice(p_sub text, p_until timestamptz) returns void language plpgsql as $$
+create or replace function emit_notices(p_sub text, p_until timestamptz) returns void language plpgsql as $$
 begin
-  perform tell(p_sub, 'grant.expiring', x.at, jsonb_build_object('grant_id', x.id, 'kind', x.kind, 'credits', x.remaining,
+  perform emit_event(p_sub, 'grant.expiring', x.at, jsonb_build_object('grant_id', x.id, 'kind', x.kind, 'credits', x.remaining,
     'expires_at', iso(x.gone_at), 'days', x.days))
   from (select g.*, d.days, x.gone_at, n.at from grants g
         join ledgers l on l.subscription_id = p_sub
@@ -63,7 +63,7 @@ begin
     order by l.next_notice limit p_limit for no key update of l skip locked
   loop
     begin
-      perform give_notice(v_sub, ledger_now(null));
+      perform emit_notices(v_sub, ledger_now(null));
       delete from failures where kind = 'notice' and key = v_sub;
       given := given + 1;
     exception

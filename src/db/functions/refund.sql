@@ -5,7 +5,7 @@ $$;
 
 -- Takes back of a purchase's grant what is due and unused; answers how much. The ledger's row is locked. What can't be spent
 -- any more is not there to be taken (R-12): it expires or is forfeited.
-create or replace function take_back(l ledgers, c charges, g grants, p_at timestamptz) returns bigint language plpgsql as $$
+create or replace function revoke_credits(l ledgers, c charges, g grants, p_at timestamptz) returns bigint language plpgsql as $$
 declare v_credits bigint;
 begin
   if p_at >= g.expires_at or l.status = 'ended' or l.ends_at <= p_at then return 0; end if;
@@ -14,7 +14,7 @@ begin
   update grants set remaining = remaining - v_credits, open = (remaining - v_credits + held > 0),
     taken = case when remaining = v_credits then 'revoked' else taken end
   where subscription_id = g.subscription_id and id = g.id;
-  perform enter(g.subscription_id, g.id, 'revocation', -v_credits, p_at);
+  perform add_entry(g.subscription_id, g.id, 'revocation', -v_credits, p_at);
   return v_credits;
 end $$;
 
@@ -26,13 +26,13 @@ begin
         from unnest(p_made) e join grants g on g.subscription_id = e.subscription_id and g.id = e.grant_id
         where e.kind = 'revocation' group by g.subscription_id, g.charge_id) x
   where c.subscription_id = x.subscription_id and c.id = x.charge_id;
-  perform tell(e.subscription_id, 'grant.revoked', e.effective_at,
+  perform emit_event(e.subscription_id, 'grant.revoked', e.effective_at,
     jsonb_build_object('grant_id', e.grant_id, 'kind', 'pack', 'credits', -e.credits))
   from unnest(p_made) e where e.kind = 'revocation';
 end $$;
 
 -- Gives back what was taken and is not due any more: the reversal has the grant's own expiry. Answers what became of it.
-create or replace function give_again(l ledgers, c charges, g grants, p_at timestamptz) returns jsonb language plpgsql as $$
+create or replace function restore_credits(l ledgers, c charges, g grants, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
   v_credits bigint := greatest(c.revoked_credits - due_back(c), 0);
   -- A deadline at the very end comes before it (R-14).
@@ -41,11 +41,11 @@ declare
                       when g.expires_at <= p_at or g.taken = 'expired' then 'expiry' end;
 begin
   if v_credits > 0 then
-    perform enter(g.subscription_id, g.id, 'reversal', v_credits, p_at);
+    perform add_entry(g.subscription_id, g.id, 'reversal', v_credits, p_at);
     if v_gone is null then
       update grants set remaining = remaining + v_credits, open = true, taken = null where subscription_id = g.subscription_id and id = g.id;
     else
-      perform enter(g.subscription_id, g.id, v_gone, -v_credits, greatest(p_at, least(g.expires_at, v_ended)));
+      perform add_entry(g.subscription_id, g.id, v_gone, -v_credits, greatest(p_at, least(g.expires_at, v_ended)));
     end if;
     update ledgers set asked_at = p_at where subscription_id = g.subscription_id;
   end if;
@@ -60,7 +60,7 @@ end $$;
 create or replace function is_top_up(c charges) returns boolean language sql immutable as $$ select c.id ~ '_t[0-9]+$' $$;
 
 -- Tells the workflow, through the inbox, how many packs its add-on has lost to refunds. Answers the packs it will have.
-create or replace function tell_withdrawn(p_sub text) returns int language plpgsql as $$
+create or replace function emit_withdrawal(p_sub text) returns int language plpgsql as $$
 declare
   s jsonb := (select state from subscriptions where id = p_sub);
   v_packs int := (select coalesce(sum(c.packs), 0) from charges c join grants g on g.subscription_id = p_sub and g.charge_id = c.id and g.kind = 'pack'
@@ -111,7 +111,7 @@ begin
   v_now := greatest(ledger_now(l.test_clock), l.asked_at);
   v_seq := l.seq;
   -- What would expire after a scheduled end is forfeited at it, once that is booked.
-  perform pass(p_sub, least(v_now, l.ends_at));
+  perform expire_until(p_sub, least(v_now, l.ends_at));
   select * into l from ledgers where subscription_id = p_sub;
   v_before := c.refunded_minor;
   if p->>'kind' = 'dispute' then
@@ -132,25 +132,25 @@ begin
   select * into g from grants where subscription_id = p_sub and charge_id = c.id and kind = 'pack' and c.kind = 'purchase';
   v_packs := (select (state->>'packs')::int from subscriptions where id = p_sub);
   if g.id is not null then
-    if c.refunded_minor > v_before then v_revoked := take_back(l, c, g, v_now); end if;
-    if c.refunded_minor < v_before then v_given := give_again(l, c, g, v_now); end if;
+    if c.refunded_minor > v_before then v_revoked := revoke_credits(l, c, g, v_now); end if;
+    if c.refunded_minor < v_before then v_given := restore_credits(l, c, g, v_now); end if;
     update charges set revoked_credits = revoked_credits + v_revoked - (v_given->>'restored')::bigint
       - (v_given->>'expired_at_once')::bigint - (v_given->>'forfeited_at_once')::bigint
     where subscription_id = p_sub and id = c.id
     returning * into c;
     if is_top_up(c) then
       -- R-39: it stops the wish. The workflow hears of it with the next news of its ledger.
-      update ledgers set top_up_refunds = top_up_refunds + 1, untold = true, touched_at = clock_timestamp()
+      update ledgers set top_up_refunds = top_up_refunds + 1, workflow_behind = true, touched_at = clock_timestamp()
       where subscription_id = p_sub and c.refunded_minor > v_before;
     elsif (c.refunded_minor = c.amount_minor) <> (v_before = c.amount_minor) then
-      v_packs := tell_withdrawn(p_sub);
+      v_packs := emit_withdrawal(p_sub);
     end if;
   end if;
   if c.refunded_minor <> v_before then
-    perform tell_purchase(c, 'purchase.refunded', v_now, jsonb_build_object('revoked', v_revoked, 'restored', v_given->'restored'));
+    perform emit_purchase_event(c, 'purchase.refunded', v_now, jsonb_build_object('revoked', v_revoked, 'restored', v_given->'restored'));
   end if;
   if l.status in ('active', 'past_due') then perform note_level(p_sub, available_at(p_sub, v_now), v_now); end if;
-  update ledgers set untold = true, touched_at = clock_timestamp() where subscription_id = p_sub and seq > v_seq;
+  update ledgers set workflow_behind = true, touched_at = clock_timestamp() where subscription_id = p_sub and seq > v_seq;
   -- Billing's own word of a refund that an operator asked for may have come first.
   if r.id is not null then v_revoked := greatest(c.revoked_credits - r.revoked_before, 0); end if;
   v_answer := v_given || jsonb_build_object('refunded_minor', c.refunded_minor, 'revoked', v_revoked,

@@ -1,13 +1,13 @@
 -- A batch of requests on any ledgers, each answered as if it had come alone: what gives back first, then what spends, in
 -- their order. `p_subs` are their subscriptions, which are locked first, in one order, so that batches never wait in a circle.
---   p_gives: ord, sub, op (capture, release, reverse), object, credits (null: all), id (of the usage a capture makes), digest, body
+--   p_returns: ord, sub, op (capture, release, reverse), object, credits (null: all), id (of the usage a capture makes), digest, body
 --   p_spends: ord, sub, op (usage, hold), credits, id, digest, body, head and tail (of the answer, around what is decided
 --     here), catalog, via, reference, metadata, seconds (to a hold's deadline)
 -- Answers for each ord one of
 --   ok, replay {answer} · reused · not_found · stale · subscription_not_active · payment_past_due ·
 --   insufficient_credits {at, available, held} · hold_expired · hold_already_settled · capture_exceeds_hold {available} ·
 --   reversal_exceeds_usage {available}
-create or replace function serve(p_subs text[], p_gives json, p_spends json)
+create or replace function spend_batch(p_subs text[], p_returns json, p_spends json)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint)
 -- Plans are made once a connection, perhaps while the tables are empty. What is right whatever they hold later is to probe an
 -- index for each row: so nothing else may be chosen, and every probe is a lateral subquery, which can't be planned otherwise.
@@ -28,13 +28,13 @@ begin
     perform release_due(subscription_id, coalesce(test_clock, v_clock)) from ledgers
     where subscription_id = any(v_late) and next_deadline <= coalesce(test_clock, v_clock);
   end if;
-  if p_gives is not null then return query select * from serve_gives(p_gives, v_clock); end if;
-  if p_spends is not null then return query select * from serve_spends(p_spends, v_clock); end if;
+  if p_returns is not null then return query select * from return_credits(p_returns, v_clock); end if;
+  if p_spends is not null then return query select * from spend_credits(p_spends, v_clock); end if;
 end $$;
 
 -- The spends of a batch: decided one by one on what is read once of each subscription, written together. The spend after which
 -- credits are low, and the one that exhausts them, say so in an event.
-create or replace function serve_spends(p_spends json, p_clock timestamptz)
+create or replace function spend_credits(p_spends json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -159,7 +159,7 @@ begin
         from unnest(made_entries) e group by e.subscription_id, e.grant_id) x
   cross join lateral (select ctid as place from grants where subscription_id = x.subscription_id and id = x.grant_id limit 1) k
   where g.ctid = k.place;
-  update ledgers b set seq = x.seq, balance = b.balance + x.credits, asked_at = x.at, touched_at = p_clock, untold = true,
+  update ledgers b set seq = x.seq, balance = b.balance + x.credits, asked_at = x.at, touched_at = p_clock, workflow_behind = true,
     next_deadline = least(b.next_deadline, (select min(h.deadline) from unnest(made_holds) h where h.subscription_id = x.subscription_id))
   from (select e.subscription_id, max(e.seq) as seq, sum(e.credits)::bigint as credits, max(e.effective_at) as at
         from unnest(made_entries) e group by e.subscription_id) x

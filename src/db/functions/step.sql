@@ -118,9 +118,9 @@ begin
           next_seq, e->>'cause', e->>'chargeId', e->>'reason', v_notice)
   on conflict do nothing; -- I4: granted before, by id or by cause
   if found then
-    perform enter(p_sub, e->>'id', 'grant', (e->>'credits')::bigint, instant((e->>'effectiveAt')::bigint));
+    perform add_entry(p_sub, e->>'id', 'grant', (e->>'credits')::bigint, instant((e->>'effectiveAt')::bigint));
     update ledgers set next_notice = least(next_notice, v_notice) where subscription_id = p_sub;
-    perform tell(p_sub, 'grant.made', instant((e->>'effectiveAt')::bigint), jsonb_build_object('grant_id', e->>'id', 'kind', e->>'kind',
+    perform emit_event(p_sub, 'grant.made', instant((e->>'effectiveAt')::bigint), jsonb_build_object('grant_id', e->>'id', 'kind', e->>'kind',
       'credits', (e->>'credits')::bigint, 'expires_at', iso(v_gone), 'reason', e->>'reason'));
   end if;
 end $$;
@@ -169,7 +169,7 @@ begin
       || (coalesce((select a from jsonb_array_elements(charges.attempts) a where a->>'attempt' = c->>'attempt'), this_attempt)
           || jsonb_build_object('outcome', p_outcome))
   returning * into v_charge;
-  if p_outcome in ('paid', 'declined') then perform tell_purchase(v_charge, 'purchase.' || p_outcome, instant((c->>'attemptAt')::bigint)); end if;
+  if p_outcome in ('paid', 'declined') then perform emit_purchase_event(v_charge, 'purchase.' || p_outcome, instant((c->>'attemptAt')::bigint)); end if;
 end $$;
 
 -- How a charge that was pending ended, by its newest attempt, or by any that was paid. A renewal that was declined may be paid
@@ -186,7 +186,7 @@ begin
     status = case when v_ends then e->>'status' else status end
   where subscription_id = p_sub and id = e->>'chargeId' returning * into c;
   if v_ends then
-    perform tell_purchase(c, case c.status when 'paid' then 'purchase.paid' else 'purchase.declined' end, instant((e->>'at')::bigint));
+    perform emit_purchase_event(c, case c.status when 'paid' then 'purchase.paid' else 'purchase.declined' end, instant((e->>'at')::bigint));
   end if;
 end $$;
 
@@ -212,27 +212,27 @@ begin
       update charges set status = 'refunded', refunded_minor = amount_minor, returned_minor = amount_minor,
         attempts = attempt_ended(attempts, jsonb_array_length(attempts), 'paid')
       where subscription_id = p_sub and id = e->>'chargeId' returning * into c;
-      perform tell_purchase(c, 'purchase.refunded', instant((e->>'at')::bigint));
+      perform emit_purchase_event(c, 'purchase.refunded', instant((e->>'at')::bigint));
     when 'owe_back' then -- R-42: what was paid and is not what the charge asks for
       update charges set owed_minor = owed_minor + (e->>'owedMinor')::bigint
       where subscription_id = p_sub and id = e->>'chargeId' returning * into c;
-      perform tell(p_sub, 'payment.' || (e->>'kind'), instant((e->>'at')::bigint), jsonb_build_object(
+      perform emit_event(p_sub, 'payment.' || (e->>'kind'), instant((e->>'at')::bigint), jsonb_build_object(
         'charge_id', c.id, 'charge_kind', c.kind, 'paid', money(c, (e->>'paidMinor')::bigint),
         'billed', money(c, c.amount_minor), 'owed_back', money(c, (e->>'owedMinor')::bigint)));
     when 'note' then
       insert into notes (subscription_id, step, line, at, kind, rule, detail)
       values (p_sub, p_step, p_line, instant((e->>'at')::bigint), e->>'kind', e->>'rule', e->>'detail');
       if e ? 'plan' then -- a turn of the subscription
-        perform tell(p_sub, 'subscription.' || (e->>'kind'), instant((e->>'at')::bigint),
+        perform emit_event(p_sub, 'subscription.' || (e->>'kind'), instant((e->>'at')::bigint),
           jsonb_build_object('plan', e->>'plan', 'interval', e->>'interval', 'rule', e->>'rule', 'detail', e->>'detail',
             'scheduled_change', nullif(jsonb_strip_nulls(jsonb_build_object('kind', e->'change'->>'kind',
               'at', iso(instant((e->'change'->>'at')::bigint)), 'plan', e->'change'->>'plan', 'interval', e->'change'->>'interval')), '{}')));
       elsif e->>'kind' = 'top_up_skipped' then
-        perform tell(p_sub, 'top_up.skipped', instant((e->>'at')::bigint), jsonb_build_object('reason', e->>'reason', 'detail', e->>'detail'));
+        perform emit_event(p_sub, 'top_up.skipped', instant((e->>'at')::bigint), jsonb_build_object('reason', e->>'reason', 'detail', e->>'detail'));
       elsif e->>'kind' = 'payment_refused' then
-        perform tell(p_sub, 'payment.refused', instant((e->>'at')::bigint), jsonb_build_object('charge_id', e->>'chargeId', 'detail', e->>'detail'));
+        perform emit_event(p_sub, 'payment.refused', instant((e->>'at')::bigint), jsonb_build_object('charge_id', e->>'chargeId', 'detail', e->>'detail'));
       elsif e->>'kind' = 'payment_method_changed' then
-        perform tell(p_sub, 'subscription.payment_method_changed', instant((e->>'at')::bigint),
+        perform emit_event(p_sub, 'subscription.payment_method_changed', instant((e->>'at')::bigint),
           jsonb_build_object('payment_method', e->>'paymentMethod', 'charge_id', e->>'chargeId'));
       end if;
     else
@@ -242,7 +242,7 @@ end $$;
 
 -- A step is decided a moment before it is booked, and what was spent meanwhile is booked first. So what a caller asked for is
 -- dated no earlier than that, and neither is an end that nobody scheduled (R-13: dated when it is booked).
-create or replace function dated(e jsonb, l ledgers, p_asked timestamptz) returns jsonb language plpgsql stable as $$
+create or replace function date_effect(e jsonb, l ledgers, p_asked timestamptz) returns jsonb language plpgsql stable as $$
 begin
   if l.asked_at is null then return e; end if;
   if (e->>'type' = 'forfeit' or e->>'kind' = 'ended') and instant((e->>'at')::bigint) is distinct from l.ends_at then
@@ -256,13 +256,13 @@ begin
 end $$;
 
 -- R-14: books what is due by an instant: deadlines of holds, notices of what will expire, expiries.
-create or replace function pass(p_sub text, p_until timestamptz) returns void language plpgsql as $$
+create or replace function expire_until(p_sub text, p_until timestamptz) returns void language plpgsql as $$
 begin
   if exists (select from ledgers where subscription_id = p_sub and next_deadline <= p_until) then
     perform release_due(p_sub, p_until);
   end if;
   if exists (select from ledgers where subscription_id = p_sub and next_notice <= p_until) then
-    perform give_notice(p_sub, p_until);
+    perform emit_notices(p_sub, p_until);
   end if;
   perform take_unused(p_sub, id, 'expiry', 'expired', expires_at)
   from (select id, expires_at from grants
@@ -272,7 +272,7 @@ end $$;
 -- Books a step: its charge's outcome, its effects in order (each after what was due before it), the subscription's row as it is
 -- afterwards, the end of its command. How many credits there are is noted instant by instant, not in between. Answers a snapshot
 -- with kind `booked`, or as `open_step` does.
-create or replace function settle(p_sub text, p jsonb) returns jsonb language plpgsql as $$
+create or replace function book_step(p_sub text, p jsonb) returns jsonb language plpgsql as $$
 declare
   stop jsonb := open_step(p_sub, p);
   e jsonb;
@@ -298,11 +298,11 @@ begin
   select * into l from ledgers where subscription_id = p_sub;
   v_now := case when l.test_clock is null then ledger_now(null) else greatest(l.test_clock, instant((after->'state'->>'now')::bigint)) end;
   for e in select * from jsonb_array_elements(p->'effects') loop
-    e := dated(e, l, v_asked);
+    e := date_effect(e, l, v_asked);
     v_at := least(v_now, instant(coalesce(e->>'effectiveAt', e->>'at')::bigint));
     if v_here < v_at then perform note_level(p_sub, available_at(p_sub, v_here), v_here); end if;
     v_here := greatest(v_here, v_at);
-    perform pass(p_sub, v_at);
+    perform expire_until(p_sub, v_at);
     if e->>'type' = 'forfeit' then
       after := after || jsonb_build_object('endsAt', e->'at', 'state', after->'state' || jsonb_build_object('endedAt', e->'at'));
     end if;
@@ -313,18 +313,18 @@ begin
   update subscriptions set plan = after->'state'->>'plan', interval = after->'state'->>'interval',
     status = after->'state'->>'status', state = after->'state'
   where id = p_sub;
-  update ledgers set step = (p->>'step')::int, status = after->'state'->>'status', untold = false,
+  update ledgers set step = (p->>'step')::int, status = after->'state'->>'status', workflow_behind = false,
     ends_at = instant((after->>'endsAt')::bigint), blocked = (after->>'blocked')::boolean,
     low_below = greatest(coalesce((after->>'lowBelow')::bigint, low_below), 1),
     test_clock = case when test_clock is null then null else greatest(test_clock, instant((after->'state'->>'now')::bigint)) end
   where subscription_id = p_sub
   returning * into l;
   if l.ends_at is distinct from v_ends then perform date_notices(p_sub, coalesce(v_here, v_now)); end if;
-  perform pass(p_sub, ledger_now(l.test_clock));
+  perform expire_until(p_sub, ledger_now(l.test_clock));
   if l.status in ('active', 'past_due') then
     perform note_level(p_sub, available_at(p_sub, ledger_now(l.test_clock)), coalesce(v_here, ledger_now(l.test_clock)));
   end if;
-  update ledgers set untold = false where subscription_id = p_sub and untold;
+  update ledgers set workflow_behind = false where subscription_id = p_sub and workflow_behind;
   if jsonb_typeof(p->'command') = 'object' and (p->>'finish')::boolean then
     perform finish_command(p->'command', nullif(p->'refusal', 'null'));
   end if;

@@ -219,7 +219,7 @@ CREATE TABLE "ledgers" (
 	"blocked" boolean DEFAULT false NOT NULL,
 	"test_clock" timestamp (3) with time zone,
 	"step" integer DEFAULT 0 NOT NULL,
-	"untold" boolean DEFAULT false NOT NULL,
+	"workflow_behind" boolean DEFAULT false NOT NULL,
 	"told_at" timestamp (3) with time zone,
 	"touched_at" timestamp (3) with time zone,
 	"asked_at" timestamp (3) with time zone,
@@ -353,7 +353,7 @@ CREATE INDEX "holds_overdue" ON "holds" USING btree ("deadline") WHERE status = 
 CREATE INDEX "inbox_waiting" ON "inbox" USING btree ("id") WHERE relayed_at is null;--> statement-breakpoint
 CREATE INDEX "inbox_of_subscription" ON "inbox" USING btree ("subscription_id","id");--> statement-breakpoint
 CREATE INDEX "incidents_by_time" ON "incidents" USING btree ("last_at");--> statement-breakpoint
-CREATE INDEX "ledgers_untold" ON "ledgers" USING btree ("subscription_id") WHERE untold;--> statement-breakpoint
+CREATE INDEX "ledgers_workflow_behind" ON "ledgers" USING btree ("subscription_id") WHERE workflow_behind;--> statement-breakpoint
 CREATE INDEX "ledgers_notice" ON "ledgers" USING btree ("next_notice") WHERE next_notice is not null and test_clock is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "refunds_one_asked" ON "refunds" USING btree ("subscription_id","charge_id") WHERE answer is null;--> statement-breakpoint
 CREATE INDEX "stripe_payments_by_id" ON "stripe_payments" USING btree ("stripe_id");--> statement-breakpoint

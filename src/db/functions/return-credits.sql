@@ -1,16 +1,16 @@
 -- Captures, releases and reversals, in rounds: of each subscription the first, then the second of those that have one, and so on.
--- As `serve` has them, in order, and `at` where what is booked is dated by a deadline, not asked for by a caller now.
-create or replace function serve_gives(p_gives json, p_clock timestamptz)
+-- As `spend_batch` has them, in order, and `at` where what is booked is dated by a deadline, not asked for by a caller now.
+create or replace function return_credits(p_returns json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 declare v_round json;
 begin
   for v_round in
     select json_agg(x.give order by x.place)
     from (select give, place, row_number() over (partition by give->>'sub' order by place) as nth
-          from json_array_elements(p_gives) with ordinality as g(give, place)) x
+          from json_array_elements(p_returns) with ordinality as g(give, place)) x
     group by x.nth order by x.nth
   loop
-    return query select * from serve_round(v_round, p_clock);
+    return query select * from return_round(v_round, p_clock);
   end loop;
 end $$;
 
@@ -19,7 +19,7 @@ end $$;
 -- to a grant that has expired expires at once, to a subscription that has ended is forfeited at once (R-73, R-80); what comes back
 -- to a grant that owes credits to a refund is revoked at once, up to what it owes (R-81). What comes back may be enough again: an
 -- event says so.
-create or replace function serve_round(p_gives json, p_clock timestamptz)
+create or replace function return_round(p_returns json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -40,7 +40,7 @@ begin
     select x.*, y.body_hash, y.answer as reply, (b.ledger).subscription_id as found, b.ledger, s.hold, t.usage, n.now, w.wanted, w.most, k.outcome, k.moves, g.held,
       g.available + coalesce(p.usable, 0) as available, p.made, coalesce(p.credits, 0) as credits_back, p.debits,
       coalesce(p.expired, 0) as expired, coalesce(p.forfeited, 0) as forfeited, coalesce(p.revoked, 0) as revoked
-    from json_to_recordset(p_gives) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
+    from json_to_recordset(p_returns) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
     left join lateral (select * from replies where digest = x.digest limit 1) y on true
     left join lateral (select b as ledger from ledgers b where subscription_id = x.sub limit 1) b on true
     left join lateral (select s as hold from holds s where subscription_id = x.sub and id = x.object limit 1) s on x.op <> 'reverse'
@@ -87,7 +87,7 @@ begin
         from (select case x.op when 'reverse' then (t.usage).credits - (t.usage).reversed - w.wanted else 0 end as lo,
                      case x.op when 'reverse' then (t.usage).credits - (t.usage).reversed else w.most end as hi,
                      case x.op when 'reverse' then 0 else w.wanted end as kept) a
-        cross join lateral laid_out(coalesce((s.hold).answer, (t.usage).answer)->'debits') o
+        cross join lateral debit_ranges(coalesce((s.hold).answer, (t.usage).answer)->'debits') o
         cross join lateral (select * from grants where subscription_id = x.sub and id = o.grant_id limit 1) g
         cross join lateral (select least(o.hi, a.hi) - greatest(o.lo, a.lo) as credits, greatest(least(o.hi, a.kept) - o.lo, 0) as kept) part
         -- A deadline at the very end comes before it (R-14).
@@ -179,7 +179,7 @@ begin
         from unnest(made_entries) e group by e.subscription_id, e.grant_id) x
   cross join lateral (select ctid as place from grants where subscription_id = x.subscription_id and id = x.grant_id limit 1) k
   where g.ctid = k.place;
-  update ledgers b set seq = x.seq, balance = x.balance, asked_at = x.asked_at, touched_at = p_clock, untold = true
+  update ledgers b set seq = x.seq, balance = x.balance, asked_at = x.asked_at, touched_at = p_clock, workflow_behind = true
   from unnest(changed_ledgers) x
   cross join lateral (select ctid as place from ledgers where subscription_id = x.subscription_id limit 1) k
   where b.ctid = k.place;
@@ -191,8 +191,8 @@ declare
   v_due json := (select json_agg(json_build_object('ord', 0, 'sub', p_sub, 'op', 'release', 'object', id, 'at', deadline) order by deadline, id)
     from holds where subscription_id = p_sub and status = 'held' and deadline <= p_until);
 begin
-  perform serve_gives(v_due, date_trunc('milliseconds', clock_timestamp()));
-  update ledgers set untold = true, touched_at = clock_timestamp(),
+  perform return_credits(v_due, date_trunc('milliseconds', clock_timestamp()));
+  update ledgers set workflow_behind = true, touched_at = clock_timestamp(),
     next_deadline = (select min(deadline) from holds where subscription_id = p_sub and status = 'held')
   where subscription_id = p_sub;
 end $$;
