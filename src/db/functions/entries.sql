@@ -9,6 +9,19 @@ begin
   values (p_sub, l.seq, p_kind, p_credits, p_grant, l.balance, p_at, p_usage, p_hold);
 end $$;
 
+-- Writes entries of callers on locked ledgers, and their sums to the grants: what a hold takes is held, what a release brings no longer is.
+create or replace function book_entries(p_entries entries[]) returns void language plpgsql as $$
+begin
+  insert into entries select * from unnest(p_entries);
+  update grants g set remaining = g.remaining + made.credits, held = g.held - made.released, open = g.remaining + made.credits + g.held - made.released > 0,
+    taken = case when made.credits > 0 then null else g.taken end
+  from (select subscription_id, grant_id, sum(credits)::bigint as credits,
+               coalesce(sum(credits) filter (where kind in ('hold', 'release')), 0)::bigint as released
+        from unnest(p_entries) group by subscription_id, grant_id) made
+  cross join lateral (select ctid from grants where subscription_id = made.subscription_id and id = made.grant_id limit 1) place
+  where g.ctid = place.ctid;
+end $$;
+
 -- Debits laid end to end, in burn order: what was taken last lies at the end (R-74).
 create or replace function debit_ranges(p_debits json) returns table (grant_id text, lo bigint, hi bigint) language sql immutable as $$
   select d->>'grant_id', (sum((d->>'credits')::bigint) over w)::bigint - (d->>'credits')::bigint,

@@ -1,33 +1,128 @@
--- Captures, releases and reversals, in rounds: of each subscription the first, then the second of those that have one, and so on.
--- As `spend_batch` has them, in order, and `at` where what is booked is dated by a deadline, not asked for by a caller now.
+-- Captures, releases and reversals of a batch (`op`), in rounds: of each subscription the first, then the second of those that have
+-- one, and so on. Takes and answers what `spend_batch` does, in order; `at` dates a release by its deadline, which no caller asked
+-- for. The ledgers are locked.
 create or replace function return_credits(p_returns json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 declare v_round json;
 begin
   for v_round in
-    select json_agg(x.give order by x.place)
-    from (select give, place, row_number() over (partition by give->>'sub' order by place) as nth
-          from json_array_elements(p_returns) with ordinality as g(give, place)) x
+    select json_agg(x.request order by x.place)
+    from (select request, place, row_number() over (partition by request->>'sub' order by place) as nth
+          from json_array_elements(p_returns) with ordinality as r(request, place)) x
     group by x.nth order by x.nth
   loop
     return query select * from return_round(v_round, p_clock);
   end loop;
 end $$;
 
--- At most one request a subscription, so that none depends on another. Of the debits of a hold or usage, laid end to end, what
--- lies from `lo` to `hi` goes back to the grants it came from; the first `kept` of a hold are captured instead (R-74). What belongs
--- to a grant that has expired expires at once, to a subscription that has ended is forfeited at once (R-73, R-80); what comes back
--- to a grant that owes credits to a refund is revoked at once, up to what it owes (R-81). What comes back may be enough again: an
--- event says so.
+-- The requests of a round with the rows that decide them.
+--   outcome: as it is answered; `moves` says that it moves credits: a hold that was settled before moves none
+--   wanted, most: the credits to be captured or reversed, and the most that could be
+--   usage_id: of the entries: the usage that a capture makes, or that is reversed
+--   debits, low, high: as `returned_lines` takes them
+--   available, held: of the ledger, before the round
+create or replace function return_requests(p_returns json, p_clock timestamptz) returns table (
+  ord int, sub text, op text, usage_id text, digest uuid, body uuid, is_asked boolean, now timestamptz, ledger ledgers, hold holds, usage usages,
+  reply json, outcome text, moves boolean, wanted bigint, most bigint, debits json, low bigint, high bigint, available bigint, held bigint
+) language sql stable as $$
+  with requests as (
+    select request.*, ledger, hold, usage, usage.credits - usage.reversed as unreversed, reply.answer as reply, reply.body_hash,
+      -- Entries of callers never go back in time, should the clock do so.
+      coalesce(request.at, greatest(coalesce(ledger.test_clock, p_clock), ledger.asked_at)) as now
+    from json_to_recordset(p_returns) as request (ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid,
+      at timestamptz)
+    left join ledger_of(request.sub) ledger on true
+    left join reply_to(request.digest) reply on true
+    left join hold_of(request.sub, request.object) hold on request.op <> 'reverse'
+    left join usage_of(request.sub, request.object) usage on request.op = 'reverse'
+  ), sized as (
+    select requests.*, standing.available, standing.held,
+      case op when 'reverse' then coalesce(credits, unreversed) when 'release' then 0 else coalesce(credits, (hold).credits) end as wanted,
+      -- R-63: the running sum stays below 2^53, whatever was granted since, and all that is held comes back.
+      case op when 'reverse' then least(unreversed, 9007199254740991 - (ledger).balance - standing.held) else (hold).credits end as most
+    from requests cross join lateral standing_of(sub, now, (ledger).ends_at) standing
+  ), judged as (
+    select sized.*, case
+      when body_hash = body then 'replay'
+      when body_hash is not null then 'reused'
+      when coalesce((hold).id, (usage).id) is null then 'not_found'
+      when op = 'reverse' and (wanted > most or (wanted = 0 and (usage).credits > 0)) then 'reversal_exceeds_usage'
+      when op = 'reverse' then 'ok'
+      when (hold).status = 'held' and wanted > most then 'capture_exceeds_hold'
+      -- R-71: the same settlement again; a release after the deadline asks for what has happened by itself (R-72).
+      when (hold).status = 'held' or (hold).captured = wanted then 'ok'
+      when (hold).settled_at = (hold).deadline then 'hold_expired'
+      else 'hold_already_settled' end as outcome
+    from sized
+  )
+  select ord, sub, op, case op when 'capture' then id when 'reverse' then object end, digest, body, at is null, now, ledger, hold, usage,
+    reply, outcome, outcome = 'ok' and (op = 'reverse' or (hold).status = 'held'), wanted, most, coalesce((hold).answer, (usage).answer)->'debits',
+    case op when 'reverse' then unreversed - wanted else 0 end, case op when 'reverse' then unreversed else (hold).credits end, available, held
+  from judged
+$$;
+
+-- Of the debits of a hold or usage, laid end to end, the credits from p_low to p_high go back to their grants, but for the first p_kept,
+-- which are captured (R-74). Each grant's are followed by what becomes of them there: of a grant that has expired they expire at once,
+-- of a subscription that has ended they are forfeited (R-73, R-80), and of a grant that owes credits to a refund they are revoked, up
+-- to what it owes (R-81).
+create or replace function returned_lines(p_ledger ledgers, p_op text, p_debits json, p_low bigint, p_high bigint, p_kept bigint, p_now timestamptz)
+returns table (kind text, credits bigint, at timestamptz, grant_id text, grant_kind text, is_usable boolean, nth bigint, running numeric)
+language sql stable as $$
+  with parts as (
+    select origin.*, debit.lo, least(debit.hi, p_high) - greatest(debit.lo, p_low) as credits, greatest(least(debit.hi, p_kept) - debit.lo, 0) as kept,
+      ended.at as ended_at, end_of_credits(origin.expires_at, origin.taken, ended.at, p_now) as gone
+    from debit_ranges(p_debits) debit
+    cross join lateral grant_of(p_ledger.subscription_id, debit.grant_id) origin
+    cross join lateral (select ended_before(p_ledger.status, p_ledger.ends_at, p_now) as at) ended
+    where debit.lo < p_high and debit.hi > p_low
+  )
+  select line.kind, line.credits, line.at, parts.id, parts.kind, is_usable(parts.effective_at, parts.expires_at, p_ledger.ends_at, p_now),
+    row_number() over in_order, sum(line.credits) over in_order
+  from parts
+  left join lateral (
+    select greatest(due_back(charge) - charge.revoked_credits, 0) as credits from charge_of(parts.subscription_id, parts.charge_id) charge
+    where parts.kind = 'pack' and parts.gone is null and charge.kind = 'purchase'
+  ) owed on true
+  cross join lateral (values
+    (1, case p_op when 'reverse' then 'reversal' else 'release' end, parts.credits, p_now),
+    (2, 'capture', -parts.kept, p_now),
+    (3, parts.gone, case when parts.gone is not null then parts.kept - parts.credits end, greatest(p_now, least(parts.expires_at, parts.ended_at))),
+    (4, 'revocation', -least(parts.credits - parts.kept, coalesce(owed.credits, 0)), p_now)) line (place, kind, credits, at)
+  where line.credits <> 0
+  window in_order as (order by parts.lo, line.place)
+$$;
+
+-- The same as entries that follow the newest of their ledger, with their sums, of what can be spent now too, and the debits of a capture as JSON (`captured`).
+create or replace function returned_entries(p_ledger ledgers, p_usage text, p_hold text, p_clock timestamptz,
+  p_op text, p_debits json, p_low bigint, p_high bigint, p_kept bigint, p_now timestamptz)
+returns table (entries entries[], credits bigint, usable bigint, captured text, expired bigint, forfeited bigint, revoked bigint)
+language sql stable as $$
+  select array_agg(row(p_ledger.subscription_id, p_ledger.seq + nth, kind, credits, grant_id, p_ledger.balance + running, at, p_clock,
+      p_usage, p_hold)::entries order by nth),
+    coalesce(sum(credits), 0)::bigint, coalesce(sum(credits) filter (where is_usable), 0)::bigint,
+    string_agg(debit_json(grant_id, grant_kind, -credits), ',' order by nth) filter (where kind = 'capture'),
+    coalesce(-sum(credits) filter (where kind = 'expiry'), 0)::bigint, coalesce(-sum(credits) filter (where kind = 'forfeiture'), 0)::bigint,
+    coalesce(-sum(credits) filter (where kind = 'revocation'), 0)::bigint
+  from returned_lines(p_ledger, p_op, p_debits, p_low, p_high, p_kept, p_now)
+$$;
+
+-- The usage that a capture makes, with the lines and rates of its hold; `debits` are JSON.
+create or replace function captured_usage(h holds, p_debits text, p_balance text) returns usages language sql stable as $$
+  select row(h.subscription_id, h.usage_id, h.settled_at, h.captured, 0, h.id, h.via, h.reference, h.metadata,
+    ('{"id":"' || h.usage_id || '","credits":' || h.captured || ',"lines":' || (h.answer->'lines')::text || ',"debits":[' || coalesce(p_debits, '')
+      || '],"balance":' || p_balance || ',"catalog_version":' || (h.answer->'catalog_version')::text || ',"at":"' || iso(h.settled_at) || '"}')::json)::usages
+$$;
+
+-- Answers one round as `spend_batch` does: at most one request a subscription, so that none depends on another. It reads all rows at
+-- once, decides one request after the other, and writes all rows at once. An event says that credits are enough again.
 create or replace function return_round(p_returns json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
-  r record;
-  l ledgers;
-  h holds;
-  u usages;
-  v_balance text;
+  request record;
+  ledger ledgers;
+  hold holds;
+  usage usages;
   made_entries entries[];
   made_usages usages[];
   made_replies replies[];
@@ -36,153 +131,80 @@ declare
   changed_usages usages[];
   some_revoked boolean := false;
 begin
-  for r in
-    select x.*, y.body_hash, y.answer as reply, (b.ledger).subscription_id as found, b.ledger, s.hold, t.usage, n.now, w.wanted, w.most, k.outcome, k.moves, g.held,
-      g.available + coalesce(p.usable, 0) as available, p.made, coalesce(p.credits, 0) as credits_back, p.debits,
-      coalesce(p.expired, 0) as expired, coalesce(p.forfeited, 0) as forfeited, coalesce(p.revoked, 0) as revoked
-    from json_to_recordset(p_returns) as x(ord int, sub text, op text, object text, credits bigint, id text, digest uuid, body uuid, at timestamptz)
-    left join lateral (select * from replies where digest = x.digest limit 1) y on true
-    left join lateral (select b as ledger from ledgers b where subscription_id = x.sub limit 1) b on true
-    left join lateral (select s as hold from holds s where subscription_id = x.sub and id = x.object limit 1) s on x.op <> 'reverse'
-    left join lateral (select t as usage from usages t where subscription_id = x.sub and id = x.object limit 1) t on x.op = 'reverse'
-    -- A caller's entries never go back in time, should the clock do so.
-    cross join lateral (select coalesce(x.at, greatest(coalesce((b.ledger).test_clock, p_clock), (b.ledger).asked_at)) as now) n
-    cross join lateral (
-      select coalesce(sum(held), 0)::bigint as held, coalesce(sum(remaining) filter (where effective_at <= n.now and n.now < expires_at
-        and ((b.ledger).ends_at is null or n.now < (b.ledger).ends_at)), 0)::bigint as available
-      from grants where subscription_id = x.sub and open
-    ) g
-    -- What is asked, and the most that could be. R-63: the running sum stays below 2^53, whatever was granted since, and
-    -- whatever is held comes back.
-    cross join lateral (
-      select case x.op when 'reverse' then coalesce(x.credits, (t.usage).credits - (t.usage).reversed)
-                       when 'release' then 0 else coalesce(x.credits, (s.hold).credits) end as wanted,
-        case x.op when 'reverse' then least((t.usage).credits - (t.usage).reversed, 9007199254740991 - (b.ledger).balance - g.held)
-                  else (s.hold).credits end as most
-    ) w
-    cross join lateral (
-      select o.outcome, y.digest is null and o.outcome = 'ok' and (x.op = 'reverse' or (s.hold).status = 'held') as moves
-      from (select case
-        when coalesce((s.hold).id, (t.usage).id) is null then 'not_found'
-        when x.op = 'reverse' then
-          case when w.wanted > w.most or (w.wanted = 0 and (t.usage).credits > 0) then 'reversal_exceeds_usage' else 'ok' end
-        when (s.hold).status = 'held' then case when w.wanted > w.most then 'capture_exceeds_hold' else 'ok' end
-        -- R-71: the same settlement again; a release after the deadline asks for what has happened by itself (R-72).
-        when (s.hold).captured = w.wanted then 'ok'
-        when (s.hold).settled_at = (s.hold).deadline then 'hold_expired'
-        else 'hold_already_settled' end as outcome) o
-    ) k
-    left join lateral (
-      select array_agg(row(x.sub, (b.ledger).seq + e.nth, e.kind, e.credits, e.grant_id, (b.ledger).balance + e.running, e.at, p_clock,
-            case x.op when 'capture' then x.id when 'reverse' then x.object end,
-            case when x.op <> 'reverse' then x.object end)::entries order by e.nth) as made,
-        sum(e.credits)::bigint as credits, (sum(e.credits) filter (where e.is_usable))::bigint as usable,
-        string_agg('{"grant_id":"' || e.grant_id || '","kind":"' || e.grant_kind || '","credits":' || -e.credits || '}', ',' order by e.nth)
-          filter (where e.kind = 'capture') as debits,
-        -sum(e.credits) filter (where e.kind = 'expiry') as expired, -sum(e.credits) filter (where e.kind = 'forfeiture') as forfeited,
-        -sum(e.credits) filter (where e.kind = 'revocation') as revoked
-      from (
-        select v.*, g.id as grant_id, g.kind as grant_kind, row_number() over in_order as nth, sum(v.credits) over in_order as running,
-          g.effective_at <= n.now and n.now < g.expires_at and ((b.ledger).ends_at is null or n.now < (b.ledger).ends_at) as is_usable
-        from (select case x.op when 'reverse' then (t.usage).credits - (t.usage).reversed - w.wanted else 0 end as lo,
-                     case x.op when 'reverse' then (t.usage).credits - (t.usage).reversed else w.most end as hi,
-                     case x.op when 'reverse' then 0 else w.wanted end as kept) a
-        cross join lateral debit_ranges(coalesce((s.hold).answer, (t.usage).answer)->'debits') o
-        cross join lateral (select * from grants where subscription_id = x.sub and id = o.grant_id limit 1) g
-        cross join lateral (select least(o.hi, a.hi) - greatest(o.lo, a.lo) as credits, greatest(least(o.hi, a.kept) - o.lo, 0) as kept) part
-        -- A deadline at the very end comes before it (R-14).
-        cross join lateral (select case when (b.ledger).status = 'ended' or (b.ledger).ends_at < n.now then (b.ledger).ends_at end as ended_at) d
-        cross join lateral (
-          select case when g.expires_at <= d.ended_at then 'expiry' when d.ended_at is not null then 'forfeiture'
-                      when g.expires_at <= n.now or g.taken = 'expired' then 'expiry' end as gone
-        ) f
-        left join lateral (
-          select greatest(due_back(c) - c.revoked_credits, 0) as credits from charges c
-          where g.kind = 'pack' and f.gone is null and c.subscription_id = x.sub and c.id = g.charge_id and c.kind = 'purchase'
-        ) owed on true
-        cross join lateral (values
-          (1, case x.op when 'reverse' then 'reversal' else 'release' end, part.credits, n.now),
-          (2, 'capture', -part.kept, n.now),
-          (3, f.gone, case when f.gone is not null then part.kept - part.credits end, greatest(n.now, least(g.expires_at, d.ended_at))),
-          (4, 'revocation', -least(part.credits - part.kept, coalesce(owed.credits, 0)), n.now)) v(n, kind, credits, at)
-        where o.lo < a.hi and o.hi > a.lo and v.credits <> 0
-        window in_order as (order by o.lo, v.n)
-      ) e
-    ) p on k.moves
-    order by x.ord
+  for request in
+    select asked.*, moved.*, asked.available + moved.usable as available_now,
+      balance_json(asked.available + moved.usable, asked.held - coalesce((asked.hold).credits, 0)) as balance
+    from return_requests(p_returns, p_clock) asked
+    left join returned_entries(asked.ledger, asked.usage_id, (asked.hold).id, p_clock, asked.op, asked.debits, asked.low, asked.high,
+      case asked.op when 'reverse' then 0 else asked.wanted end, asked.now) moved on asked.moves
+    order by asked.ord
   loop
-    ord := r.ord;
-    answer := null;
-    available := r.most;
-    kind := case when r.body_hash = r.body then 'replay' when r.body_hash is not null then 'reused' else r.outcome end;
-    if kind = 'replay' then answer := r.reply; end if;
+    ord := request.ord;
+    kind := request.outcome;
+    available := request.most;
+    answer := case kind when 'replay' then request.reply::text end;
     if kind = 'ok' then
-      l := r.ledger;
-      l.seq := l.seq + coalesce(cardinality(r.made), 0);
-      l.balance := l.balance + r.credits_back;
-      if r.at is null then l.asked_at := r.now; end if;
-      changed_ledgers := changed_ledgers || l;
-      made_entries := made_entries || r.made;
-      some_revoked := some_revoked or r.revoked > 0;
-      if l.level <> 'enough' and r.available >= l.low_below and r.moves then perform note_level(r.sub, r.available, r.now); end if;
-      h := r.hold;
-      v_balance := '{"available":' || r.available || ',"held":' || r.held - case when r.op = 'reverse' then 0 else h.credits end || '}';
-      if not r.moves then
-        answer := h.settlement;
-      elsif r.op = 'reverse' then
-        u := r.usage;
-        u.reversed := u.reversed + r.wanted;
-        changed_usages := changed_usages || u;
-        answer := '{"restored":' || r.credits_back || ',"expired_at_once":' || r.expired || ',"forfeited_at_once":' || r.forfeited
-          || ',"revoked_at_once":' || r.revoked || ',"balance":' || v_balance || '}';
+      ledger := request.ledger;
+      hold := request.hold;
+      if request.is_asked then ledger.asked_at := request.now; end if;
+      if not request.moves then
+        answer := hold.settlement;
       else
-        h.status := case r.op when 'capture' then 'captured' else 'released' end;
-        h.captured := r.wanted;
-        h.usage_id := case r.op when 'capture' then r.id end;
-        h.settled_at := r.now;
-        answer := '{"id":"' || h.id || '","status":"' || h.status || '","captured":' || h.captured || ',"released":' || h.credits - h.captured
-          || ',"usage_id":' || coalesce('"' || h.usage_id || '"', 'null') || ',"balance":' || v_balance || '}';
-        h.settlement := answer::json;
-        changed_holds := changed_holds || h;
-        -- A capture makes a usage with the lines and rates of its hold.
-        if r.op = 'capture' then
-          made_usages := made_usages || row(r.sub, r.id, r.now, r.wanted, 0, h.id, h.via, h.reference, h.metadata,
-            ('{"id":"' || r.id || '","credits":' || r.wanted || ',"lines":' || (h.answer->'lines')::text || ',"debits":[' || coalesce(r.debits, '')
-              || '],"balance":' || v_balance || ',"catalog_version":' || (h.answer->'catalog_version')::text || ',"at":"'
-              || to_char(r.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}')::json)::usages;
+        ledger.seq := ledger.seq + coalesce(cardinality(request.entries), 0);
+        ledger.balance := ledger.balance + request.credits;
+        made_entries := made_entries || request.entries;
+        some_revoked := some_revoked or request.revoked > 0;
+        if ledger.level <> 'enough' and request.available_now >= ledger.low_below then
+          perform note_level(request.sub, request.available_now, request.now);
+        end if;
+        if request.op = 'reverse' then
+          usage := request.usage;
+          usage.reversed := usage.reversed + request.wanted;
+          changed_usages := changed_usages || usage;
+          answer := reversal_json(request.credits, request.expired, request.forfeited, request.revoked, request.balance);
+        else
+          hold.status := case request.op when 'capture' then 'captured' else 'released' end;
+          hold.captured := request.wanted;
+          hold.usage_id := request.usage_id;
+          hold.settled_at := request.now;
+          answer := settlement_json(hold, request.balance);
+          hold.settlement := answer::json;
+          changed_holds := changed_holds || hold;
+          if request.op = 'capture' then made_usages := made_usages || captured_usage(hold, request.captured, request.balance); end if;
         end if;
       end if;
-      if r.digest is not null then
-        made_replies := made_replies || row(r.sub, r.digest, r.body, null, answer::json)::replies;
+      changed_ledgers := changed_ledgers || ledger;
+      if request.digest is not null then
+        made_replies := made_replies || row(request.sub, request.digest, request.body, null, answer::json)::replies;
       end if;
     end if;
     return next;
   end loop;
-
   if changed_ledgers is null then return; end if;
-  insert into replies select * from unnest(made_replies);
-  insert into usages select * from unnest(made_usages);
-  insert into entries select * from unnest(made_entries);
+  perform book_returns(made_replies, made_usages, made_entries, changed_holds, changed_usages, changed_ledgers, p_clock);
   if some_revoked then perform book_owed(made_entries); end if;
-  update holds h set status = x.status, captured = x.captured, usage_id = x.usage_id, settled_at = x.settled_at, settlement = x.settlement
-  from unnest(changed_holds) x
-  cross join lateral (select ctid as place from holds where subscription_id = x.subscription_id and id = x.id limit 1) k
-  where h.ctid = k.place;
-  update usages u set reversed = x.reversed
-  from unnest(changed_usages) x
-  cross join lateral (select ctid as place from usages where subscription_id = x.subscription_id and id = x.id limit 1) k
-  where u.ctid = k.place;
-  update grants g set remaining = g.remaining + x.credits, held = g.held - x.released, open = g.remaining + x.credits + g.held - x.released > 0,
-    taken = case when x.credits > 0 then null else g.taken end
-  from (select e.subscription_id, e.grant_id, sum(e.credits)::bigint as credits,
-               coalesce(sum(e.credits) filter (where e.kind = 'release'), 0)::bigint as released
-        from unnest(made_entries) e group by e.subscription_id, e.grant_id) x
-  cross join lateral (select ctid as place from grants where subscription_id = x.subscription_id and id = x.grant_id limit 1) k
-  where g.ctid = k.place;
-  update ledgers b set seq = x.seq, balance = x.balance, asked_at = x.asked_at, touched_at = p_clock, workflow_behind = true
-  from unnest(changed_ledgers) x
-  cross join lateral (select ctid as place from ledgers where subscription_id = x.subscription_id limit 1) k
-  where b.ctid = k.place;
+end $$;
+
+-- Writes the rows of a round, and how they leave their holds, usages, grants and ledgers.
+create or replace function book_returns(p_replies replies[], p_usages usages[], p_entries entries[], p_holds holds[], p_reversed usages[],
+  p_ledgers ledgers[], p_clock timestamptz) returns void language plpgsql as $$
+begin
+  insert into replies select * from unnest(p_replies);
+  insert into usages select * from unnest(p_usages);
+  perform book_entries(p_entries);
+  update holds h set status = settled.status, captured = settled.captured, usage_id = settled.usage_id, settled_at = settled.settled_at,
+    settlement = settled.settlement
+  from unnest(p_holds) settled
+  cross join lateral (select ctid from holds where subscription_id = settled.subscription_id and id = settled.id limit 1) place
+  where h.ctid = place.ctid;
+  update usages u set reversed = reversed.reversed
+  from unnest(p_reversed) reversed
+  cross join lateral (select ctid from usages where subscription_id = reversed.subscription_id and id = reversed.id limit 1) place
+  where u.ctid = place.ctid;
+  update ledgers l set seq = moved.seq, balance = moved.balance, asked_at = moved.asked_at, touched_at = p_clock, workflow_behind = true
+  from unnest(p_ledgers) moved
+  cross join lateral (select ctid from ledgers where subscription_id = moved.subscription_id limit 1) place
+  where l.ctid = place.ctid;
 end $$;
 
 -- R-72: what is past its deadline is released, dated there, whenever that is booked. The ledger's row is locked.

@@ -32,137 +32,128 @@ begin
   if p_spends is not null then return query select * from spend_credits(p_spends, v_clock); end if;
 end $$;
 
--- The spends of a batch: decided one by one on what is read once of each subscription, written together. The spend after which
--- credits are low, and the one that exhausts them, say so in an event.
+-- The spends of a batch with the rows that decide them, in the order of their subscriptions.
+--   outcome: as it is answered; `ok` if credits suffice
+--   entry_kind, usage_id, hold_id: of the entries that it makes; `deadline` and `is_live` are a hold's
+--   ids, kinds, lefts, available, held: of the ledger, as `burn_order` has them
+create or replace function spend_requests(p_spends json, p_clock timestamptz) returns table (
+  ord int, sub text, op text, credits bigint, id text, entry_kind text, usage_id text, hold_id text, digest uuid, body uuid, head text, tail text,
+  via text, reference text, metadata json, object_id text, reply json, outcome text, now timestamptz, deadline timestamptz, is_live boolean,
+  seq bigint, balance bigint, low_below bigint, level text, ids text[], kinds text[], lefts bigint[], available bigint, held bigint
+) language sql stable as $$
+  select request.ord, request.sub, request.op, request.credits, request.id,
+    case request.op when 'hold' then 'hold' else 'debit' end, case request.op when 'usage' then request.id end, case request.op when 'hold' then request.id end,
+    request.digest, request.body, request.head, request.tail, request.via, request.reference, request.metadata, reply.object_id, reply.answer,
+    case
+      when ledger.subscription_id is null then 'not_found'
+      when reply.body_hash = request.body then 'replay'
+      when reply.body_hash is not null then 'reused'
+      when ledger.status not in ('active', 'past_due') or ledger.ends_at <= clock.now then 'subscription_not_active'
+      when ledger.blocked then 'payment_past_due'
+      when request.catalog <> newest.version then 'stale'
+      else 'ok' end,
+    clock.now, clock.now + request.seconds * interval '1 second', ledger.test_clock is null,
+    ledger.seq, ledger.balance, ledger.low_below, ledger.level, burnt.ids, burnt.kinds, burnt.lefts, burnt.available, burnt.held
+  from json_to_recordset(p_spends) as request (ord int, sub text, op text, credits bigint, id text, digest uuid, body uuid,
+    head text, tail text, catalog text, via text, reference text, metadata json, seconds int)
+  left join ledger_of(request.sub) ledger on true
+  left join reply_to(request.digest) reply on true
+  -- Entries of callers never go back in time, should the clock do so.
+  cross join lateral (select greatest(coalesce(ledger.test_clock, p_clock), ledger.asked_at) as now) clock
+  left join burn_order(request.sub, clock.now) burnt on true
+  cross join (select version from catalogs order by in_force_from desc limit 1) newest
+  order by request.sub, request.ord
+$$;
+
+-- The answer that a key got before.
+create or replace function stored_answer(p_sub text, p_object text) returns text language sql stable as $$
+  select coalesce((select answer from usages where subscription_id = p_sub and id = p_object),
+    (select answer from holds where subscription_id = p_sub and id = p_object))::text
+$$;
+
+-- Takes credits for the spends of a batch. It reads all rows at once, decides one request after the other, each all or nothing (R-61)
+-- and in burn order (R-60), and writes all rows at once. The ledgers are locked. Answers as `spend_batch` does. An event says that
+-- credits became low or ran out.
 create or replace function spend_credits(p_spends json, p_clock timestamptz)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint) language plpgsql as $$
 #variable_conflict use_column
 declare
-  r record;
-  -- The first request's row of the subscription at hand; its balance, seq and what is left of its grants go on from there.
-  s record;
-  v_sub text;
-  v_catalog text;
-  v_iso text;
-  v_deadline timestamptz;
-  -- The first grant with something left, for this request and those after it.
-  i int;
-  v_needed bigint;
-  v_part bigint;
-  v_debits text;
+  request record;
+  -- The first request of the subscription at hand: its seq, balance and credits go on from request to request.
+  ledger record;
+  sub_at_hand text;
+  -- The first of the ledger's grants with credits left.
+  nth int;
+  needed bigint;
+  part bigint;
+  debits text;
   made_entries entries[];
   made_usages usages[];
   made_holds holds[];
   made_replies replies[];
 begin
-  select version into v_catalog from catalogs order by in_force_from desc limit 1;
-  for r in
-    -- A caller's entries never go back in time, should the clock do so.
-    select x.*, b.subscription_id as found, b.seq, b.balance, b.status, b.ends_at, b.blocked, b.low_below, b.level, b.test_clock is null as live, n.now,
-      k.body_hash, k.object_id, k.answer as reply, p.*
-    from json_to_recordset(p_spends) as x(ord int, sub text, op text, credits bigint, id text, digest uuid, body uuid,
-      head text, tail text, catalog text, via text, reference text, metadata json, seconds int)
-    left join lateral (select * from ledgers where subscription_id = x.sub limit 1) b on true
-    left join lateral (select * from replies where digest = x.digest limit 1) k on true
-    cross join lateral (select greatest(coalesce(b.test_clock, p_clock), b.asked_at) as now) n
-    -- R-60: the open grants in burn order; what can't be spent now counts as nothing (R-12).
-    left join lateral (
-      select array_agg(g.id) as ids, array_agg(g.kind) as kinds, array_agg(g.usable) as lefts,
-        coalesce(sum(g.usable), 0)::bigint as available, coalesce(sum(g.held), 0)::bigint as held
-      from (
-        select g.id, g.kind, g.held, case when g.effective_at <= n.now and n.now < g.expires_at then g.remaining else 0 end as usable
-        from grants g where g.subscription_id = x.sub and g.open
-        order by g.kind <> 'allowance', g.expires_at, g.effective_at, g.made
-      ) g
-    ) p on true
-    order by x.sub, x.ord
-  loop
-    ord := r.ord;
-    answer := null;
-    kind := case
-      when r.found is null then 'not_found'
-      when r.body_hash = r.body then 'replay'
-      when r.body_hash is not null then 'reused'
-      when r.status not in ('active', 'past_due') or r.ends_at <= r.now then 'subscription_not_active'
-      when r.blocked then 'payment_past_due'
-      when r.catalog <> v_catalog then 'stale'
-      else 'ok' end;
-    if kind = 'replay' then
-      answer := coalesce(r.reply, (select u.answer from usages u where u.subscription_id = r.sub and u.id = r.object_id),
-        (select h.answer from holds h where h.subscription_id = r.sub and h.id = r.object_id));
+  for request in select * from spend_requests(p_spends, p_clock) loop
+    if sub_at_hand is distinct from request.sub then
+      sub_at_hand := request.sub;
+      ledger := request;
+      nth := 1;
     end if;
-    if kind <> 'ok' then
-      return next;
-      continue;
-    end if;
-    if r.sub is distinct from v_sub then
-      v_sub := r.sub;
-      s := r;
-      v_iso := to_char(r.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-      i := 1;
-    end if;
-    -- R-61: all or nothing.
-    if r.credits > s.available then
+    ord := request.ord;
+    kind := request.outcome;
+    answer := case kind when 'replay' then coalesce(request.reply::text, stored_answer(request.sub, request.object_id)) end;
+    if kind = 'ok' and request.credits > ledger.available then
       kind := 'insufficient_credits';
-      at := extract(epoch from r.now) * 1000;
-      available := s.available;
-      held := s.held;
-      return next;
-      continue;
-    end if;
-
-    v_needed := r.credits;
-    v_debits := '';
-    while v_needed > 0 loop
-      v_part := least(v_needed, s.lefts[i]);
-      if v_part = 0 then
-        i := i + 1;
-        continue;
+      at := ms(request.now);
+      available := ledger.available;
+      held := ledger.held;
+    elsif kind = 'ok' then
+      needed := request.credits;
+      debits := '';
+      while needed > 0 loop
+        while ledger.lefts[nth] = 0 loop nth := nth + 1; end loop;
+        part := least(needed, ledger.lefts[nth]);
+        needed := needed - part;
+        ledger.lefts[nth] := ledger.lefts[nth] - part;
+        ledger.seq := ledger.seq + 1;
+        ledger.balance := ledger.balance - part;
+        debits := debits || ',' || debit_json(ledger.ids[nth], ledger.kinds[nth], part);
+        made_entries := made_entries || row(request.sub, ledger.seq, request.entry_kind, -part, ledger.ids[nth], ledger.balance, request.now,
+          p_clock, request.usage_id, request.hold_id)::entries;
+      end loop;
+      ledger.available := ledger.available - request.credits;
+      if request.op = 'hold' then ledger.held := ledger.held + request.credits; end if;
+      if ledger.available < ledger.low_below and (ledger.level = 'enough' or (ledger.level = 'low' and ledger.available = 0)) then
+        ledger.level := case ledger.available when 0 then 'exhausted' else 'low' end;
+        perform note_level(request.sub, ledger.available, request.now);
       end if;
-      s.lefts[i] := s.lefts[i] - v_part;
-      v_needed := v_needed - v_part;
-      s.seq := s.seq + 1;
-      s.balance := s.balance - v_part;
-      v_debits := v_debits || case v_debits when '' then '' else ',' end
-        || '{"grant_id":"' || s.ids[i] || '","kind":"' || s.kinds[i] || '","credits":' || v_part || '}';
-      made_entries := made_entries || row(r.sub, s.seq, case r.op when 'hold' then 'hold' else 'debit' end, -v_part, s.ids[i], s.balance,
-        r.now, p_clock, case r.op when 'usage' then r.id end, case r.op when 'hold' then r.id end)::entries;
-    end loop;
-    s.available := s.available - r.credits;
-    if s.available < s.low_below and (s.level = 'enough' or (s.level = 'low' and s.available = 0)) then
-      s.level := case s.available when 0 then 'exhausted' else 'low' end;
-      perform note_level(r.sub, s.available, r.now);
+      answer := request.head || substr(debits, 2) || '],"balance":' || balance_json(ledger.available, ledger.held) || request.tail
+        || iso(request.now) || coalesce('","deadline":"' || iso(request.deadline), '') || '"}';
+      if request.op = 'hold' then
+        made_holds := made_holds || row(request.sub, request.id, request.now, request.deadline, request.credits, 'held', 0, null, null,
+          request.via, request.reference, request.metadata, answer::json, null, request.is_live)::holds;
+      else
+        made_usages := made_usages || row(request.sub, request.id, request.now, request.credits, 0, null, request.via, request.reference,
+          request.metadata, answer::json)::usages;
+      end if;
+      made_replies := made_replies || row(request.sub, request.digest, request.body, request.id, null)::replies;
     end if;
-    if r.op = 'hold' then
-      s.held := s.held + r.credits;
-      v_deadline := r.now + r.seconds * interval '1 second';
-      answer := r.head || v_debits || '],"balance":{"available":' || s.available || ',"held":' || s.held || '}' || r.tail || v_iso
-        || '","deadline":"' || to_char(v_deadline at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}';
-      made_holds := made_holds || row(r.sub, r.id, r.now, v_deadline, r.credits, 'held', 0, null, null, r.via, r.reference, r.metadata,
-        answer::json, null, r.live)::holds;
-    else
-      answer := r.head || v_debits || '],"balance":{"available":' || s.available || ',"held":' || s.held || '}' || r.tail || v_iso || '"}';
-      made_usages := made_usages || row(r.sub, r.id, r.now, r.credits, 0, null, r.via, r.reference, r.metadata, answer::json)::usages;
-    end if;
-    made_replies := made_replies || row(r.sub, r.digest, r.body, r.id, null)::replies;
     return next;
   end loop;
+  if made_replies is not null then perform book_spends(made_replies, made_usages, made_holds, made_entries, p_clock); end if;
+end $$;
 
-  if made_replies is null then return; end if;
-  insert into replies select * from unnest(made_replies);
-  insert into usages select * from unnest(made_usages);
-  if made_holds is not null then insert into holds select * from unnest(made_holds); end if;
-  insert into entries select * from unnest(made_entries);
-  update grants g set remaining = g.remaining + x.credits, held = g.held + x.held, open = g.remaining + x.credits + g.held + x.held > 0
-  from (select e.subscription_id, e.grant_id, sum(e.credits)::bigint as credits,
-               coalesce(-sum(e.credits) filter (where e.kind = 'hold'), 0)::bigint as held
-        from unnest(made_entries) e group by e.subscription_id, e.grant_id) x
-  cross join lateral (select ctid as place from grants where subscription_id = x.subscription_id and id = x.grant_id limit 1) k
-  where g.ctid = k.place;
-  update ledgers b set seq = x.seq, balance = b.balance + x.credits, asked_at = x.at, touched_at = p_clock, workflow_behind = true,
-    next_deadline = least(b.next_deadline, (select min(h.deadline) from unnest(made_holds) h where h.subscription_id = x.subscription_id))
-  from (select e.subscription_id, max(e.seq) as seq, sum(e.credits)::bigint as credits, max(e.effective_at) as at
-        from unnest(made_entries) e group by e.subscription_id) x
-  cross join lateral (select ctid as place from ledgers where subscription_id = x.subscription_id limit 1) k
-  where b.ctid = k.place;
+-- Writes the rows of the spends of a batch, and how they leave their grants and ledgers.
+create or replace function book_spends(p_replies replies[], p_usages usages[], p_holds holds[], p_entries entries[], p_clock timestamptz)
+returns void language plpgsql as $$
+begin
+  insert into replies select * from unnest(p_replies);
+  insert into usages select * from unnest(p_usages);
+  if p_holds is not null then insert into holds select * from unnest(p_holds); end if;
+  perform book_entries(p_entries);
+  update ledgers l set seq = made.seq, balance = l.balance + made.credits, asked_at = made.at, touched_at = p_clock, workflow_behind = true,
+    next_deadline = least(l.next_deadline, (select min(h.deadline) from unnest(p_holds) h where h.subscription_id = made.subscription_id))
+  from (select subscription_id, max(seq) as seq, sum(credits)::bigint as credits, max(effective_at) as at
+        from unnest(p_entries) group by subscription_id) made
+  cross join lateral (select ctid from ledgers where subscription_id = made.subscription_id limit 1) place
+  where l.ctid = place.ctid;
 end $$;
