@@ -102,7 +102,7 @@ const LEDGER = { text: sql`l.subscription_id`, column: sql`l.subscription_id`, f
 
 /**
  * Subscriptions whose workflow is behind its ledger: quiet for a second, or busy for thirty since it was last told.
- * They stay untold until `markReported`, and are claimed for 5 s: a relay that dies leaves them to the next.
+ * They stay behind until `markReported`, and are claimed for 5 s: a relay that dies leaves them to the next.
  */
 export async function claimUnreported(
   db: Database,
@@ -122,7 +122,7 @@ export async function claimUnreported(
   return rows.map((row) => row.subscription_id);
 }
 
-/** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it untold. */
+/** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it behind. */
 export async function markReported(db: Database, id: string, version: number): Promise<void> {
   await db.execute(sql`
     ${noFailure('nudge', id)} update ledgers set workflow_behind = false where subscription_id = ${id} and seq <= ${version}`);

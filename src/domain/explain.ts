@@ -147,7 +147,7 @@ export interface LedgerSums {
   /** Of what remains, what can't be spent any more and is still to be booked. */
   due: number;
   /** The ledger knows that its workflow is behind. */
-  isUntold: boolean;
+  isBehind: boolean;
   /** What the workflow says can be spent, as of a version; null when it does not answer, or there is none any more. */
   workflow: { available: number; version: number } | null;
 }
@@ -158,14 +158,14 @@ export type Verdict =
   | { kind: 'unknown' }
   /** The workflow is so many entries behind, and is being told. */
   | { kind: 'behind'; by: number }
-  | { kind: 'drift'; of: 'grants' | 'workflow' | 'version' | 'untold' };
+  | { kind: 'drift'; of: 'grants' | 'workflow' | 'version' | 'behind' };
 
 /** I1, I8: whether grants, entries and workflow tell one balance. */
-export function verdictOf({ grants, entries, version, due, isUntold, workflow }: LedgerSums): Verdict {
+export function verdictOf({ grants, entries, version, due, isBehind, workflow }: LedgerSums): Verdict {
   if (grants !== entries) return { kind: 'drift', of: 'grants' };
   if (workflow === null) return { kind: 'unknown' };
   if (workflow.version > version) return { kind: 'drift', of: 'version' };
   if (workflow.version < version)
-    return isUntold ? { kind: 'behind', by: version - workflow.version } : { kind: 'drift', of: 'untold' };
+    return isBehind ? { kind: 'behind', by: version - workflow.version } : { kind: 'drift', of: 'behind' };
   return workflow.available === grants - due ? { kind: 'equal' } : { kind: 'drift', of: 'workflow' };
 }

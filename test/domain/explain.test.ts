@@ -93,21 +93,21 @@ const EVEN: LedgerSums = {
   entries: 480,
   version: 7,
   due: 0,
-  isUntold: false,
+  isBehind: false,
   workflow: { available: 480, version: 7 },
 };
 
 test.each<[string, Partial<LedgerSums>]>([
   ['equal', {}],
   ['equal', { due: 20, workflow: { available: 460, version: 7 } }],
-  ['behind 3', { isUntold: true, workflow: { available: 600, version: 4 } }],
+  ['behind 3', { isBehind: true, workflow: { available: 600, version: 4 } }],
   ['unknown', { workflow: null }],
   ['drift of grants', { grants: 479 }],
   ['drift of grants', { grants: 479, workflow: null }],
   ['drift of workflow', { workflow: { available: 479, version: 7 } }],
   ['drift of workflow', { due: 20 }],
   ['drift of version', { workflow: { available: 480, version: 8 } }],
-  ['drift of untold', { workflow: { available: 480, version: 6 } }],
+  ['drift of behind', { workflow: { available: 480, version: 6 } }],
 ])('the verdict is %s for %j', (expected, counted) => {
   const verdict = verdictOf({ ...EVEN, ...counted });
   const said =

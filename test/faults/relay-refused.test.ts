@@ -98,7 +98,7 @@ async function poison(db: Database, table: string, on: string, when: string): Pr
 const ledger = (db: Database, id: string, more: SQL) =>
   db.execute(sql`insert into ledgers (subscription_id, status, workflow_behind, touched_at, next_notice)
     values (${id}, 'active', ${more})`);
-const untold = sql`true, clock_timestamp() - interval '1 minute', null`;
+const behind = sql`true, clock_timestamp() - interval '1 minute', null`;
 const noticed = sql`false, null, clock_timestamp() - interval '1 minute'`;
 
 async function overdue(db: Database, id: string): Promise<void> {
@@ -172,7 +172,7 @@ const CASES: Record<string, Case> = {
       await db.execute(
         sql`update ledgers set workflow_behind = true, touched_at = clock_timestamp() - interval '1 hour'`,
       );
-      await times((n) => ledger(db, `sub_${n}`, untold));
+      await times((n) => ledger(db, `sub_${n}`, behind));
       return sql`from ledgers where not workflow_behind`;
     },
   },
@@ -272,7 +272,7 @@ test('Temporal is away: said once, no row is blamed, and all are relayed when it
   const live = await liveOne(db);
   await proxy.shut();
   await times(() => message(db, { sub: live }));
-  await times((n) => ledger(db, `sub_${n}`, untold));
+  await times((n) => ledger(db, `sub_${n}`, behind));
   await times((n) => delivery(db, `evt_${n}`, `whe_${randomUUID()}`));
   begin();
   await expect.poll(() => said.length, WITHIN).toBeGreaterThan(0);

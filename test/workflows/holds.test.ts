@@ -40,7 +40,7 @@ async function hold(id: string, credits: number, seconds = 3_600): Promise<strin
 
 interface Row {
   seq: number;
-  untold: boolean;
+  behind: boolean;
   held: number;
   [member: string]: unknown;
 }
@@ -48,7 +48,7 @@ interface Row {
 /** The ledger, read by nobody who would release what is overdue. */
 async function rowOf(id: string): Promise<Row> {
   const [row] = await stack.db.execute<Row>(sql`
-    select seq::int, workflow_behind as untold, (select coalesce(sum(held), 0)::int from grants where subscription_id = ${id}) as held
+    select seq::int, workflow_behind as behind, (select coalesce(sum(held), 0)::int from grants where subscription_id = ${id}) as held
     from ledgers where subscription_id = ${id}`);
   return row!;
 }
@@ -159,7 +159,7 @@ test('a busy subscription is told at its pace; once it is quiet, nothing is left
   const told = await version();
   await sleep(3_000);
   expect(await version()).toBe(told);
-  expect((await rowOf(id)).untold).toBe(true);
+  expect((await rowOf(id)).behind).toBe(true);
   // Half a minute later, and busy all the time.
   await stack.db.execute(
     sql`update ledgers set told_at = told_at - interval '30 seconds' where subscription_id = ${id}`,
@@ -167,14 +167,14 @@ test('a busy subscription is told at its pace; once it is quiet, nothing is left
   await until('it is told again', async () => (await version()) > told + 10);
   isOver = true;
   await busy;
-  await until('nothing is untold', async () => !(await rowOf(id)).untold);
+  await until('no workflow is behind', async () => !(await rowOf(id)).behind);
   const { seq } = await rowOf(id);
   expect(await version()).toBe(seq);
 });
 
-test('a nudge that hangs blocks no spend, and what it did not tell stays untold', async () => {
+test('a nudge that hangs blocks no spend, and what it did not tell stays behind', async () => {
   const id = await subscribe(stack, monthly);
-  await until('nothing is untold', async () => !(await rowOf(id)).untold);
+  await until('no workflow is behind', async () => !(await rowOf(id)).behind);
   let answer = (): void => {};
   const hanging = new Promise<never>((resolve) => {
     answer = () => resolve(undefined as never);
@@ -184,7 +184,7 @@ test('a nudge that hangs blocks no spend, and what it did not tell stays untold'
   for (let i = 0; i < 3; i += 1) await did(stack, id, 'POST usage', looks(1));
   answer();
   await nudged;
-  expect(await rowOf(id)).toMatchObject({ seq: 4, untold: true });
-  await until('nothing is untold', async () => !(await rowOf(id)).untold);
+  expect(await rowOf(id)).toMatchObject({ seq: 4, behind: true });
+  await until('no workflow is behind', async () => !(await rowOf(id)).behind);
   expect(await balanceOf(id)).toMatchObject({ available: 197, ledger_version: 4 });
 });

@@ -17,13 +17,13 @@ export interface LedgerNumbers {
   held: number;
   openGrants: number;
   /** Entries were made that the workflow was not told of yet. */
-  untold: boolean;
+  behind: boolean;
 }
 
 export async function ledgerNumbers(db: Database, id: string): Promise<LedgerNumbers | null> {
   const [row] = await db.execute<Record<keyof LedgerNumbers, string | boolean | null>>(sql`
     select coalesce(g.remaining, 0)::text as grants, coalesce(e.balance_after, l.balance)::text as entries, l.seq::text as seq,
-      coalesce(g.due, 0)::text as due, coalesce(g.held, 0)::text as held, coalesce(g.open, 0)::text as "openGrants", l.workflow_behind as untold
+      coalesce(g.due, 0)::text as due, coalesce(g.held, 0)::text as held, coalesce(g.open, 0)::text as "openGrants", l.workflow_behind as behind
     from ledgers l
     cross join lateral (
       select sum(remaining) as remaining, sum(held) as held, count(*) filter (where open) as open,
@@ -43,7 +43,7 @@ export async function ledgerNumbers(db: Database, id: string): Promise<LedgerNum
     due: count('due'),
     held: count('held'),
     openGrants: count('openGrants'),
-    untold: row.untold === true,
+    behind: row.behind === true,
   };
 }
 
@@ -59,7 +59,7 @@ export interface FleetNumbers {
   /** Billing's messages that no workflow has been told of. */
   inbox: Backlog;
   /** Ledgers that went on without their workflow knowing. */
-  untold: Backlog;
+  behind: Backlog;
   /** Holds past their deadline that nobody has released (R-72). */
   holds: Backlog;
   /** Events that were not handed to their deliveries yet. */
@@ -75,7 +75,7 @@ export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
       'now', ms(clock_timestamp()),
       'statuses', (select coalesce(jsonb_agg(x), '[]') from (select status, count(*) as count from subscriptions group by status order by status) x),
       'inbox', (select jsonb_build_object('count', count(*), 'since', ms(min(received_at))) from inbox where relayed_at is null),
-      'untold', (select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where workflow_behind),
+      'behind', (select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where workflow_behind),
       'holds', (select jsonb_build_object('count', count(*), 'since', ms(min(deadline))) from holds
         where status = 'held' and live and deadline <= clock_timestamp()),
       'events', (select jsonb_build_object('count', count(*), 'since', ms(min(recorded_at))) from events where relayed_at is null),

@@ -36,7 +36,7 @@ export async function fleetView(deps: Deps, format: Format): Promise<FleetView> 
       backlog(
         'Untold ledgers',
         'spends that their workflow does not know of yet',
-        numbers.untold,
+        numbers.behind,
         now,
         60_000,
       ),

@@ -106,14 +106,14 @@ interface VerdictView {
   tone: '' | 'warn' | 'bad';
 }
 
-const DRIFT: Record<'grants' | 'workflow' | 'version' | 'untold', string> = {
+const DRIFT: Record<'grants' | 'workflow' | 'version' | 'behind', string> = {
   grants:
     'DRIFT: the grants and the entries of the ledger differ. Stop operator work on it, run “npx drawdown verify”, and keep the database as it is: an entry or a remainder was changed from outside.',
   workflow:
     'DRIFT: at the same entry the workflow has another balance. The ledger is the truth, and spends are right; open the workflow in the Temporal UI and look at its last step.',
   version:
     'DRIFT: the workflow knows of entries that the ledger does not have. The database was set back: stop the workers, and look for the newer one before anything else.',
-  untold:
+  behind:
     'DRIFT: the workflow is behind, and the ledger believes that it was told. Spends are right; the next one tells it again. If this stays, look at the relay in the log of the worker.',
 };
 

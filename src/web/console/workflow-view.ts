@@ -63,12 +63,12 @@ export interface CheckedSums extends LedgerSums {
 export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWord): Promise<CheckedSums> {
   const numbers = await ledgerNumbers(deps.db, row.state.id);
   if (!numbers) throw notFound();
-  const { grants, entries, seq, due, untold, held, openGrants } = numbers;
+  const { grants, entries, seq, due, behind, held, openGrants } = numbers;
   const workflow =
     word.kind === 'answered'
       ? { available: word.balance.available, version: word.balance.ledger_version }
       : null;
-  const counted: LedgerSums = { grants, entries, version: seq, due, isUntold: untold, workflow };
+  const counted: LedgerSums = { grants, entries, version: seq, due, isBehind: behind, workflow };
   const verdict = verdictOf(counted);
   if (verdict.kind === 'behind') await nudge(deps, row.state.id).catch(ignoreAway);
   return { ...counted, held, openGrants, verdict };
