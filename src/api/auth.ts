@@ -4,10 +4,14 @@ import { readKey, storeKey } from '../db/keys.ts';
 import { Refusal } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 
+// API keys and the callers they authenticate: `dd_<live or test>_<id>_<secret>`. The table api_keys holds the hashes only.
+
+/** The scopes a key may have; each route requires one. */
 export const SCOPES = ['read', 'spend', 'billing', 'operator'] as const;
+/** One of SCOPES. */
 export type Scope = (typeof SCOPES)[number];
 
-/** How long a key is believed without asking again: a revoked one is refused within this time. */
+/** Milliseconds a known key is used without another look-up: a revoked key is refused within this time. */
 const BELIEVE_MS = 1_000;
 const MOST_BELIEFS = 10_000;
 
@@ -16,22 +20,23 @@ const hash = (secret: string): string => digest('sha256', secret, 'hex');
 const KEY = /^dd_(?:live|test)_([a-z0-9]{1,60})_([A-Za-z0-9_-]+)$/;
 const SHORTEST_SECRET = 32;
 
-/** The parts of what looks like a key; null for anything else. */
+/** The id and secret of a text with the form of a key; null for any other text. */
 function partsOf(key: string): { id: string; secret: string } | null {
   const [, id, secret] = KEY.exec(key) ?? [];
   return id === undefined || secret === undefined ? null : { id: `key_${id}`, secret };
 }
 
-/** The id of a key, which is no secret; null for what does not look like one. */
+/** The id of a key, which is no secret; null for a text without the form of a key. */
 export const keyIdOf = (key: string): string | null => partsOf(key)?.id ?? null;
 
+/** A key to be made. */
 export interface KeyWanted {
   mode: 'live' | 'test';
   scopes: readonly Scope[];
   name?: string | null;
 }
 
-/** Makes a key and answers it, this once: only its hash is kept. */
+/** Makes a key, stores its hash and returns the key: no later call can show it. */
 export async function makeKey(db: Database, { mode, scopes, name = null }: KeyWanted): Promise<string> {
   const key = `dd_${mode}_${newId('key').slice('key_'.length)}_${randomBytes(24).toString('base64url')}`;
   const { id, secret } = partsOf(key)!;
@@ -44,11 +49,11 @@ export async function makeKey(db: Database, { mode, scopes, name = null }: KeyWa
   return key;
 }
 
-/** A key with all scopes, such as the first start makes. */
+/** Makes a key with all scopes: the key of the first start. */
 export const createKey = (db: Database, mode: 'live' | 'test'): Promise<string> =>
   makeKey(db, { mode, scopes: SCOPES, name: 'first start' });
 
-/** Makes a key that was made elsewhere known here; false when it does not look like one. */
+/** Stores the hash of a key that was made elsewhere, with all scopes; false for a text without the form of a key. */
 export async function registerKey(db: Database, key: string): Promise<boolean> {
   const parts = partsOf(key);
   if (parts === null || parts.secret.length < SHORTEST_SECRET) return false;
@@ -56,28 +61,30 @@ export async function registerKey(db: Database, key: string): Promise<boolean> {
   return true;
 }
 
-/** Whether a key is one of ours and not revoked. */
+/** Whether the database knows the key and it is not revoked. */
 export async function isInForce(db: Database, key: string): Promise<boolean> {
   const parts = partsOf(key);
   const row = parts && (await readKey(db, parts.id));
   return row?.secretHash === hash(parts?.secret ?? '');
 }
 
+/** The refusal of a request without a valid key (401). */
 export const unauthenticated = () =>
   new Refusal('unauthenticated', 'Send a valid key as Authorization: Bearer dd_….');
 
+/** An authenticated key: its id and its scopes. */
 export interface Caller {
   scopes: Scope[];
   keyId: string;
 }
 
 /**
- * Requests that this process makes of its own API for a person whose key was checked before, with their scopes. A request from
+ * Requests that this process sends to its own API for a person whose key it has checked, with that key's caller. A request from
  * outside is never among them.
  */
 export type AuthenticatedRequests = WeakMap<Request, Caller>;
 
-/** The caller of an `Authorization` header, at once where it is known. Throws `unauthenticated`. */
+/** The caller of an `Authorization` header, without a promise where the header is cached. Throws `unauthenticated`. */
 export type Authenticate = (authorization: string) => Caller | Promise<Caller>;
 
 interface Belief {
@@ -86,8 +93,8 @@ interface Belief {
 }
 
 /**
- * Authenticates `Authorization` headers; `requireScope` then checks the scopes. A header that was looked up within the last second
- * is answered at once, and requests at the same time share one look-up. A process has one authenticator.
+ * Makes the authenticator of a process; `requireScope` then checks the scopes. A header that was looked up within the last second
+ * is answered from memory, and requests at the same time share one look-up.
  */
 export function createAuthenticator(db: Database): Authenticate {
   const beliefs = new Map<string, Belief>();
@@ -109,7 +116,7 @@ export function createAuthenticator(db: Database): Authenticate {
   }
 
   return (authorization) => {
-    // A clock that nobody can set, from before the question: not even its answer's way may add to the second.
+    // A monotonic clock, read before the look-up: the time of the look-up counts into the second.
     const now = performance.now();
     const belief = beliefs.get(authorization);
     return belief && now < belief.until ? belief.caller : ask(authorization, now);
@@ -118,12 +125,12 @@ export function createAuthenticator(db: Database): Authenticate {
 
 async function callerOf(db: Database, authorization: string): Promise<Caller> {
   const [, sent = ''] = /^Bearer (.*)$/.exec(authorization) ?? [];
-  // What does not look like a key is not looked up.
+  // A text without the form of a key costs no query.
   if (keyIdOf(sent) === null) throw unauthenticated();
   return proveKey(db, sent);
 }
 
-/** Whose key it is, and what it may do; throws `unauthenticated`, the same for a key that is unknown, revoked, wrong or no key at all. */
+/** The id and scopes of a key. Throws `unauthenticated`, the same for an unknown, revoked, wrong or malformed key. */
 export async function proveKey(db: Database, key: string): Promise<Caller> {
   const { id, secret } = partsOf(key) ?? { id: '', secret: '' };
   return { keyId: id, scopes: await scopesOf(db, id, hash(secret)) };
@@ -131,12 +138,13 @@ export async function proveKey(db: Database, key: string): Promise<Caller> {
 
 async function scopesOf(db: Database, id: string, secretHash: string): Promise<Scope[]> {
   const row = await readKey(db, id);
-  // Compared even when there is no such key, so that both take the same time.
+  // Compared without a row too, so that both cases take the same time.
   const same = timingSafeEqual(Buffer.from(row?.secretHash ?? hash('')), Buffer.from(secretHash));
   if (!row || !same) throw unauthenticated();
   return row.scopes as Scope[];
 }
 
+/** Throws `forbidden_scope` unless `scope` is among `scopes`. */
 export function requireScope(scopes: readonly Scope[] | undefined, scope: Scope): void {
   if (!scopes?.includes(scope))
     throw new Refusal('forbidden_scope', `The key lacks the scope "${scope}".`, { scope });

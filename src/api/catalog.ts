@@ -4,6 +4,8 @@ import type { Deps } from './deps.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 
+// GET /v1/catalog: the catalogue in force, from this process's cache of the table catalogs (src/db/catalogs.ts). Locks nothing.
+
 const whole = z.int();
 const catalog = z
   .object({
@@ -24,6 +26,7 @@ const catalog = z
   })
   .meta({ id: 'Catalog' });
 
+/** Registers GET /v1/catalog. */
 export function catalogRoutes(app: App, deps: Deps): void {
   route(
     app,

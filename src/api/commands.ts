@@ -16,30 +16,34 @@ import { PROBLEMS, type ProblemCode, Refusal } from '../domain/errors.ts';
 import { CALL_TIMEOUT_MS, TemporalUnavailable } from '../temporal.ts';
 import { ABANDONED } from '../workflows/messages.ts';
 
-// A command goes to the workflow through its row (docs/architecture.md, Commands): written before the call, taken by the first
-// statement that has an effect, abandoned before its caller is told 503. So a 503 never takes effect later.
+// A command reaches the workflow through its row in `commands` (docs/architecture.md, Commands). The API writes the row before
+// the call, the first statement with an effect takes it, and the API abandons it before it answers 503. So a 503 never takes
+// effect later.
 
-/** A command that was taken is waited for this long; an advance has no limit. */
+/** Milliseconds the API waits for a taken command to end; an advance has no limit. */
 const TAKEN_TIMEOUT_MS = 30_000;
 
+/** The status and JSON body of a command's first answer. */
 export interface CommandAnswer {
   status: 200 | 201 | 202;
   body: unknown;
 }
 
+/** A command to run: its row, and how to send it and read its answer. */
 export interface CommandRun extends NewCommand {
-  /** Sends the command; resolves when the workflow is done with it. */
+  /** Sends the command; resolves when the workflow has carried it out. */
   send(row: CommandRow): Promise<void>;
-  /** Builds the answer from what was booked. */
+  /** Builds the answer from the booked rows. */
   answer(row: CommandRow): Promise<CommandAnswer>;
-  /** A taken command is waited for without limit. */
+  /** The API waits for a taken command without limit. */
   unlimited?: boolean;
-  /** All is done in this process, by what may be repeated: it is waited for, and its own error is told. */
+  /** This process carries it out in repeatable steps: `runCommand` waits for the end and throws the command's own error. */
   isLocal?: boolean;
   /** True while another command must end first. */
   waitsFor?(row: CommandRow): Promise<boolean>;
 }
 
+/** A stored answer: JSON text, status, and whether an earlier request had stored it. */
 export interface Reply {
   text: string;
   status: number;
@@ -59,7 +63,10 @@ const inProgress = () =>
     'The first request with this key is still running: repeat it later.',
   );
 
-/** Runs a command once for its key, whoever repeats it, and answers the same text to all. */
+/**
+ * Runs a command once for its key; every repeat gets the same text (I10). Throws `idempotency_key_reused`,
+ * `idempotency_in_progress`, the command's own refusal, or TemporalUnavailable where the command was not taken.
+ */
 export async function runCommand(db: Database, wanted: CommandRun): Promise<Reply> {
   const row = await openCommand(db, wanted);
   if (row.bodyHash !== wanted.bodyHash) {
@@ -95,11 +102,11 @@ async function execute(db: Database, row: CommandRow, wanted: CommandRun): Promi
   if (refusal) {
     const { code, message: detail, data } = refusal;
     await refuseCommand(db, refOf(row), { code, detail, data });
-    // A copy that was asked again after another copy had taken effect is answered as that one.
+    // Another copy of the request took effect before this one was refused: both get its answer.
     if (await isDone(db, refOf(row))) return;
     throw refusal;
   }
-  // Nobody knows whether the workflow has it: the row decides.
+  // The call does not tell whether the workflow got the command: the row decides.
   if (await abandonCommand(db, refOf(row))) throw wanted.isLocal && first !== LATE ? first.error : notTaken();
   await awaitEnd(db, row, wanted.unlimited ? Number.POSITIVE_INFINITY : Date.now() + TAKEN_TIMEOUT_MS);
 }
@@ -108,7 +115,7 @@ const LATE = 'late';
 const late = () => pause(CALL_TIMEOUT_MS).then(() => LATE as typeof LATE);
 const notTaken = () => new TemporalUnavailable('The command was not taken in time.');
 
-/** The refusal a workflow answered with; null when the call failed and only the row can tell. */
+/** The refusal of the workflow; null when the call failed, so that only the row can decide. */
 function refusalFrom(error: unknown): Refusal | null {
   if (error instanceof Refusal) return error;
   if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
@@ -118,7 +125,7 @@ function refusalFrom(error: unknown): Refusal | null {
   return new Refusal(type as ProblemCode, message, (details?.[0] ?? {}) as Record<string, unknown>);
 }
 
-/** Waits for the row of a taken command to end. */
+/** Waits until the row of a taken command is done or refused. */
 async function awaitEnd(db: Database, row: CommandRow, until: number): Promise<void> {
   while (Date.now() < until) {
     const now = await readCommand(db, row);

@@ -6,32 +6,32 @@ import type { TemporalCaller } from '../temporal.ts';
 import type { Authenticate } from './auth.ts';
 import type { Tickets } from './tickets.ts';
 
-/** What the routes are made with; only the roots build it. */
+/** The clients and settings of the routes; `createDeps` (src/app.ts) builds them, once a process. */
 export interface Deps {
   db: Database;
-  /** What callers spend, hold and give back: it travels together. */
+  /** Spends, holds and returns of credits; it batches them. */
   spending: Spending;
-  /** Links that open a wallet, once. */
+  /** Links that open a wallet once. */
   tickets: Tickets;
   authenticate: Authenticate;
   temporal: TemporalCaller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;
   testMode: boolean;
-  /** What new keys are named by. */
+  /** The second part of a new key's text, `dd_test_` or `dd_live_`. */
   keyMode: 'test' | 'live';
-  /** In development: webhook endpoints may be at private addresses, and be spoken to over http. */
+  /** Development only: a webhook endpoint may have a private address and use http. */
   allowsPrivateReceivers: boolean;
   billing: 'sandbox' | 'stripe' | 'external';
-  /** What gives money back when an operator says so. */
+  /** Refunds money when an operator asks for it. */
   gateway: Pick<Gateway, 'refundPart'>;
-  /** Reads what who bills sends to its webhook; null where the sandbox does, which sends nothing. */
+  /** Verifies and reads a provider's webhook request; null with sandbox billing, which sends none. */
   readEvent: ReadEvent | null;
-  /** The address under which people and callers reach this server. */
+  /** The address of this server for people and callers. */
   publicUrl: string;
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: (line: string) => void;
-  /** Whether the ledger's schema and catalogue are up to date: until then everything that needs them answers 503. */
+  /** Whether the ledger's schema and catalogue are up to date: until then a route that needs them answers 503. */
   isOpen(): boolean;
 }

@@ -2,12 +2,12 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { Env } from './route.ts';
 
-// Node serves all requests on one thread: while one computes all others wait, `/healthz` too. So computing is timed, and the
-// request that did too much of it at once is named. Promises are not followed, which would cost every spend: the processor's
-// time is read where a request comes, first waits and ends, and by a beat while any is under way. What took too much between two
-// readings was one piece of work, or nearly; that the processor was given to others lengthens nothing.
+// Node serves all requests on one thread: while one request computes, all others wait, /healthz too. The watch names a request
+// that computes for too long. It reads the process's CPU time when a request arrives, first waits and ends, and on a timer while
+// requests run; following promises would cost every spend. Too much time between two readings is one piece of work, or nearly.
+// CPU time does not grow while other processes have the processor.
 
-/** No request computes for longer without letting others have the loop. */
+/** Milliseconds a request may compute before it lets others have the event loop. */
 export const MOST_MS = 100;
 const BEAT_MS = 20;
 
@@ -16,18 +16,20 @@ function processorTime(): number {
   return (user + system) / 1_000;
 }
 
+/** One report: milliseconds of CPU time between two readings. */
 export interface LoopBlock {
   ms: number;
-  /** The one that kept the loop, or all that were under way where a request neither came, first waited nor ended. */
+  /** The request at the reading; on the timer's reading every request under way. */
   routes: string[];
 }
 
+/** The watch of one application. */
 export interface LoopWatch {
-  /** Times what comes after a middleware, too. It is the first. */
+  /** Wraps the first middleware, and times it and everything after it. */
   watched(first: MiddlewareHandler<Env>): MiddlewareHandler<Env>;
 }
 
-/** `clock` counts milliseconds in which something was computed. */
+/** Makes a watch that reports more than `most` milliseconds; `clock` returns milliseconds of CPU time. */
 export function createLoopWatch(
   report: (kept: LoopBlock) => void,
   { most = MOST_MS, clock = processorTime } = {},
@@ -46,7 +48,7 @@ export function createLoopWatch(
   function enter(c: Context): void {
     if (beat) look(null);
     else {
-      // What the process did while nobody was served is no request's.
+      // CPU time used while no request ran belongs to no request.
       last = clock();
       beat = setInterval(look, BEAT_MS, null).unref();
     }
@@ -75,13 +77,13 @@ export function createLoopWatch(
   };
 }
 
-/** Method and pattern: no id of a customer. */
+/** Method and pattern: no customer's id. */
 function routeOf(c: Context): string {
   const { path = 'no route' } = matchedRoutes(c).findLast((route) => !route.path.includes('*')) ?? {};
   return `${c.req.method} ${path}`;
 }
 
-/** A line of the log. */
+/** The log line of a report. */
 export function keptLine({ ms, routes }: LoopBlock): string {
   const who = routes.length > 1 ? `one of ${routes.join(', ')}` : routes[0];
   return `the event loop was kept for ${Math.round(ms)} ms by ${who}`;

@@ -1,15 +1,15 @@
 import type { Catalog, Plan, Rate } from '../domain/catalog.ts';
 import { type Item, price } from '../domain/rates.ts';
 
-// What somebody who tries Drawdown starts and uses, derived from the catalogue in force.
+// The plan and the use that a newcomer's first commands name, derived from the catalogue in force.
 
-/** R-01: of enterprise, whose allowance an operator sets. */
+/** R-01: credits a cycle for enterprise, whose allowance an operator sets. */
 const ENTERPRISE_ALLOWANCE = 1_000;
-/** A first use takes a part of the allowance that leaves some for the next. */
+/** The share of the allowance that a first use takes at most. */
 const FIRST_USE = 0.15;
 const MOST_UNITS = 1_000_000_000;
 
-/** The plan to try: the cheapest by the month, else the cheapest by the year; enterprise where there is no other. */
+/** The plan to try: the cheapest monthly plan, else the cheapest yearly one, else enterprise. */
 export function triedPlan({ plans }: Catalog): Plan & { allowance: number } {
   const rank = ({ price_minor, interval }: Plan): number =>
     price_minor === null ? 2 : interval === 'month' ? 0 : 1;
@@ -17,19 +17,19 @@ export function triedPlan({ plans }: Catalog): Plan & { allowance: number } {
   return { ...first!, allowance: first!.allowance ?? ENTERPRISE_ALLOWANCE };
 }
 
-/** The part of a start's body that names a plan; an allowance where the plan sets none (R-01). */
+/** The members of a start's body that name a plan, with an allowance where the plan sets none (R-01). */
 export function startOf({ id: plan, interval, price_minor, allowance }: Plan & { allowance: number }) {
   return { plan, interval, ...(price_minor === null ? { allowance } : {}) };
 }
 
-/** A use of a feature that costs at most `credits`, unless its smallest use costs more. */
+/** An item of the feature that costs at most `credits`, unless its smallest quantity costs more. */
 export function useOf({ feature, credits: each, per }: Rate, credits: number): Item {
   if (each === null || per === null) return { feature, quantity: 1, credits: Math.max(1, credits) };
   const affordable = Math.floor((credits * per) / Math.max(1, each));
   return { feature, quantity: Math.min(Math.max(1, affordable), MOST_UNITS) };
 }
 
-/** A use that an allowance covers: the first feature of the rate card that costs anything, else the cheapest. */
+/** An item that the allowance covers: of the first feature with a cost, else the cheapest. */
 export function firstUse(catalog: Catalog, allowance: number): Item {
   const uses = catalog.rates
     .map((rate) => useOf(rate, Math.ceil(allowance * FIRST_USE)))

@@ -8,11 +8,11 @@ import { replyOf } from './replies.ts';
 import { inputOf, readJson } from './route.ts';
 import { type SpendRoute, spends } from './subscriptions/spend-routes.ts';
 
-// What spends, holds and gives back, on a way past the application: a request and response of the web, a context and a chain of
-// promises cost as much as all else that a spend costs here (bench/README.md). What is checked, done and refused is the same
-// functions either way, and test/api/fast-path.test.ts holds one against the other. Whatever is not plain goes the long way.
+// The five POST routes of subscriptions/spend-routes.ts, served without Hono: a web Request, Response and context cost as much as
+// the rest of a spend (bench/README.md). Checks, effects and refusals are the same functions on both paths, and
+// test/api/fast-path.test.ts compares the two. A request that is not plain goes to the application.
 
-/** Serves the plain requests of `spends`, and leaves all others to `otherwise`. */
+/** Serves the plain requests of `spends`, and passes all others to `otherwise`. */
 export function createFastPath(deps: Deps, otherwise: RequestListener): RequestListener {
   const routes = spends(deps).map(routeOf);
 
@@ -21,7 +21,7 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
     if (match === null) return otherwise(incoming, outgoing);
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // A caller who is gone before the end has asked for nothing.
+    // A caller that disconnects before the end of its body has requested nothing.
     incoming.on('end', () => {
       answer(match, incoming, Buffer.concat(chunks), outgoing).catch((error: Error) =>
         outgoing.destroy(error),
@@ -60,7 +60,7 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
 interface FastRoute {
   spend: SpendRoute;
   path: RegExp;
-  /** Of the parts of the path, in order. */
+  /** The names of the path's parameters, in order. */
   names: string[];
 }
 
@@ -88,7 +88,7 @@ function matchOf(routes: FastRoute[], url: string): Match | null {
   return null;
 }
 
-/** A body whose length is told, and is not too much: everything else is for the application to judge. */
+/** Whether the body has a known length within the limit: every other request is for the application to judge. */
 function isPlain({ method, headers }: IncomingMessage): boolean {
   if (method !== 'POST' || headers['transfer-encoding'] !== undefined) return false;
   return Number(headers['content-length']) <= MAX_BODY_BYTES;

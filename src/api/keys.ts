@@ -7,6 +7,10 @@ import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 
+// POST /v1/api_keys: inserts a key's hash and returns the key once.
+// GET /v1/api_keys: reads a page of api_keys.
+// DELETE /v1/api_keys/{id}: revokes a key; locks its row and the caller's in one order.
+
 const scope = z.enum(SCOPES);
 
 const keyView = ({ id, name, scopes, createdAt, revokedAt }: KeyRow) => ({
@@ -27,7 +31,7 @@ const apiKey = z
   })
   .meta({ id: 'ApiKey' });
 
-/** Who may ask this API. A secret is answered once, by the request that made it, and kept nowhere (I15). */
+/** Registers the routes of API keys. A secret is in one answer, that of the request that made it, and stored nowhere (I15). */
 export function keyRoutes(app: App, deps: Deps): void {
   makingRoute(app, deps);
   listingRoute(app, deps);
@@ -61,7 +65,7 @@ function makingRoute(app: App, deps: Deps): void {
     async (c, { body: { scopes, name = null } }) => {
       const key = await makeKey(deps.db, { mode: deps.keyMode, scopes, name });
       const row = await findKey(deps.db, keyIdOf(key)!);
-      // Nobody on the way may keep the one answer that holds a secret.
+      // No proxy may cache the one answer that holds a secret.
       c.header('Cache-Control', 'no-store');
       return c.json({ ...keyView(row!), key }, 201);
     },
@@ -99,10 +103,10 @@ function revokingRoute(app: App, deps: Deps): void {
       answers: { 200: { description: 'Revoked, now or before', schema: apiKey } },
     },
     async (c, { params: { id } }) => {
-      // Whoever sends a whole key by mistake does not have it asked for anywhere.
+      // A whole key sent by mistake reaches no query and no log of the database.
       if (!/^key_[a-z0-9]+$/.test(id)) throw notFound();
       const by = c.get('keyId');
-      // So one operator key is left always: the one that asks.
+      // One operator key always remains: the caller's.
       if (id === by)
         throw s.fault(
           ':id',

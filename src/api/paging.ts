@@ -9,9 +9,10 @@ interface Paging {
   order: 'asc' | 'desc';
 }
 
-/** What the values of a list's keys are. */
+/** The types of a key's values in a cursor. */
 type Part = 'id' | 'count';
 
+/** A page of a named list. */
 export interface ListPage extends Page {
   list: string;
 }
@@ -22,8 +23,8 @@ const FITS: Record<Part, (value: unknown) => boolean> = {
 };
 
 /**
- * The page that is asked for. A cursor is the list's name and the key of the row it goes on after: one that was forged, or is of
- * another list or subscription, is a fault of the request.
+ * The page that a query names. A cursor holds the list's name and the key of the row before the page. Throws `invalid_request` at
+ * `?cursor` for a forged cursor and for one of another list or subscription.
  */
 export function pageOf(
   { limit, cursor, order }: Paging,
@@ -41,7 +42,7 @@ export function pageOf(
   throw invalid({ pointer: '?cursor', detail: 'is not a cursor of this list' });
 }
 
-/** A page of rows as the contract lists them: one row more than asked tells of more. */
+/** The body of a list's answer; `rows` holds one row more than `limit` where another page follows. */
 export function listBody<Row, View>(
   rows: Row[],
   { list, limit }: ListPage,

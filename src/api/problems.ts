@@ -4,17 +4,17 @@ import { isDatabaseAway } from '../db/client.ts';
 import { type Fault, PROBLEMS, type ProblemCode, Refusal } from '../domain/errors.ts';
 import { TemporalUnavailable } from '../temporal.ts';
 
-/** Seconds after which a 503 is worth another try. */
+/** Seconds after which a client may repeat a request that got 503. */
 const RETRY_AFTER = '1';
 
-/** An answer before it is on its way. */
+/** An answer: status, headers and text, before it is sent. */
 export interface Rendered {
   status: number;
   headers: Record<string, string>;
   text: string;
 }
 
-/** A problem document (RFC 9457): every refusal leaves as one. */
+/** A refusal as a problem document (RFC 9457). */
 export function problemOf(refusal: Refusal, requestId: string): Rendered {
   const { status, title } = PROBLEMS[refusal.code];
   const { code, message: detail, data } = refusal;
@@ -26,12 +26,13 @@ export function problemOf(refusal: Refusal, requestId: string): Rendered {
   return { status, headers, text: JSON.stringify(body) };
 }
 
+/** A refusal as Hono's response. */
 export function problem(c: Context, refusal: Refusal): Response {
   const { status, headers, text } = problemOf(refusal, c.get('requestId') as string);
   return c.body(text, status as 400, headers);
 }
 
-/** What an error means to the caller. A 500 says nothing else: error texts of the driver hold SQL and parameters. */
+/** The refusal that an error becomes. A 500 shows no detail: error texts of the driver hold SQL and parameters. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof TemporalUnavailable)
@@ -44,18 +45,21 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal('internal_error', 'Something went wrong here; the request id names it in the logs.');
 }
 
-/** What to answer to an error; one that nobody foresaw is told in the log. */
+/** The refusal that an error becomes; an unforeseen one also writes its stack to the log. */
 export function reported(log: (line: string) => void, request: string, error: unknown): Refusal {
   const refusal = refusalOf(error);
   if (refusal.code === 'internal_error') log(`${request}: ${(error as Error).stack}`);
   return refusal;
 }
 
+/** The 503 of a ledger that does not answer, or is not open yet. */
 export const ledgerAway = () =>
   new Refusal('database_unavailable', 'The ledger does not answer: repeat with the same key.');
 
+/** The 413 of a body over MAX_BODY_BYTES. */
 export const bodyTooLarge = () => new Refusal('body_too_large', 'The body is larger than 64 KiB.');
 
+/** The 404 for a missing object and for one of another subscription (I12). */
 export const notFound = () => new Refusal('not_found', 'There is nothing here that this key may see.');
 
 export type { Fault, ProblemCode };

@@ -8,51 +8,55 @@ import { requireStorable } from '../domain/text.ts';
 import { requireScope, type Scope } from './auth.ts';
 import { problem } from './schemas.ts';
 
+/** The variables of Hono's context. */
 export interface Env {
   Variables: {
     requestId: string;
     scopes: Scope[];
-    /** Whose key it is. */
+    /** The id of the caller's key. */
     keyId: string;
-    /** On pages of a wallet only. */
+    /** On wallet pages only. */
     session: WalletSession;
   };
 }
+/** The application that holds every route. */
 export type App = OpenAPIHono<Env>;
 
+/** One route: its OpenAPI description and the schemas of its input and answers. */
 export interface Definition<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
-  /** As in OpenAPI: `/v1/subscriptions/{id}`. */
+  /** In OpenAPI's form: `/v1/subscriptions/{id}`. */
   path: string;
   summary: string;
   scope: Scope | null;
   params?: Params;
   query?: Query;
   body?: Body;
-  /** The answers by status; problems are added. */
+  /** The answers by status; `route` adds the problem. */
   answers: Record<number, { description: string; schema?: z.ZodType; csv?: true }>;
-  /** Problems with more members than every problem has, by status. */
+  /** Problems with more members than the common ones, by status. */
   refusals?: Record<number, { description: string; schema: z.ZodType }>;
   idempotent?: boolean;
-  /** The body is signed, so the handler reads it itself, byte for byte. */
+  /** The body is signed: the handler reads its bytes itself. */
   isSigned?: boolean;
 }
 
+/** A request's checked input. */
 export interface Input<Params, Query, Body> {
   params: Params;
   query: Query;
   body: Body;
-  /** Given on routes marked **I**. */
+  /** The Idempotency-Key; empty on routes that need none. */
   key: string;
-  /** A fingerprint of what was asked: path and body as parsed JSON. */
+  /** Hash of method, path and body as parsed JSON, in base64url. */
   bodyHash: string;
 }
 
 const none = z.strictObject({});
 
 /**
- * One route: registered in the OpenAPI document and served from the same schemas. Every wrong member is named by a
- * pointer before the handler runs (400), in the body as `/items/0/quantity`, in the query as `?limit`.
+ * Registers a route in the application and in the OpenAPI document, from the same schemas. A wrong member is a 400 before the
+ * handler runs, with a pointer: `/items/0/quantity` in the body, `?limit` in the query, `:id` in the path.
  */
 export function route<
   Params extends z.ZodType = typeof none,
@@ -85,7 +89,7 @@ export function route<
   });
 }
 
-/** What a request brings, taken apart and not yet checked. */
+/** The parts of a request, not yet checked. */
 export interface RequestInput {
   path: string;
   params: Record<string, string>;
@@ -96,10 +100,10 @@ export interface RequestInput {
 }
 
 const ofPath = ([name = '']: PropertyKey[]): string => `:${String(name)}`;
-/** How a fault names a query parameter. */
+/** The pointer of a query parameter in a fault. */
 export const ofQuery = ([name = '']: PropertyKey[]): string => `?${String(name)}`;
 
-/** What a route may rely on, or the refusal that says what is wrong. */
+/** The checked input of a route. Throws `invalid_request` with a pointer for each fault, and `idempotency_key_required`. */
 export function inputOf<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
   definition: Definition<Params, Query, Body>,
   { path, params, query, json, key }: RequestInput,
@@ -155,7 +159,7 @@ const problemContent = (schema: z.ZodType) => ({ 'application/problem+json': { s
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Throws `unsupported_media_type`, and what `parseJson` does; no body at all is an empty object. */
+/** A request's body as JSON; an empty body is `{}`. Throws `unsupported_media_type`, `malformed_json`, `invalid_request`. */
 export function readJson(bytes: ArrayBuffer | Uint8Array, contentType = ''): unknown {
   if (bytes.byteLength === 0) return {};
   const type = contentType.split(';')[0]!.trim().toLowerCase();
@@ -164,7 +168,7 @@ export function readJson(bytes: ArrayBuffer | Uint8Array, contentType = ''): unk
   return parseJson(bytes);
 }
 
-/** JSON from outside. Throws `malformed_json`, and `invalid_request` where it holds text that can't be kept. */
+/** JSON from outside. Throws `malformed_json`, and `invalid_request` for text that PostgreSQL can't store. */
 export function parseJson(body: string | ArrayBuffer | Uint8Array): unknown {
   let text: string;
   let value: unknown;
@@ -174,15 +178,15 @@ export function parseJson(body: string | ArrayBuffer | Uint8Array): unknown {
   } catch {
     throw new Refusal('malformed_json', 'The body is not JSON in UTF-8.');
   }
-  // In JSON that was UTF-8 only an escape brings a NUL or half a surrogate pair: a body without any is not walked.
+  // In UTF-8 only an escape can bring a NUL or half a surrogate pair: a body without escapes is not walked.
   if (text.includes('\\u')) requireStorable(value);
   return value;
 }
 
-/** Of a body that is wrong in thousands of places so many are told. */
+/** Faults that one answer lists at most. */
 const MOST_FAULTS = 100;
 
-/** A value as its schema has it, or the refusal that names each wrong member. */
+/** A value as its schema parses it. Throws `invalid_request` with a fault for each wrong member; `name` makes the pointers. */
 export function check<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -195,13 +199,13 @@ export function check<Schema extends z.ZodType>(
       ? issue.keys.map((key) => ({ pointer: name([...issue.path, key]), detail: 'is not a member here' }))
       : [{ pointer: name(issue.path), detail: issue.message }],
   );
-  // One fault a member: that a word is no instant says enough, though it fails every other check too.
+  // One fault a member: a word that is no instant fails every later check too.
   const first = new Map<string, Fault>();
   for (const fault of faults) if (!first.has(fault.pointer)) first.set(fault.pointer, fault);
   throw invalid(...([...first.values()].slice(0, MOST_FAULTS) as [Fault, ...Fault[]]));
 }
 
-/** 1 to 255 visible ASCII characters, bare or as a quoted string of the structured-fields kind. */
+/** 1 to 255 visible ASCII characters, bare or as a quoted string of structured fields (RFC 8941). */
 function idempotencyKey(header: string | undefined): string {
   if (!header)
     throw new Refusal(
@@ -217,11 +221,11 @@ function idempotencyKey(header: string | undefined): string {
   return key;
 }
 
-/** Equal for equal JSON, whatever the order of its members. */
+/** A hash that is equal for equal JSON; the order of members does not count. */
 export const fingerprint = (value: unknown): string =>
   hash('sha256', isInOrder(value) ? JSON.stringify(value) : canonical(value), 'base64url');
 
-/** Most bodies are in order as they come. */
+/** Most bodies arrive with their members in order. */
 function isInOrder(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return true;
   if (Array.isArray(value)) return value.every(isInOrder);
@@ -233,7 +237,7 @@ function isInOrder(value: unknown): boolean {
   return true;
 }
 
-/** JSON with the members of every object in one order. */
+/** JSON with the members of every object sorted by name. */
 function canonical(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;

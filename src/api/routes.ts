@@ -25,7 +25,10 @@ import { usageRoutes } from './subscriptions/usage.ts';
 import { workflowRoute } from './subscriptions/workflow.ts';
 import { walletSessionRoute } from './wallet-sessions.ts';
 
-/** Every route that answers JSON. */
+// GET /healthz: this process answers. GET /readyz: the database answers too. GET /problems/{code}: one error code.
+// GET /openapi.json: the contract. All other routes are in the files that this one imports.
+
+/** Registers every route that answers JSON. */
 export function apiRoutes(app: App, deps: Deps): void {
   healthRoutes(app, deps);
   problemRoute(app);
@@ -61,7 +64,7 @@ function healthRoutes(app: App, deps: Deps): void {
   });
 }
 
-/** The page behind the `type` of a problem. */
+/** The address in the `type` of a problem. */
 function problemRoute(app: App): void {
   app.get('/problems/:code', (c) => {
     const code = c.req.param('code');
@@ -71,7 +74,7 @@ function problemRoute(app: App): void {
   });
 }
 
-/** The contract, made once of all routes before it. It needs no key. */
+/** GET /openapi.json, built once from all routes registered before it. It needs no key. */
 export function documentRoute(app: App): void {
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',

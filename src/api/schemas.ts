@@ -5,8 +5,9 @@ import { invalid, PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { LONGEST_TERM } from '../domain/model/holds.ts';
 import { CHANNELS } from '../domain/rates.ts';
 
-// The shapes of the contract (docs/api.md): requests are checked with them, the OpenAPI document is made from them.
+// The shapes of the contract (docs/api.md). The handlers check requests with them, and the OpenAPI document is made from them.
 
+/** An RFC 3339 instant in 1970 to 2999, with any offset. */
 export const instant = z.iso
   .datetime({ offset: true, message: 'must be an RFC 3339 instant such as 2026-01-31T00:00:00Z' })
   .refine((text) => !Number.isNaN(Date.parse(text)), 'must be an instant that exists')
@@ -15,39 +16,53 @@ export const instant = z.iso
     'must lie in 1970 to 2999',
   );
 
-/** R-15: whole milliseconds, cut down. */
+/** An instant's milliseconds since 1970; finer digits are cut off (R-15). */
 export const toInstant = (text: string): number => Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
 
 /** Credits a cycle, set by an operator. */
 export const allowance = z.int().min(0).max(MOST);
+/** A positive number of credits. */
 export const credits = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const whole = z.int();
+/** Money in the currency's minor unit. */
 export const money = z.object({ amount_minor: whole, currency: z.string() }).meta({ id: 'Money' });
-/** Not `.nullable()` for what has an id: the document would call it nullable wherever it stands. */
+/** Null or the schema. Not `.nullable()` for a schema with an id: the document would call it nullable everywhere. */
 export const orNull = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.null()]);
+/** A billing interval. */
 export const interval = z.enum(['month', 'year']);
+/** A plan's id. */
 export const plan = z.enum(PLAN_IDS);
-/** What no text may hold is refused before any schema (src/domain/text.ts). */
+/** Text of 1 to `max` characters; `requireStorable` refuses text that PostgreSQL can't store (src/domain/text.ts). */
 export const text = (max: number) => z.string().min(1).max(max);
+/** An operator's or a caller's reason. */
 export const reason = text(500);
 const metadata = z
   .record(text(40), z.string().max(500))
   .refine((value) => Object.keys(value).length <= 50, 'must have at most 50 members');
+/** The name of a payment method; payment-methods.ts checks it. */
 export const paymentMethod = text(255);
 
+/** The path `/v1/…/{id}`. */
 export const byId = z.strictObject({ id: text(64) });
+/** The path of a purchase. */
 export const byPurchase = z.strictObject({ id: text(64), purchase_id: text(64) });
+/** The path of a charge. */
 export const byCharge = z.strictObject({ id: text(64), charge_id: text(64) });
+/** The path of a grant. */
 export const byGrant = z.strictObject({ id: text(64), grant_id: text(64) });
+/** The path of a usage. */
 export const byUsage = z.strictObject({ id: text(64), usage_id: text(64) });
+/** The path of a hold. */
 export const byHold = z.strictObject({ id: text(64), hold_id: text(64) });
 
+/** The query of a list. */
 export const paging = {
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().max(200).optional(),
   order: z.enum(['asc', 'desc']).default('desc'),
 };
 
+/** The body of a start (R-43, R-44). */
 export const startRequest = z
   .strictObject({
     customer_id: text(255),
@@ -66,9 +81,11 @@ export const startRequest = z
   })
   .meta({ id: 'StartRequest' });
 
+/** A feature and its quantity; `credits` only for a feature without a rate (R-04). */
 export const item = z
   .strictObject({ feature: text(64), quantity: z.number(), credits: credits.optional() })
   .meta({ id: 'Item' });
+/** The lines of a spend, 1 to 100. */
 export const items = z.array(item).min(1).max(100);
 const said = {
   items,
@@ -76,11 +93,15 @@ const said = {
   reference: text(255).optional(),
   metadata: metadata.default({}),
 };
+/** The body of a spend (R-60). */
 export const usageRequest = z.strictObject(said).meta({ id: 'UsageRequest' });
+/** The body of a hold (R-70). */
 export const holdRequest = z
   .strictObject({ ...said, expires_in_seconds: z.int().min(1).max(LONGEST_TERM).optional() })
   .meta({ id: 'HoldRequest' });
+/** The body of a capture (R-71); without `credits` it captures all. */
 export const captureRequest = z.strictObject({ credits: credits.optional() }).meta({ id: 'CaptureRequest' });
+/** The body of a reversal (R-80); without `credits` it reverses all that is left. */
 export const reverseRequest = z
   .strictObject({ credits: credits.optional(), reason })
   .meta({ id: 'ReverseRequest' });
@@ -111,6 +132,7 @@ const topUp = z.object({
     .nullable(),
 });
 
+/** A subscription. */
 export const subscription = z
   .object({
     id: z.string(),
@@ -132,9 +154,11 @@ export const subscription = z
     metadata: z.record(z.string(), z.string()),
   })
   .meta({ id: 'Subscription' });
+/** A subscription's JSON. */
 export type SubscriptionView = z.infer<typeof subscription>;
 
 const kinds = z.object({ allowance: whole, pack: whole, adjustment: whole });
+/** A balance now, at a past instant, or as a forecast. */
 export const balance = z
   .object({
     available: whole,
@@ -148,6 +172,7 @@ export const balance = z
   })
   .meta({ id: 'Balance' });
 
+/** A grant. */
 export const grant = z
   .object({
     id: z.string(),
@@ -161,10 +186,12 @@ export const grant = z
     cause: z.string(),
   })
   .meta({ id: 'Grant' });
+/** A grant's JSON. */
 export type GrantView = z.infer<typeof grant>;
 
 const chargeStatus = z.enum(['paid', 'pending', 'declined', 'given_up', 'refunded']);
 
+/** A charge with its payment attempts. */
 export const charge = z
   .object({
     id: z.string(),
@@ -178,8 +205,10 @@ export const charge = z
     catalog_version: z.string(),
   })
   .meta({ id: 'Charge' });
+/** A charge's JSON. */
 export type ChargeView = z.infer<typeof charge>;
 
+/** A purchase of packs. */
 export const purchase = z
   .object({
     id: z.string(),
@@ -191,6 +220,7 @@ export const purchase = z
   })
   .meta({ id: 'Purchase' });
 
+/** The answer to a refund (R-81). */
 export const refund = z
   .object({
     refunded: money,
@@ -200,6 +230,7 @@ export const refund = z
   })
   .meta({ id: 'Refund' });
 
+/** A ledger entry. */
 export const entry = z
   .object({
     id: z.string(),
@@ -215,11 +246,13 @@ export const entry = z
     feature: z.string().nullable(),
   })
   .meta({ id: 'Entry' });
+/** An entry's JSON. */
 export type EntryView = z.infer<typeof entry>;
 
 const line = z.object({ feature: z.string(), quantity: z.number(), credits: whole });
 const debits = z.array(z.object({ grant_id: z.string(), kind: z.string(), credits: whole }));
 const after = z.object({ available: whole, held: whole });
+/** The answer to a spend. */
 export const usage = z
   .object({
     id: z.string(),
@@ -232,13 +265,14 @@ export const usage = z
   })
   .meta({ id: 'Usage' });
 
-/** What the caller said with a usage or hold. */
+/** The caller's own members of a usage or hold. */
 export const recorded = {
   via: z.string().nullable(),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
 };
 
+/** The answer to a hold. */
 export const hold = z
   .object({
     id: z.string(),
@@ -252,6 +286,7 @@ export const hold = z
     deadline: z.string(),
   })
   .meta({ id: 'Hold' });
+/** A hold as it stands now. */
 export const holdRecord = hold
   .extend({
     captured: whole,
@@ -261,6 +296,7 @@ export const holdRecord = hold
     ...recorded,
   })
   .meta({ id: 'HoldRecord' });
+/** The answer to a capture or release. */
 export const settlement = z
   .object({
     id: z.string(),
@@ -271,6 +307,7 @@ export const settlement = z
     balance: after,
   })
   .meta({ id: 'Settlement' });
+/** The answer to a reversal (R-80): credits returned, and credits that ended at once. */
 export const reversal = z
   .object({
     restored: whole,
@@ -282,6 +319,7 @@ export const reversal = z
   .meta({ id: 'Reversal' });
 
 const offer = z.object({ packs: whole, credits: whole, price: money, expires_at: z.string() });
+/** The price of items, and whether the balance covers it. */
 export const quote = z
   .object({
     credits: whole,
@@ -295,7 +333,7 @@ export const quote = z
   })
   .meta({ id: 'Quote' });
 
-/** What every problem has (RFC 9457), and what some codes add. */
+/** The members of every problem (RFC 9457), and those that some codes add. */
 export const problem = z
   .looseObject({
     type: z.string(),
@@ -316,7 +354,7 @@ export const problem = z
   })
   .meta({ id: 'Problem' });
 
-/** R-61: the refusal that helps. */
+/** R-61: the refusal of a spend, with an offer that would cover it. */
 export const insufficientCredits = z
   .object({
     type: z.string(),
@@ -345,8 +383,10 @@ export const insufficientCredits = z
     wallet_url: z.string().nullable(),
   })
   .meta({ id: 'InsufficientCredits' });
+/** The 402 of a route that spends. */
 export const shortOfCredits = { 402: { description: 'Not enough credits', schema: insufficientCredits } };
 
+/** An event of the forecast. */
 export const happening = z
   .object({
     at: z.string(),
@@ -357,8 +397,9 @@ export const happening = z
   })
   .meta({ id: 'Happening' });
 
+/** A page of a list. */
 export const list = (element: z.ZodType) =>
   z.object({ data: z.array(element), has_more: z.boolean(), next_cursor: z.string().nullable() });
 
-/** The refusal of one member for a reason no schema can know. */
+/** The refusal of one member for a reason that no schema can check. */
 export const fault = (pointer: string, detail: string) => invalid({ pointer, detail });

@@ -4,26 +4,29 @@ import { readTicketSecret } from '../db/wallet/sessions.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Scope } from './auth.ts';
 
-// Links that open a wallet. A ticket is signed, not stored: a refusal may carry one and still write nothing (I7). That
-// it was used is recorded when it is opened (src/db/wallet/sessions.ts).
+// Links that open a wallet. A ticket is signed, not stored, so a refusal may carry one and still write nothing (I7). The use of
+// a ticket is recorded when it opens a session (src/db/wallet/sessions.ts).
 
-/** A link is followed at once or not at all. */
+/** Milliseconds a link can be opened. */
 const TICKET_MS = 5 * 60 * 1000;
 
-/** A secret that was exchanged in the database is used everywhere within this time. */
+/** Milliseconds after which every process uses a secret that was replaced in the database. */
 const BELIEVE_MS = 60_000;
 
+/** A signed link's text and its last instant. */
 export interface Ticket {
   text: string;
   expiresAt: Instant;
 }
 
+/** Signs and verifies tickets. */
 export interface Tickets {
   issue(subscriptionId: string): Promise<Ticket>;
-  /** The subscription a ticket is for; null when it was not signed here or is too old. */
+  /** The subscription of a ticket; null for a wrong signature or an expired ticket. */
   read(text: string): Promise<string | null>;
 }
 
+/** Makes the signer of a process; it reads the secret from the database and caches it. */
 export function createTickets(db: Database): Tickets {
   let known: { secret: Promise<string>; until: number } | null = null;
 
@@ -31,7 +34,7 @@ export function createTickets(db: Database): Tickets {
     if (known && known.until > Date.now()) return known.secret;
     const asked = readTicketSecret(db);
     known = { secret: asked, until: Date.now() + BELIEVE_MS };
-    // One that could not be read is asked for again by the next.
+    // The next call reads a secret again that this one could not read.
     asked.catch(() => {
       known = null;
     });
@@ -60,6 +63,7 @@ export function createTickets(db: Database): Tickets {
   };
 }
 
+/** The address that opens a wallet with a ticket. */
 export const enterUrl = (publicUrl: string, ticket: Ticket): URL => {
   const url = new URL('/wallet/enter', publicUrl);
   url.searchParams.set('ticket', ticket.text);
@@ -67,8 +71,8 @@ export const enterUrl = (publicUrl: string, ticket: Ticket): URL => {
 };
 
 /**
- * Where a refusal for want of credits leads. Who may buy gets a link that opens the wallet at the prompt; who may not gets
- * the prompt's address, which opens for whoever is in the wallet already: a key never hands on more than it may do (I12).
+ * The `wallet_url` of a 402. A key with the scope `billing` gets a link that opens the wallet at the prompt. Any other key gets
+ * the prompt's address without a ticket, which needs an open session: a key grants no more than its own scopes (I12).
  */
 export async function promptUrl(
   deps: { tickets: Tickets; publicUrl: string },

@@ -14,22 +14,22 @@ import { reply } from './replies.ts';
 import type { Env, Input } from './route.ts';
 import { subscriptionOr404 } from './subscriptions/found.ts';
 
-/** A command as the routes and the pages ask for it. */
+/** A command of a route or a page: its name, its subscription and its two functions. */
 export interface Operation {
-  /** With the subscription and the key it names the command for ever. */
+  /** Names the command for ever, together with the subscription and the key. */
   operation: string;
   id: string;
-  /** The prefix of the id of what it makes. */
+  /** The prefix of the id of the object that it makes. */
   makes?: string;
-  /** What is asked, or a refusal: a key that was answered before never comes here (I10). */
+  /** The command, or a refusal. A key that has an answer never calls it (I10). */
   command(row: CommandRow): Command;
   answer(row: CommandRow, subscription: SubscriptionRow): Promise<CommandAnswer>;
 }
 
-/** What tells one request from another: its key, and a fingerprint of what is asked. */
+/** A request's identity: its key, and the hash of its input. */
 export type Once = Pick<Input<unknown, unknown, unknown>, 'key' | 'bodyHash'>;
 
-/** Runs one command through the subscription's workflow, once for its key. */
+/** Runs a command through the subscription's workflow, once for its key. Throws `not_found` and all that `runCommand` throws. */
 export async function run(deps: Deps, { key, bodyHash }: Once, wanted: Operation): Promise<Reply> {
   const { id, operation } = wanted;
   await subscriptionOr404(deps, id);
@@ -45,6 +45,7 @@ export async function run(deps: Deps, { key, bodyHash }: Once, wanted: Operation
   });
 }
 
+/** `run` as Hono's response. */
 export const command = async (
   deps: Deps,
   c: Context<Env>,
@@ -52,11 +53,12 @@ export const command = async (
   wanted: Operation,
 ): Promise<Response> => reply(c, await run(deps, once, wanted));
 
+/** The id of a workflow update: operation, key and attempt, and which repeat of the send it is. */
 export const updateId = ({ operation, key, attempt }: CommandRow, again = 0): string =>
   `${operation}/${key}#${attempt}${again > 0 ? `.${again}` : ''}`;
 
 async function update(deps: Deps, row: CommandRow, wanted: Command): Promise<void> {
-  // R-52: nothing runs for an ended subscription any more; the row is the truth for callers.
+  // R-52: an ended subscription has no workflow; its row decides.
   const { state } = await subscriptionOr404(deps, row.subscriptionId);
   if (state.status === 'ended') throw NOT_ACTIVE();
   if (wanted.type === 'payment_settled' || wanted.type === 'withdraw_packs')
@@ -72,7 +74,7 @@ async function update(deps: Deps, row: CommandRow, wanted: Command): Promise<voi
   );
 }
 
-/** An update that meets a hand-over to the next run is sent again: the command row lets it take effect once. */
+/** Sends an update again that met a hand-over to the next run: the command's row lets it take effect once. */
 async function throughHandOvers(send: (again: number) => Promise<void>): Promise<void> {
   const until = Date.now() + CALL_TIMEOUT_MS;
   for (let again = 0; ; again += 1) {

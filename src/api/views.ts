@@ -8,10 +8,12 @@ import { nextRefresh } from '../domain/offers.ts';
 import { stem } from '../domain/subscription.ts';
 import type { ChargeView, EntryView, GrantView, SubscriptionView } from './schemas.ts';
 
-// Rows and states as the contract shows them.
+// Rows and states in the shapes of the contract (schemas.ts).
 
+/** A subscription's now in milliseconds: its test clock, or the process's clock. */
 export const nowOf = (row: SubscriptionRow): Instant => row.testClock ?? Date.now();
 
+/** A subscription as the contract shows it, under a catalogue. */
 export function subscriptionView(row: SubscriptionRow, catalog: Catalog): SubscriptionView {
   const { state } = row;
   const refresh = nextRefresh(state, catalog);
@@ -36,7 +38,7 @@ export function subscriptionView(row: SubscriptionRow, catalog: Catalog): Subscr
   };
 }
 
-/** Renewal to renewal; null before the first payment and after the end. */
+/** From renewal to renewal; null before the first payment and after the end. */
 function periodOf({ state }: SubscriptionRow): SubscriptionView['current_period'] {
   const { anchorAt, timeZone, cycle, interval, status } = state;
   if (anchorAt === null || status === 'ended') return null;
@@ -54,7 +56,7 @@ function renewalView({ state }: SubscriptionRow, catalog: Catalog): Subscription
   };
 }
 
-/** R-39; null where it is not wished. */
+/** R-39; null without a top-up. */
 function topUpView(row: SubscriptionRow, { currency }: Catalog): SubscriptionView['top_up'] {
   const { topUp } = row.state;
   if (!topUp?.wish) return null;
@@ -76,6 +78,7 @@ function changeView({ state: { scheduled } }: SubscriptionRow): SubscriptionView
   return { kind: 'plan', at: iso(scheduled.at), plan: scheduled.plan, interval: scheduled.interval };
 }
 
+/** A grant at the instant `now`; `ends` is the end of its subscription, null without one. */
 export function grantView(row: GrantRow, now: Instant, ends: Instant | null): GrantView {
   const term = { expiresAt: row.expiresAt.getTime() };
   const expired = isGone(term, null, now);
@@ -93,7 +96,7 @@ export function grantView(row: GrantRow, now: Instant, ends: Instant | null): Gr
   };
 }
 
-/** What a refresh inside a paid year, or under a contract, was granted for: its cycle. */
+/** The cause of a refresh inside a paid year or under a contract: its cycle. */
 const cycleOf = ({ cause }: GrantRow): string => `cycle ${cause.slice(cause.lastIndexOf('_') + 1)}`;
 
 function grantStatus(row: GrantRow, expired: boolean, over: boolean): GrantView['status'] {
@@ -103,6 +106,7 @@ function grantStatus(row: GrantRow, expired: boolean, over: boolean): GrantView[
   return over ? 'forfeited' : 'open';
 }
 
+/** A charge with its lines and payment attempts. */
 export function chargeView(row: ChargeRow): ChargeView {
   const money = (amount_minor: number) => ({ amount_minor, currency: row.currency });
   return {
@@ -126,6 +130,7 @@ export function chargeView(row: ChargeRow): ChargeView {
   };
 }
 
+/** A purchase: its charge, and its grant once it is paid. */
 export function purchaseView(row: ChargeRow, grant: GrantView | null) {
   const charge = chargeView(row);
   return {
@@ -138,6 +143,7 @@ export function purchaseView(row: ChargeRow, grant: GrantView | null) {
   };
 }
 
+/** A ledger entry. */
 export function entryView(row: EntryWithFeature): EntryView {
   return {
     id: `ent_${stem(row.subscriptionId)}_${row.seq}`,

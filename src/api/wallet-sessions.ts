@@ -6,9 +6,10 @@ import * as s from './schemas.ts';
 import { subscriptionOr404 } from './subscriptions/found.ts';
 import { enterUrl } from './tickets.ts';
 
-// POST /v1/wallet_sessions: a link that opens a wallet once. It reads the subscription, and locks and writes nothing: the link
-// is signed, not stored. The pages behind it are src/web/wallet.
+// POST /v1/wallet_sessions: a link that opens a wallet once. The route reads the subscription and stores nothing: the link is
+// signed (tickets.ts). src/web/wallet serves the pages behind it.
 
+/** Registers POST /v1/wallet_sessions. */
 export function walletSessionRoute(app: App, deps: Deps): void {
   route(
     app,

@@ -21,6 +21,11 @@ import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { replayed } from './events.ts';
 
+// POST, GET /v1/webhook_endpoints; GET, PATCH, DELETE /v1/webhook_endpoints/{id}: one statement each on webhook_endpoints.
+// POST …/{id}/rotate_secret: replaces the secret and keeps the previous one for 24 hours.
+// POST …/{id}/test: inserts one event and its delivery. POST …/{id}/replay: restarts deliveries of the endpoint.
+// The relay sends deliveries; Temporal is not asked here.
+
 const endpoint = z
   .object({
     id: z.string(),
@@ -71,7 +76,7 @@ function checkUrl(deps: Deps, text: string | undefined): void {
 const AT = '/v1/webhook_endpoints';
 const one = { path: `${AT}/{id}`, scope: 'operator', params: s.byId } as const;
 
-/** Who hears of events. */
+/** Registers the routes of webhook endpoints. */
 export function endpointRoutes(app: App, deps: Deps): void {
   makeRoute(app, deps);
   readRoutes(app, deps);

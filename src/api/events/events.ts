@@ -9,6 +9,9 @@ import { notFound } from '../problems.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 
+// GET /v1/events, GET /v1/events/{id}: read events and deliveries. POST /v1/events/{id}/replay: restarts the event's deliveries,
+// all or those of one endpoint. Temporal is not asked.
+
 const event = z
   .object({
     id: z.string(),
@@ -32,9 +35,10 @@ const eventWithDeliveries = event
   .extend({ deliveries: z.array(delivery) })
   .meta({ id: 'EventWithDeliveries' });
 
-/** How many deliveries were started again. */
+/** The number of deliveries that were restarted. */
 export const replayed = z.object({ replayed: z.int() });
 
+/** An event with the body that endpoints receive. */
 export function eventView(row: EventRow): z.infer<typeof event> {
   return { id: row.id, ...eventBody(row), recorded_at: row.recordedAt.toISOString() };
 }
@@ -51,6 +55,7 @@ function deliveryView(row: DeliveryRow): z.infer<typeof delivery> {
   };
 }
 
+/** Registers the routes of events. */
 export function eventRoutes(app: App, deps: Deps): void {
   route(
     app,

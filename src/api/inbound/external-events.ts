@@ -5,11 +5,11 @@ import { requireStorable } from '../../domain/text.ts';
 import { check, parseJson } from '../route.ts';
 import * as s from '../schemas.ts';
 
-// What a system that owns billing says (docs/billing.md): a part of our contract, unlike a provider's events.
+// The events of a system that owns billing (docs/billing.md): a part of our contract, unlike a provider's events.
 
 const subscription = s.text(64);
 
-/** One type of event, as Standard Webhooks shapes them. */
+/** One type of event, in the form of Standard Webhooks. */
 const event = <Type extends string, Data extends z.ZodType>(type: Type, data: Data) =>
   z.strictObject({ type: z.literal(type), timestamp: s.instant.optional(), data });
 
@@ -47,17 +47,17 @@ const disputed = event(
   }),
 );
 
-/** Of an event that nobody here knows no more is asked than that it can be kept. */
+/** The only requirement of an event of unknown type: PostgreSQL can store it. */
 const anyEvent = z.looseObject({ type: s.text(128) });
 
-/** Reads events that `verify` says are signed. A wrong member is refused by its pointer, and nothing is kept. */
+/** Makes a reader of events whose signature `verify` checks. Throws `invalid_request` with pointers; nothing is stored then. */
 export function createExternalReader(
   verify: (body: Uint8Array, headers: Headers) => { id: string; text: string },
 ): ReadEvent {
   return async (body, headers) => {
     const { id, text } = verify(body, headers);
     const content = check(anyEvent, parseJson(text), pointer);
-    // No schema bounds what is kept of an event that nobody here knows.
+    // No schema bounds the content of an event of unknown type.
     requireStorable(content);
     return { id, type: content.type, message: messageOf(content), returned: returnOf(content), content };
   };

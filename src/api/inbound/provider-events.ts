@@ -17,12 +17,15 @@ import { notFound } from '../problems.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 
+// POST /v1/billing/webhooks/stripe, POST /v1/billing/webhooks/external: check the signature, read the charge, and insert the
+// event into `inbox` once for its id. They lock nothing, and Temporal is not asked: the relay passes the event on.
+
 const PROVIDERS = {
   stripe: 'Take an event of Stripe (billing by Stripe only)',
   external: 'Take an event of the system that owns billing (external billing only)',
 };
 
-/** What a provider of billing sends: its signature is checked, the event stored, then answered. Temporal is not asked. */
+/** Registers the webhook routes; each answers 404 unless that provider bills. */
 export function webhookRoutes(app: App, deps: Deps): void {
   for (const [provider, summary] of Object.entries(PROVIDERS))
     route(
@@ -31,7 +34,7 @@ export function webhookRoutes(app: App, deps: Deps): void {
         method: 'post',
         path: `/v1/billing/webhooks/${provider}`,
         summary,
-        // The provider signs instead.
+        // The provider signs its request and has no key.
         scope: null,
         isSigned: true,
         answers: {
@@ -50,7 +53,7 @@ export function webhookRoutes(app: App, deps: Deps): void {
     );
 }
 
-/** False when it was here before. What no workflow waits for is kept whole. */
+/** Stores an event; false when its id was stored before. An event that no workflow waits for is stored whole. */
 async function store(deps: Deps, provider: string, event: ProviderEvent): Promise<boolean> {
   const { db } = deps;
   const { id: eventId, type, message, returned, content } = event;
@@ -66,11 +69,11 @@ async function store(deps: Deps, provider: string, event: ProviderEvent): Promis
   return isNew;
 }
 
-/** R-42: its sender is told, and so is the reconciler, since money may have moved. */
+/** R-42: the sender gets this refusal, and the reconciler reports the stored event, since money may have moved. */
 const mismatched = () =>
   s.fault('/data/amount', 'must be the amount of the charge, which exists: nothing was booked');
 
-/** R-81: money that went back, or that a bank wants back. */
+/** R-81: stores a refund or a dispute; the relay books it in the ledger. */
 async function storeReturn(
   db: Database,
   provider: string,
@@ -96,7 +99,7 @@ async function chargeOfReturn(
   return charge && { subscriptionId: charge.subscriptionId, chargeId: charge.id };
 }
 
-/** Why an event goes to no workflow; null when it does. */
+/** The reason why an event goes to no workflow; null when it goes to one. */
 async function putAsideFor(deps: Deps, message: ProviderMessage): Promise<PutAside | null> {
   const { db } = deps;
   const subscription = await readSubscription(db, message.subscriptionId);
@@ -105,7 +108,7 @@ async function putAsideFor(deps: Deps, message: ProviderMessage): Promise<PutAsi
   const charge = await readCharge(db, message.subscriptionId, message);
   if (!charge) {
     if (!isToCome(subscription.state, message.chargeId)) return 'unknown';
-    // R-42: one that is still to come waits in the workflow.
+    // R-42: an event about a charge still to come waits in the workflow.
     checkEarly(message, (await deps.catalogs.current()).currency);
     return null;
   }
@@ -115,7 +118,7 @@ async function putAsideFor(deps: Deps, message: ProviderMessage): Promise<PutAsi
   return outcome === 'declined' && attempt !== undefined && attempt < newest ? 'superseded' : null;
 }
 
-/** R-42: nobody knows yet what the charge will ask for, so what was paid must be said. */
+/** R-42: the amount of a charge still to come is not known, so the event must name the amount paid. */
 function checkEarly({ outcome, amountMinor, currency }: ProviderSettlement, ours: string): void {
   if (amountMinor === undefined && outcome === 'paid')
     throw s.fault('/data/amount', 'is required: the charge does not exist yet (R-42)');
@@ -123,14 +126,14 @@ function checkEarly({ outcome, amountMinor, currency }: ProviderSettlement, ours
     throw s.fault('/data/amount/currency', `must be ${ours}, the currency of the catalogue`);
 }
 
-/** The amount of the charge, or all that was paid for it ahead. */
+/** Whether the event's amount is the charge's, or the charge's with the money owed from before. */
 function isItsAmount(charge: ChargeRow, { amountMinor, currency }: ProviderSettlement): boolean {
   if (amountMinor === undefined) return true;
   const amounts = [charge.amountMinor, charge.amountMinor + charge.owedMinor];
   return currency === charge.currency && amounts.includes(amountMinor);
 }
 
-/** The signal that tells the workflow. */
+/** The signal that carries a message to the workflow. */
 function signalOf({
   subscriptionId: _,
   ...message
@@ -146,7 +149,7 @@ function signalOf({
     }
     case 'plan_changed': {
       const { kind: __, ...change } = message;
-      // An upgrade is a charge; it is pending under this id until it is settled.
+      // An upgrade is a charge; it is pending under this id until its payment is settled.
       const payload = { ...change, chargeId: newId('chg') } satisfies PlanChanged;
       return { kind: SIGNAL.planChanged, payload };
     }

@@ -15,7 +15,10 @@ import * as s from '../schemas.ts';
 import { nowOf } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 
-/** What is there, was there, will be there; and what comes next by itself. */
+// GET /v1/subscriptions/{id}/balance: one call of balance_at for now or the past; a forecast from a snapshot for the future.
+// GET /v1/subscriptions/{id}/schedule: the same forecast, as a list. They lock nothing, and Temporal is not asked.
+
+/** Registers the balance and the schedule. */
 export function balanceRoutes(app: App, deps: Deps): void {
   balanceRoute(app, deps);
   scheduleRoute(app, deps);
@@ -62,7 +65,7 @@ async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   const now = await snapshot(deps.db, row.state.id);
   const catalog = await deps.catalogs.current();
   const holds = await openHolds(deps.db, row.state.id);
-  // On real time nothing may have been due since long: the horizon counts from the present.
+  // On real time the state's `now` may lie long ago: the forecast starts at the present.
   const state = { ...row.state, now: nowOf(row) };
   const { life } = forecast(state, now?.grants ?? [], catalog, { until: at, holds });
   const usable = openGrants(life.book).filter((grant) => isUsable(grant, at));
@@ -71,7 +74,7 @@ async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
   return { ...balanceView(soonestFirst, nextRefresh(life.state, catalog), asOf), forecast: true };
 }
 
-/** What these grants, all usable at the instant and soonest expiry first, come to. */
+/** The balance of grants that are usable at the instant, in order of expiry. */
 function balanceView(
   grants: readonly BalanceRow[],
   refresh: { at: Instant; credits: number } | null,

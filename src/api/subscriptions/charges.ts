@@ -11,6 +11,9 @@ import * as s from '../schemas.ts';
 import { nowOf } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 
+// POST /v1/sandbox/charges/{id}/settle, …/refund and …/dispute, with sandbox billing only: read the charge and insert a message
+// into `inbox`, as a provider's webhook would. Temporal is not asked: the relay passes the message on.
+
 const received = {
   description: 'Received',
   schema: z.object({ received: z.literal(true), duplicate: z.boolean(), at: z.string() }),
@@ -22,7 +25,7 @@ async function sandboxCharge(deps: Deps, id: string): Promise<ChargeRow> {
   return charge;
 }
 
-/** The sandbox's webhook: it settles a pending charge through the inbox, the way a provider would. */
+/** Registers the sandbox's webhooks. */
 export function billingRoutes(app: App, deps: Deps): void {
   returnRoutes(app, deps);
   route(
@@ -54,7 +57,7 @@ export function billingRoutes(app: App, deps: Deps): void {
   );
 }
 
-/** R-81: what a provider says of refunds that were made there, and of disputes, through the inbox as a provider would. */
+/** R-81: a refund made at the provider, and the state of a dispute. */
 function returnRoutes(app: App, deps: Deps): void {
   const at = '/v1/sandbox/charges/{id}';
   const common = { method: 'post', scope: 'billing', params: s.byId, answers: { 200: received } } as const;

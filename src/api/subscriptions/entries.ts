@@ -8,6 +8,9 @@ import * as s from '../schemas.ts';
 import { entryView } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 
+// GET /v1/subscriptions/{id}/entries: a page of ledger entries, or all of them as CSV (Accept: text/csv). Locks nothing.
+
+/** Registers the list of entries. */
 export function entryRoutes(app: App, deps: Deps): void {
   route(
     app,
@@ -35,8 +38,8 @@ export function entryRoutes(app: App, deps: Deps): void {
 }
 
 /**
- * Entries as CSV, a page at a time as the caller takes it. A page that can't be read breaks the connection off: a table that
- * ends early must not look whole. `path` is for the log.
+ * Entries as CSV, page by page at the caller's pace. A page that can't be read breaks the connection: a table that ends early
+ * must not look whole. `path` is for the log.
  */
 export function entriesCsv(
   deps: Pick<Deps, 'log'>,
@@ -58,7 +61,7 @@ export function entriesCsv(
         await pages.return(undefined);
       },
     },
-    // Nothing is read ahead of the caller.
+    // No page is read before the caller asks for it.
     { highWaterMark: 0 },
   );
 }

@@ -5,17 +5,17 @@ import { notFound } from '../problems.ts';
 import type { SubscriptionView } from '../schemas.ts';
 import { nowOf, subscriptionView } from '../views.ts';
 
-/** The subscription, or the 404 that foreign and missing ones share. */
+/** A subscription's row; holds past their deadline are released first, under the ledger's lock (R-72). Throws `not_found`. */
 export async function subscriptionOr404(deps: Deps, id: string): Promise<SubscriptionRow> {
   const row = await readSubscription(deps.db, id);
   if (!row) throw notFound();
   if (row.nextDeadline === null || row.nextDeadline > nowOf(row)) return row;
-  // R-72: what is past its deadline is released by whoever comes first.
+  // R-72: the first reader after the deadline releases the hold.
   await releaseOverdue(deps.db, id);
   return (await readSubscription(deps.db, id)) ?? row;
 }
 
-/** A subscription as the contract shows it, under the catalogue in force. */
+/** A subscription's JSON under the catalogue in force. */
 export async function shown(deps: Deps, row: SubscriptionRow): Promise<SubscriptionView> {
   return subscriptionView(row, await deps.catalogs.current());
 }

@@ -11,6 +11,10 @@ import { command } from '../updates.ts';
 import { grantView, nowOf } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 
+// GET /v1/subscriptions/{id}/grants: reads a page of grants.
+// POST …/grants (issue an adjustment) and POST …/grants/{grant_id}/revoke: commands to the workflow (updates.ts).
+
+/** Registers the routes of grants. */
 export function grantRoutes(app: App, deps: Deps): void {
   const at = '/v1/subscriptions/{id}/grants';
   route(
@@ -107,7 +111,7 @@ function revokeRoute(app: App, deps: Deps, at: string): void {
   );
 }
 
-/** What this command took: a second revocation finds nothing left. */
+/** Credits that this command revoked: a second revocation finds none left. */
 async function revokedBy(deps: Deps, row: CommandRow, grantId: string): Promise<number> {
   const taken = await readCommand(deps.db, row);
   return revokedSince(deps.db, row.subscriptionId, grantId, taken?.fromSeq ?? 0);

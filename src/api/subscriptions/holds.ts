@@ -9,7 +9,9 @@ import { subscriptionOr404 } from './found.ts';
 
 const at = '/v1/subscriptions/{id}/holds';
 
-/** What was held, to read; what holds and settles is with the spends. */
+// GET /v1/subscriptions/{id}/holds and …/holds/{hold_id}: read holds. spend-routes.ts makes, captures and releases them.
+
+/** Registers the reads of holds. */
 export function holdRoutes(app: App, deps: Deps): void {
   route(
     app,
@@ -48,7 +50,7 @@ export function holdRoutes(app: App, deps: Deps): void {
   );
 }
 
-/** What was answered then, what became of it, and what the caller had said with it. */
+/** The hold's first answer, its present state, and the caller's own members. */
 function holdView(row: HoldRow) {
   const { answer, status, captured, usageId, settledAt, via, reference, metadata } = row;
   return {

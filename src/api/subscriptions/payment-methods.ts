@@ -3,7 +3,7 @@ import type { Deps } from '../deps.ts';
 
 const SANDBOX_METHODS = ['sandbox_ok', 'sandbox_declined', 'sandbox_pending'];
 
-/** What a payment method looks like, by who bills; `byDefault` is that of a start which names none. */
+/** The form of a payment method for each kind of billing; `byDefault` is for a start that names none. */
 const METHODS: Record<Deps['billing'], { byDefault: string; fits(method: string): boolean; detail: string }> =
   {
     sandbox: {
@@ -12,7 +12,7 @@ const METHODS: Record<Deps['billing'], { byDefault: string; fits(method: string)
       detail: `must be one of ${SANDBOX_METHODS.join(', ')} with sandbox billing`,
     },
     stripe: {
-      // It does not fit: only enterprise, which is paid by contract, may name none.
+      // It does not fit on purpose: only enterprise, paid by contract, may name none.
       byDefault: 'none',
       fits: (method) => /^(pm|card)_\w+$/.test(method),
       detail: 'must be a payment method of Stripe (pm_…)',
@@ -24,15 +24,17 @@ const METHODS: Record<Deps['billing'], { byDefault: string; fits(method: string)
     },
   };
 
-/** The payment method of a start. */
+/** The payment method of a start: the named one, or the billing's default. */
 export const methodOf = (deps: Deps, wanted: string | undefined): string =>
   wanted ?? METHODS[deps.billing].byDefault;
 
+/** The faults of a payment method at `/payment_method`, none or one. */
 export function methodFaults(deps: Deps, method: string | undefined): Fault[] {
   const { fits, detail } = METHODS[deps.billing];
   return method === undefined || fits(method) ? [] : [{ pointer: '/payment_method', detail }];
 }
 
+/** Throws `invalid_request` where the billing does not know the payment method. */
 export function checkMethod(deps: Deps, method: string | undefined): void {
   const [fault] = methodFaults(deps, method);
   if (fault) throw invalid(fault);

@@ -12,7 +12,9 @@ import { command } from '../updates.ts';
 import { nowOf, subscriptionView } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 
-/** R-53 to R-55. */
+// POST /v1/subscriptions/{id}/change: a command to the workflow (updates.ts); with `preview` it decides and writes nothing.
+
+/** Registers the change of plan (R-53 to R-55). */
 export function changeRoute(app: App, deps: Deps): void {
   route(
     app,
@@ -51,7 +53,7 @@ const changeAnswer = z.object({
   subscription: s.subscription,
 });
 
-/** R-55: refused like the change itself, and nothing is done. */
+/** R-55: the answer of the change, or its refusal, without the change. */
 async function previewed(deps: Deps, row: SubscriptionRow, plan: PlanId, interval: Interval) {
   const catalog = await deps.catalogs.current();
   const { charge } = decide(

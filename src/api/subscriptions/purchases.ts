@@ -20,6 +20,10 @@ import { chargeView, grantView, nowOf, purchaseView } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 import { checkMethod } from './payment-methods.ts';
 
+// POST /v1/subscriptions/{id}/purchases: a command to the workflow (updates.ts), which asks billing for the money.
+// GET …/purchases, …/purchases/{purchase_id}, …/charges, …/charges/{charge_id}: read charges and their grants; lock nothing.
+
+/** Registers the routes of purchases and charges. */
 export function purchaseRoutes(app: App, deps: Deps): void {
   buyRoute(app, deps);
   const page = { query: z.strictObject(s.paging), params: s.byId, scope: 'read', method: 'get' } as const;
@@ -92,7 +96,7 @@ export function purchaseRoutes(app: App, deps: Deps): void {
   );
 }
 
-/** A purchase with the grant it brought; null while it is not paid. */
+/** A purchase with its grant; null while it is not paid. */
 async function withGrant(deps: Deps, subscription: SubscriptionRow, row: ChargeRow) {
   return view(subscription, row, await readGrant(deps.db, row.subscriptionId, grantIdOf(row)));
 }
@@ -134,7 +138,7 @@ interface Buying {
   payment_method?: string | undefined;
 }
 
-/** */
+/** The command of a purchase. It refuses more packs than the catalogue allows. */
 export async function buying(
   deps: Deps,
   id: string,

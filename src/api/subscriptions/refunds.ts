@@ -11,14 +11,16 @@ import { type App, type Input, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { subscriptionOr404 } from './found.ts';
 
-// R-81: an operator's refund. On record first, then the money, then the credits: whoever repeats it with its key goes on
-// where it stopped, and nothing happens twice. The ledger does it alone, so that it works after the end too (R-52).
+// POST /v1/subscriptions/{id}/purchases/{purchase_id}/refund (R-81): three steps, and a repeat with the same key goes on at the
+// step where the last one stopped. ask_refund puts the refund on record, billing returns the money, refund_charge takes the
+// credits; both functions lock the ledger's row. Temporal is not asked, so it works after the subscription's end too (R-52).
 
 const refundRequest = z
   .strictObject({ amount_minor: s.credits.optional(), reason: s.reason })
   .meta({ id: 'RefundRequest' });
 type RefundInput = Input<z.output<typeof s.byPurchase>, unknown, z.output<typeof refundRequest>>;
 
+/** Registers the refund of a purchase. */
 export function refundRoute(app: App, deps: Deps): void {
   route(
     app,
@@ -55,7 +57,7 @@ export function refundRoute(app: App, deps: Deps): void {
   );
 }
 
-/** The same for the same key, for ever: what began under it goes on under it. */
+/** The refund's id, the same for the same key: a repeat finds the refund that it began. */
 const refundIdOf = (...of: [subscription: string, operation: string, key: string]): string =>
   `rfd_${createHash('sha256').update(of.join('\n')).digest('hex').slice(0, 32)}`;
 
@@ -65,7 +67,7 @@ interface RefundContext {
   refundId: string;
 }
 
-/** One refund of a charge at a time: what was asked before is ended first, whoever asked for it. */
+/** Runs one refund of a charge at a time: an unfinished one of any caller ends first. */
 async function refund(deps: Deps, wanted: RefundContext, input: RefundInput): Promise<void> {
   for (;;) {
     const asked = await ask(deps, wanted, input);
@@ -102,7 +104,7 @@ async function ask(
   }
 }
 
-/** The money, then the credits. False where billing has less: then it is as if it had not been asked for. */
+/** Returns the money, then takes the credits. False where billing has less money: then the refund leaves the record. */
 async function refundAtBilling(
   deps: Deps,
   { subscription }: RefundContext,
@@ -144,7 +146,7 @@ async function refundView(deps: Deps, { subscriptionId, currency }: ChargeRow, r
   };
 }
 
-/** The workflow is told through the inbox. Whoever reads the subscription next should find it lowered as the answer says. */
+/** Milliseconds to wait until the workflow has lowered the packs: the inbox informs it, and the next read should agree. */
 const ADD_ON_WITHIN_MS = 2_000;
 
 async function awaitAddOn(deps: Deps, id: string, packs: number): Promise<void> {

@@ -8,20 +8,22 @@ import { type App, type Definition, type Input, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { returnCredits, spendItems } from './spend.ts';
 
-// The requests that come by the hundred: they spend, hold, and give back. They ask the ledger alone, and know nothing of how
-// they came: through the application like all others, or past it (fast-path.ts).
+// POST /v1/subscriptions/{id}/usage, …/holds, …/holds/{hold_id}/capture, …/holds/{hold_id}/release and
+// …/usage/{usage_id}/reverse: one call of spend_batch, which locks the ledger's row; Temporal is not asked. The same handlers
+// serve a request through the application and on the fast path (fast-path.ts).
 
 type SpendHandler<Params extends z.ZodType, Body extends z.ZodType> = (
   input: Input<z.output<Params>, unknown, z.output<Body>>,
   scopes: readonly Scope[],
 ) => Promise<Reply>;
 
+/** A route on both paths: its definition, and a handler that needs no Hono. */
 export interface SpendRoute<Params extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   definition: Definition<Params, z.ZodType, Body>;
   respond: SpendHandler<Params, Body>;
 }
 
-/** All of them. */
+/** The five routes. */
 export const spends = (deps: Deps): SpendRoute[] => [
   usage(deps),
   hold(deps),
@@ -30,12 +32,13 @@ export const spends = (deps: Deps): SpendRoute[] => [
   reversal(deps),
 ];
 
+/** Registers the five routes in the application. */
 export function spendRoutes(app: App, deps: Deps): void {
   for (const { definition, respond } of spends(deps))
     route(app, definition, async (c, input) => reply(c, await respond(input, c.get('scopes'))));
 }
 
-/** Forgets of which shapes a spend is: its own definition checks its input. */
+/** Drops the types of a route's input: its own definition checks it. */
 const spend = <Params extends z.ZodType, Body extends z.ZodType>(
   definition: Omit<Definition<Params, z.ZodType, Body>, 'method' | 'scope' | 'idempotent'>,
   respond: SpendHandler<Params, Body>,

@@ -23,9 +23,9 @@ import { promptUrl } from '../tickets.ts';
 import type { Once } from '../updates.ts';
 import { subscriptionOr404 } from './found.ts';
 
-// From a request to the ledger and back: what spends, and what gives back.
+// The handlers of spend-routes.ts. They price, submit to the ledger, and turn its outcome into an answer or a refusal.
 
-/** zod gives `credits?: number | undefined`; the domain knows only present or absent. */
+/** Items without undefined members: zod's `credits?: number | undefined` becomes present or absent. */
 export const itemsOf = (items: z.output<typeof s.items>): Item[] =>
   items.map(({ feature, quantity, credits }) => ({
     feature,
@@ -36,7 +36,10 @@ export const itemsOf = (items: z.output<typeof s.items>): Item[] =>
 type KeyedInput = Once & { params: { id: string } };
 type SpendInput = KeyedInput & { body: z.output<typeof s.usageRequest> };
 
-/** Spends or sets aside what items cost, all or nothing (R-61, R-70). */
+/**
+ * Spends (`usage`) or holds (`hold`, for `seconds`) the cost of the items, all or nothing (R-61, R-70). Throws `not_found`,
+ * `insufficient_credits`, `subscription_not_active`, `payment_past_due`, `idempotency_key_reused` and the rate card's refusals.
+ */
 export async function spendItems(
   deps: Deps,
   input: SpendInput,
@@ -47,7 +50,7 @@ export async function spendItems(
   for (;;) {
     const catalog = await deps.catalogs.current();
     const { outcome, needed } = await spendPriced(deps, input, catalog, op, seconds);
-    // R-08: another catalogue came into force meanwhile: priced again with that one.
+    // R-08: another catalogue came into force meanwhile: its prices count.
     if (outcome.kind === 'stale') deps.catalogs.forget();
     else return replyTo(deps, input, outcome, { status: 201, needed, catalog, scopes });
   }
@@ -88,7 +91,7 @@ async function spendPriced(
   return { outcome, needed: cost.credits };
 }
 
-/** R-65: a key whose use succeeded is answered for ever, also where the rate card of today refuses its lines. */
+/** R-65: the answer of a key whose spend succeeded, also where the rate card of today refuses its lines. */
 async function replayed(
   deps: Deps,
   { params, key, bodyHash }: SpendInput,
@@ -100,7 +103,10 @@ async function replayed(
   return { kind: 'replay', answer: JSON.stringify(stored.answer) };
 }
 
-/** Captures or releases a hold, or reverses a usage: nothing of it depends on prices or on the subscription's state (R-52). */
+/**
+ * Captures or releases a hold, or reverses a usage. Neither prices nor the subscription's state matter (R-52). Throws
+ * `not_found`, `hold_expired`, `hold_already_settled`, `capture_exceeds_hold`, `reversal_exceeds_usage`.
+ */
 export async function returnCredits(
   deps: Deps,
   input: KeyedInput,
@@ -115,7 +121,7 @@ interface ReplyOptions {
   status: 200 | 201;
   needed?: number;
   catalog?: Catalog;
-  /** What the caller may do: a link into the wallet can buy, so only who may buy gets one. */
+  /** The caller's scopes: a link into the wallet can buy, so only a key with `billing` gets one. */
   scopes?: readonly Scope[];
 }
 
@@ -177,7 +183,7 @@ function refusalOf(outcome: RefusedSpend): Refusal {
   }
 }
 
-/** R-61: the refusal that helps. */
+/** R-61: the refusal of a spend, with an offer that would cover it. */
 function insufficient(
   { state }: SubscriptionRow,
   needed: number,

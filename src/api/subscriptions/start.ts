@@ -23,7 +23,10 @@ import { type Once, updateId } from '../updates.ts';
 import { shown, subscriptionOr404 } from './found.ts';
 import { methodFaults, methodOf } from './payment-methods.ts';
 
-/** R-43, R-44: a subscription begins with its first payment, by contract, or moved in from elsewhere. */
+// POST /v1/subscriptions: writes the command's row, then starts the workflow and waits for its first step, which books the rows
+// of the subscription. The workflow asks billing for the first payment.
+
+/** Registers the start of a subscription: with a first payment, by contract, or moved in from elsewhere (R-43, R-44). */
 export function startRoute(app: App, deps: Deps): void {
   route(
     app,
@@ -49,7 +52,7 @@ export function startRoute(app: App, deps: Deps): void {
 
 type StartBody = z.output<typeof s.startRequest>;
 
-/** Starts a subscription, once for the key. */
+/** Starts a subscription, once for the key. Throws `invalid_request`, `not_a_test_clock` and the errors of `runCommand`. */
 export function start(deps: Deps, body: StartBody, { key, bodyHash }: Once): Promise<Reply> {
   const id = newId('sub');
   return runCommand(deps.db, {

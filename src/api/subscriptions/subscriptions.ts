@@ -15,6 +15,10 @@ import { subscriptionView } from '../views.ts';
 import { shown, subscriptionOr404 } from './found.ts';
 import { checkMethod } from './payment-methods.ts';
 
+// GET /v1/subscriptions and /v1/subscriptions/{id}: read subscriptions.
+// POST …/{id}/cancel, …/resume, PUT …/{id}/add_on, …/payment_method, …/allowance: commands to the workflow (updates.ts).
+
+/** Registers the reads of subscriptions and the commands of their lifecycle. */
 export function subscriptionRoutes(app: App, deps: Deps): void {
   readRoutes(app, deps);
   lifecycleRoutes(app, deps);
@@ -147,7 +151,7 @@ const shownAfter =
     body: await shown(deps, row),
   });
 
-/** R-51. */
+/** The command of a cancellation, at the next renewal or now (R-51). Its answer adds `credits_at_risk`. */
 export const cancelling = (
   deps: Deps,
   id: string,
@@ -162,7 +166,7 @@ export const cancelling = (
   }),
 });
 
-/** R-51. */
+/** The command that withdraws a scheduled cancellation or change (R-51). */
 export const resuming = (deps: Deps, id: string): Operation => ({
   operation: 'resume',
   id,
@@ -170,7 +174,7 @@ export const resuming = (deps: Deps, id: string): Operation => ({
   answer: shownAfter(deps),
 });
 
-/** R-33. */
+/** The command that lowers the packs that renew with the plan (R-33). */
 export const lowering = (deps: Deps, id: string, packs: number): Operation => ({
   operation: 'set_add_on',
   id,
@@ -178,7 +182,7 @@ export const lowering = (deps: Deps, id: string, packs: number): Operation => ({
   answer: shownAfter(deps),
 });
 
-/** R-45: an open charge is tried with it at once. */
+/** The command that sets the payment method; an open charge is tried with it at once (R-45). Throws `invalid_request`. */
 export const payingWith = (deps: Deps, id: string, method: string): Operation => ({
   operation: 'set_payment_method',
   id,
@@ -192,7 +196,7 @@ export const payingWith = (deps: Deps, id: string, method: string): Operation =>
   }),
 });
 
-/** R-50: what would be forfeited at the end if nothing more were spent; after it, what was. */
+/** R-50: credits that the end would forfeit if no more were spent; after the end, the forfeited credits. */
 export async function creditsAtRisk(deps: Deps, { state }: SubscriptionRow): Promise<number> {
   if (state.endedAt !== null) return forfeited(deps.db, state.id);
   const catalog = await deps.catalogs.current();

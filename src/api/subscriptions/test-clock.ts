@@ -19,10 +19,13 @@ import * as s from '../schemas.ts';
 import { type Once, updateId } from '../updates.ts';
 import { subscriptionOr404 } from './found.ts';
 
-/** An advance past this is more likely a slip than a test. */
+// POST /v1/subscriptions/{id}/advance (R-90): a command to the workflow, which books everything due up to the instant. The clock
+// of an ended subscription moves with one call of advance_ended; Temporal is not asked then.
+
+/** An advance over more months is more likely a slip than a test. */
 const MAX_ADVANCE_MONTHS = 1_200;
 
-/** R-90. */
+/** Registers the advance of a test clock. */
 export function advanceRoute(app: App, deps: Deps): void {
   route(
     app,
@@ -48,7 +51,7 @@ export function advanceRoute(app: App, deps: Deps): void {
   );
 }
 
-/** Moves a test clock, once for the key, and answers what fired. */
+/** Moves a test clock to an instant, once for the key, and lists the entries that it booked. Throws `not_a_test_clock`, `invalid_request`. */
 export async function advance(deps: Deps, id: string, to: Instant, { key, bodyHash }: Once): Promise<Reply> {
   await subscriptionOr404(deps, id);
   return runCommand(deps.db, {
@@ -68,17 +71,17 @@ export async function advance(deps: Deps, id: string, to: Instant, { key, bodyHa
 async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<void> {
   const { state, testClock } = await subscriptionOr404(deps, row.subscriptionId);
   if (testClock === null) throw new Refusal('not_a_test_clock', 'The subscription runs on real time.');
-  // While another advance runs, the clock it will reach is not known here: the workflow refuses.
+  // While another advance runs, its target is not known here: the workflow refuses.
   if (to < testClock && !(await isAdvancing(deps.db, row)))
     throw invalid({ pointer: '/to', detail: `must not lie before the clock's now, ${iso(testClock)}` });
   if (to > boundary(testClock, 'UTC', MAX_ADVANCE_MONTHS))
     throw invalid({ pointer: '/to', detail: 'must lie within 100 years of the clock’s now' });
   if (state.status === 'ended' && state.waiting.length === 0) return advanceEnded(deps.db, state.id, to);
-  // R-39: what was spent before now may bring a top-up before the clock goes on.
+  // R-39: a spend before now may start a top-up before the clock goes on.
   if (state.topUp?.wish) await nudge(deps, state.id);
   const { scope, operation, key, attempt } = row;
   const request: AdvanceRequest = { to, ref: { scope, operation, key, attempt } };
-  // A run that hands over on the way answers "not done": the next run is asked.
+  // A run that hands over meanwhile answers `done: false`: the next run gets the update again.
   for (let again = 0, done = false; !done; again += 1) {
     const handle = await deps.temporal.call(async (client) =>
       client.workflow
@@ -89,7 +92,7 @@ async function sendAdvance(deps: Deps, row: CommandRow, to: Instant): Promise<vo
           waitForStage: 'ACCEPTED',
         }),
     );
-    // Without the timer: years take longer. Where this call fails, the command's row tells how the advance ended.
+    // Without the call's timer: years take longer. Where this call fails, the command's row holds the outcome.
     ({ done } = await handle.result());
     if (!done) await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -14,7 +14,9 @@ const body = z.strictObject({
   monthly_ceiling_minor: z.int().min(0).optional(),
 });
 
-/** packs that are bought by themselves. */
+// PUT /v1/subscriptions/{id}/top_up: a command to the workflow (updates.ts).
+
+/** Registers the setting of a top-up. */
 export function topUpRoute(app: App, deps: Deps): void {
   route(
     app,

@@ -14,8 +14,10 @@ import { nowOf } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 import { itemsOf } from './spend.ts';
 
-// Spending needs the ledger alone: none of this waits for Temporal.
+// POST /v1/subscriptions/{id}/quote: reads the balance and prices the items. GET …/usage and …/usage/{usage_id}: read usages.
+// They lock nothing, and Temporal is not asked. spend-routes.ts makes and reverses usages.
 
+/** Registers the quote and the reads of usages. */
 export function usageRoutes(app: App, deps: Deps): void {
   quoteRoute(app, deps);
   readRoutes(app, deps);
@@ -54,7 +56,7 @@ function quoteRoute(app: App, deps: Deps): void {
   );
 }
 
-/** whether this subscription may spend at all now. */
+/** Whether this subscription may spend now at all. */
 function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
   if (isOver(row.state, nowOf(row))) return false;
   if (row.state.status === 'past_due') return catalog.policies.pastDueSpending === 'allow';
@@ -102,7 +104,7 @@ const usageRecord = s.usage
   .extend({ ...s.recorded, reversed: z.int(), hold_id: z.string().nullable() })
   .meta({ id: 'UsageRecord' });
 
-/** What was answered then, and what the caller had said with it. */
+/** The usage's first answer, its reversed credits, and the caller's own members. */
 function recordView({ answer, reversed, holdId, via, reference, metadata }: UsageRow) {
   return { ...answer, reversed, hold_id: holdId, via, reference, metadata };
 }

@@ -10,7 +10,9 @@ import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { subscriptionOr404 } from './found.ts';
 
-/** I8: the workflow's own word, beside the ledger's. */
+// GET /v1/subscriptions/{id}/workflow: two queries and one describe of the workflow, and a nudge where it is behind its ledger.
+
+/** Registers the workflow's own view of a subscription (I8). */
 export function workflowRoute(app: App, deps: Deps): void {
   route(
     app,
@@ -30,7 +32,7 @@ export function workflowRoute(app: App, deps: Deps): void {
     async (c, { params }) => {
       const row = await subscriptionOr404(deps, params.id);
       let balance = await query<BalanceAnswer>(deps, row, QUERY.balance);
-      // Behind the ledger: the subscription is nudged out of turn, and asked again (I8).
+      // A workflow behind its ledger gets a nudge at once, and a second query (I8).
       if (balance.ledger_version < row.version) {
         await nudge(deps, row.state.id);
         balance = await query<BalanceAnswer>(deps, row, QUERY.balance);
@@ -42,7 +44,7 @@ export function workflowRoute(app: App, deps: Deps): void {
   );
 }
 
-/** A query that also a completed workflow answers; null from one that never started. */
+/** A query of the workflow, running or completed. Throws `not_found` where none started, `temporal_unavailable`. */
 export async function query<T>(
   deps: Deps,
   row: SubscriptionRow,
@@ -58,6 +60,7 @@ export async function query<T>(
   return answer;
 }
 
+/** The id of the workflow's newest run. Throws `not_found`, `temporal_unavailable`. */
 export async function runIdOf(deps: Deps, id: string): Promise<string> {
   const description = await asked(() =>
     deps.temporal.call((client) => client.workflow.getHandle(workflowId(id)).describe()),
@@ -71,12 +74,12 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw notFound();
     if (error instanceof Refusal) throw error;
-    // A query that a worker could not answer in time is the engine's trouble, whatever its error is called.
+    // A query that no worker answers in time means that the engine is unavailable, with any error's name.
     throw new Refusal('temporal_unavailable', 'The workflow does not answer at the moment.');
   }
 }
 
-/** The workflow in the Temporal UI; the newest run where none is named. */
+/** The workflow's page in the Temporal UI, of one run or the newest; null without a UI. */
 export function uiUrl(deps: Deps, id: string, runId: string | null): string | null {
   if (deps.temporalUiUrl === undefined) return null;
   const workflow = encodeURIComponent(workflowId(id));
