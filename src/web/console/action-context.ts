@@ -12,15 +12,16 @@ import type { Format } from '../shell/format.ts';
 import type { FieldView } from './action-page.tsx';
 import type { Rehearsal } from './rehearsal.ts';
 
-// What an action of the console is made of: the subscription as it stands, what was entered, the call that does it.
+// The parts of a console action: the subscription as it stands, the values of the form, and the call of the API.
 
+/** A request to the API. */
 export interface Call {
   method: 'POST' | 'PUT';
   path: string;
   body: Record<string, unknown>;
 }
 
-/** A subscription as actions see it. */
+/** The subscription that an action acts on, with all it reads. */
 export interface ActionContext {
   deps: Deps;
   row: SubscriptionRow;
@@ -32,25 +33,28 @@ export interface ActionContext {
   format: Format;
 }
 
+/** The fields of an action's form, by name. */
 export type FormValues = Record<string, string>;
 
+/** One action: its form, its check and its call of the API. */
 export interface Action {
   title: string;
-  /** What the last button says. */
+  /** The text of the last button. */
   verb: string;
-  /** What it is for, in a sentence. */
+  /** The action's purpose in a sentence. */
   says: string;
-  /** Whether the API's request has a place for the reason; else it is kept in the log of this server. */
+  /** Whether the API's request takes the reason; otherwise this server's log keeps it. */
   takesReason: boolean;
   isOffered(context: ActionContext): boolean;
   fields(context: ActionContext): FieldView[];
-  /** Throws the faults of what was entered. */
+  /** Throws `invalid_request` with a fault for each wrong field. */
   call(context: ActionContext, values: FormValues): Call;
   rehearse(context: ActionContext, values: FormValues): Promise<Rehearsal>;
 }
 
 const MOST_CHARGES = 100;
 
+/** Reads an action's context: open grants, the catalogue, the newest charges. */
 export async function actionContextOf(
   deps: Deps,
   row: SubscriptionRow,
@@ -66,17 +70,19 @@ export async function actionContextOf(
   return { deps, row, state, now: nowOf(row), grants: now?.grants ?? [], catalog, charges, format };
 }
 
+/** A path of the API below the subscription. */
 export const below = ({ state }: ActionContext, path: string) => `/v1/subscriptions/${state.id}/${path}`;
+/** A fault of a form's field. */
 export const fault = (name: string, detail: string): Fault => ({ pointer: `/${name}`, detail });
 
-/** A whole number from 1, or the fault of its field. */
+/** A field as a whole number from 1. Throws `invalid_request`. */
 export function countOf(values: FormValues, name: string): number {
   const text = (values[name] ?? '').trim();
   if (!/^[1-9]\d{0,15}$/.test(text)) throw invalid(fault(name, 'must be a whole number from 1'));
   return Number(text);
 }
 
-/** What a `datetime-local` field sends, in UTC. */
+/** A `datetime-local` field as an instant, read as UTC. Throws `invalid_request`. */
 export function instantOf(values: FormValues, name: string): Instant {
   const at = z.iso.datetime({ local: true }).safeParse(values[name] ?? '');
   const ms = at.success ? Date.parse(`${at.data.replace(/Z$/, '')}Z`) : Number.NaN;
@@ -84,20 +90,24 @@ export function instantOf(values: FormValues, name: string): Instant {
   return ms;
 }
 
+/** A field that must be one of `known`. Throws `invalid_request`. */
 export function oneOf(values: FormValues, name: string, known: readonly string[]): string {
   const value = values[name] ?? '';
   if (!known.includes(value)) throw invalid(fault(name, 'must be one of those listed'));
   return value;
 }
 
-/** An id as the form sends it. Whether there is such an object, the API says: a call that was made before finds its answer. */
+/** A field as an id. The API checks that the object exists: a call that was made before finds its answer. */
 export function idOf(values: FormValues, name: string): string {
   const id = values[name] ?? '';
   if (!/^[A-Za-z0-9_]{1,64}$/.test(id)) throw invalid(fault(name, 'must be one of those listed'));
   return id;
 }
 
+/** The trimmed reason. */
 export const reasonOf = (values: FormValues): string => (values['reason'] ?? '').trim();
+/** An instant as the value of a `datetime-local` field, in UTC. */
 export const localText = (at: Instant): string => iso(at).slice(0, 16);
+/** Whether the subscription is active or past due. */
 export const isLive = ({ state }: ActionContext): boolean =>
   state.status === 'active' || state.status === 'past_due';

@@ -2,6 +2,7 @@ import type { Assets } from '../shell/page.tsx';
 import { consolePage, Rule } from './frame.tsx';
 import type { RuleView } from './views.ts';
 
+/** An input of an action's form. */
 export interface FieldView {
   name: string;
   label: string;
@@ -18,21 +19,22 @@ interface Common {
   customerId: string;
   /** Back to the subscription. */
   back: string;
-  /** Where this page's forms are sent. */
+  /** The address of this page's forms. */
   action: string;
 }
 
+/** The first step's data. */
 export interface ActionFormView extends Common {
   fields: FieldView[];
   reason: string;
   takesReason: boolean;
-  /** What is wrong with what was entered, by field. */
+  /** Faults of the form's values, by field. */
   faults: { name: string; detail: string }[];
 }
 
 const INPUT_TYPE = { number: 'text', text: 'text', instant: 'datetime-local' } as const;
 
-/** First step: what to do, and why. */
+/** First step: the values and the reason. */
 export function actionFormPage(view: ActionFormView, assets: Assets): string {
   const { title, says, customerId, back, action, fields, reason, takesReason, faults } = view;
   const faultOf = (name: string) => faults.find((fault) => fault.name === name)?.detail;
@@ -120,20 +122,21 @@ function Field({ field, fault }: { field: FieldView; fault: string | undefined }
   );
 }
 
+/** The second step's data. */
 export interface ActionCheckView extends Common {
   verb: string;
   isDanger: boolean;
-  /** What it will do; null where it would be refused. */
+  /** The effects; null where the command would be refused. */
   lines: { text: string; rule: RuleView | null }[] | null;
   refusal: string | null;
   curl: string;
-  /** What was entered, and the key: sent along hidden. */
+  /** The form's values and the key, sent along hidden. */
   hidden: Record<string, string>;
-  /** How a first try went that may be repeated with the same key. */
+  /** The outcome of a first try that may be repeated with the same key. */
   failed: string | null;
 }
 
-/** Second step: what it will do, the call that does it, and the button. */
+/** Second step: the effects, the call and its button. */
 export function actionCheckPage(view: ActionCheckView, assets: Assets): string {
   const { title, customerId, back, action, verb, isDanger, lines, refusal, curl, hidden, failed } = view;
   return consolePage(
@@ -195,15 +198,16 @@ function Curl({ curl }: { curl: string }) {
   );
 }
 
+/** The third step's data. */
 export interface ActionDoneView extends Common {
-  /** Whether it had been done before, with this key. */
+  /** Whether an earlier call with this key did it. */
   isReplay: boolean;
   status: number;
   answer: string;
   curl: string;
 }
 
-/** Third step: what the API answered. */
+/** Third step: the API's answer. */
 export function actionDonePage(view: ActionDoneView, assets: Assets): string {
   const { title, customerId, back, isReplay, status, answer, curl } = view;
   return consolePage(

@@ -22,10 +22,11 @@ import { advance, cancel } from './lifecycle-actions.ts';
 import { refund, retry, settle } from './money-actions.ts';
 import { placeOf } from './views.ts';
 
-// What an operator does, in three steps: say what and why, see what it will do, do it. What is done is the very call that was
-// shown: one request to our own API, with the scopes of the operator's key and a key of its own, so that twice is once.
+// GET and POST /console/subscriptions/{id}/do/{action}: an operator's action in three steps: values and reason, effects, call.
+// The call is exactly the one shown: a request to this server's own API, with the scopes of the operator's key and an
+// idempotency key of the form, so that sending it twice has one effect.
 
-/** What an operator can do from the console, in the order in which it is offered. Each is one call of the API, made as it is shown. */
+/** The operator's actions, in the order of the page. Each is one call of the API, made as it is shown. */
 export const ACTIONS: Readonly<Record<string, Action>> = {
   grant,
   revoke,
@@ -36,7 +37,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   cancel,
 };
 
-/** Our own API, asked for somebody whose scopes are known. */
+/** A request to this server's own API, with the scopes of a key that was checked. */
 export type OwnApi = (request: Request, whose: { scopes: Scope[]; keyId: string }) => Promise<Response>;
 
 interface Doing {
@@ -48,6 +49,7 @@ interface Doing {
   values: FormValues;
 }
 
+/** Registers the pages of actions. */
 export function actionRoutes(pages: Pages, deps: Deps, ownApi: OwnApi): void {
   pages.get('/subscriptions/:id/do/:action', async (c) => formPage(await doingOf(deps, c, {}), []));
   pages.post('/subscriptions/:id/do/:action', async (c) => {
@@ -72,7 +74,7 @@ async function doingOf(deps: Deps, c: Context<Env>, values: FormValues): Promise
   return { deps, c, name, action, context, values };
 }
 
-/** A reason has no more. */
+/** Characters of a field at most. */
 const MOST_ENTERED = 500;
 
 async function valuesOf(c: Context<Env>): Promise<FormValues> {
@@ -99,7 +101,7 @@ function faultsOf({ data, message }: Refusal): FieldFault[] {
 
 function formPage(doing: Doing, faults: FieldFault[]): Response {
   const { c, action, context, values } = doing;
-  // What was offered a moment ago may not be any more.
+  // The state may have changed since the subscription's page offered the action.
   if (!action.isOffered(context)) throw notFound();
   const fields = action
     .fields(context)
@@ -135,7 +137,7 @@ async function checkPage(doing: Doing, key: string, failed: string | null): Prom
   return sendPage(c, actionCheckPage(view, assets), failed === null ? 200 : 409);
 }
 
-/** Does it. A refusal, or a 503, comes back to the page before with the same key: it may be tried again, and twice is once. */
+/** Sends the call. A refusal or a 503 leads back to the check with the same key, so a repeat has one effect. */
 async function perform(doing: Doing, ownApi: OwnApi): Promise<Response> {
   const { deps, c, action, context, values, name } = doing;
   const key = /^console_[a-z0-9]{26}$/.test(values['key'] ?? '') ? values['key']! : newId('console');
@@ -166,7 +168,7 @@ const requestOf = ({ method, path, body }: Call, key: string): Request =>
     body: JSON.stringify(body),
   });
 
-/** The same call for a shell. The key of the API is a variable: it is never on a page. */
+/** The same call for a shell, with the API key as a variable: a key is on no page. */
 function curlOf({ publicUrl }: Deps, { method, path, body }: Call, key: string): string {
   const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   return [

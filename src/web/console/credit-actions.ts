@@ -14,10 +14,11 @@ import {
 } from './action-context.ts';
 import { rehearse } from './rehearsal.ts';
 
-// What an operator gives, and takes back of it.
+// Actions on credits: issue an adjustment, revoke one.
 
 const GRANT_DAYS = 90;
 
+/** POST …/grants: issues an adjustment. */
 export const grant: Action = {
   title: 'Give credits',
   verb: 'Give them',
@@ -56,6 +57,7 @@ export const grant: Action = {
 const adjustments = ({ grants }: ActionContext) =>
   grants.filter(({ kind, remaining }) => kind === 'adjustment' && remaining > 0);
 
+/** POST …/grants/{grant_id}/revoke: revokes an adjustment's unused credits. */
 export const revoke: Action = {
   title: 'Revoke an adjustment',
   verb: 'Take it back',

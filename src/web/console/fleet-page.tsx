@@ -3,15 +3,17 @@ import type { Format } from '../shell/format.ts';
 import type { Assets } from '../shell/page.tsx';
 import { consolePage } from './frame.tsx';
 
+/** A queue of the relay: its length and its oldest row. */
 export interface BacklogView {
   label: string;
   says: string;
   count: number;
   since: Instant | null;
-  /** It waits for longer than it should. */
+  /** Its oldest row has waited for longer than it should. */
   isLate: boolean;
 }
 
+/** A subscription with work due. */
 export interface DueView {
   id: string;
   customerId: string;
@@ -20,9 +22,10 @@ export interface DueView {
   isOverdue: boolean;
 }
 
+/** A relay row that was refused and is tried again. */
 export interface RefusedView {
   kind: string;
-  /** Empty where it is of no subscription. */
+  /** Empty where the row belongs to no subscription. */
   subscriptionId: string;
   attempts: number;
   reason: string;
@@ -31,7 +34,7 @@ export interface RefusedView {
   says: string | null;
 }
 
-/** A step that the ledger refused as data that it can't hold. */
+/** A step with data that the ledger refused. */
 export interface IncidentView {
   subscriptionId: string;
   step: number;
@@ -40,30 +43,32 @@ export interface IncidentView {
   detail: string;
   tries: number;
   lastAt: Instant;
-  /** It is due, and nothing else goes on until it is booked. */
+  /** The step is due, and the subscription stands still until it is booked. */
   isHeldUp: boolean;
 }
 
+/** A worker's poller of the task queue. */
 export interface PollerView {
   identity: string;
   kinds: string[];
   lastSeen: Instant | null;
-  /** It asked within the last minute or so; one that is gone stays listed for some minutes. */
+  /** It polled within the last minute or so; Temporal lists a stopped poller for some minutes. */
   isThere: boolean;
 }
 
+/** The data of /console/fleet. */
 export interface FleetView {
   now: Instant;
   statuses: { status: string; count: number }[];
   backlogs: BacklogView[];
-  /** The most often tried first; `refusedCount` is all of them. */
+  /** The most often tried first; `refusedCount` counts all of them. */
   refused: RefusedView[];
   refusedCount: number;
-  /** Subscriptions whose workflow's own code fails. */
+  /** Subscriptions whose workflow task fails. */
   halted: string[];
-  /** Those that hold a subscription up, then the newest. */
+  /** Incidents that hold a subscription up first, then the newest. */
   incidents: IncidentView[];
-  /** The soonest first; `dueCount` is all of them. */
+  /** The soonest first; `dueCount` counts all of them. */
   due: DueView[];
   dueCount: number;
   overdueCount: number;
@@ -78,6 +83,7 @@ export interface FleetView {
 
 const pathOf = (id: string): string => `/console/subscriptions/${encodeURIComponent(id)}`;
 
+/** The page /console/fleet. */
 export function fleetPage(view: FleetView, assets: Assets): string {
   const { format, statuses, now } = view;
   const total = statuses.reduce((sum, { count }) => sum + count, 0);

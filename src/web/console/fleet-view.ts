@@ -10,14 +10,15 @@ import type { Format } from '../shell/format.ts';
 import type { BacklogView, DueView, FleetView, PollerView } from './fleet-page.tsx';
 
 const HOUR_MS = 3_600_000;
-/** What a worker that is there does within seconds. */
+/** A running worker does due work within seconds; after this many milliseconds the page calls it late. */
 const OVERDUE_MS = 60_000;
 const MOST_DUE = 50;
 const MOST_REFUSED = 20;
 const MOST_INCIDENTS = 10;
-/** A poll lasts up to a minute: one that was heard later than this has gone, though Temporal lists it for minutes. */
+/** A poll lasts up to a minute: a poller silent for longer has stopped, though Temporal lists it for minutes. */
 const POLLING_MS = 75_000;
 
+/** Reads the page's numbers from the database and the pollers from Temporal. */
 export async function fleetView(deps: Deps, format: Format): Promise<FleetView> {
   const [numbers, refused, incidents, pollers, halted] = await Promise.all([
     fleetNumbers(deps.db),
@@ -82,10 +83,10 @@ async function dueBy(deps: Deps, now: Instant, until: Instant): Promise<DueView[
     .sort((a, b) => a.at - b.at);
 }
 
-/** Temporal's numbers for what a poller asks for. */
+/** Temporal's numbers of the task types. */
 const KINDS = { 1: 'workflows', 2: 'activities' } as const;
 
-/** Who asks for work on our queue; null when Temporal does not answer. */
+/** The pollers of our task queue; null when Temporal does not answer. */
 async function pollersOf(deps: Deps): Promise<PollerView[] | null> {
   const seen = new Map<string, PollerView>();
   const now = Date.now();
@@ -120,10 +121,10 @@ async function pollersOf(deps: Deps): Promise<PollerView[] | null> {
   );
 }
 
-/** How the server names workflows whose own code fails, from its version 1.30 on. */
+/** The visibility query for workflows whose task fails; servers know it from version 1.30 on. */
 const HALTED = `WorkflowType = '${WORKFLOW_TYPE}' and ExecutionStatus = 'Running' and TemporalReportedProblems in ('category=WorkflowTaskFailed', 'category=WorkflowTaskTimedOut')`;
 
-/** Subscriptions whose workflow's own code fails; none where the server does not say. */
+/** Subscriptions whose workflow task fails; none where the server does not answer the query. */
 async function haltedOf(deps: Deps): Promise<string[]> {
   try {
     const { executions } = await deps.temporal.call((client) =>

@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx';
 import { type Assets, page } from '../shell/page.tsx';
 import type { RuleView } from './views.ts';
 
-/** The console's place among pages: search and fleet to go to, a way out. */
+/** A page of the console, with its navigation and the sign-out. */
 export function consolePage(
   { title, current, assets }: { title: string; current?: 'search' | 'fleet'; assets: Assets },
   children: Child,
@@ -26,7 +26,7 @@ export function consolePage(
   });
 }
 
-/** A rule with what it says, in a few words. */
+/** A rule's number with its short text. */
 export function Rule({ rule }: { rule: RuleView | null }) {
   if (rule === null) return null;
   return (
@@ -36,6 +36,7 @@ export function Rule({ rule }: { rule: RuleView | null }) {
   );
 }
 
+/** The class of a status's tag. */
 export const STATUS_TONE: Record<string, string> = {
   active: 'tag good',
   past_due: 'tag warn',
@@ -43,6 +44,7 @@ export const STATUS_TONE: Record<string, string> = {
   ended: 'tag',
 };
 
+/** A status as a tag. */
 export function Status({ status }: { status: string }) {
   return <span class={STATUS_TONE[status] ?? 'tag'}>{status.replace('_', ' ')}</span>;
 }

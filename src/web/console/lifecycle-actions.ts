@@ -13,8 +13,9 @@ import {
 } from './action-context.ts';
 import { line, rehearse } from './rehearsal.ts';
 
-// What an operator does to the life of a subscription.
+// Actions on the life of a subscription: cancel it now, advance its test clock.
 
+/** POST …/cancel with `at: now` (R-51). */
 export const cancel: Action = {
   title: 'Cancel now',
   verb: 'End it now',
@@ -33,6 +34,7 @@ export const cancel: Action = {
 
 const MOST_FORETOLD = 12;
 
+/** POST …/advance (R-90). */
 export const advance: Action = {
   title: 'Advance the test clock',
   verb: 'Advance it',
@@ -56,7 +58,7 @@ export const advance: Action = {
   rehearse: rehearseAdvance,
 };
 
-/** The forecast up to there, with every charge paid. */
+/** The forecast up to the instant, with every charge paid. */
 async function rehearseAdvance(
   { deps, state, grants, now, catalog, format }: ActionContext,
   values: FormValues,

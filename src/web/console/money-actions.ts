@@ -15,7 +15,7 @@ import {
 } from './action-context.ts';
 import { line, type Rehearsal, rehearse } from './rehearsal.ts';
 
-// What an operator does about money: give it back, ask for it again, say how it went.
+// Actions on money: refund a purchase, try the open charge again, settle a pending charge of the sandbox.
 
 const refundable = ({ charges }: ActionContext) =>
   charges.filter(
@@ -23,6 +23,7 @@ const refundable = ({ charges }: ActionContext) =>
       charge.purchaseId !== null && charge.status === 'paid' && charge.refundedMinor < charge.amountMinor,
   );
 
+/** POST …/purchases/{purchase_id}/refund. */
 export const refund: Action = {
   title: 'Refund a purchase',
   verb: 'Refund it',
@@ -70,7 +71,7 @@ function purchaseOf(context: ActionContext, values: FormValues): ChargeRow {
 const amountOf = (values: FormValues): { amount_minor?: number } =>
   (values['amount_minor'] ?? '').trim() === '' ? {} : { amount_minor: countOf(values, 'amount_minor') };
 
-/** R-81, as the ledger would reckon it now. */
+/** The refund's effects, as the ledger would compute them now. */
 async function rehearseRefund(context: ActionContext, values: FormValues): Promise<Rehearsal> {
   const { deps, state, now, format } = context;
   const charge = purchaseOf(context, values);
@@ -97,6 +98,7 @@ async function rehearseRefund(context: ActionContext, values: FormValues): Promi
   return { lines };
 }
 
+/** PUT …/payment_method: an open charge is tried at once. */
 export const retry: Action = {
   title: 'Try the open charge again',
   verb: 'Try it now',
@@ -128,6 +130,7 @@ function methodOf(values: FormValues): string {
 
 const pending = ({ charges }: ActionContext) => charges.filter(({ status }) => status === 'pending');
 
+/** POST /v1/sandbox/charges/{id}/settle. */
 export const settle: Action = {
   title: 'Settle a pending charge',
   verb: 'Settle it',

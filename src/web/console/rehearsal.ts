@@ -11,13 +11,15 @@ import type { Format } from '../shell/format.ts';
 import { ruleView } from './timeline-lines.ts';
 import type { RuleView } from './views.ts';
 
-// What a command would do, told before it is done: the core decides it on the state as it is now, and nothing is booked.
+// The effects of a command before it runs: the core decides it on the present state, and nothing is booked.
 
+/** One effect, with the rule behind it. */
 export interface RehearsalLine {
   text: string;
   rule: RuleView | null;
 }
 
+/** The effects, or the sentence of the refusal. */
 export type Rehearsal = { lines: RehearsalLine[]; refusal?: never } | { lines?: never; refusal: string };
 
 interface RehearsalContext {
@@ -28,12 +30,13 @@ interface RehearsalContext {
   format: Format;
 }
 
+/** A line of a rehearsal. */
 export const line = (text: string, rule: string | null = null): RehearsalLine => ({
   text,
   rule: rule !== null && isRule(rule) ? ruleView(rule) : null,
 });
 
-/** The command's own refusal is told, too: then there is nothing to do. */
+/** Decides a command on the present state; its refusal becomes the answer. */
 export function rehearse(context: RehearsalContext, command: Command): Rehearsal {
   const { grants, now, catalog, format } = context;
   const before = { ...context.state, grants };
@@ -112,7 +115,7 @@ function effectLines({ state, grants, format }: RehearsalContext, effect: Effect
     case 'owe_back':
       return [line('Money that is not what the charge asks for is owed back.', 'R-42')];
     case 'note':
-      // A turn of the subscription is told by its state.
+      // The subscription's state shows its transition.
       return effect.kind === 'renewal_skipped' ? [line(effect.detail, effect.rule)] : [];
     case 'discard':
       return [line('Nothing of the start stays.', 'R-43')];

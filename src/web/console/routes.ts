@@ -14,7 +14,10 @@ import { signInPage } from './sign-in-page.tsx';
 import { subscriptionRoute } from './subscription-routes.ts';
 import { CONSOLE, placeOf } from './views.ts';
 
-/** What operators see of all subscriptions, and do to one. */
+// GET and POST /console/sign-in, POST /console/sign-out; then, for operators only: GET /console (search), GET /console/fleet, and
+// the pages of one subscription (subscription-routes.ts, action-routes.ts).
+
+/** Registers the console: pages about all subscriptions, and an operator's actions on one. */
 export function consoleRoutes(app: App, deps: Deps, authenticated: AuthenticatedRequests): void {
   pagesBelow(app, CONSOLE, deps, (pages) => {
     signInRoutes(pages, deps);
@@ -47,7 +50,7 @@ function signInRoutes(pages: Pages, deps: Deps): void {
   });
 }
 
-/** Nothing that is kept, and can be searched for, is longer. */
+/** Characters of the longest text that search can find. */
 const LONGEST = 255;
 
 function searchRoute(pages: Pages, deps: Deps): void {
@@ -70,7 +73,7 @@ function searchRoute(pages: Pages, deps: Deps): void {
   });
 }
 
-/** Where a hit is told: its subscription's page, or what became of it there. */
+/** The page of a hit: its subscription's, or its place on the timeline there. */
 function hitPlace({
   kind,
   id,

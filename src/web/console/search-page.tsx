@@ -3,6 +3,7 @@ import type { Format } from '../shell/format.ts';
 import type { Assets } from '../shell/page.tsx';
 import { consolePage } from './frame.tsx';
 
+/** A hit of the search. */
 export interface HitView {
   href: string;
   kind: string;
@@ -13,17 +14,19 @@ export interface HitView {
   says: string;
 }
 
+/** The data of the search page. */
 export interface SearchView {
   text: string;
   within: string;
-  /** null before anything was looked for. */
+  /** null before a search. */
   hits: HitView[] | null;
   isPartial: boolean;
-  /** A sentence about what was entered, where it can't be looked for. */
+  /** A sentence about a text that can't be searched for. */
   fault: string | null;
   format: Format;
 }
 
+/** The page /console. */
 export function searchPage(view: SearchView, assets: Assets): string {
   const { text, within, hits, fault } = view;
   return consolePage(

@@ -8,8 +8,8 @@ import { closeSession, openSession, readSession, SESSION_HOURS } from '../../db/
 import { Refusal } from '../../domain/errors.ts';
 import { CONSOLE } from './views.ts';
 
-// An operator's key is entered once and becomes a token that says nothing: the key itself is in no cookie, address or log
-// (I15). A visit is looked up at each request, so it ends with its key.
+// An operator enters a key once and gets a random token: the key itself is in no cookie, address or log (I15). Each request looks
+// the session up, so it ends with its key.
 
 const COOKIE = 'drawdown_console';
 
@@ -22,7 +22,7 @@ const cookie = (deps: Deps) => ({
   secure: deps.publicUrl.startsWith('https:'),
 });
 
-/** Begins a visit; false for a key that can't, whatever is wrong with it. */
+/** Opens a session and sets its cookie; false for a key that is not in force or lacks the scope `operator`. */
 export async function signIn(deps: Deps, c: Context<Env>, key: string): Promise<boolean> {
   try {
     const { keyId, scopes } = await proveKey(deps.db, key.trim());
@@ -37,15 +37,17 @@ export async function signIn(deps: Deps, c: Context<Env>, key: string): Promise<
   }
 }
 
+/** Ends the session and removes its cookie. */
 export async function signOut(deps: Deps, c: Context<Env>): Promise<void> {
   const token = getCookie(c, COOKIE);
   if (token) await closeSession(deps.db, digestOf(token));
   deleteCookie(c, COOKIE, cookie(deps));
 }
 
+/** The address of the sign-in page. */
 export const SIGN_IN = `${CONSOLE}/sign-in`;
 
-/** Lets an operator through, and sends everybody else to the door, wherever they wanted to go. */
+/** Lets an operator pass, and sends everybody else to the sign-in page, which leads back. */
 export function operatorOnly(deps: Deps): MiddlewareHandler<Env> {
   return async (c, next) => {
     const token = getCookie(c, COOKIE);
@@ -63,7 +65,7 @@ function signInFor(c: Context<Env>): string {
   return `${SIGN_IN}?to=${encodeURIComponent(pathname + search)}`;
 }
 
-/** Where to go after the door: a page of the console and nothing else. */
+/** The page after sign-in: one of the console's and no other. */
 export function destination(to: string | undefined): string {
   const url = to !== undefined && URL.canParse(to, 'http://console') ? new URL(to, 'http://console') : null;
   const isOurs = url?.origin === 'http://console' && /^\/console(\/|$)/.test(url.pathname);

@@ -1,12 +1,13 @@
 import { type Assets, page } from '../shell/page.tsx';
 
+/** The data of the sign-in page. */
 export interface SignInView {
-  /** The page that was asked for. */
+  /** The page that the operator asked for. */
   to: string;
   hasFailed: boolean;
 }
 
-/** The console's door. Whatever was wrong with a key, it says the same. */
+/** The page /console/sign-in. Its text is the same for every wrong key. */
 export function signInPage({ to, hasFailed }: SignInView, assets: Assets): string {
   return page({
     title: 'Sign in · Drawdown console',

@@ -4,6 +4,7 @@ import { consolePage, Rule, Status } from './frame.tsx';
 import { Timeline, type TimelineView } from './timeline.tsx';
 import type { ComingView, SubscriptionFacts, SumsView } from './views.ts';
 
+/** The data of a subscription's page. */
 export interface SubscriptionPageView {
   facts: SubscriptionFacts;
   sums: SumsView;
@@ -11,11 +12,12 @@ export interface SubscriptionPageView {
   timeline: TimelineView;
   actions: { href: string; label: string; isDanger: boolean }[];
   temporalUrl: string | null;
-  /** Temporal or its workers do not answer: what is here is from the ledger alone. */
+  /** Temporal or its workers do not answer: the page shows the ledger alone. */
   isTemporalAway: boolean;
   format: Format;
 }
 
+/** The page /console/subscriptions/{id}. */
 export function subscriptionPage(view: SubscriptionPageView, assets: Assets): string {
   const { facts, format } = view;
   return consolePage(
@@ -117,7 +119,7 @@ const DRIFT: Record<'grants' | 'workflow' | 'version' | 'behind', string> = {
     'DRIFT: the workflow is behind, and the ledger believes that it was told. Spends are right; the next one tells it again. If this stays, look at the relay in the log of the worker.',
 };
 
-/** I1 and I8 in a sentence, and what to do. */
+/** I1 and I8 in a sentence, and the next step. */
 export function verdictView({ verdict }: SumsView, format: Format): VerdictView {
   switch (verdict.kind) {
     case 'equal':
@@ -182,7 +184,7 @@ function FactsCard({ facts, format }: { facts: SubscriptionFacts; format: Format
   );
 }
 
-/** Of what comes, so many are shown at once. */
+/** Coming events that the page shows unfolded. */
 const SHOWN = 3;
 
 function ComingCard({ coming, now, format }: { coming: ComingView; now: number; format: Format }) {
@@ -232,7 +234,7 @@ function Happenings({ list, format }: { list: ComingView['list']; format: Format
   );
 }
 
-/** What is due next, by the core on the ledger's row; and whether the workflow says the same. */
+/** The next due work by the core on the ledger's row, and whether the workflow agrees. */
 function dueSentence({ due, workflowDue }: ComingView, now: number, format: Format): string {
   const said = due
     ? `Next due: ${due.kind.replace('_', ' ')} at ${format.moment(due.at)}${due.at < now ? ', overdue' : ''}.`

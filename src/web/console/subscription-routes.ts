@@ -24,6 +24,10 @@ import { askWorkflow, type Coming, comingOf, sumsOf } from './workflow-view.ts';
 
 const LINES_A_PAGE = 25;
 
+// GET /console/subscriptions/{id}: a subscription's facts, its sums, its workflow and its timeline. Reads the ledger and queries
+// the workflow.
+
+/** Registers the page of a subscription. */
 export function subscriptionRoute(pages: Pages, deps: Deps): void {
   pages.get('/subscriptions/:id', async (c) => {
     const row = await subscriptionOr404(deps, c.req.param('id'));
@@ -128,7 +132,7 @@ function timelineQueryOf(query: (name: string) => string | undefined): TimelineQ
 /** The year 10000. */
 const END_OF_TIME = 253_402_300_800_000;
 
-/** An opaque cursor. A forged one is a fault of the request. */
+/** An opaque cursor. Throws `invalid_request` at `?after` for a forged one. */
 function cursorOf(text: string): TimelineCursor {
   try {
     const [at, place, rank, tie, before] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];

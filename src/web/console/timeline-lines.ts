@@ -18,17 +18,19 @@ import {
 import type { Format } from '../shell/format.ts';
 import type { LineView, RuleView } from './views.ts';
 
-// Rows of the timeline as an operator reads them: what happened in a few words, and the rule that explains it.
+// Rows of the timeline in an operator's words: the event, and the rule that explains it.
 
+/** A rule's number with its short text. */
 export const ruleView = (id: string | null): RuleView | null =>
   id === null ? null : { id, words: isRule(id) ? RULE_WORDS[id] : null };
 
-/** Real time passes while a statement is on its way: less than this is the same moment. */
+/** A statement takes real time: two instants closer than this count as the same. */
 const SAME_MOMENT_MS = 2_000;
 
 type RowOf<Source extends TimelineRow['source']> = Extract<TimelineRow, { source: Source }>;
 type LineText = Omit<LineView, 'at' | 'recorded'>;
 
+/** A row of the timeline as a line of the page. */
 export function lineView(row: TimelineRow, format: Format): LineView {
   const isApart = row.recorded !== null && Math.abs(row.recorded - row.at) > SAME_MOMENT_MS;
   return { at: row.at, recorded: isApart ? row.recorded : null, ...lineText(row, format) };
@@ -140,7 +142,7 @@ function entriesLine({ data, at }: RowOf<'entries'>, format: Format): LineText {
   };
 }
 
-/** The entry that names what was done: a capture has its release before it, an expiry at once what gave back before it. */
+/** The entry that names the line: a capture follows its release, and an immediate expiry follows the return. */
 const leading = (entries: TimelineEntry[]): TimelineEntry =>
   entries.find(({ kind }) => kind === 'capture') ?? entries[0]!;
 
@@ -157,7 +159,7 @@ const VERBS: Record<string, string> = {
 };
 
 function entriesTitle({ entries, usage, hold }: EntryData, lead: TimelineEntry, format: Format): string {
-  // What comes back too late goes at once: only what the line is about is named.
+  // Credits returned too late end at once: the line counts only entries of its own kind.
   const credits = entries.reduce((sum, { kind, credits: of }) => sum + (kind === lead.kind ? of : 0), 0);
   const of = (count: number) => format.creditsOf(Math.abs(count));
   switch (lead.kind) {
@@ -202,7 +204,7 @@ function entriesSay({ grant, usage, hold }: EntryData, lead: TimelineEntry, form
 
 const MOST_LINES = 4;
 
-/** What the caller said with a use or hold: features, channel, reference. */
+/** The caller's members of a usage or hold: features, channel, reference. */
 function saidWith({
   lines,
   via,
@@ -255,7 +257,7 @@ function chargeLine({ data }: RowOf<'charge'>, format: Format): LineText {
   };
 }
 
-/** How an attempt went; the last one may have been settled, or given up, since it was answered. */
+/** An attempt's outcome; the last one may have been settled or given up since its answer. */
 function standing({ outcome, status, attempt, attempts }: ChargeData): string {
   const since = attempt === attempts && status !== outcome ? `, then ${status.replace('_', ' ')}` : '';
   return `${outcome.replace('_', ' ')}${since}`;
@@ -288,7 +290,7 @@ const OUTCOMES: Record<string, string> = {
   superseded: 'of an attempt that was followed by another: kept',
   mismatched: 'of another amount than its charge: refused',
 };
-/** Members of messages that tell something, in this order; anything else a provider sent stays in the database. */
+/** Members of messages that the page shows, in this order; all other members stay in the database. */
 const TELLING = [
   'outcome',
   'kind',

@@ -3,20 +3,22 @@ import { PageLinks } from '../shell/parts.tsx';
 import { Rule } from './frame.tsx';
 import type { LineView } from './views.ts';
 
+/** The data of the timeline. */
 export interface TimelineView {
   lines: LineView[];
-  /** Kinds of lines that can be shown alone; the first is all. */
+  /** Kinds of lines that can be shown alone; the first filter shows all. */
   filters: { href: string; label: string; isCurrent: boolean }[];
-  /** The object whose story this is, and the way back to everything; null for everything. */
+  /** The object whose lines are shown, and the link back to all lines; null for all lines. */
   about: { id: string; all: string } | null;
-  /** Where the page after this one is; null at the end. */
+  /** The address of the next page; null at the end. */
   older: string | null;
-  /** Back to the newest; null on the newest page. */
+  /** The address of the newest page; null on it. */
   newest: string | null;
-  /** Where an object's own story is. */
+  /** The address of an object's own lines. */
   hrefAbout: (id: string) => string;
 }
 
+/** The timeline: filters, lines and paging. */
 export function Timeline({ view, format }: { view: TimelineView; format: Format }) {
   const { lines, filters, about, older, newest } = view;
   return (

@@ -1,39 +1,42 @@
 import type { Instant } from '../../domain/calendar.ts';
 import type { Verdict } from '../../domain/explain.ts';
 
+/** The path of the console. */
 export const CONSOLE = '/console';
 
-/** Where a subscription is shown. */
+/** The page of a subscription. */
 export const placeOf = (id: string): string => `${CONSOLE}/subscriptions/${encodeURIComponent(id)}`;
 
-// What the console's pages are drawn from.
+// The data of the console's pages.
 
+/** A rule on a page. */
 export interface RuleView {
   id: string;
-  /** The rule in a few words; null for one that is told elsewhere. */
+  /** The rule in a few words; null for an id without a text. */
   words: string | null;
 }
 
 /** One line of the timeline. */
 export interface LineView {
   at: Instant;
-  /** When it was written down, where that is another moment. */
+  /** The instant of its writing, where that is another moment. */
   recorded: Instant | null;
-  /** The family of lines it is shown among. */
+  /** The family of its kind. */
   mark: 'plus' | 'minus' | 'money' | 'message' | 'note' | 'request';
   title: string;
-  /** What there is to say besides. */
+  /** More facts, one a text. */
   says: string[];
-  /** Change of what is available, and what there was after; null where no credits moved. */
+  /** Change of the available credits, and the balance after it; null where no credits moved. */
   credits: number | null;
   balance: number | null;
   rule: RuleView | null;
-  /** What it is made of, where it is made of several: entries on several grants, lines of a bill. */
+  /** Its parts, where it has several: entries on several grants, lines of a bill. */
   parts: { text: string; amount: string; rule: RuleView | null }[];
-  /** Objects whose story can be shown alone. */
+  /** Objects with lines of their own. */
   about: { id: string; label: string }[];
 }
 
+/** The three sums of I1 and I8, and the verdict on them. */
 export interface SumsView {
   grants: number;
   entries: number;
@@ -45,6 +48,7 @@ export interface SumsView {
   verdict: Verdict;
 }
 
+/** The facts of a subscription. */
 export interface SubscriptionFacts {
   id: string;
   customerId: string;
@@ -71,6 +75,7 @@ export interface SubscriptionFacts {
   metadata: Record<string, string>;
 }
 
+/** The coming events. */
 export interface ComingView {
   due: { at: Instant; kind: string } | null;
   workflowDue: { at: Instant; kind: string } | null | undefined;

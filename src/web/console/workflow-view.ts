@@ -18,8 +18,9 @@ import {
   type SubscriptionAnswer,
 } from '../../workflows/messages.ts';
 
-// What the workflow says of itself beside what the ledger says: three numbers that must agree, and what is due next.
+// The workflow beside its ledger: three numbers that must agree, and the next due work.
 
+/** The workflow's answer to the console's queries. */
 export type WorkflowWord =
   | {
       kind: 'answered';
@@ -30,12 +31,13 @@ export type WorkflowWord =
     }
   /** Temporal or its workers do not answer. */
   | { kind: 'away' }
-  /** It is over, and its history is no longer kept. */
+  /** The workflow is over, and its history is gone. */
   | { kind: 'none' };
 
-/** What comes next is shown this far. */
+/** Coming events that are shown. */
 const NEXT = 8;
 
+/** Queries the workflow for its balance, its state and its schedule. */
 export async function askWorkflow(deps: Deps, row: SubscriptionRow): Promise<WorkflowWord> {
   try {
     const [balance, state, schedule, runId] = await Promise.all([
@@ -53,13 +55,14 @@ export async function askWorkflow(deps: Deps, row: SubscriptionRow): Promise<Wor
   }
 }
 
+/** The sums of a ledger and its workflow, with the verdict. */
 export interface CheckedSums extends LedgerSums {
   held: number;
   openGrants: number;
   verdict: Verdict;
 }
 
-/** The three numbers. One that is behind is told out of turn, as `GET …/workflow` does. */
+/** Compares the three numbers. A workflow that is behind gets a nudge, as `GET …/workflow` gives. */
 export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWord): Promise<CheckedSums> {
   const numbers = await ledgerNumbers(deps.db, row.state.id);
   if (!numbers) throw notFound();
@@ -74,21 +77,23 @@ export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWor
   return { ...counted, held, openGrants, verdict };
 }
 
-/** The relay tells it again. */
+/** A nudge that fails is the relay's to repeat. */
 function ignoreAway(error: unknown): void {
   if (!(error instanceof TemporalUnavailable)) throw error;
 }
 
+/** The coming events of a subscription. */
 export interface Coming {
-  /** What the core says of the ledger's row, whether or not a workflow runs. */
+  /** The next due work by the core on the ledger's row, with or without a workflow. */
   due: { at: string; kind: string } | null;
-  /** What the workflow says is due next; undefined where it did not say. */
+  /** The next due work by the workflow; undefined where it did not answer. */
   workflowDue: { at: string; kind: string } | null | undefined;
-  /** What will happen by itself: the workflow's own list, else a forecast from the ledger. */
+  /** The coming events: the workflow's own list, or a forecast from the ledger. */
   list: ScheduleAnswer;
   isForecast: boolean;
 }
 
+/** The coming events, from the workflow or the ledger. */
 export async function comingOf(deps: Deps, row: SubscriptionRow, word: WorkflowWord): Promise<Coming> {
   const { id } = row.state;
   const [now, holds, catalog] = await Promise.all([

@@ -27,8 +27,9 @@ import { visitOf } from '../wallet/visit.ts';
 import { type Made, type Making, studioPage, studioStart } from './studio.tsx';
 import { firedBy, jump, jumpsOf } from './time-machine.ts';
 
-// The demo studio: a product that uses credits, on a subscription that its visitor starts, with a test clock. It is there in
-// test mode with sandbox billing alone, and a session of it is the only one that may spend and move a clock.
+// POST /demo/start; then, with a session of the studio: GET /demo, GET /demo/live, POST /demo/make, /demo/purchases,
+// /demo/advance. The studio is a product that uses credits, on a subscription of its visitor with a test clock. It exists in test mode with
+// sandbox billing only; no other session may spend or move a clock.
 
 interface Recipe {
   title: string;
@@ -59,10 +60,10 @@ const RECIPES: Record<string, Recipe> = {
   },
 };
 
-/** What an own catalogue's buttons cost of the allowance, from a trifle to what can't be paid twice. */
+/** Shares of the allowance that the buttons of another catalogue cost; the largest can't be paid twice. */
 const SHARES = { small: 0.05, medium: 0.15, large: 0.3, huge: 0.75 };
 
-/** The buttons of the studio: those above where the catalogue has their features, else made of its rates. */
+/** The buttons of the studio: RECIPES where the catalogue has their features, else made from its rates. */
 function recipesOf(catalog: Catalog): Record<string, Recipe> {
   const features = new Set(catalog.rates.map(({ feature }) => feature));
   const isKnown = ({ items }: Recipe) => items.every(({ feature }) => features.has(feature));
@@ -82,10 +83,11 @@ const MADE_SHOWN = 8;
 
 const freshKey = (): string => `studio-${randomBytes(12).toString('base64url')}`;
 
-/** No real clock is moved there, and no real money. */
+/** Whether the studio exists: only where no real clock and no real money move. */
 export const isDemoOn = ({ testMode, billing }: Pick<Deps, 'testMode' | 'billing'>): boolean =>
   testMode && billing === 'sandbox';
 
+/** Registers the pages of the studio. */
 export function demoRoutes(app: App, deps: PageDeps): void {
   pagesBelow(app, '/demo', deps, (pages) => {
     pages.use(async (_, next) => {
@@ -98,7 +100,7 @@ export function demoRoutes(app: App, deps: PageDeps): void {
       return sendPage(c, studioStart(assets, freshKey(), plan), c.req.method === 'GET' ? 200 : 401);
     };
     pages.use(withSession(deps, startPage), async (c, next) => {
-      // A wallet's session, brought here by hand, is none of the studio's.
+      // A wallet's session does not open the studio.
       if (!c.get('session').isDemo) return startPage(c);
       return next();
     });
@@ -214,14 +216,14 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
 }
 
 interface StudioQuery {
-  /** The key of a request that was refused. */
+  /** The key of the refused request. */
   again: string;
-  /** What it was for: just refused, or paid for meanwhile. */
+  /** The refused request: just refused, or affordable since. */
   short?: string | undefined;
   making?: string | undefined;
 }
 
-/** What the address says still waits, if it does: not once the key has been answered, whatever page is opened again. */
+/** The refused request in the address, while it waits; null once its key has an answer. */
 async function stillAsked(
   deps: Deps,
   id: string,

@@ -8,7 +8,7 @@ import { Chart, ChartKey, type ChartView } from '../wallet/chart.tsx';
 import { OutOfCredits, type Shortage } from '../wallet/prompt.tsx';
 import { Said, StateNote, type WalletFrame } from '../wallet/standing.tsx';
 
-// The studio plays the product: it makes things, and they cost credits.
+// The studio plays a product: its buttons make things that cost credits.
 
 /** One button of the studio. */
 export interface Making {
@@ -16,10 +16,11 @@ export interface Making {
   title: string;
   text: string;
   credits: number;
-  /** Its own: a press is one request, however often it is sent. */
+  /** The button's own key: a press is one request, also when it is sent twice. */
   key: string;
 }
 
+/** A thing that was made. */
 export interface Made {
   id: string;
   feature: string;
@@ -27,29 +28,32 @@ export interface Made {
   at: Instant;
 }
 
-/** A request that was refused or is to be sent once more, under the key it had. */
+/** A request to send once more with its key: refused before, or unanswered. */
 export interface Again {
   making: Making;
   key: string;
 }
 
+/** A button of the time machine. */
 export interface Jump {
   id: string;
   label: string;
-  /** Where it would lead; null where nothing of the kind comes. */
+  /** The clock's target; null where no such event comes. */
   to: Instant | null;
 }
 
+/** An event that an advance fired. */
 export interface FiredView {
   at: Instant;
   text: string;
 }
 
+/** The data of the studio. */
 export interface StudioView extends WalletFrame {
   available: number;
   makings: Making[];
   made: Made[];
-  /** What was just made. */
+  /** The newest thing. */
   fresh: Made | null;
   refused: (Again & { shortage: Shortage }) | null;
   again: Again | null;
@@ -60,7 +64,7 @@ export interface StudioView extends WalletFrame {
 
 const BRAND = 'Demo studio';
 
-/** Before there is a subscription to play with. */
+/** The page before the visitor has a subscription. */
 export function studioStart(
   assets: Assets,
   key: string,
@@ -89,6 +93,7 @@ export function studioStart(
   });
 }
 
+/** The page /demo. */
 export function studioPage(view: StudioView): string {
   const { assets, live, notice, refused } = view;
   return page({
@@ -141,7 +146,7 @@ function Heading({ view: { available, format, now } }: { view: StudioView }) {
   );
 }
 
-/** What was refused is asked for again under its own key: it is the same request, and has one effect. */
+/** Sends the refused request again with its own key: it is the same request, with one effect. */
 function AgainNote({ view: { again, fresh, format } }: { view: StudioView }) {
   if (again)
     return (
@@ -188,7 +193,7 @@ function Makings({ view: { makings, format } }: { view: StudioView }) {
   );
 }
 
-/** A picture of nothing in particular, another for every name. */
+/** A picture without a subject, different for every name. */
 function Art({ seed }: { seed: string }) {
   const numbers = [...seed].map((letter, i) => (letter.charCodeAt(0) * (i + 3)) % 97);
   const kinds = ['allowance', 'pack', 'adjustment'];

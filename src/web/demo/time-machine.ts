@@ -11,11 +11,12 @@ import type { Format } from '../shell/format.ts';
 import type { Visit } from '../wallet/visit.ts';
 import type { FiredView, Jump } from './studio.tsx';
 
-// R-90 for people: where a test clock can be moved to with one press, and what happened on the way.
+// R-90 for people: targets of the test clock for one press, and the events on the way.
 
-/** A year and a month: whatever comes at all has come by then. */
+/** A year and a month: every kind of event comes within that. */
 const LOOKS_AHEAD_DAYS = 400;
 
+/** The targets of the time machine. */
 export async function jumpsOf(deps: Deps, { row: { state }, frame, catalog }: Visit): Promise<Jump[]> {
   const { now } = frame;
   const { timeZone } = state;
@@ -37,10 +38,10 @@ export async function jumpsOf(deps: Deps, { row: { state }, frame, catalog }: Vi
   ];
 }
 
-/** Moves the clock of the one who looks, once for the form's key; answers whether that had been done before. */
+/** Moves the visitor's clock, once for the form's key; true where an earlier call with the key did it. */
 export async function jump(deps: Deps, visit: Visit, wanted: string, once: Once): Promise<boolean> {
   const { id } = visit.row.state;
-  // A form that is sent again finds its answer, though its instant is now another.
+  // A form that is sent again finds its answer, although its target has changed.
   if (await answerOf(deps, id, once.key)) return true;
   const to = (await jumpsOf(deps, visit)).find((known) => known.id === wanted)?.to;
   if (!to) throw invalid({ pointer: '/to', detail: 'nothing of the kind comes' } satisfies Fault);
@@ -56,7 +57,7 @@ async function answerOf(deps: Deps, id: string, key: string): Promise<AdvanceRep
   return row?.answer ? (JSON.parse(row.answer) as AdvanceReply) : null;
 }
 
-/** What fired during the advance with this key; null when there was none. */
+/** The events that the advance with this key fired; null without such an advance. */
 export async function firedBy(
   deps: Deps,
   id: string,

@@ -1,7 +1,8 @@
 import { type Instant, iso } from '../../domain/calendar.ts';
 
-// Every number, amount and date a page shows goes through here: in the language of its words and the subscription's time zone.
+// Numbers, amounts and dates of pages, in the language of the page's words and in the subscription's time zone.
 
+/** The formats of one time zone. */
 export interface Format {
   timeZone: string;
   /** 3,600 */
@@ -26,12 +27,12 @@ export interface Format {
   iso(at: Instant): string;
 }
 
-/** Until there are translations a page is one language: its numbers and dates are of its words, whatever the browser asks for. */
+/** Pages have one language until there are translations: numbers and dates follow it, not the browser. */
 export const LOCALE = 'en';
 const MAX_CACHED = 200;
 const cached = new Map<string, Format>();
 
-/** The writers of a zone; making them costs more than a page, so the recent ones are kept. */
+/** The formats of a zone. Making them costs more than a page, so the recent ones are kept. */
 export function formatOf(timeZone: string): Format {
   let format = cached.get(timeZone);
   if (!format) {
@@ -117,7 +118,7 @@ function dayParts(timeZone: string): (at: Instant) => { year: number; month: num
   };
 }
 
-/** Days of the zone's own calendar, counted from 1970: a day of 23 hours is one, too. */
+/** Days of the zone's calendar, counted from 1970: a day of 23 hours is one, too. */
 function dayNumbers(timeZone: string): (at: Instant) => number {
   const read = dayParts(timeZone);
   return (at) => {
@@ -135,7 +136,7 @@ const unit = (name: 'hour' | 'minute' | 'second') =>
   });
 const [hour, minute, second] = [unit('hour'), unit('minute'), unit('second')];
 
-/** 3 hr 20 min: what does not fill a minute is told in seconds, the rest to the minute, cut down. */
+/** 3 hr 20 min: under a minute in seconds, otherwise in whole minutes, cut down. */
 function duration(seconds: number): string {
   if (seconds < 60) return second.format(Math.floor(seconds));
   const minutes = Math.floor(seconds / 60);

@@ -5,13 +5,15 @@ import { isDemoOn } from '../demo/routes.ts';
 import { type HomeView, homePage } from './home.tsx';
 import { assets, pageHeaders, sendPage } from './pages.ts';
 
-/** Where people go; the studio where it is on. */
+// GET /: the home page for browsers, the same as JSON for other clients. It needs no key.
+
+/** The addresses for people: home, console, and the studio where it is on. */
 export function placesOf({ publicUrl, ...mode }: Pick<Deps, 'publicUrl' | 'testMode' | 'billing'>) {
   const at = (path: string) => new URL(path, publicUrl).href;
   return { home: at('/'), console: at('/console'), demo: isDemoOn(mode) ? at('/demo') : null };
 }
 
-/** What is here: a page for browsers, the same as JSON for everybody else. Neither needs a key. */
+/** Registers GET /. */
 export function homeRoute(app: App, deps: Deps): void {
   app.get('/', pageHeaders, (c) => {
     c.header('Vary', 'Accept');

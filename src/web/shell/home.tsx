@@ -1,12 +1,13 @@
 import type { Child } from 'hono/jsx';
 import { type Assets, page } from './page.tsx';
 
+/** The data of the home page. */
 export interface HomeView {
   /** Whether the studio is on. */
   demo: boolean;
 }
 
-/** What is at this address, for whoever types it into a browser. */
+/** The page /. */
 export function homePage({ demo }: HomeView, assets: Assets): string {
   return page({
     title: 'Drawdown',

@@ -1,14 +1,15 @@
 import { type Assets, page } from './page.tsx';
 
+/** A title, a sentence, a hint and a link. */
 export interface MessageView {
   title: string;
   text: string;
-  /** A second line: what to do now. */
+  /** A second line: the next step. */
   hint?: string | undefined;
   way?: { href: string; label: string } | undefined;
 }
 
-/** A page that says one thing: what was refused, what is missing, what comes next. */
+/** A page with one message: a refusal, a missing page, a next step. */
 export function messagePage({ title, text, hint, way }: MessageView, assets: Assets): string {
   return page({
     title,
@@ -31,8 +32,8 @@ export function messagePage({ title, text, hint, way }: MessageView, assets: Ass
 }
 
 /**
- * Stands between a link from elsewhere and the wallet: a cookie that is `SameSite=Strict` does not go along with a visit that
- * began on another site, but with one that begins here.
+ * The page between an outside link and the wallet: the browser sends a `SameSite=Strict` cookie only with a visit that begins on
+ * this site.
  */
 export function entryPage(to: string, assets: Assets): string {
   return page({

@@ -1,34 +1,37 @@
 import type { Child } from 'hono/jsx';
 import { LOCALE } from './format.ts';
 
-// The shell of every page: pages are pure functions of view data, written to a string. No inline script or style
-// anywhere, so that the content security policy can forbid both.
+// The shell of every page. Pages are pure functions from view data to a string, without inline script or style: the content
+// security policy forbids both.
 
+/** The addresses of the style sheet and the script. */
 export interface Assets {
   /** URLs that change with the content. */
   style: string;
   script: string;
 }
 
+/** A link of the navigation. */
 export interface NavItem {
   href: string;
   label: string;
   current?: boolean;
 }
 
+/** The parts of a document. */
 export interface PageView {
   title: string;
   assets: Assets;
-  /** Named in the header: the product, or the place. */
+  /** The name in the header: the product, or the place. */
   brand?: string;
   nav?: NavItem[];
-  /** Beside the navigation: a sign-out form, whose page this is. */
+  /** Beside the navigation: the sign-out form, or the owner of the page. */
   aside?: Child;
-  /** An address of server-sent events; when one comes, the script draws what changed again. */
+  /** An address of server-sent events; on an event the script loads the page's content again. */
   live?: string | undefined;
-  /** What the script sends along then, so that what was just done is not forgotten. */
+  /** A notice that the script sends along then, so that the page keeps it. */
   notice?: string | null;
-  /** Where the browser goes on by itself, at once. */
+  /** The address to which the browser goes on at once. */
   next?: string | undefined;
   children: Child;
 }

@@ -11,8 +11,8 @@ import { requireStorable } from '../../domain/text.ts';
 import { type MessageView, messagePage } from './message.tsx';
 import type { Assets } from './page.tsx';
 
-// What every page for people has in common: the two assets, the headers that keep a page to itself, the check that a
-// form came from a page of ours, and refusals as pages.
+// GET /assets: the style sheet and the script. For every page: the security headers, the check of a form's origin, and refusals
+// as pages.
 
 const ASSETS: Record<keyof Assets, { file: string; type: string }> = {
   style: { file: 'style.css', type: 'text/css; charset=utf-8' },
@@ -22,7 +22,7 @@ const ASSETS: Record<keyof Assets, { file: string; type: string }> = {
 const style = load(ASSETS.style);
 const script = load(ASSETS.script);
 
-/** The URLs that pages link: they change with the content, so that a browser never has to ask again. */
+/** The addresses of the assets; they change with the content, so a browser may keep them for ever. */
 export const assets: Assets = { style: style.url, script: script.url };
 
 function load({ file, type }: { file: string; type: string }) {
@@ -32,6 +32,7 @@ function load({ file, type }: { file: string; type: string }) {
   return { path, url: `${path}?v=${version}`, type, body, version };
 }
 
+/** Registers the two assets. */
 export function assetRoutes(app: App): void {
   for (const { path, type, body, version } of [style, script])
     app.get(path, (c) => {
@@ -45,10 +46,10 @@ export function assetRoutes(app: App): void {
     });
 }
 
-/** Routes of pages below one path. */
+/** The routes of pages below a path. */
 export type Pages = Hono<Env>;
 
-/** Serves pages below a path: guarded, and with refusals that people can read. */
+/** Registers pages below a path, with the headers and checks of all pages and refusals as pages. */
 export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pages) => void): void {
   const pages: Pages = new Hono<Env>();
   pages.use(pageHeaders, sameOrigin(deps), async (_, next) => {
@@ -75,19 +76,20 @@ const POLICY = [
   "base-uri 'none'",
 ].join('; ');
 
+/** The security headers of every page. */
 export const pageHeaders: MiddlewareHandler<Env> = async (c, next) => {
   c.header('Content-Security-Policy', POLICY);
   c.header('X-Content-Type-Options', 'nosniff');
-  // Nothing is told to other sites. `no-referrer` would send forms with `Origin: null`, and the check below could not tell.
+  // Other sites get no referrer. `no-referrer` would send forms with `Origin: null`, and `sameOrigin` would refuse them.
   c.header('Referrer-Policy', 'same-origin');
-  // What one person sees is nobody else's.
+  // A page belongs to one person: no shared cache may keep it.
   c.header('Cache-Control', 'no-store');
   await next();
 };
 
 /**
- * Whatever changes something was sent by a page of ours: its Origin is that of the request or of the public address (behind
- * a proxy the request's own is another). A browser too old to say where it comes from is refused.
+ * Refuses a form that another site sent: its Origin must be the request's or the public address's (behind a proxy the two
+ * differ). A browser too old to send an Origin is refused.
  */
 const sameOrigin = (deps: Deps): MiddlewareHandler<Env> =>
   csrf({
@@ -95,7 +97,7 @@ const sameOrigin = (deps: Deps): MiddlewareHandler<Env> =>
     secFetchSite: 'same-origin',
   });
 
-/** All text a page is asked with can be kept: that of its path, its query and its form. */
+/** Refuses text in path, query or form that PostgreSQL can't store. */
 const storable: MiddlewareHandler<Env> = async (c, next) => {
   requireStorable(c.req.path, () => '');
   requireStorable(c.req.query(), ofQuery);
@@ -103,7 +105,7 @@ const storable: MiddlewareHandler<Env> = async (c, next) => {
   await next();
 };
 
-/** The fields of a form that was sent, the last of each name. */
+/** The fields of a form, the last of each name. */
 export async function formFields(c: Context<Env>): Promise<Record<string, string | File>> {
   try {
     return await c.req.parseBody();
@@ -114,16 +116,17 @@ export async function formFields(c: Context<Env>): Promise<Record<string, string
 
 type PageStatus = 200 | 400 | 401 | 402 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
 
-/** A page as an answer. */
+/** A page as a response. */
 export function sendPage(c: Context<Env>, html: string, status: PageStatus = 200): Response {
   c.header('Content-Type', 'text/html; charset=utf-8');
   return c.body(html, status);
 }
 
+/** A message as a response. */
 export const sendMessage = (c: Context<Env>, view: MessageView, status: PageStatus = 200): Response =>
   sendPage(c, messagePage(view, assets), status);
 
-/** A refusal as a page: its title, its sentence, and for what nobody expected the id under which the log has it. */
+/** A refusal as a page: its title and sentence, and for an unforeseen error the request id of the log. */
 function refusedPage(deps: Deps, c: Context<Env>, error: Error, path: string): Response {
   const way = { href: path, label: 'Back' };
   if (error instanceof HTTPException && error.status === 403)

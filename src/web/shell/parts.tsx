@@ -3,8 +3,9 @@ import type { Instant } from '../../domain/calendar.ts';
 import type { Format } from './format.ts';
 import type { NavItem } from './page.tsx';
 
-// Pieces that pages have in common.
+// Pieces of pages.
 
+/** A date. */
 export function When({ format, at, near }: { format: Format; at: Instant; near?: Instant }) {
   return (
     <time datetime={format.iso(at)} title={format.moment(at)}>
@@ -13,21 +14,22 @@ export function When({ format, at, near }: { format: Format; at: Instant; near?:
   );
 }
 
-/** A date with its time; the zone is said beside it. */
+/** A date with its time; the page names the zone beside it. */
 export function Minute({ format, at, near }: { format: Format; at: Instant; near: Instant }) {
   return <time datetime={format.iso(at)}>{format.minute(at, near)}</time>;
 }
 
-/** A sentence set apart: `warn` what asks for care, `bad` what went wrong. */
+/** A sentence set apart: `warn` for care, `bad` for a failure. */
 export function Note({ tone, children }: { tone?: 'warn' | 'bad'; children: Child }) {
   return <div class={tone ? `note ${tone}` : 'note'}>{children}</div>;
 }
 
+/** The text of an empty list. */
 export function Empty({ children }: { children: Child }) {
   return <p class="empty">{children}</p>;
 }
 
-/** What may be wider than the window scrolls in a frame of its own, that the keyboard reaches too. */
+/** A frame that scrolls content wider than the window; the keyboard reaches it too. */
 export function Scroll({ label, kind, children }: { label: string; kind?: string; children: Child }) {
   return (
     <section class={kind ? `scroll ${kind}` : 'scroll'} tabindex={0} aria-label={label}>
@@ -36,20 +38,23 @@ export function Scroll({ label, kind, children }: { label: string; kind?: string
   );
 }
 
+/** A line of a bill. */
 export interface BillLine {
   label: string;
   amount: string;
 }
 
+/** A bill: sentence, lines, total and date. */
 export interface Bill {
   /** "Creator $29.00 + 1 pack $15.00 = $44.00" */
   sentence: string;
   lines: BillLine[];
   total: string;
-  /** When it is charged; null while its payment is under way. */
+  /** The instant of its charge; null while its payment is pending. */
   at: Instant | null;
 }
 
+/** A bill as a table. */
 export function BillTable({ bill }: { bill: Bill }) {
   return (
     <dl class="facts">
@@ -67,7 +72,7 @@ export function BillTable({ bill }: { bill: Bill }) {
   );
 }
 
-/** What remains of something, as a bar; the words beside it say the same. */
+/** The remaining part of a total as a bar; the text beside it states the same. */
 export function Bar({ of, total, kind }: { of: number; total: number; kind: string }) {
   const width = total > 0 ? Math.round((of / total) * 1_000) / 10 : 0;
   return (
@@ -78,19 +83,22 @@ export function Bar({ of, total, kind }: { of: number; total: number; kind: stri
   );
 }
 
-/** A request that is sent twice has one effect: the key was made when the form was drawn. */
+/** The idempotency key of a form, made when the form was drawn: sending the form twice has one effect. */
 export function Key({ value }: { value: string }) {
   return <input type="hidden" name="key" value={value} />;
 }
 
+/** The places of the wallet's navigation. */
 export type WalletPlace = 'wallet' | 'add-ons' | 'activity';
 
+/** The wallet's navigation. */
 export const walletNav = (current: WalletPlace | null): NavItem[] => [
   { href: '/wallet', label: 'Wallet', current: current === 'wallet' },
   { href: '/wallet/add-ons', label: 'Add-ons', current: current === 'add-ons' },
   { href: '/wallet/activity', label: 'Activity', current: current === 'activity' },
 ];
 
+/** The form that closes the wallet. */
 export function Leave() {
   return (
     <form method="post" action="/wallet/leave">

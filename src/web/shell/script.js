@@ -1,11 +1,11 @@
-// The one script of all pages. Every page works by plain forms without it; this makes them pleasanter.
+// The one script of all pages. Every page works without it, by plain forms.
 (() => {
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const say = (text) => {
     document.getElementById('said').textContent = text;
   };
 
-  /** A stepper: − and + beside a number, and what the number comes to. */
+  /** A stepper: − and + beside a number, and the credits and price of that number. */
   function stepper(box) {
     const input = box.querySelector('input');
     const total = document.getElementById(box.dataset.total ?? '');
@@ -35,7 +35,7 @@
     show();
   }
 
-  /** Whoever presses twice meant once. The form's key makes two one effect; this only says that something is under way. */
+  /** Drops the second press of a form's button. The form's key gives two sends one effect; this shows that one is under way. */
   function busyOnce(event) {
     const { target, submitter } = event;
     if (target.dataset.sent) {
@@ -49,13 +49,13 @@
   function enhance(from) {
     all('.stepper', from).forEach(stepper);
     for (const dialog of all('dialog[data-modal]', from)) {
-      // Not close(): its event would come later and be taken for the person's own.
+      // Not close(): its event comes later, and would look like the person's own.
       dialog.removeAttribute('open');
       dialog.showModal();
       const away = dialog.dataset.away;
       if (away) dialog.addEventListener('close', () => location.assign(away));
     }
-    // Where the clipboard can't be had, the button is not shown.
+    // Without a clipboard the button stays hidden.
     for (const button of navigator.clipboard ? all('button[data-copy]', from) : []) {
       button.hidden = false;
       button.addEventListener('click', async () => {
@@ -70,7 +70,7 @@
       select.addEventListener('change', () => select.form.requestSubmit());
   }
 
-  /** What changed on the server is fetched and put in place, as soon as nobody is in the middle of something. */
+  /** Loads the page's content again and puts it in place, once nobody is using a form or a dialog. */
   async function refresh() {
     const active = document.activeElement;
     const isBusy =
@@ -97,7 +97,7 @@
     say(main.querySelector('[data-live-text]')?.dataset.liveText ?? '');
   }
 
-  /** Nobody should trust a number that may have changed since. */
+  /** Marks the page's numbers as possibly out of date. */
   function stale(isStale) {
     document.getElementById('stale')?.remove();
     if (!isStale) return;
@@ -112,7 +112,7 @@
     document.getElementById('main').prepend(note);
   }
 
-  /** The server says when what it shows is another than what this page was made from. */
+  /** Listens to the server, which sends a version when the ledger's is no longer the page's. */
   function listen(url) {
     const events = new EventSource(url);
     let waiting = 0;
@@ -132,7 +132,7 @@
   }
 
   document.addEventListener('submit', busyOnce);
-  // A page that comes back from the browser's memory was not sent, and hears nothing any more.
+  // A page from the browser's back cache has closed its event stream.
   addEventListener('pageshow', ({ persisted }) => {
     if (persisted && document.body.dataset.live) refresh();
     for (const form of all('form[data-sent]')) {

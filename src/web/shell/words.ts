@@ -2,7 +2,7 @@ import type { GrantKind } from '../../domain/burndown.ts';
 import type { Interval } from '../../domain/calendar.ts';
 import type { PlanId } from '../../domain/catalog.ts';
 
-// What things are called on pages: the words of the product's own help page where it has them.
+// The names of things on pages: the product's help page has most of them.
 
 const FEATURES: Record<string, string> = {
   avatar_iv: 'Avatar IV',
@@ -19,7 +19,7 @@ const FEATURES: Record<string, string> = {
   motion_designer_asset: 'Motion Designer Assets',
 };
 
-/** One and many of what an item of a feature is. */
+/** The singular and plural of a feature's items. */
 const ITEMS: Record<string, [string, string]> = {
   add_motion: ['motion', 'motions'],
   upscale_video: ['conversion', 'conversions'],
@@ -30,27 +30,32 @@ const ITEMS: Record<string, [string, string]> = {
   motion_designer_asset: ['asset', 'assets'],
 };
 
-/** A feature of another catalogue is called by its id. */
+/** A feature's name; one of another catalogue is named by its id. */
 export const featureName = (id: string): string => FEATURES[id] ?? sentence(id.replaceAll('_', ' '));
 
+/** The name of a feature's items in a number. */
 export const itemsName = (id: string, count: number): string =>
   (ITEMS[id] ?? ['use', 'uses'])[count === 1 ? 0 : 1];
 
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 
+/** A plan's name. */
 export const planName = (plan: PlanId): string => sentence(plan);
 
+/** An interval's adjective. */
 export const intervalWord = (interval: Interval): string => (interval === 'month' ? 'monthly' : 'annual');
 
+/** The names of the kinds of grants. */
 export const GRANTS: Record<GrantKind, string> = {
   allowance: 'Default credits',
   pack: 'Premium Credit Pack',
   adjustment: 'Adjustment',
 };
 
+/** "1 pack", "3 packs". */
 export const packsOf = (count: number): string => (count === 1 ? '1 pack' : `${count} packs`);
 
-/** What an entry of the ledger is to its owner. */
+/** The names of ledger entries for their owner. */
 export const ENTRIES: Record<string, string> = {
   grant: 'Credits added',
   debit: 'Used',

@@ -6,6 +6,7 @@ import { Empty, Leave, Minute, PageLinks, Scroll, walletNav } from '../shell/par
 import { ENTRIES, featureName, GRANTS } from '../shell/words.ts';
 import type { WalletFrame } from './standing.tsx';
 
+/** A line of the activity. */
 export interface ActivityLine {
   kind: string;
   feature: string | null;
@@ -15,7 +16,7 @@ export interface ActivityLine {
   at: Instant;
 }
 
-/** What a customer asks for, and the kinds of entries that are it. */
+/** The customer's filters, and the kinds of entries behind each. */
 export const FILTERS = {
   all: { label: 'Everything', kinds: null },
   used: { label: 'Used', kinds: ['debit', 'capture'] },
@@ -24,16 +25,19 @@ export const FILTERS = {
   gone: { label: 'Expired or taken', kinds: ['expiry', 'forfeiture', 'revocation'] },
 } as const;
 
+/** A filter's name. */
 export type Filter = keyof typeof FILTERS;
 
+/** The data of /wallet/activity. */
 export interface ActivityView extends WalletFrame {
   filter: Filter;
   rows: ActivityLine[];
-  /** The address of what is older; null at the end. */
+  /** The address of the next page; null at the end. */
   older: string | null;
   isFirst: boolean;
 }
 
+/** The page /wallet/activity. */
 export function activityPage(view: ActivityView): string {
   const { assets, filter, rows, format, older, isFirst } = view;
   const query = filter === 'all' ? '' : `?show=${filter}`;
@@ -75,6 +79,7 @@ export function activityPage(view: ActivityView): string {
   });
 }
 
+/** The activity as a table. */
 export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; format: Format; now: Instant }) {
   if (rows.length === 0) return <Empty>Nothing has happened here yet.</Empty>;
   return (

@@ -12,21 +12,23 @@ export interface PackOffer {
   priceMinor: number;
   currency: string;
   most: number;
-  /** when what is bought now expires. */
+  /** The expiry of credits bought now. */
   expiresAt: Instant;
   renewsAt: Instant;
 }
 
+/** The data of /wallet/add-ons. */
 export interface AddOnsView extends WalletFrame {
   offer: PackOffer | null;
-  /** Why nothing can be bought. */
+  /** The reason why no pack can be bought; null where one can. */
   refusal: ProblemCode | null;
-  /** What was bought and is not used, and the last day of it. */
+  /** Unused credits of packs, and their last day. */
   delivered: { credits: number; until: Instant } | null;
 }
 
 const SOON_MS = 7 * 86_400_000;
 
+/** The page /wallet/add-ons. */
 export function addOnsPage(view: AddOnsView): string {
   const { assets, offer, state } = view;
   return page({
@@ -102,7 +104,7 @@ function SoonNote({ format, now, renewsAt }: { format: Format; now: Instant; ren
   );
 }
 
-/** How many packs, and what they come to. Without script the price of one and the field are enough. */
+/** A number of packs, with its credits and price. Without script the field and the price of one pack remain. */
 export function Stepper({ format, offer, packs }: { format: Format; offer: PackOffer; packs: number }) {
   const { credits, priceMinor, currency, most } = offer;
   return (
@@ -148,7 +150,7 @@ export function Stepper({ format, offer, packs }: { format: Format; offer: PackO
   );
 }
 
-/** Each reason has its own sentence and its own way out; what StateNote says already is not said again. */
+/** The sentence and the link for a reason; a reason that StateNote names already has none here. */
 function NoOffer({ view: { refusal } }: { view: AddOnsView }) {
   const text: Partial<Record<ProblemCode, string>> = {
     contact_account_manager:

@@ -4,15 +4,16 @@ import { Key, Leave, Note, When, walletNav } from '../shell/parts.tsx';
 import { packsOf } from '../shell/words.ts';
 import type { WalletFrame } from './standing.tsx';
 
+/** The data of /wallet/cancel. */
 export interface CancelView extends WalletFrame {
-  /** When the plan would end; null: at once, for the renewal that would end it is not paid. */
+  /** The end of the plan; null where it ends at once, because its renewal is unpaid. */
   at: Instant | null;
-  /** what would be lost then if nothing more were used. */
+  /** credits that the end forfeits if no more are used. */
   atRisk: number;
   available: number;
 }
 
-/** Says what a cancel takes before it is asked for. */
+/** The page /wallet/cancel: the loss that a cancel brings, before the request. */
 export function cancelPage(view: CancelView): string {
   const { assets, format, now, state, at, atRisk, available, key } = view;
   return page({

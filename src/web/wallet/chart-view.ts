@@ -14,22 +14,25 @@ import type { Visit } from './visit.ts';
 // The balance of the last 30 and the next 60 days, from the ledger's entries and the core's forecast.
 
 const DAY = 86_400_000;
+/** Milliseconds of the past on the chart. */
 export const LOOKS_BACK = 30 * DAY;
 const LOOKS_AHEAD = 60 * DAY;
 
-/** What the ledger says of the time since the chart begins. */
+/** The ledger's part of the chart. */
 export interface ChartData {
-  /** All that could be spent at any time since. */
+  /** Grants that could be spent at some instant of the chart's past. */
   grants: LedgerGrant[];
   changes: Change[];
   holds: OpenHold[];
 }
 
+/** The grants of the chart's time, and the chart. */
 export interface Outlook {
   grants: LedgerGrant[];
   chart: ChartView;
 }
 
+/** Reads the chart's data from the ledger. */
 export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
   const { state, version } = visit.row;
   const from = visit.frame.now - LOOKS_BACK;
@@ -41,7 +44,7 @@ export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
   return { grants, chart: chartOf(visit, { grants, changes, holds }) };
 }
 
-/** What a customer sees of the past and of what is to come: its layers are what `balance?at=` answers (src/domain/curve.ts). */
+/** The chart's layers, marks and gaps; its layers agree with `balance?at=` (src/domain/curve.ts). */
 export function chartOf({ frame, catalog }: Visit, { grants, changes, holds }: ChartData): ChartView {
   const { now, format, state } = frame;
   const window = { from: now - LOOKS_BACK, now, ends: endsAt(state) };
@@ -59,7 +62,7 @@ export function chartOf({ frame, catalog }: Visit, { grants, changes, holds }: C
   };
 }
 
-/** R-50: after the end there is nothing that could be missing. */
+/** Days without credits; after the end there are none (R-50). */
 function seamsOf(grants: LedgerGrant[], ahead: Ahead, { from, ends }: Window, to: Instant): Seam[] {
   const { book, state } = ahead.life;
   const end = ends ?? state.endedAt ?? Number.POSITIVE_INFINITY;
@@ -100,7 +103,7 @@ const isOverdue = (grant: LedgerGrant, { now, ends }: Window): boolean =>
 
 const overdueExpiry = ({ expiresAt, remaining }: LedgerGrant) => ({ at: expiresAt, credits: -remaining });
 
-/** What is overdue already is among what was, or comes any moment. */
+/** Marks of the forecast; an overdue event counts to the past, or comes at any moment. */
 function futureMarks({ happenings }: Ahead, format: Format, window: Window): Mark[] {
   return happenings
     .filter(

@@ -5,18 +5,21 @@ import type { Format } from '../shell/format.ts';
 import { Scroll, When } from '../shell/parts.tsx';
 import { GRANTS } from '../shell/words.ts';
 
-// The balance of the last 30 and the next 60 days, grant on grant, drawn on the server; and the same as a table.
+// The balance of the last 30 and the next 60 days, grant on grant, drawn on the server, and as a table.
 
+/** The kinds of marks. */
 export type MarkKind = 'refresh' | 'expiry' | 'renewal' | 'end';
 
+/** An event on the chart. */
 export interface Mark {
   at: Instant;
   kind: MarkKind;
-  /** What it says to whoever points at it, and in the table. */
+  /** Its text for the pointer and the table. */
   text: string;
   credits: number | null;
 }
 
+/** The data of the chart. */
 export interface ChartView {
   format: Format;
   from: Instant;
@@ -33,9 +36,9 @@ const LEFT = 52;
 const RIGHT = 8;
 const TOP = 26;
 const FLOOR = 196;
-/** More grants than this are drawn as one layer a kind: bands too thin to see cost what a page may weigh. */
+/** With more grants than this each kind is one layer: bands too thin to see would make the page too large. */
 const MOST_LAYERS = 16;
-/** More marks than this are told by the day. */
+/** With more marks than this each day has one. */
 const MOST_MARKS = 120;
 const DAY = 86_400_000;
 
@@ -46,6 +49,7 @@ interface Scale {
   y(credits: number): number;
 }
 
+/** The chart as SVG. */
 export function Chart({ view }: { view: ChartView }) {
   const { format, from, to, now } = view;
   const layers = view.layers.length > MOST_LAYERS ? mergedByKind(view) : view.layers;
@@ -90,13 +94,13 @@ export function Chart({ view }: { view: ChartView }) {
 
 const round = (n: number): number => Math.round(n * 10) / 10;
 
-/** Where the outline changes. */
+/** The instants at which the outline changes. */
 function instantsOf(layers: Layer[], from: Instant, to: Instant): Instant[] {
   const all = layers.flatMap(({ points }) => points.map(({ at }) => Math.max(at, from)));
   return [...new Set([from, ...all])].filter((at) => at <= to).sort((a, b) => a - b);
 }
 
-/** The next round number whose half is round too: both stand at the axis. */
+/** The next round number with a round half: the axis shows both. */
 function niceTop(most: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(most, 10)));
   return [1, 1.5, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((top) => top >= most) ?? most;
@@ -107,7 +111,7 @@ function mergedByKind({ layers, from, to }: ChartView): Layer[] {
   return KINDS.flatMap((kind) => {
     const same = layers.filter((layer) => layer.kind === kind);
     if (same.length === 0) return [];
-    // Of what is drawn at one place the last is seen.
+    // Of points in one pixel column only the last is visible.
     const points = sumOf(same).filter(
       ({ at }, i, all) => column(at) !== column(all[i + 1]?.at ?? Number.POSITIVE_INFINITY),
     );
@@ -141,7 +145,7 @@ function together(same: Mark[], format: Format): Mark {
 function Areas(props: { layers: Layer[]; instants: Instant[]; scale: Scale; to: Instant }) {
   const { layers, instants, scale, to } = props;
   const floor = new Map(instants.map((at) => [at, 0]));
-  // Default credits at the bottom, as they are used first.
+  // Default credits at the bottom: they are used first.
   const stacked = KINDS.flatMap((kind) => layers.filter((layer) => layer.kind === kind));
   return (
     <g class="areas">
@@ -170,7 +174,7 @@ interface Band {
   high: number;
 }
 
-/** Steps along the top and back along the bottom, once for each stretch in which there is something. */
+/** Steps along the top and back along the bottom, once for each stretch with a height. */
 function outline(bands: Band[]): string {
   const runs: Band[][] = [];
   bands.forEach((band, i) => {
@@ -247,6 +251,7 @@ function Seams({ view, scale }: { view: ChartView; scale: Scale }) {
   );
 }
 
+/** The text of a gap. */
 export function seamText({ kind, from, to }: Seam, format: Format, now: Instant): string {
   const [start, end] = [format.date(from, now), format.date(to, now)];
   return kind === 'gap'
@@ -254,11 +259,11 @@ export function seamText({ kind, from, to }: Seam, format: Format, now: Instant)
     : `Two sets of default credits from ${start} to ${end}: the earlier ones have not expired when the next ones arrive.`;
 }
 
-/** Below the floor: what comes up, what goes down, what is paid. */
+/** A sign below the floor: credits in, credits out, money. */
 function MarkSign({ mark, x }: { mark: Mark; x: number }) {
   const path = {
     refresh: `M${x} ${FLOOR + 6}l5 9h-10z`,
-    // A row of its own: credits may come and go at one instant.
+    // Expiries have a row of their own: credits may come and go at one instant.
     expiry: `M${x} ${FLOOR + 27}l5-9h-10z`,
     renewal: `M${x - 4} ${FLOOR + 31}h8v8h-8z`,
     end: `M${x - 4} ${FLOOR + 31}l8 8m0-8l-8 8`,
@@ -277,6 +282,7 @@ const SIGNS: Record<MarkKind, { sign: string; words: string }> = {
   end: { sign: '✕', words: 'your plan ends' },
 };
 
+/** The key to the chart's colours and signs. */
 export function ChartKey({ view }: { view: ChartView }) {
   const kinds = KINDS.filter((kind) => view.layers.some((layer) => layer.kind === kind));
   const signs = [...new Set(view.marks.map(({ kind }) => kind))];
@@ -300,7 +306,7 @@ export function ChartKey({ view }: { view: ChartView }) {
   );
 }
 
-/** The same as a table: what happened or will happen, and what is available after it. */
+/** The chart as a table: each event with the balance after it. */
 export function ChartTable({ view }: { view: ChartView }) {
   const { format, layers, now, from } = view;
   const marks = marksOf(view);

@@ -14,13 +14,14 @@ import { formFields, type Pages } from '../shell/pages.ts';
 import { leaveNotice, type Notice } from './notices.ts';
 import { leave } from './session.ts';
 
-// The wallet's forms: the same commands as the API's, under the key that was drawn into the form. A form that was carried
-// out leads to a page, so that reloading that page asks for nothing again.
+// POST /wallet/purchases, /wallet/add-ons, /wallet/cancel, /wallet/resume, /wallet/pay, /wallet/leave: the API's commands, each
+// under the key of its form. A form that was carried out redirects to a page, so a reload of that page sends no form again.
 
 const key = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'is not a key');
+/** A form's field as a whole number from 0. */
 export const count = z.coerce.number().pipe(z.int().min(0).max(Number.MAX_SAFE_INTEGER));
 
-/** The members of a form, checked as a body is; and what tells this sending from another. */
+/** A form's fields, checked as a body is, with the form's key and hash. Throws `invalid_request`. */
 export async function formOf<Shape extends z.ZodRawShape>(
   c: Context<Env>,
   shape: Shape,
@@ -32,9 +33,10 @@ export async function formOf<Shape extends z.ZodRawShape>(
   return { form: form as z.output<z.ZodObject<Shape>>, once };
 }
 
+/** Registers the wallet's forms. */
 export function walletForms(pages: Pages, deps: Deps): void {
   const idOf = (c: Context<Env>) => c.get('session').subscriptionId;
-  /** Runs it, and leaves word of it; `isSo` says whether what is asked for was so before. */
+  /** Runs a command and leaves a notice; `isSo` says whether the state had the wanted value before. */
   const did = async (
     c: Context<Env>,
     once: Once,
@@ -95,7 +97,7 @@ export function walletForms(pages: Pages, deps: Deps): void {
   });
 }
 
-/** R-08: nobody is charged another price than the one the page showed. */
+/** R-08: refuses a purchase at another price than the page showed. Throws `invalid_request`. */
 export async function checkPrice(deps: Deps, id: string, shown: number): Promise<void> {
   const { state } = await subscriptionOr404(deps, id);
   const pack = findPack(await deps.catalogs.current(), state.interval);

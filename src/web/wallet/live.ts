@@ -4,15 +4,16 @@ import type { Env } from '../../api/route.ts';
 import type { Database } from '../../db/client.ts';
 import { versionsOf } from '../../db/wallet/reads.ts';
 
-// Live pages. All ledgers that someone looks at are asked for by one statement a second: a NOTIFY in the ledger's own
-// statements would take a lock at every commit, and spends would wait for each other.
+// Live pages. One statement a second reads the versions of all ledgers on open pages. A NOTIFY in the ledger's own statements
+// would take a lock at every commit, so that spends wait for each other.
 
 const EVERY_MS = 1_000;
 
+/** The versions of ledgers on open pages. */
 export interface LiveVersions {
-  /** Tells the version of a ledger as soon as it is another than `known`, and from then on, until the answer is called. */
+  /** Calls `changed` with each version of a ledger other than `known`, until the returned function is called. */
   follow(wanted: Follower): () => void;
-  /** Ends all that are told: a server that stops waits for none of them. */
+  /** Ends all followers, so that a stopping server waits for none. */
   stop(): void;
 }
 
@@ -20,10 +21,11 @@ interface Follower {
   id: string;
   known: string | null;
   changed(version: string): void;
-  /** The server stops. */
+  /** The server stops: no more versions come. */
   ended(): void;
 }
 
+/** Makes the versions of a process. */
 export function createLiveVersions(db: Database): LiveVersions {
   const followers = new Set<Follower>();
   let isOver = false;
@@ -31,7 +33,7 @@ export function createLiveVersions(db: Database): LiveVersions {
 
   async function look(): Promise<void> {
     const ids = [...new Set([...followers].map(({ id }) => id))];
-    // A database that is away is asked again a second later.
+    // A database that does not answer is asked again a second later.
     const versions = await versionsOf(db, ids).catch(() => new Map<string, string>());
     for (const follower of followers) {
       const version = versions.get(follower.id);

@@ -10,8 +10,8 @@ import type { Format } from '../shell/format.ts';
 import { packsOf } from '../shell/words.ts';
 import { type Below, isSecure, sessionSecret } from './session.ts';
 
-// What a form did is told by the page that follows it, once: a cookie signed with the session's secret says which form it was,
-// the first page shown takes it away, and each sentence is read from the state as it is then. No address claims anything.
+// The page after a form shows the form's effect, once. A cookie signed with the session's secret names the form, the first page
+// removes it, and the page makes each sentence from the present state. No address can claim an effect.
 
 const COOKIE = 'drawdown_told';
 const HEADER = 'Drawdown-Notice';
@@ -19,14 +19,15 @@ const SECONDS = 60;
 
 const noticeSchema = z.object({
   did: z.enum(['bought', 'lowered', 'cancelled', 'resumed', 'paid', 'made', 'advanced']),
-  /** What it made or asked for: a purchase, a number of packs, a usage, an advance's key. */
+  /** The object it made or named: a purchase, a number of packs, a usage, an advance's key. */
   of: z.string(),
-  /** Nothing happened: it had been done before. */
+  /** The form had no effect: an earlier one had it. */
   isAgain: z.boolean(),
 });
+/** The form that was carried out. */
 export type Notice = z.infer<typeof noticeSchema>;
 
-/** Leaves a word for the next page. */
+/** Leaves a notice for the next page. */
 export function leaveNotice(deps: Deps, c: Context<Env>, below: Below, word: Notice): void {
   const options = { httpOnly: true, sameSite: 'Strict', path: below, maxAge: SECONDS } as const;
   const payload = Buffer.from(JSON.stringify(word)).toString('base64url');
@@ -34,8 +35,8 @@ export function leaveNotice(deps: Deps, c: Context<Env>, below: Below, word: Not
 }
 
 /**
- * Takes the word left by the form before this page, with the seal that the page keeps. Its script sends that along when it
- * fetches what has changed, and leaves alone what waits for the next page. null where there is none, or another session left it.
+ * Takes the notice of the form before this page, with its seal; null without one, or with another session's. The page's script
+ * sends the seal when it loads new content: that page keeps the notice, and the cookie of a later form stays.
  */
 export function takeNotice(c: Context<Env>, below: Below): (Notice & { seal: string }) | null {
   const kept = c.req.header(HEADER);
@@ -52,7 +53,7 @@ const sealed = (payload: string, secret: string): string =>
 
 const AGAIN = 'This had been done before: nothing was done a second time.';
 
-/** The word as a sentence that is true of the subscription as it is; null where nothing is left to say. */
+/** The notice as a sentence that is true of the present state; null where no sentence is. */
 export async function sentenceOf(
   deps: Deps,
   { did, of, isAgain }: Notice,

@@ -14,7 +14,7 @@ import { usable } from './overview-view.ts';
 import type { Shortage } from './prompt.tsx';
 import type { Visit } from './visit.ts';
 
-// What can be bought, and what it would be good for.
+// Packs that can be bought, and shortages that they cover.
 
 /** The pack of this interval, or null while it can't be bought (R-34 to R-38). */
 function offerOf({ row: { state }, frame: { now }, catalog }: Visit): PackOffer | null {
@@ -32,6 +32,7 @@ function offerOf({ row: { state }, frame: { now }, catalog }: Visit): PackOffer 
   };
 }
 
+/** The data of /wallet/add-ons. */
 export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> {
   const { row, frame } = visit;
   const ends = endsAt(row.state);
@@ -51,14 +52,16 @@ export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> 
   };
 }
 
+/** The available and held credits. */
 export interface Funds {
   available: number;
   held: number;
-  /** What they are of. */
+  /** The grants behind them. */
   grants: LedgerGrant[];
   holds: OpenHold[];
 }
 
+/** Reads the credits of a subscription. */
 export async function fundsOf(deps: Deps, { row, frame }: Pick<Visit, 'row' | 'frame'>): Promise<Funds> {
   const [grants, holds] = await Promise.all([
     grantsSince(deps.db, row.state.id, frame.now),
@@ -72,7 +75,7 @@ export async function fundsOf(deps: Deps, { row, frame }: Pick<Visit, 'row' | 'f
   };
 }
 
-/** R-61: what is missing, and the packs that cover it. */
+/** The missing credits, and the packs that cover them (R-61). */
 export function shortageOf(visit: Visit, funds: Funds, needed: number): Shortage {
   const { available, held } = funds;
   const { row, frame } = visit;
@@ -92,7 +95,7 @@ export function shortageOf(visit: Visit, funds: Funds, needed: number): Shortage
   };
 }
 
-/** The next allowance, where what is there with it, and has not expired until then, covers what is needed. */
+/** The next allowance, where it and the credits that last until then cover the need. */
 function coveringRefresh({ row: { state }, catalog }: Visit, { grants, holds }: Funds, needed: number) {
   const refresh = nextRefresh(state, catalog);
   if (refresh === null) return null;

@@ -17,10 +17,11 @@ import { type Outlook, outlookOf } from './chart-view.ts';
 import type { Buys, Emptied, OpenGrant, WalletView } from './overview.tsx';
 import type { Visit } from './visit.ts';
 
-// From rows to what the wallet's pages show.
+// From rows to the data of the wallet's pages.
 
 const RECENT = 8;
 
+/** Reads the data of /wallet. */
 export async function walletView(deps: Deps, visit: Visit): Promise<WalletView> {
   const { state, version } = visit.row;
   const [outlook, activity] = await Promise.all([
@@ -30,7 +31,7 @@ export async function walletView(deps: Deps, visit: Visit): Promise<WalletView> 
   return walletOf(visit, outlook, activity.rows.map(activityLine));
 }
 
-/** The page from what was read. `activity` is the newest entries, the newest first. */
+/** The data of /wallet from rows; `activity` holds the newest entries first. */
 export function walletOf(
   { row, frame, catalog }: Visit,
   { grants, chart }: Outlook,
@@ -87,7 +88,7 @@ const EMPTIES: Partial<Record<string, Emptied['by']>> = {
   forfeiture: 'end',
 };
 
-/** Why nothing can be used: what is past its term without being booked so (R-12), else the newest entry that took something. */
+/** The reason for an empty balance: an unbooked expiry (R-12), or the newest entry that took credits. */
 function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[], now: Instant): Emptied {
   if (isOver(state, now)) return { by: 'end', at: endsAt(state)!, credits: 0 };
   const sum = (lines: readonly { credits: number }[]) => lines.reduce((n, { credits }) => n + credits, 0);
@@ -105,7 +106,7 @@ function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[]
   return { by: EMPTIES[newest.kind] ?? 'taken', at: newest.at, credits: -sum(same) };
 }
 
-/** R-04 turned round. A feature that costs nothing is unlimited. */
+/** The balance in units of each feature (R-04); a feature that costs nothing is unlimited. */
 export function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
   return catalog.rates.map((rate) => ({
     feature: rate.feature,
@@ -117,12 +118,12 @@ export function buysOf(catalog: Catalog, available: number, format: Format): Buy
 function amountOf({ feature, unit, credits, per }: Rate, available: number, format: Format): string | null {
   if (credits === null || per === null) return null;
   if (credits === 0) return 'Unlimited';
-  // Exact: what a balance can hold times what a rate can name may pass 2^53.
+  // In big integers: a large balance times a rate's `per` may pass 2^53.
   const units = Number((BigInt(available) * BigInt(per)) / BigInt(credits));
   return unit === 'second' ? format.duration(units) : `${format.credits(units)} ${itemsName(feature, units)}`;
 }
 
-/** As the page has it: "1 minute = 20 credits". */
+/** A rate in the words of the help page: "1 minute = 20 credits". */
 function rateText({ feature, unit, credits, per }: Rate, format: Format): string {
   if (credits === null || per === null || credits === 0) return '';
   if (unit === 'item')
@@ -132,7 +133,7 @@ function rateText({ feature, unit, credits, per }: Rate, format: Format): string
   return `${format.duration(per)} = ${format.creditsOf(credits)}`;
 }
 
-/** What is owed next: the coming renewal, or the one that is not paid. */
+/** The next bill: the coming renewal, or the unpaid one. */
 export function billOf(state: State, catalog: Catalog, format: Format): Bill | null {
   if (state.unpaid) {
     const { charge, pending, retryAt, retries } = state.unpaid;
@@ -163,6 +164,7 @@ function billFrom({ lines, amountMinor, currency, buys }: Charge, at: Instant | 
   return { at, lines: parts, total, sentence: parts.length > 1 ? `${sum} = ${total}` : sum };
 }
 
+/** An entry as a line of the activity. */
 export const activityLine = (row: ActivityRow): ActivityLine => ({
   kind: row.kind,
   feature: row.feature,

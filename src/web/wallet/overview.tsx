@@ -9,6 +9,7 @@ import { ActivityTable, type ActivityView } from './activity.tsx';
 import { Chart, ChartKey, ChartTable, type ChartView, seamText } from './chart.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
 
+/** An open grant on the page. */
 export interface OpenGrant {
   id: string;
   kind: GrantKind;
@@ -20,39 +21,40 @@ export interface OpenGrant {
   reason: string | null;
 }
 
-/** Why nothing can be used: what took the last of it, and when. */
+/** The reason for an empty balance: the event that took the last credits, and its instant. */
 export interface Emptied {
   by: 'use' | 'hold' | 'expiry' | 'end' | 'taken' | 'nothing';
   at: Instant;
   credits: number;
 }
 
-/** The rate card turned round: what the balance comes to if it all went into one feature. */
+/** The balance in units of one feature. */
 export interface Buys {
   feature: string;
-  /** "1 hr 40 min", "20 motions"; null where nobody can say beforehand. */
+  /** "1 hr 40 min", "20 motions"; null for a feature whose credits the caller states. */
   amount: string | null;
   rate: string;
 }
 
+/** The data of /wallet. */
 export interface WalletView extends WalletFrame {
   available: number;
   held: number;
-  /** null while something can be used. */
+  /** null while credits can be used. */
   emptied: Emptied | null;
   expiring: { at: Instant; credits: number }[];
   refresh: { at: Instant; credits: number } | null;
-  /** In spending order. */
+  /** In burn order. */
   grants: OpenGrant[];
   buys: Buys[];
   chart: ChartView;
   bill: Bill | null;
-  /** Contracts are billed elsewhere. */
+  /** A contract is billed elsewhere. */
   isContract: boolean;
   activity: ActivityView['rows'];
 }
 
-/** The whole wallet on one page. */
+/** The page /wallet. */
 export function walletPage(view: WalletView): string {
   const { assets, format, available } = view;
   return page({
@@ -211,7 +213,7 @@ function Outlook({ view }: { view: WalletView }) {
   );
 }
 
-/** Tables and pages stay readable with hundreds of grants. */
+/** Grants that the page shows unfolded. */
 const GRANTS_SHOWN = 12;
 
 function Order({ view }: { view: WalletView }) {

@@ -7,7 +7,7 @@ import { packsOf } from '../shell/words.ts';
 import { type PackOffer, Stepper } from './add-ons.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
 
-/** What a refused use needs, and the ways to get it. */
+/** The credits that a refused spend needs, and the ways to get them. */
 export interface Shortage {
   format: Format;
   now: Instant;
@@ -15,18 +15,19 @@ export interface Shortage {
   available: number;
   held: number;
   offer: PackOffer | null;
-  /** The packs that cover it; 0 where the most that can be bought at once would not do. */
+  /** The number of packs that covers it; 0 where the largest purchase does not. */
   packs: number;
   refusal: ProblemCode | null;
-  /** The next allowance, where waiting for it suffices. */
+  /** The next allowance, where it covers the need. */
   refresh: { at: Instant; credits: number } | null;
 }
 
+/** The data of /wallet/out-of-credits. */
 export interface PromptView extends WalletFrame {
   shortage: Shortage;
 }
 
-/** Where a refusal's link leads. */
+/** The page /wallet/out-of-credits, the target of a refusal's link. */
 export function promptPage(view: PromptView): string {
   const { assets, shortage, key } = view;
   const isEnough = shortage.available >= shortage.needed;
@@ -61,16 +62,16 @@ export function promptPage(view: PromptView): string {
 
 interface OutOfCreditsProps {
   shortage: Shortage;
-  /** Where the purchase is sent. */
+  /** The address of the purchase's form. */
   action: string;
-  /** Where a person goes who closes it. */
+  /** The address to go to on closing it. */
   away: string;
   keyValue: string;
-  /** What else the form carries. */
+  /** More hidden fields. */
   fields?: Record<string, string>;
 }
 
-/** The prompt itself, on whatever page the refusal happened. */
+/** The prompt, on the page of the refusal. */
 export function OutOfCredits({ shortage, action, away, keyValue, fields = {} }: OutOfCreditsProps) {
   const { format, needed, available, held, offer, packs } = shortage;
   return (

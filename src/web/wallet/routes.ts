@@ -24,7 +24,10 @@ import { promptPage } from './prompt.tsx';
 import { enter, sessionOf, withSession } from './session.ts';
 import { visitOf } from './visit.ts';
 
-/** What customers see of their credits, and do about them. */
+// GET /wallet/enter, GET /wallet/closed; then, with a session: GET /wallet, /wallet/add-ons, /wallet/cancel,
+// /wallet/out-of-credits, /wallet/activity, /wallet/activity.csv, /wallet/live (server-sent events), and the forms (forms.ts). Pages read the ledger.
+
+/** Registers the wallet: a customer's credits, and the commands on them. */
 export function walletRoutes(app: App, deps: PageDeps): void {
   pagesBelow(app, '/wallet', deps, (pages) => {
     entryRoutes(pages, deps);
@@ -47,17 +50,17 @@ const closed = (c: Context<Env>): Response =>
     401,
   );
 
-/** The way in and the way out need no session. */
+/** Pages without a session. */
 function entryRoutes(pages: Pages, deps: Deps): void {
   pages.get('/enter', async (c) => {
     const ticket = c.req.query('ticket') ?? '';
     const subscriptionId = await deps.tickets.read(ticket);
     if (subscriptionId === null) return closed(c);
-    // Whoever only looks ahead, or asks for the headers alone, does not use the link up.
+    // A prefetch or a HEAD request does not use the link.
     const isMeant = c.req.method === 'GET' && !(c.req.header('Sec-Purpose') ?? '').includes('prefetch');
     if (!isMeant) return c.body(null, 204);
     const isOpen = await enter(deps, c, { subscriptionId, ticket, isDemo: false }, ['/wallet']);
-    // Someone who follows a link twice is in already.
+    // The second click on a link finds the session open.
     const known = isOpen ? null : await sessionOf(deps, c);
     if (!isOpen && known?.subscriptionId !== subscriptionId) return closed(c);
     const needed = /^\d{1,16}$/.exec(c.req.query('needed') ?? '')?.[0];
@@ -77,7 +80,7 @@ function overview(pages: Pages, deps: Deps): void {
   pages.get('/cancel', async (c) => {
     const visit = await visitOf(deps, c);
     const { row, frame, catalog } = visit;
-    // Refused like the cancel itself, and says what it would take.
+    // `decide` refuses the page where it would refuse the cancel.
     const after = decide(row.state, { type: 'cancel', at: 'renewal' }, frame.now, catalog).state;
     const at: Instant | null = after.status === 'ended' ? null : (after.scheduled?.at ?? null);
     const { available } = await fundsOf(deps, visit);
@@ -131,7 +134,7 @@ function activity(pages: Pages, deps: Deps): void {
   });
 }
 
-/** I12: a page goes on from an entry of this ledger: one of another's looks like one that is missing. */
+/** I12: the entry before the page. Throws `not_found` for one that is missing or of another ledger. */
 async function beforeOf(deps: Deps, id: string, entry: string | undefined): Promise<number | null> {
   if (entry === undefined) return null;
   const seq = Number(/_(\d{1,16})$/.exec(entry)?.[1]);

@@ -11,29 +11,31 @@ import {
   type WalletSession,
 } from '../../db/wallet/sessions.ts';
 
-// Sessions of the wallet's pages: a link opens a session once, a cookie carries it, the database knows its hash. A session is of
-// one subscription and of no other; no page takes a subscription's id from anywhere else (I12).
+// Sessions of the wallet's pages. A link opens a session once, a cookie carries its secret, and the database stores the secret's
+// hash. A session has one subscription, and no page takes a subscription's id from anywhere else (I12).
 
 const COOKIE = 'drawdown_wallet';
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');
 
-/** The cookie's way: pages below it, and nothing else, get it. */
+/** The cookie's path: the browser sends it to pages below that path only. */
 export type Below = '/wallet' | '/demo';
 
+/** A session to open. */
 export interface SessionEntry {
   subscriptionId: string;
-  /** What the session was opened with, and is opened with only once. */
+  /** The ticket that opens the session, once. */
   ticket: string;
   isDemo: boolean;
 }
 
+/** Whether people reach the server over https. */
 export const isSecure = ({ publicUrl }: Deps): boolean => new URL(publicUrl).protocol === 'https:';
 
-/** What the visitor's cookie holds, of a visitor who was let in. */
+/** The secret in the visitor's cookie; empty without one. */
 export const sessionSecret = (c: Context<Env>): string => getCookie(c, COOKIE) ?? '';
 
-/** Opens a session and hands out its cookie; false when its link was used before. */
+/** Opens a session and sets its cookie; false when its link was used before. */
 export async function enter(
   deps: Deps,
   c: Context<Env>,
@@ -55,18 +57,20 @@ export async function enter(
   return true;
 }
 
+/** Ends the session and removes its cookie. */
 export async function leave(deps: Deps, c: Context<Env>, below: Below): Promise<void> {
   const secret = getCookie(c, COOKIE);
   if (secret) await endSession(deps.db, sha256(secret));
   deleteCookie(c, COOKIE, { path: below });
 }
 
+/** The session of the visitor's cookie. */
 export async function sessionOf(deps: Deps, c: Context<Env>): Promise<WalletSession | undefined> {
   const secret = getCookie(c, COOKIE);
   return secret && /^[\w-]{43}$/.test(secret) ? readSession(deps.db, sha256(secret)) : undefined;
 }
 
-/** Pages behind it know whose wallet they show. `otherwise` answers whoever has no session, or none that is not over. */
+/** Sets the session of the pages behind it; `otherwise` answers a visitor without a session. */
 export const withSession =
   (deps: Deps, otherwise: (c: Context<Env>) => Response | Promise<Response>): MiddlewareHandler<Env> =>
   async (c, next) => {

@@ -5,26 +5,27 @@ import type { Assets } from '../shell/page.tsx';
 import { Key, Note, When } from '../shell/parts.tsx';
 import { intervalWord, planName } from '../shell/words.ts';
 
-// How a subscription stands: what was just done, what stands in the way, and the way out.
+// The standing of a subscription: the last form's effect, obstacles, and ways around them.
 
-/** What every page of a wallet knows of whose it is. */
+/** The data that every page of a wallet has. */
 export interface WalletFrame {
   assets: Assets;
   format: Format;
   now: Instant;
   state: State;
-  /** Where changes of what is shown are told; asked from before it was read. */
+  /** The address of the page's live versions, from the version before the page was read. */
   live: string;
   /** A fresh idempotency key for the forms of this page. */
   key: string;
-  /** What was just done. */
+  /** The sentence about the last form. */
   said: string | null;
-  /** The word it was told by: what the page shows anew by itself says it still. */
+  /** The notice behind it: the page keeps it when it loads its content again. */
   notice: string | null;
-  /** Whether a payment can be made good right here (sandbox billing). */
+  /** Whether the unpaid renewal can be paid here (sandbox billing). */
   canPayHere: boolean;
 }
 
+/** The sentence about the last form. */
 export function Said({ frame: { said } }: { frame: WalletFrame }) {
   return said ? (
     <div class="note" role="status">
@@ -33,7 +34,7 @@ export function Said({ frame: { said } }: { frame: WalletFrame }) {
   ) : null;
 }
 
-/** What stands in the way, and the way out. */
+/** The obstacle of a subscription's state, and the way around it. */
 export function StateNote({ frame }: { frame: WalletFrame }) {
   const { state, format, now } = frame;
   if (state.status === 'incomplete')
@@ -78,7 +79,7 @@ function PastDue({ frame }: { frame: WalletFrame }) {
   );
 }
 
-/** R-41, R-42: how the payment of a renewal stands, and what comes next: pending, tried again, or tried a last time. */
+/** The standing of a renewal's payment, and the next step: pending, tried again, or a last time (R-41, R-42). */
 export function unpaidSentences(unpaid: Unpaid, format: Format, now: Instant): string[] {
   const { charge, pending, retries, retryAt } = unpaid;
   const renewal = `Your renewal of ${format.date(charge.at, now)}`;

@@ -13,19 +13,19 @@ import { type Notice, sentenceOf, takeNotice } from './notices.ts';
 import type { Below } from './session.ts';
 import type { WalletFrame } from './standing.tsx';
 
-/** A subscription as the visitor of a page sees it. */
+/** The session's subscription, as a page shows it. */
 export interface Visit {
   row: SubscriptionRow;
   frame: WalletFrame;
   catalog: Catalog;
-  /** What the form before this page did. */
+  /** The form that was carried out before this page. */
   notice: Notice | null;
 }
 
-/** The subscription of the session, in its zone, for a page below a path. */
+/** Reads the session's subscription for a page below a path. */
 export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wallet'): Promise<Visit> {
   const id = c.get('session').subscriptionId;
-  // Before all else: what changes from here on is told to the page.
+  // Read first: a change after this version reaches the page as an event.
   const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
   const row = await subscriptionOr404(deps, id);
   const format = formatOf(row.state.timeZone);
