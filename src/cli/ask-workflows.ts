@@ -9,31 +9,33 @@ import { type BalanceAnswer, QUERY, workflowId } from '../workflows/messages.ts'
 import { atOnce, paged } from './at-once.ts';
 import { type Stuck, stuckOf } from './stuck.ts';
 
-// I8: what workflows say of their balance, beside the ledger's as of the version that they know. I14: whether they go on.
+// I8: the balance of each workflow beside its ledger's as of the same version. I14: whether each workflow goes on.
 
 const AT_ONCE = 8;
 const A_PAGE = 500;
 
+/** The findings about the workflows that were asked. */
 export interface WorkflowAnswers {
   equal: number;
   broken: Broken[];
-  /** Workflows that did not answer: nothing is known of them. */
+  /** Workflows that did not answer: nothing is known about them. */
   silent: string[];
-  /** Workflows that go on no more; every one, also where the first broken row was enough. */
+  /** Workflows that stand still: all of them, also where the first broken row was enough. */
   stuck: ({ subscription_id: string } & Stuck)[];
 }
 
 interface WorkflowQuestion {
   db: Database;
   temporal: TemporalCaller;
-  /** Ids to ask; or how many at random; null: all that must be running. */
+  /** Ids to ask; a number of random ones; null: all that must be running. */
   which: readonly string[] | number | null;
   isThorough: boolean;
-  /** A step that failed more often is stuck. */
+  /** Failures of a step after which it counts as stuck. */
   stuckAfter: number;
   onProgress(done: number): void;
 }
 
+/** Asks workflows for their balances and compares them with the ledger's. */
 export async function askWorkflows(wanted: WorkflowQuestion): Promise<WorkflowAnswers> {
   const { db, temporal, which, isThorough, stuckAfter, onProgress } = wanted;
   const asked: WorkflowAnswers = { equal: 0, broken: [], silent: [], stuck: [] };
@@ -46,7 +48,7 @@ export async function askWorkflows(wanted: WorkflowQuestion): Promise<WorkflowAn
     done += 1;
     onProgress(done);
   });
-  // Of these nothing fails at Temporal: the step is given up, and tried again after a pause.
+  // These fail nowhere in Temporal: the worker gives the step up and tries it again after a pause.
   for (const row of await heldUp(db, typeof which === 'number' ? null : which)) {
     const { subscriptionId: subscription_id, tries: attempts, code, detail } = row;
     asked.stuck.push({ subscription_id, what: 'what is due', attempts, reason: `${code} ${detail}`.trim() });
@@ -61,14 +63,14 @@ async function compare(
   seen: WorkflowStanding,
 ): Promise<void> {
   if (seen === 'not running') {
-    // It may have ended since, and rightly.
+    // It may have ended meanwhile, as it should.
     if (await isToRun(db, id))
       asked.broken.push(broken(id, 'is not running: `npx drawdown rehydrate` starts it'));
     return;
   }
   const said = await sayingOf(temporal, id);
   if (said === null) {
-    // One that is stuck is named already.
+    // A stuck workflow is named already.
     if (seen === 'running') asked.silent.push(id);
     return;
   }
@@ -102,7 +104,7 @@ async function look(temporal: TemporalCaller, id: string, stuckAfter: number): P
   }
 }
 
-/** A closed workflow would answer too: whether it runs was asked before. */
+/** The workflow's balance; null without an answer. A closed workflow answers too, so `look` checks first that it runs. */
 async function sayingOf(temporal: TemporalCaller, id: string): Promise<BalanceAnswer | null> {
   const ask = (client: Client) =>
     client.workflow.getHandle(workflowId(id)).query<BalanceAnswer | null>(QUERY.balance);

@@ -1,4 +1,4 @@
-/** Works through what comes, no more than so many at once. The first failure ends it. */
+/** Works through the items, at most `most` at once. The first failure ends it. */
 export async function atOnce<T>(
   most: number,
   items: AsyncIterable<T>,
@@ -11,7 +11,7 @@ export async function atOnce<T>(
   await Promise.all(Array.from({ length: most }, one));
 }
 
-/** Everything of a list that is read by pages, each after the last of the page before. */
+/** Every id of a list that is read by pages, each page after the last id of the page before. */
 export async function* paged(read: (after: string) => Promise<string[]>): AsyncGenerator<string> {
   for (let page = await read(''); page.length > 0; page = await read(page.at(-1)!)) yield* page;
 }

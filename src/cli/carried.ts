@@ -6,7 +6,7 @@ import type { State } from '../domain/state.ts';
 import { commandOf } from '../workflows/message-checks.ts';
 import { CUSTOMER_SUBSCRIBED, type RepeatedCommand, type SubscriptionInput } from '../workflows/messages.ts';
 
-/** What a lost workflow is started again with: what its next run would have been handed, as far as it is booked. */
+/** The input of a lost workflow's new run: the state that its next run would have had, as far as it is booked. */
 export function inputOf(remains: Remains): SubscriptionInput {
   const { state, snapshot, catalog, signals } = remains;
   if (snapshot.step === 0) return startOf(remains);
@@ -27,7 +27,7 @@ export function inputOf(remains: Remains): SubscriptionInput {
   };
 }
 
-/** A start whose first payment was at billing: its first step is not booked, so it starts again, for the same row. */
+/** A start whose first payment was at billing: its first step is not booked, so it runs again under the same command's row. */
 function startOf({ state, metadata, catalog, ref }: Remains): SubscriptionInput {
   if (ref === null) throw new Error('its first step is not booked, and nobody asked for it');
   const { id, customerId, plan, interval, timeZone, paymentMethod, allowance, anchorAt, testClock, now } =
@@ -38,7 +38,7 @@ function startOf({ state, metadata, catalog, ref }: Remains): SubscriptionInput 
 }
 
 function askedBefore({ state, catalog, charge, ref }: Remains): RepeatedCommand | undefined {
-  // What came due by itself comes due again: a renewal, its retry, a top-up.
+  // Work that came due by itself comes due again: a renewal, its retry, a top-up.
   if (charge === null || ref === null) return undefined;
   return { command: commandFor(charge, state, catalog), ref, at: charge.attempt_at };
 }

@@ -6,7 +6,7 @@ import { allKeys, findKey, type KeyRow, revokeKey } from '../db/keys.ts';
 import { acting, EXIT, type Exit, print, printJson, programOf, table } from './program.ts';
 import { ledgerConfig, withLedger } from './servers.ts';
 
-// `drawdown keys`: who may ask the API. Whoever has the database may do this; no key is needed.
+// `drawdown keys`: makes, lists and revokes API keys. It needs access to the database and no key.
 
 const EXAMPLES = `
 Examples:
@@ -61,7 +61,7 @@ async function create({ scopes, name, json }: KeyFlags): Promise<Exit> {
   });
   if (json) printJson({ ...view(row), key });
   else {
-    // The key alone on stdout: a variable or a file takes it from there.
+    // stdout has the key alone, for a variable or a file.
     process.stderr.write(`Made ${row.id} with ${row.scopes.join(' ')}. The key is shown this once:\n`);
     print(key);
   }
@@ -70,7 +70,7 @@ async function create({ scopes, name, json }: KeyFlags): Promise<Exit> {
 
 type Fate = 'revoked' | 'revoked before' | 'not there' | 'would be revoked';
 
-/** Takes an id, or the whole of a key that was found where it should not be. */
+/** Takes a key's id, or a whole key that leaked. */
 async function revokeOne(db: Database, word: string, isDry: boolean): Promise<[id: string, fate: Fate]> {
   const id = keyIdOf(word) ?? word;
   const row = await findKey(db, id);
@@ -142,6 +142,7 @@ Exit codes: 0 all are revoked, 1 there is no such key (the others are revoked), 
   )
   .action(acting(COMPLAINT, revoke));
 
+/** `drawdown keys`. */
 export const program = programOf('keys', 'Makes, lists and revokes the keys of the API.')
   .addHelpText('after', EXAMPLES)
   .addCommand(listing)

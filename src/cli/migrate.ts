@@ -31,6 +31,7 @@ async function run({ dryRun, json }: MigrateOptions): Promise<Exit> {
   return EXIT.good;
 }
 
+/** `drawdown migrate`. */
 export const program = programOf('migrate', 'Brings the database of the ledger to the newest schema.')
   .option('--dry-run', 'say what would be applied, and change nothing')
   .option('--json', 'print one JSON document')

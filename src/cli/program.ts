@@ -2,12 +2,14 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ConfigError } from '../config.ts';
 import { reasonOf } from '../reason.ts';
 
-// What the commands have in common: how they end, and what they say when they can't.
+// The common parts of the commands: exit codes, output, and error messages.
 
-/** 1 is an answer: it ran, and what was looked for is not as it should be. 2 is none. */
+/** 1: the command ran and found a fault. 2: it could not run. */
 export const EXIT = { good: 0, bad: 1, unable: 2 } as const;
+/** One of EXIT. */
 export type Exit = (typeof EXIT)[keyof typeof EXIT];
 
+/** The text below `drawdown --help`. */
 export const USAGE = `
 Examples:
   npx drawdown start                 everything on this machine, with servers of its own
@@ -18,7 +20,7 @@ Examples:
 The commands use the servers of DATABASE_URL and TEMPORAL_ADDRESS, or else those that a start on this machine runs.
 Exit codes: 0 good, 1 it ran and found or left something that is not, 2 it could not run. docs/operating.md says more.`;
 
-/** A command that refuses words it does not know, with exit code 2. */
+/** A command that refuses unknown words with exit code 2. */
 export function programOf(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -26,21 +28,21 @@ export function programOf(name: string, description: string): Command {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.good : EXIT.unable));
 }
 
-/** A number from 1, as an option's value. */
+/** An option's value as a number from 1. Throws InvalidArgumentError. */
 export function whole(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number from 1.');
 }
 
-/** Something a person can put right; its message says how. */
+/** An error that a person can put right; its message says how. */
 export class Unable extends Error {
   override readonly name = 'Unable';
 }
 
-/** Ends the process when all is written: calls to Temporal that nobody waits for any more would keep it for many seconds. */
+/** Ends the process once its output is written: abandoned calls to Temporal would keep it for many seconds. */
 const end = (code: Exit): void => void process.stdout.write('', () => process.exit(code));
 
-/** Runs a command's work; what it could not do is told in a sentence, never with a statement or its parameters (I15). */
+/** Runs a command's work; an error becomes one sentence on stderr, without a statement or its parameters (I15). */
 export function acting<Words extends unknown[]>(
   complaint: string,
   work: (...words: Words) => Promise<Exit>,
@@ -56,12 +58,14 @@ export function acting<Words extends unknown[]>(
   };
 }
 
+/** Writes a line to stdout. */
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+/** Writes a value to stdout as indented JSON. */
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 const SAY_SO_AFTER_MS = 1_000;
 
-/** Says on stderr, first after a second and then once a second, how far a longer work has come; a terminal's line is written over. */
+/** Writes the progress of longer work to stderr, once a second after the first second; a terminal's line is overwritten. */
 export function showProgress(line: () => string): { stop(): void } {
   const isTerminal = process.stderr.isTTY === true;
   let shown = '';
@@ -79,7 +83,7 @@ export function showProgress(line: () => string): { stop(): void } {
   };
 }
 
-/** Rows with their columns below each other; the first row is the head. */
+/** Rows with aligned columns; the first row is the head. */
 export function table(rows: string[][]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   return rows

@@ -8,7 +8,7 @@ import {
 import { acting, EXIT, type Exit, print, printJson, programOf, showProgress, Unable } from './program.ts';
 import { ledgerConfig, withLedger } from './servers.ts';
 
-// `drawdown reconcile`: whether every charge, grant and message of billing has its reason, and which have none.
+// `drawdown reconcile`: finds the reason of every charge, grant and message of billing, and lists the rows without one.
 
 interface ReconcileFlags {
   subscription?: string[];
@@ -24,7 +24,7 @@ Examples:
 The exit code is 0 when all is explained, 1 when something is not, 2 when the books could not be read. It only reads, and
 may run at any time. docs/operating.md says what is looked at.`;
 
-/** Rows that fit on a screen besides the numbers. */
+/** Rows that fit on a screen beside the numbers. */
 const SHOWN = 15;
 
 async function read(databaseUrl: string, options: ReconcileFlags): Promise<Reconciliation> {
@@ -39,7 +39,7 @@ async function read(databaseUrl: string, options: ReconcileFlags): Promise<Recon
   }
 }
 
-/** Cut down, so that 1 says that nothing is left. */
+/** Cut down, so that 1 means that no row is left. */
 const ratioOf = ({ total, explained }: CountedRows): number =>
   total === 0 ? 1 : Math.floor((explained / total) * 10_000) / 10_000;
 
@@ -94,6 +94,7 @@ async function run(options: ReconcileFlags): Promise<Exit> {
   return found.all.explained === found.all.total ? EXIT.good : EXIT.bad;
 }
 
+/** `drawdown reconcile`. */
 export const program = programOf(
   'reconcile',
   'Says whether every charge, grant and message of billing has its reason, and which have none.',

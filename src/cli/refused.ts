@@ -3,7 +3,7 @@ import { iso } from '../domain/calendar.ts';
 import { acting, EXIT, type Exit, print, printJson, programOf, table } from './program.ts';
 import { ledgerConfig, withLedger } from './servers.ts';
 
-// `drawdown refused`: what the relay and the steps of workflows try again and again, and what an operator does about it.
+// `drawdown refused`: the rows and steps that fail again and again, and an operator's two actions on them.
 
 const EXAMPLES = `
 Examples:
@@ -92,6 +92,7 @@ async function drop(words: string[]): Promise<Exit> {
 
 const COMPLAINT = 'What is refused could not be looked at';
 
+/** `drawdown refused`. */
 export const program = programOf(
   'refused',
   'Lists what is refused again and again, tries it at once, or drops a message.',

@@ -35,7 +35,7 @@ import {
 import { connectedConfig, withLedger } from './servers.ts';
 import { lastStepAt, remainingMs, STUCK_AFTER, type Stuck, stuckOf } from './stuck.ts';
 
-// `drawdown rehydrate`: a Temporal that was lost is made whole from the ledger's database, whose ledger it only reads.
+// `drawdown rehydrate`: starts the workflows of a lost Temporal anew from the ledger's database, and reads that ledger only.
 
 interface RehydrateOptions {
   dryRun?: true;
@@ -74,12 +74,12 @@ function instant(text: string): Instant {
 
 interface RehydrateOutcome {
   running: number;
-  /** Started now, or, dry, to be started. */
+  /** Ids of started workflows; dry: of workflows to start. */
   started: string[];
   failed: { subscription_id: string; reason: string }[];
-  /** Ended and started anew, or, dry, to be. */
+  /** Workflows that were ended and started anew; dry: that would be. */
   stuck: ({ subscription_id: string } & Stuck)[];
-  /** Of events, handed to the relay again. */
+  /** Deliveries of events that the relay starts again. */
   deliveries: number;
 }
 
@@ -88,9 +88,9 @@ interface RehydrateDeps {
   client: Client;
   taskQueue: string;
   since: Instant | null;
-  /** Of these alone; null: of all that must be running. */
+  /** These subscriptions only; null: all whose workflow must be running. */
   ids: string[] | null;
-  /** Failures after which a workflow is ended and started anew; null: it is left alone. */
+  /** Failures after which a workflow is ended and started anew; null: never. */
   stuckAfter: number | null;
   isDry: boolean;
 }
@@ -132,8 +132,8 @@ async function look({ client, stuckAfter }: RehydrateDeps, id: string): Promise<
 }
 
 /**
- * Ends a run and starts the next from the ledger, which is read when no attempt of the old run can book any more. What billing
- * signalled since its last step is told again.
+ * Ends a run and starts the next from the ledger. It reads the ledger once no attempt of the old run can book any more, and
+ * repeats billing's signals since the run's last step.
  */
 async function startAnew(
   deps: RehydrateDeps,
@@ -143,7 +143,7 @@ async function startAnew(
   const from = await sinceOf(deps, id);
   const run = deps.client.workflow.getHandle(workflowId(id), description.runId);
   await patiently(() => run.terminate('drawdown rehydrate --stuck')).catch((error: unknown) => {
-    // It ended by itself, or by a call of which nobody heard.
+    // It ended by itself, or by an earlier call without an answer.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   });
   await sleep(remainingMs(description, Date.now()));
@@ -151,7 +151,7 @@ async function startAnew(
   await dropFailure(deps.db, { kind: 'step', key: id });
 }
 
-/** From when on cancels and changes of plan are told again. A run that was ended here before is read like one that is stuck. */
+/** The instant from which cancels and changes of plan are repeated; a run that was ended here before counts as stuck. */
 async function sinceOf({ client, since, stuckAfter }: RehydrateDeps, id: string): Promise<Instant | null> {
   if (since !== null || stuckAfter === null) return since;
   try {
@@ -162,7 +162,7 @@ async function sinceOf({ client, since, stuckAfter }: RehydrateDeps, id: string)
   }
 }
 
-/** False when somebody else started it meanwhile: there is never more than one. */
+/** False where another call started it meanwhile: there is never more than one. */
 async function start(
   { db, client, taskQueue }: RehydrateDeps,
   id: string,
@@ -180,7 +180,7 @@ async function start(
         workflowIdConflictPolicy: 'FAIL',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         staticSummary: summaryOf(remains.state),
-        // A start sets them itself.
+        // A new start sets its search attributes itself.
         ...(input.carried ? { typedSearchAttributes: attributesOf(remains) } : {}),
       }),
     );
@@ -194,7 +194,7 @@ async function start(
 const attributesOf = ({ state }: Remains): SearchAttributePair[] =>
   searchAttributesOf(state, null) as SearchAttributePair[];
 
-/** A call that got no answer in time may have arrived: it is repeated, and meets itself. */
+/** Repeats a call without an answer in time; a repeat of a call that arrived has no second effect. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let tried = 1; ; tried += 1) {
     try {
@@ -265,7 +265,7 @@ async function run({ dryRun, json, since, stuck, stuckAfter }: RehydrateOptions)
       isDry,
     };
     await rehydrate(deps, outcome).finally(() => progress.stop());
-    // Of some subscriptions alone nothing else is looked after.
+    // With ids it leaves deliveries alone.
     if (ids === null) outcome.deliveries = await (isDry ? countUnderWay(db) : startDeliveriesAgain(db));
     if (!isDry) await retryNow(db);
   });
@@ -275,6 +275,7 @@ async function run({ dryRun, json, since, stuck, stuckAfter }: RehydrateOptions)
   return outcome.failed.length > 0 ? EXIT.bad : EXIT.good;
 }
 
+/** `drawdown rehydrate`. */
 export const program = programOf(
   'rehydrate',
   'Starts every workflow that must be running and is not, or is stuck, from the ledger.',

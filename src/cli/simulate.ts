@@ -15,7 +15,7 @@ import {
 } from '../domain/timeline.ts';
 import { EXIT, printJson, print as printLine, programOf } from './program.ts';
 
-// `drawdown simulate`: a whole life on the pure core, in milliseconds, as the facts the ledger would book.
+// `drawdown simulate`: a subscription's life on the pure core, in milliseconds, as the facts that the ledger would book.
 
 interface SimulateOptions {
   from: Instant;
@@ -24,7 +24,7 @@ interface SimulateOptions {
   json?: true;
 }
 
-/** One simulated subscription: what it is called, and what happened. */
+/** A simulated subscription: its name and its facts. */
 interface SimulatedLife {
   title: string;
   life: Life;
@@ -61,7 +61,7 @@ function zone(text: string): string {
   throw new InvalidArgumentError('It must be an IANA time zone, such as Europe/Berlin.');
 }
 
-/** A subscription started at an instant, its packs bought at once, and so many months worked through. */
+/** A subscription that starts at an instant, buys packs at once, and lives for a number of months. */
 function simulate(
   plan: PlanId,
   interval: Interval,
@@ -190,6 +190,7 @@ async function simulateLives(
   return [{ title, life: simulate(plan, interval, months, packs, options) }];
 }
 
+/** `drawdown simulate`. */
 export const program = programOf(
   'simulate',
   'Tells a subscription’s whole life: every charge, grant and expiry, in order.',

@@ -6,7 +6,7 @@ import { startAll } from '../embedded/start-all.ts';
 import { readyLine, welcome } from '../embedded/welcome.ts';
 import { EXIT, programOf } from './program.ts';
 
-// `drawdown start`, which is what `npm start` runs.
+// `drawdown start`, the command behind `npm start`.
 
 interface Flags {
   json?: boolean;
@@ -26,6 +26,7 @@ Examples:
 It runs until Ctrl-C or SIGTERM, which end it with exit code 0; 1 says that it could not start.
 .env.example lists every variable.`;
 
+/** `drawdown start`. */
 export const program = programOf(
   'start',
   'Starts PostgreSQL, Temporal, the worker and the API, and stops them all when it ends.',
@@ -49,7 +50,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 async function start(flags: Flags, shutdown: Shutdown, say: Log): Promise<void> {
-  // What our servers and programs write is for our eyes.
+  // Files of our servers and programs are readable for this user only.
   process.umask(0o077);
   const startedAt = performance.now();
   const config = loadConfig();
@@ -70,7 +71,7 @@ function stopOnSignals(shutdown: Shutdown, say: Log): void {
   let stoppingSince: number | undefined;
   const stop = async (why: string) => {
     if (stoppingSince !== undefined) {
-      // The terminal and npm each deliver the same Ctrl-C; only a later one means it.
+      // The terminal and npm each deliver the same Ctrl-C: only a later one is a second.
       if (performance.now() - stoppingSince > 1_500) process.exit(1);
       return;
     }
@@ -80,7 +81,7 @@ function stopOnSignals(shutdown: Shutdown, say: Log): void {
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
-  // Whoever read our output may be gone before us.
+  // A reader of our output may end before us.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   if (isRunByNpm()) onParentGone(() => void stop('npm is gone'));
 }

@@ -2,20 +2,21 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { Instant } from '../domain/calendar.ts';
 import { workflowId } from '../workflows/messages.ts';
 
-// A workflow that runs and goes on no more: its step, or the workflow's own code, fails at each attempt.
+// A workflow that stands still: its step or its own code fails at each attempt.
 
+/** The failure of a workflow that stands still. */
 export interface Stuck {
-  /** What fails: an activity's name, or the workflow's own code. */
+  /** The failing part: an activity's name, or the workflow's own code. */
   what: string;
   attempts: number;
-  /** Of the newest attempt, as far as it is on record. */
+  /** The reason of the newest attempt, as far as it is on record. */
   reason: string;
 }
 
-/** Failures after which a step counts as stuck: an outage of PostgreSQL makes as many in about a minute. */
+/** Failures after which a step counts as stuck: an outage of PostgreSQL causes as many in about a minute. */
 export const STUCK_AFTER = 10;
 
-/** What fails, if it has failed more than so many times. */
+/** The failure, where there were more than `stuckAfter` in a row; null otherwise. */
 export async function stuckOf(
   client: Client,
   description: WorkflowExecutionDescription,
@@ -33,7 +34,7 @@ export async function stuckOf(
   return { what: 'the workflow’s code', attempts, reason: await newestTaskFailure(client, description) };
 }
 
-/** Only the first failure in a row leaves an event. */
+/** Only the first failure of a series leaves an event. */
 async function newestTaskFailure(
   { workflowService, options: { namespace } }: Client,
   { workflowId, runId }: WorkflowExecutionDescription,
@@ -48,13 +49,13 @@ async function newestTaskFailure(
   return failed?.workflowTaskFailedEventAttributes?.failure?.message ?? 'no answer in time';
 }
 
-/** The attempt that is under way, or waited for, has not failed yet. */
+/** The attempt under way, or waited for, has not failed yet. */
 const failuresOf = (attempt: number | null | undefined): number => (attempt ?? 1) - 1;
 
 const millis = (at: { seconds?: unknown; nanos?: number | null } | null | undefined): number | null =>
   at?.seconds == null ? null : Number(at.seconds) * 1_000 + Math.floor((at.nanos ?? 0) / 1e6);
 
-/** How long an attempt that is under way may still book something after its workflow was ended, in milliseconds. */
+/** Milliseconds in which an attempt under way may still book a step after its workflow was ended. */
 export function remainingMs({ raw }: WorkflowExecutionDescription, now: Instant): number {
   const ends = (raw.pendingActivities ?? []).map(({ lastStartedTime, activityOptions }) => {
     const started = millis(lastStartedTime);
@@ -67,8 +68,8 @@ const LONGEST_ATTEMPT_MS = 5_000;
 const CLOCKS_DIFFER_MS = 1_000;
 
 /**
- * When the newest step that ended was asked for: what billing signalled since then may not have been worked. A run that has
- * ended no step goes back to the one before; null when there was none.
+ * The instant at which the newest step that ended was scheduled: signals of billing since then may not have been worked. A run
+ * without such a step goes back to the run before; null without one.
  */
 export async function lastStepAt(client: Client, id: string, runId?: string): Promise<Instant | null> {
   const { events } = await client.workflow.getHandle(workflowId(id), runId).fetchHistory();

@@ -18,7 +18,7 @@ import {
 import { connectedConfig, ledgerConfig, withLedger } from './servers.ts';
 import { STUCK_AFTER } from './stuck.ts';
 
-// `drawdown verify`: whether a database keeps what Drawdown promises, and which row does not.
+// `drawdown verify`: checks the invariants of a database, and names the rows that break them.
 
 interface VerifyFlags {
   subscription?: string[];
@@ -67,7 +67,7 @@ async function lookAtLedger(databaseUrl: string, options: VerifyFlags): Promise<
 
 async function lookAtWorkflows(options: VerifyFlags): Promise<WorkflowAnswers> {
   const config = connectedConfig();
-  // Its connection goes with the process: closed sooner, it would meet calls of its own that are tried again.
+  // Its connection ends with the process: closed sooner, it would fail calls that are being retried.
   const { client } = connectTemporal(config);
   let [done, all] = [0, 0];
   const progress = showProgress(() => `Asked ${done} of ${all} workflows`);
@@ -97,7 +97,7 @@ const rowLines = ({ promise, subscription_id, row }: Broken): string[] => [
   `     ${[subscription_id, row].filter((word) => word !== '').join('  ')}`,
 ];
 
-/** Every one is named, for each is somebody's subscription that stands still. */
+/** A line for each: each is a customer's subscription that stands still. */
 function stuckLines(asked: WorkflowAnswers | null): string[] {
   if (asked === null || asked.stuck.length === 0) return [];
   return [
@@ -110,7 +110,7 @@ function stuckLines(asked: WorkflowAnswers | null): string[] {
   ];
 }
 
-/** One line a promise, and what nobody looked at; of what is broken the rows. */
+/** One line an invariant, the parts that were not checked, and the rows that break one. */
 function screen(
   checkOnce: Verification,
   asked: WorkflowAnswers | null,
@@ -172,6 +172,7 @@ const document = (checkOnce: Verification, asked: WorkflowAnswers | null, broken
   broken,
 });
 
+/** `drawdown verify`. */
 export const program = programOf(
   'verify',
   'Says whether the ledger keeps its promises, and names the first row that breaks one.',

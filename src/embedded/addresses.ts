@@ -1,8 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// Where the servers of a start are: for commands of the same machine that are told of none.
+// The addresses of a start's servers, for commands of the same machine without addresses of their own.
 
+/** The database and Temporal of a start. */
 export interface Addresses {
   databaseUrl: string;
   temporalAddress: string;
@@ -10,15 +11,17 @@ export interface Addresses {
 
 const fileOf = (dataFolder: string): string => join(dataFolder, 'addresses.json');
 
+/** Writes the addresses into the data folder. */
 export function writeAddresses(dataFolder: string, addresses: Addresses): void {
   writeFileSync(fileOf(dataFolder), `${JSON.stringify(addresses)}\n`, { mode: 0o600 });
 }
 
+/** Removes the addresses when the servers stop. */
 export function forgetAddresses(dataFolder: string): void {
   rmSync(fileOf(dataFolder), { force: true });
 }
 
-/** Of a start that ended by signal 9 they lead nowhere; undefined when there are none. */
+/** The addresses in the data folder; undefined without any. After a SIGKILL of the start they lead nowhere. */
 export function readAddresses(dataFolder: string): Addresses | undefined {
   try {
     const { databaseUrl, temporalAddress } = JSON.parse(

@@ -4,36 +4,39 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Identity, identityOf, isAlive, readIdentity } from './identity.ts';
 
-// Child processes that never outlive us: not after Ctrl-C, not after SIGKILL, and should one, the next start
-// finds it by the record it left in `<data>/run`.
+// Child processes that never outlive us, after Ctrl-C or SIGKILL. Should one outlive us all the same, the next start finds it by
+// its record in `<data>/run`.
 
+/** Takes one line. */
 export type Log = (line: string) => void;
 
+/** A program to run as a child. */
 export interface Launch {
   name: string;
   command: string;
   args: string[];
   dataDir: string;
-  /** Where it runs; ours unless said. */
+  /** Its working directory; ours by default. */
   cwd?: string;
   env: NodeJS.ProcessEnv;
-  /** What tells this program to end in good order. */
+  /** The signal on which this program ends in good order. */
   stopSignal: 'SIGINT' | 'SIGTERM';
-  /** What it gets when we are gone without having stopped it. */
+  /** The signal it gets when we ended without stopping it. */
   orphanSignal: 'SIGINT' | 'SIGTERM' | 'SIGKILL';
-  /** Run as this user and group (we are root). */
+  /** Runs it as this user and group, where we are root. */
   user?: number;
-  /** Output goes to `<data>/logs/<name>.log` unless it is to come through. */
+  /** `log` writes its output to `<data>/logs/<name>.log`, the default; `stderr` passes it through. */
   output?: 'log' | 'stderr';
   ipc?: boolean;
 }
 
+/** A running child. */
 export interface Child {
   name: string;
   pid: number;
   process: ChildProcess;
   logFile: string;
-  /** Says how it ended, whoever ended it; never rejects. */
+  /** Resolves with the way it ended, by itself or by a signal; never rejects. */
   exited: Promise<string>;
   hasExited(): boolean;
   stop(): Promise<void>;
@@ -41,6 +44,7 @@ export interface Child {
 
 const patienceMs = 20_000;
 
+/** Starts a child and records it in the data folder. */
 export async function launch(options: Launch): Promise<Child> {
   const logFile = join(options.dataDir, 'logs', `${options.name}.log`);
   const { command, args, spawnOptions } = withDeathSignal(options);
@@ -50,7 +54,7 @@ export async function launch(options: Launch): Promise<Child> {
     cwd: options.cwd,
     env: options.env,
     stdio: options.ipc ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
-    // Its own session: Ctrl-C reaches us alone, and we stop the children in order.
+    // Its own session: Ctrl-C reaches only us, and we stop the children in order.
     detached: true,
   });
   if (output !== 2) closeSync(output);
@@ -58,7 +62,7 @@ export async function launch(options: Launch): Promise<Child> {
   return supervise(started, options, logFile);
 }
 
-/** Ends children of an earlier start that are still alive, whatever ended that start. */
+/** Ends children of an earlier start that are still alive. */
 export async function stopOrphans(dataDir: string, log: Log): Promise<void> {
   for (const file of records(dataDir)) {
     const identity = readIdentity(file);
@@ -70,7 +74,7 @@ export async function stopOrphans(dataDir: string, log: Log): Promise<void> {
   }
 }
 
-/** The last lines a child wrote: what a person needs when it did not come up. */
+/** The last lines of a child's log: they say why it did not start. */
 export function lastLines(logFile: string, count = 25): string {
   try {
     return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
@@ -115,8 +119,8 @@ function withDeathSignal(options: Launch): { command: string; args: string[]; sp
     return { command, args, spawnOptions: user === undefined ? {} : { uid: user, gid: user } };
   }
   const prefix = ['--pdeathsig', options.orphanSignal.slice(3)];
-  // Reading on as this user where only root may (a clone in root's home) needs the capability, and the bit
-  // keeps access(2) from forgetting it: initdb asks that way whether it finds its server.
+  // Reading files as this user that only root may read (a clone in root's home) needs the capability. The bit keeps access(2)
+  // from forgetting it: initdb looks for its server that way.
   if (user !== undefined) {
     prefix.push('--reuid', String(user), '--regid', String(user), '--clear-groups');
     prefix.push('--inh-caps', '+dac_override', '--ambient-caps', '+dac_override');
@@ -127,14 +131,14 @@ function withDeathSignal(options: Launch): { command: string; args: string[]; sp
 
 let deathSignalWorks: boolean | undefined;
 
-/** Linux tells a process that its parent died, if asked; elsewhere a guard process does. */
+/** Whether Linux can signal a child when its parent ends; elsewhere a guard process does. */
 export function diesWithUs(): boolean {
   deathSignalWorks ??=
     process.platform === 'linux' && spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
   return deathSignalWorks;
 }
 
-// The pipe from us to the guard closes when we are gone, however that happened.
+// The pipe from us to the guard closes when we end in any way.
 const guardSource = `
 const [pid, signal] = [Number(process.argv[1]), process.argv[2]];
 const kill = (name) => { try { process.kill(pid, name); } catch { process.exit(); } };

@@ -14,21 +14,21 @@ import {
 import { dirname, join } from 'node:path';
 import { identityOf, isAlive, readIdentity } from './identity.ts';
 
-/** Something a person can put right; its message says how, and no stack belongs beside it. */
+/** An error that a person can put right; its message says how, so no stack is shown. */
 export class StartRefused extends Error {
   override name = 'StartRefused';
 }
 
-// Written into every data folder, and looked for before anything is dropped.
+// Every data folder has this file, and a folder without it is never emptied.
 const marker = 'drawdown-data.json';
 const lock = 'lock.json';
 
-/** Makes the folder ours alone until `release`; refuses one that another start holds. */
+/** Claims the folder for us until `release`. Throws StartRefused for a folder that another start holds. */
 export function claimDataFolder(folder: string): { release(): void } {
   try {
     refuseForeign(folder);
     mkdirSync(folder, { recursive: true });
-    // Others may pass through (PostgreSQL, when root starts it, runs as another user) but see nothing.
+    // Other users may pass through but not list it: as root we run PostgreSQL as another user.
     chmodSync(folder, 0o711);
     takeLock(folder);
     writeFileSync(join(folder, marker), `${JSON.stringify({ made_by: 'drawdown', format: 1 })}\n`);
@@ -38,7 +38,7 @@ export function claimDataFolder(folder: string): { release(): void } {
   return { release: () => rmSync(join(folder, lock), { force: true }) };
 }
 
-/** Makes the folder of downloads, which starts share; refuses one that can't be written. */
+/** Makes the folder of downloads, which starts share. Throws StartRefused where it can't be written. */
 export function makeCacheFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
@@ -48,21 +48,21 @@ export function makeCacheFolder(folder: string): void {
   }
 }
 
-/** The file system's refusals in a sentence that names the variable; any other error as it is. */
+/** The file system's refusal as a sentence with the variable's name; any other error as it is. */
 function unwritable(folder: string, variable: string, error: unknown): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (syscall === undefined) return error;
   return new StartRefused(`${folder} can't be written (${code}). Set ${variable} to a folder that can.`);
 }
 
-/** Drops everything in a folder we hold, all but our hold on it. */
+/** Empties a folder that we hold, except for its marker and our lock. */
 export function emptyDataFolder(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (name !== lock && name !== marker) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 
-/** The logs of the start before are kept beside the new ones: they may say why it ended. */
+/** Keeps the logs of the start before beside the new ones: they may say why it ended. */
 export function turnLogs(folder: string): void {
   const logs = join(folder, 'logs');
   if (!existsSync(logs)) return;
@@ -85,7 +85,7 @@ function takeLock(folder: string): void {
   const ours = `${file}.${process.pid}`;
   writeFileSync(ours, JSON.stringify(identityOf(process.pid) ?? { pid: process.pid, born: '' }));
   try {
-    // The link appears with its content or not at all, so nobody reads half a lock.
+    // The link appears with its content or not at all, so no start reads half a lock.
     while (!linked(ours, file)) removeStale(file);
   } finally {
     rmSync(ours, { force: true });
@@ -101,7 +101,7 @@ function removeStale(file: string): void {
         'Stop it first, or set DRAWDOWN_DATA to another folder.',
     );
   }
-  // Renamed before it is dropped: of two starts that found it stale only one moves what it looked at.
+  // Renamed before its removal: of two starts that find it stale, one moves the file it looked at.
   const aside = `${file}.${process.pid}.stale`;
   try {
     renameSync(file, aside);

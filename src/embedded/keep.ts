@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from './children.ts';
 
-/** Something that runs until it is stopped, or ends by itself. */
+/** A server or program that runs until it is stopped or ends by itself. */
 export interface Running {
   exited: Promise<string>;
   stop(): Promise<void>;
 }
 
+/** A server that is started again whenever it ends. */
 export interface KeptServers<R extends Running> {
-  /** What came up first; what replaces it has the same addresses. */
+  /** The first instance; a later one has the same addresses. */
   first: R;
   stop(): Promise<void>;
 }
@@ -18,8 +19,8 @@ const longestPauseMs = 10_000;
 const livedWellMs = 30_000;
 
 /**
- * Starts something and starts it again whenever it ends. A process of ours that meets what it cannot handle
- * ends itself (the database driver may be torn then), so being started again is part of its design.
+ * Starts a server or program, and starts it again whenever it ends. A process of ours ends itself on an error that it can't
+ * handle, since its database driver may be torn then: the new start is part of its design.
  */
 export async function keepAlive<R extends Running>(
   name: string,
@@ -58,13 +59,13 @@ async function watch<R extends Running>(
     log(`${name} ${end}; starting it again`);
     await Promise.race([sleep(pause, undefined, { ref: false }), stopped]);
     if (stopping.aborted) break;
-    // One that is still coming up when we stop is left to the death signal.
+    // An instance that is still starting when we stop is left to its death signal.
     current = (await Promise.race([startAgain(name, current, start, log), stopped])) ?? current;
   }
   await current.stop();
 }
 
-/** What did not come up counts as ended once more, so that the loop tries again after a longer pause. */
+/** A start that failed counts as one more end, so that the loop tries again after a longer pause. */
 async function startAgain<R extends Running>(
   name: string,
   before: R,

@@ -1,11 +1,12 @@
 import { createServer } from 'node:net';
 
-/** `wanted` when nobody listens on it, otherwise a port that is free just now. Loopback only. */
+/** `wanted` where no process listens on it, otherwise a port that is free now. Loopback only. */
 export async function freePort(wanted?: number): Promise<number> {
   if (wanted !== undefined && (await isFree(wanted))) return wanted;
   return (await listenBriefly(0))!;
 }
 
+/** Whether no process listens on the port. */
 export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return (await listenBriefly(port, host)) !== undefined;
 }

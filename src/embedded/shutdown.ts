@@ -1,8 +1,8 @@
-/** What has come up so far, in the order in which it has to go down again. */
+/** The running parts, in the order in which they must stop. */
 export class Shutdown {
   private readonly stages: (() => Promise<void>)[][] = [[], [], []];
 
-  /** Stage 0 goes first: the programs; then the servers they use; then the hold on the folder. */
+  /** Stage 0 stops first: the programs; then the servers they use; then the claim on the folder. */
   add(stage: 0 | 1 | 2, stop: () => Promise<void>): void {
     this.stages[stage]!.push(stop);
   }

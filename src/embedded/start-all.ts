@@ -12,14 +12,15 @@ import type { Shutdown } from './shutdown.ts';
 import { startTemporal, type TemporalService } from './temporal.ts';
 import type { FirstRequests, Ready } from './welcome.ts';
 
-// `npm start`, without its command line: PostgreSQL, Temporal, API and worker, in the order they need.
+// `npm start` without its command line: PostgreSQL, Temporal, API and worker, in the order of their needs.
 
+/** The settings of a start. */
 export interface StartOptions {
   config: Config;
-  /** Drop the data folder first. */
+  /** Empties the data folder first. */
   reset?: boolean;
   say: Log;
-  /** The programs to run; tests put others in their place. */
+  /** The programs to run; tests replace them. */
   entries?: { api: URL; worker: URL };
 }
 
@@ -27,12 +28,14 @@ const usualPostgresPort = 54_329;
 const usualTemporalPort = 7233;
 const usualUiPort = 8233;
 
+/** A start that is ready. */
 export interface Started {
   ready: Ready;
   first: FirstRequests | null;
   temporalCli: string | undefined;
 }
 
+/** Starts everything and resolves when the API and the worker are ready. Throws StartRefused. */
 export async function startAll(options: StartOptions, shutdown: Shutdown): Promise<Started> {
   const { config, say } = options;
   const hold = claimDataFolder(config.dataFolder);
@@ -69,7 +72,7 @@ function reset(config: Config, say: Log): void {
   if (config.databaseUrl) say('The database that DATABASE_URL names is left as it is');
 }
 
-/** A port somebody asked for is taken or refused; the default gives way. */
+/** The port to listen on: a taken port from the configuration is refused, the default gives way to a free one. */
 async function choosePort(config: Config): Promise<number> {
   if (await isFree(config.port, config.host)) return config.port;
   if (!config.portIsExplicit) return freePort();
@@ -107,7 +110,7 @@ function embeddedPostgres(config: Config, shutdown: Shutdown, say: Log): Promise
 interface TemporalPlace {
   address: string;
   uiUrl: string | undefined;
-  /** The program, when the server is ours. */
+  /** Our server's program; undefined where the server is not ours. */
   cli: string | undefined;
 }
 
@@ -135,11 +138,11 @@ function programEnvironment(config: Config, port: number, databaseUrl: string, t
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_UI_URL: temporal.uiUrl,
-    // The server we bring has neither, whatever stands in the environment for another one.
+    // Our own server has neither; the environment may set them for another server.
     ...(temporal.cli ? { TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: 'off' } : {}),
     PORT: String(port),
     PUBLIC_URL: publicUrlIsMade ? localUrl(config.host, port) : config.publicUrl,
-    // A receiver that one tries this with runs on the same machine.
+    // A receiver for a first try runs on the same machine.
     WEBHOOK_PRIVATE_ADDRESSES: config.webhookPrivateAddresses ?? 'allow',
     DRAWDOWN_API_KEY_FILE: config.apiKeyFile ?? join(config.dataFolder, 'api-key'),
   };
@@ -164,7 +167,7 @@ function ownFile(name: string): URL {
   return new URL(`../${name}${extname(import.meta.url)}`, import.meta.url);
 }
 
-/** Prints one line when the work is done: what came of it, and how long it took. */
+/** Prints one line when the work is done: its result, and its time. */
 async function step<T>(
   name: string,
   say: Log,
@@ -181,7 +184,7 @@ function indented(say: Log): Log {
   return (line) => say(`  ${line}`);
 }
 
-// The URL holds a password: only its host and the reason are told.
+// The URL holds a password: the message has only its host and the reason.
 function unusable(url: string, error: unknown): StartRefused {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason = (cause as { code?: string }).code ?? (cause as Error).message;

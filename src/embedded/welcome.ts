@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url';
 
-// What `npm start` says when everything is up: for people a block with commands to paste, for programs a line.
+// The output of `npm start` when everything is ready: a block with commands for people, a line of JSON for programs.
 
+/** The addresses and the key of a start. */
 export interface Ready {
   /** Address of the API, without /v1. */
   api: string;
   key: string | null;
-  /** The page that says what is here. */
+  /** The page / of this server. */
   home: string | null;
   /** The studio, in test mode. */
   demo: string | null;
@@ -16,30 +17,33 @@ export interface Ready {
   database_url: string;
 }
 
-/** Bodies for a first look, by the catalogue in force and by who bills. */
+/** Request bodies for a first look, for the catalogue in force and the kind of billing. */
 export interface FirstRequests {
   start: object;
   usage: object;
-  /** Whether the first payment waits for a settlement. */
+  /** Whether the first payment waits for its settlement. */
   isPending: boolean;
 }
 
+/** More facts for the block of commands. */
 export interface Details {
   /** null where a start would charge a real card. */
   first: FirstRequests | null;
   dataFolder: string;
-  /** Makes the examples new at every start: a customer has one subscription, a key one request. */
+  /** Part of the examples' keys and customer, new at every start: a customer has one subscription, a key one request. */
   label: string;
-  /** The Temporal program we run, for a command that asks the workflow itself. */
+  /** The path of our Temporal program, for a command that queries the workflow. */
   temporalCli: string | undefined;
   temporalNamespace: string;
 }
 
+/** The line of JSON for programs. */
 export function readyLine(ready: Ready): string {
   const { api, key, home, demo, console, temporal_ui, temporal_address, database_url } = ready;
   return JSON.stringify({ api, key, home, demo, console, temporal_ui, temporal_address, database_url });
 }
 
+/** The block of commands for people. */
 export function welcome(ready: Ready, details: Details): string {
   return [
     '',
@@ -70,7 +74,7 @@ const AUTH = '-H "Authorization: Bearer $KEY"';
 
 const names = ({ api, key }: Ready): string => `export API=${quoted(api)} KEY=${quoted(key ?? 'YOUR_KEY')}`;
 
-/** Pasted twice, each answers the same again: the idempotency keys are printed with them. */
+/** The first requests; pasted twice, each answers the same, since it holds its idempotency key. */
 function tour(ready: Ready, { start, usage, isPending }: FirstRequests, details: Details): string[] {
   const { label } = details;
   const post = (path: string, body: object | string, key?: string) =>
@@ -92,7 +96,7 @@ function tour(ready: Ready, { start, usage, isPending }: FirstRequests, details:
   ];
 }
 
-/** Nothing that charges: money moves here. */
+/** Commands that charge nothing, where real money moves. */
 function look(ready: Ready): string[] {
   return [
     'Commands to paste. Stripe moves real money here, so they only look: name the API, see the catalogue and who subscribes.',
@@ -103,7 +107,7 @@ function look(ready: Ready): string[] {
   ];
 }
 
-/** Plays the system that owns billing: a clone's example does so by signal. */
+/** Settles the first payment in place of the system that owns billing; an example of a clone does so by signal. */
 function settle({ temporal_address }: Ready, { temporalNamespace }: Details): string {
   const example = fileURLToPath(new URL('../../examples/settle-by-signal.mjs', import.meta.url));
   return `TEMPORAL_ADDRESS=${temporal_address}${namespaceIn(temporalNamespace, ' TEMPORAL_NAMESPACE=')} node ${quoted(example)} $SUB`;
@@ -119,6 +123,6 @@ function askWorkflow({ temporal_address }: Ready, { temporalCli, temporalNamespa
 const namespaceIn = (namespace: string, before: string): string =>
   namespace === 'default' ? '' : before + quoted(namespace);
 
-/** As a shell reads it as one word. */
+/** A text that a shell reads as one word. */
 const quoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
