@@ -3,14 +3,15 @@ import { InvalidArgumentError } from 'commander';
 import { StartRefused } from '../src/embedded/data-folder.ts';
 import { Shutdown } from '../src/embedded/shutdown.ts';
 
-// What a benchmark is as a command: progress on stderr, and whatever it started stops with it, also on Ctrl-C.
+// A benchmark as a command: progress on stderr, and an end that stops everything it started, also on Ctrl-C.
 
+/** The running command: its shutdown and its stop signal. */
 export interface Running {
   shutdown: Shutdown;
   stopping: AbortSignal;
 }
 
-/** Runs to its exit code, takes down what it brought up, and ends the process. */
+/** Runs to an exit code, stops everything that was started, and ends the process. */
 export async function runCommand(run: (running: Running) => Promise<number>): Promise<never> {
   const shutdown = new Shutdown();
   const stopping = new AbortController();
@@ -30,10 +31,12 @@ export async function runCommand(run: (running: Running) => Promise<number>): Pr
   process.exit();
 }
 
+/** Writes a line of progress to stderr. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** An option's value as a whole number from `min`. */
 export function whole(min: number): (text: string) => number {
   return (text) => {
     if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
@@ -41,7 +44,7 @@ export function whole(min: number): (text: string) => number {
   };
 }
 
-/** Better now than after a quarter of an hour. */
+/** Throws for a file that can't be written, now and not after a quarter of an hour. */
 export function expectWritable(file: string): void {
   try {
     closeSync(openSync(file, 'a'));

@@ -5,7 +5,7 @@ import type { Spend } from './fleet-load.ts';
 import type { Stack } from './fleet-stack.ts';
 import { quantile, rounded } from './machine.ts';
 
-// What is read when the minute is over: the ledger's rows, Temporal's histories, and figures made of them.
+// Readings after the minute: the ledger's rows, Temporal's histories, and the figures made from them.
 
 /** A subscription of the fleet, and the boundary at which it is due. */
 export interface Member {
@@ -13,7 +13,7 @@ export interface Member {
   due: Instant;
 }
 
-/** How fast the boundaries were booked, and how late each was. */
+/** The rate of booked boundaries, and the delay of each in milliseconds. */
 export async function bookings({ sql }: Stack, firstDue: Instant) {
   const rows = await sql<{ due: Date; booked: Date }[]>`
     select e.effective_at as due, e.recorded_at as booked
@@ -33,7 +33,7 @@ export async function bookings({ sql }: Stack, firstDue: Instant) {
   };
 }
 
-/** How long spends took, those that failed included. */
+/** The milliseconds of spends, failed ones included. */
 export function spending(spends: Spend[]) {
   const ms = spends.map((spend) => spend.ms);
   return {
@@ -71,12 +71,13 @@ export async function wrongMembers({ sql }: Stack, fleet: Member[]): Promise<str
   );
 }
 
-/** Every spend that was acknowledged is in the ledger, and no other. */
+/** Spends in the ledger: the acknowledged ones and no other. */
 export async function spendsBooked({ sql }: Stack): Promise<number> {
   const [row] = await sql<{ n: number }[]>`select count(*)::int as n from usages`;
   return row!.n;
 }
 
+/** Allowances in the ledger. */
 export async function boundariesBooked({ sql }: Stack): Promise<number> {
   const [row] = await sql<{ n: number }[]>`select count(*)::int as n from grants where kind = 'allowance'`;
   return row!.n;
@@ -84,7 +85,7 @@ export async function boundariesBooked({ sql }: Stack): Promise<number> {
 
 type EventType = temporal.api.enums.v1.EventType;
 const Event = proto.temporal.api.enums.v1.EventType;
-/** What Temporal Cloud counts as an action, as in test/workflows/budget.test.ts. */
+/** The events that Temporal Cloud counts as actions, as in test/workflows/budget.test.ts. */
 const ACTIONS = new Set([
   Event.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
   Event.EVENT_TYPE_TIMER_STARTED,
@@ -95,12 +96,13 @@ const ACTIONS = new Set([
   Event.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
 ]);
 
+/** The events and actions of a part of a history. */
 export interface Cost {
   events: number;
   actions: number;
 }
 
-/** What moving in and one boundary cost Temporal: a boundary begins with its timer. Medians of these histories. */
+/** Temporal's cost of moving in and of one boundary, which begins with its timer: medians of these histories. */
 export async function temporalCost({ client }: Stack, ids: string[]) {
   const costs: [moveIn: Cost, boundary: Cost][] = [];
   for (const id of ids) {

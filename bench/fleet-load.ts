@@ -3,17 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { boundary, type Instant, iso } from '../src/domain/calendar.ts';
 import type { Answer, Stack } from './fleet-stack.ts';
 
-// What is asked of the API: subscriptions moved in, grants to spend from, and spends at a constant rate.
+// Requests to the API: subscriptions moved in, grants to spend from, and spends at a constant rate.
 
 const DAY_MS = 86_400_000;
 
-/** R-44: moved in with an anchor in the past, of which `due` is the next boundary. Answers its id. */
+/** R-44: moves a subscription in, with an anchor in the past and `due` as its next boundary. Returns its id. */
 export async function moveIn(stack: Stack, customer_id: string, due: Instant): Promise<string> {
   const body = { customer_id, plan: 'creator', interval: 'month', anchor_at: iso(anchorBefore(due)) };
   return (JSON.parse(await insist(stack, '/v1/subscriptions', body)) as { id: string }).id;
 }
 
-/** An anchor some months before an instant, of which that instant is a boundary: not every month has its day. */
+/** An anchor some months before an instant that is its boundary: not every month has the day. */
 function anchorBefore(due: Instant): Instant {
   for (let months = 1; months <= 12; months += 1) {
     const anchor = boundary(due, 'UTC', -months);
@@ -22,13 +22,13 @@ function anchorBefore(due: Instant): Instant {
   throw new Error(`No anchor has a boundary at ${iso(due)}.`);
 }
 
-/** More than any run spends. */
+/** Issues a grant of more credits than any run spends. */
 export async function giveCredits(stack: Stack, id: string): Promise<void> {
   const body = { credits: 1_000_000, expires_at: iso(Date.now() + 30 * DAY_MS), reason: 'fleet benchmark' };
   await insist(stack, `/v1/subscriptions/${id}/grants`, body);
 }
 
-/** The same key again, a few times, while the stack is too busy or an API is started again. */
+/** Sends a request with one key a few times, while the stack is too busy or an API starts again. */
 async function insist(stack: Stack, path: string, body: object): Promise<string> {
   const key = randomUUID();
   for (let attempt = 1; ; attempt += 1) {
@@ -53,21 +53,23 @@ export async function inParallel(count: number, width: number, work: (i: number)
   });
 }
 
+/** One spend: its instant and its milliseconds. */
 export interface Spend {
   at: Instant;
   ms: number;
-  /** What went wrong; null for a spend that was acknowledged. */
+  /** The failure; null for a spend that was acknowledged. */
   fault: string | null;
 }
 
+/** Spends that go on until they are stopped. */
 export interface Spending {
-  /** Waits for the answers that are still to come. */
+  /** Waits for the open answers. */
   stop(): Promise<Spend[]>;
 }
 
 /**
- * Spends one credit of each subscription in turn, so many times a second, however slow the answers are: a slow answer
- * delays no other spend, and so hides none.
+ * Spends one credit of each subscription in turn, `aSecond` times a second at any speed of the answers: a slow answer delays no
+ * other spend, and so hides none.
  */
 export function spendConstantly(stack: Stack, ids: string[], aSecond: number): Spending {
   const body = { items: [{ feature: 'generate_look', quantity: 1 }] };

@@ -14,7 +14,7 @@ import { giveCredits, inParallel, moveIn, type Spend, spendConstantly } from './
 import type { Stack } from './fleet-stack.ts';
 import { machine, rounded } from './machine.ts';
 
-// The story: a fleet moves in, some of it spends for a while, the minute passes, and the ledger is read.
+// The run: a fleet moves in, some of it spends for a while, the minute passes, and the ledger is read.
 
 const MINUTE_MS = 60_000;
 const BASELINE_MS = 20_000;
@@ -23,22 +23,25 @@ const PROBES = 100;
 const SPENDERS = 200;
 const SPENDS_A_SECOND = 50;
 const HISTORIES = 50;
-/** Moving in may get slower on the way, and a minute that comes too early costs the whole run. */
+/** Moving in may slow down on the way, and a minute that comes too early costs the whole run. */
 const MARGIN = 1.6;
 const GIVE_UP_AFTER_MS = 60_000;
 const PROGRESS_EVERY_MS = 5_000;
 const DAY_MS = 86_400_000;
 
+/** The size and timing of a run. */
 export interface Wanted {
   subscriptions: number;
-  /** From the moment the servers are up; as moving in needs when it is not said. */
+  /** Seconds from the start of the servers; by default as many as moving in needs. */
   secondsToBoundary: number | undefined;
   stopping: AbortSignal;
   say(line: string): void;
 }
 
+/** The figures of a run. */
 export type Figures = Awaited<ReturnType<typeof measure>>;
 
+/** Runs the benchmark on a stack. */
 export async function measure(stack: Stack, wanted: Wanted) {
   const begins = await chooseMinute(stack, wanted);
   const startedAt = performance.now();
@@ -76,7 +79,7 @@ export async function measure(stack: Stack, wanted: Wanted) {
   };
 }
 
-/** When the minute begins: as asked, or late enough for what the first hundred, due much later, took to move in. */
+/** The start of the minute: as wanted, or late enough by the time that a first hundred took to move in. */
 async function chooseMinute(stack: Stack, { subscriptions, ...wanted }: Wanted): Promise<Instant> {
   const seconds = wanted.secondsToBoundary ?? (await secondsNeeded());
   const begins = Math.ceil(Date.now() / 1_000 + seconds) * 1_000;
@@ -93,13 +96,13 @@ async function chooseMinute(stack: Stack, { subscriptions, ...wanted }: Wanted):
   }
 }
 
-/** For moving in and giving credits at this rate, and for the baseline, with room. */
+/** Seconds for moving in and giving credits at this rate, and for the baseline, with a margin. */
 function secondsAt(perSecond: number, subscriptions: number): number {
   const calls = subscriptions + SPENDERS;
   return Math.ceil((calls / perSecond) * MARGIN + BASELINE_MS / 1_000);
 }
 
-/** All of them moved in, their boundaries spread evenly over the minute. */
+/** Moves the fleet in, with boundaries spread evenly over the minute. */
 async function makeFleet(stack: Stack, wanted: Wanted, begins: Instant): Promise<Member[]> {
   const { subscriptions, stopping } = wanted;
   const fleet: Member[] = [];
@@ -118,7 +121,7 @@ async function makeFleet(stack: Stack, wanted: Wanted, begins: Instant): Promise
   return fleet;
 }
 
-/** Ids of those that spend, and of some that only live, each spread over the whole minute. */
+/** Ids of members that spend, and of some that only live, each spread over the whole minute. */
 function split(fleet: Member[]): { spenders: string[]; idle: string[] } {
   const every = Math.max(2, Math.ceil(fleet.length / SPENDERS));
   const spenders = fleet.filter((_, i) => i % every === 0);
@@ -142,7 +145,7 @@ async function until(at: Instant, what: string, { stopping, say }: Wanted): Prom
   await sleep(ms, undefined, { signal: stopping });
 }
 
-/** Waits for the last boundary, or until a minute goes by in which none was booked: then the check says who waits. */
+/** Waits for the last boundary, or until no boundary was booked for a minute: the check then names the missing ones. */
 async function untilBooked(stack: Stack, wanted: Wanted, begins: Instant): Promise<void> {
   const progress = progressOf(wanted);
   const ends = begins + MINUTE_MS;

@@ -10,34 +10,36 @@ import { startProgram } from '../src/embedded/program.ts';
 import type { Shutdown } from '../src/embedded/shutdown.ts';
 import { startTemporal } from '../src/embedded/temporal.ts';
 
-// Drawdown as `npm start` runs it, in a folder of its own: durable PostgreSQL, Temporal's dev server, API and worker,
-// each a process, the last two started again when they end.
+// Drawdown as `npm start` runs it, in a folder of its own: durable PostgreSQL, Temporal's dev server, API and worker, each a
+// process; API and worker start again when they end.
 
-/** Status 0 is no answer at all; the text says why. */
+/** An API's answer. Status 0 is none; the text says why. */
 export interface Answer {
   status: number;
   text: string;
 }
 
+/** The running servers. */
 export interface Stack {
   sql: postgres.Sql;
   client: Client;
-  /** One command over HTTP with the operator key; never rejects. */
+  /** Sends one command with the operator key; never rejects. */
   post(path: string, body: object, key: string): Promise<Answer>;
-  /** Every time API or worker ended or came back, in words. */
+  /** Ends and new starts of API and worker, a sentence each. */
   restarts: string[];
-  /** The last lines that API and worker wrote. */
+  /** The last lines of the API's and the worker's logs. */
   logs(): string;
 }
 
 const ANSWER_WITHIN_MS = 40_000;
 
+/** Starts the servers in a folder. */
 export async function startStack(folder: string, shutdown: Shutdown, stopping: AbortSignal): Promise<Stack> {
   const { cacheFolder: cacheDir } = loadConfig();
   const restarts: string[] = [];
   const servers = { dataDir: join(folder, 'servers'), cacheDir, log: () => {} };
 
-  /** Stopped in its turn even when the end comes while it starts. */
+  /** Registers a part for the shutdown, also while it starts. */
   function bring<R extends Pick<Running, 'stop'>>(stage: 0 | 1, starting: Promise<R>): Promise<R> {
     shutdown.add(stage, async () => (await starting).stop());
     return starting;
@@ -57,7 +59,7 @@ export async function startStack(folder: string, shutdown: Shutdown, stopping: A
       env: {
         DATABASE_URL: database.url,
         TEMPORAL_ADDRESS: temporal.address,
-        // Whatever stands in the environment is meant for other servers.
+        // The environment may name other servers.
         ...{ TEMPORAL_NAMESPACE: undefined, TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: undefined },
         ...{ DRAWDOWN_CATALOG: undefined, HOST: undefined, PUBLIC_URL: undefined, PORT: String(port) },
         DRAWDOWN_API_KEY_FILE: join(folder, 'key'),

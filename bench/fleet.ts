@@ -8,8 +8,8 @@ import { type Figures, measure } from './fleet-minute.ts';
 import { report } from './fleet-report.ts';
 import { startStack } from './fleet-stack.ts';
 
-// A fleet of live subscriptions that are due in the same minute: how fast are the boundaries worked, how late do they
-// get, what does it do to spending meanwhile, and is everybody charged and granted exactly once?
+// A fleet of live subscriptions that are due in the same minute. Figures: the rate and the delay of the boundaries, and spending
+// meanwhile. Check: each member was charged and granted exactly once.
 
 interface Flags {
   subscriptions: number;

@@ -2,16 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { iso } from '../src/domain/calendar.ts';
 
-// What every benchmark's figures begin with, and how they are rounded.
+// The head of every benchmark's figures, and their rounding.
 
-/** The nearest rank: a value that was measured, never one in between. */
+/** The nearest rank: a measured value, never one between two. */
 export function quantile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** A number with so many digits after the point. */
 export const rounded = (value: number, digits = 1): number => Number(value.toFixed(digits));
 
+/** The machine, its Node and the commit. */
 export function machine() {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -23,12 +25,14 @@ export function machine() {
   };
 }
 
+/** A machine's description. */
 export type Machine = ReturnType<typeof machine>;
 
+/** The machine in a line. */
 export const machineLine = ({ cpu, cores, memory_gib, node, commit, date }: Machine): string =>
   `${cpu}, ${cores} cores, ${memory_gib} GiB; Node ${node}; ${commit}; ${date}`;
 
-/** With `-dirty` when there are changes on top: that is another program. */
+/** The commit, with `-dirty` for uncommitted changes: that is another program. */
 function commit(): string {
   const git = ['describe', '--always', '--dirty', '--exclude', '*'];
   const options = { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' } as const;

@@ -1,29 +1,30 @@
 import { type Broken, brokenPromises } from '../src/db/audit/invariants.ts';
 import type { Database } from '../src/db/client.ts';
 
-// Are the figures those of a ledger that kept its promises? Two ways to ask: `countedUp` in one pass over any number of
-// entries, and the promises' own SQL, whose work grows with the square of a subscription's entries: a few at a time, for
-// as long as there is time.
+// Checks that the measured ledger kept its invariants, in two ways. `countedUp` is one pass over any number of entries. The work
+// of the invariants' own SQL grows with the square of a subscription's entries: it checks a few at a time, while there is time.
 
-/** Subscriptions and entries that one statement of the promises looks at. */
+/** Subscriptions and entries for one statement of the invariants at most. */
 const AT_ONCE = { subscriptions: 20, entries: 1_000 };
 
+/** The extent of a check. */
 export interface Asked {
-  /** Subscriptions to count up. */
+  /** Subscriptions for `countedUp`. */
   most: number;
-  /** For the promises' own SQL. */
+  /** Seconds for the invariants' own SQL. */
   seconds: number;
   stopping: AbortSignal;
 }
 
+/** The result of a check. */
 export interface Checked {
   broken: Broken | null;
-  /** Subscriptions. */
+  /** Subscriptions that `countedUp` checked. */
   counted: number;
   read: number;
 }
 
-/** Of some of the subscriptions, in random order; ends with the first row that is wrong. */
+/** Checks some of the subscriptions in random order; the first wrong row ends it. */
 export async function check(db: Database, ids: string[], asked: Asked): Promise<Checked> {
   const chosen = shuffled(ids).slice(0, asked.most);
   const [wrong] = await countedUp(db, chosen);
@@ -47,7 +48,7 @@ function shuffled(ids: string[]): string[] {
     .map(({ id }) => id);
 }
 
-/** A subscription with more entries than fit is left to `countedUp`. */
+/** Chunks for the invariants' SQL; a subscription with more entries than fit is left to `countedUp`. */
 async function inChunks(db: Database, ids: string[]): Promise<string[][]> {
   const rows = await db.$client<{ id: string; seq: number }[]>`
     select subscription_id as id, seq::int from ledgers where subscription_id = any(${ids})`;
@@ -65,7 +66,7 @@ async function inChunks(db: Database, ids: string[]): Promise<string[][]> {
   return chunks;
 }
 
-/** What one pass can tell: no gap, running sums, remainders, usages. */
+/** The check of one pass: no gap, running sums, remainders, usages. */
 const countedUp = (db: Database, ids: string[]): Promise<Broken[]> =>
   db.$client<Broken[]>`
     with e as (
@@ -88,7 +89,7 @@ const countedUp = (db: Database, ids: string[]): Promise<Broken[]> =>
     where u.subscription_id = any(${ids}) and (u.credits is distinct from x.credits or (u.answer->>'credits')::bigint <> u.credits)
       and u.hold_id is null`;
 
-/** Entries of all ledgers: what a leg adds to it is what its answers said, or a spend was lost or booked twice. */
+/** Entries of all ledgers. A leg must add exactly as many as its answers state: otherwise a spend was lost or booked twice. */
 export async function booked(db: Database): Promise<number> {
   const [row] = await db.$client<{ n: number }[]>`select sum(seq)::int as n from ledgers`;
   return row!.n;

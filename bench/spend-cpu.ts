@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-// Who used the processors, from Linux's /proc; elsewhere nothing is known and nothing is told.
+// The CPU time of each group of processes, from Linux's /proc; elsewhere there is none.
 
 const TICKS_A_SECOND = 100;
 
-/** Seconds of processor. `others` is all that this machine did besides, and what it was denied (steal). */
+/** Seconds of CPU. `others` is the rest of the machine, with the time it was denied (steal). */
 export interface Cpu {
   postgres: number;
   api: number;
@@ -12,7 +12,7 @@ export interface Cpu {
   others: number;
 }
 
-/** Reads the clocks of three groups: answers null where there is no /proc, or PostgreSQL is on another machine. */
+/** Makes a reader of the groups' clocks: it returns null without /proc, or with PostgreSQL on another machine. */
 export function createCpuClock(backendPid: number, apiPid: number): () => Cpu | null {
   const backend = statOf(backendPid);
   if (backend === null || backend.name !== 'postgres') return () => null;
@@ -26,6 +26,7 @@ export function createCpuClock(backendPid: number, apiPid: number): () => Cpu | 
   };
 }
 
+/** The CPU time between two readings. */
 export function used(before: Cpu | null, after: Cpu | null): Cpu | null {
   if (before === null || after === null) return null;
   const of = (who: keyof Cpu) => Math.max(0, Number((after[who] - before[who]).toFixed(2)));
@@ -36,14 +37,14 @@ interface Stat {
   name: string;
   parent: number;
   own: number;
-  /** Of children that have ended. */
+  /** CPU time of children that have ended. */
   reaped: number;
 }
 
 function statOf(pid: number): Stat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name is in parentheses and may hold anything, so what follows is counted from the last one.
+    // The name is in parentheses and may hold anything: fields count from the last one.
     const end = text.lastIndexOf(')');
     const rest = text.slice(end + 2).split(' ');
     const seconds = (a: number, b: number) => (Number(rest[a]) + Number(rest[b])) / TICKS_A_SECOND;
@@ -58,7 +59,7 @@ function statOf(pid: number): Stat | null {
   }
 }
 
-/** The postmaster, its backends that have ended and those that run. */
+/** The postmaster, its ended backends and its running ones. */
 function withChildren(postmaster: number): number {
   const stats = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -68,7 +69,7 @@ function withChildren(postmaster: number): number {
   return running + (own ? own.own + own.reaped : 0);
 }
 
-/** All but idle and waiting for the disk. */
+/** CPU time of all states but idle and waiting for the disk. */
 function busy(): number {
   const [line] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
   const [user, nice, system, , , irq, softirq, steal] = line!.split(/\s+/).slice(1).map(Number);

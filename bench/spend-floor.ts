@@ -7,8 +7,8 @@ import postgres from 'postgres';
 import { childEnvironment } from '../src/config.ts';
 import { type Driven, drive, measured, type Pace } from './spend-load.ts';
 
-// What a transaction of two plain statements costs here: not a spend, and no ceiling either, but something that every
-// machine has. One row of 10,000 is changed and one is added, as PostgreSQL's own benchmark would do it.
+// The cost of a transaction of two plain statements: no spend and no ceiling, but a measure that every machine has. It changes
+// one row of 10,000 and adds one, as PostgreSQL's own benchmark does.
 
 const ROWS = 10_000;
 const script = `\\set id random(1, ${ROWS})
@@ -18,7 +18,7 @@ INSERT INTO bench.log (account_id, amount) VALUES (:id, -1);
 COMMIT;
 `;
 
-/** Room on the page as the ledger's rows have it: all is as quick as it can be. */
+/** Makes the floor's tables, with the free room of the ledger's pages: every update is as quick as it can be. */
 export async function makeFloor(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
     create table bench.accounts (id int primary key, balance bigint not null) with (fillfactor = 60);
@@ -27,7 +27,7 @@ export async function makeFloor(sql: postgres.Sql): Promise<void> {
   await sql.unsafe('vacuum (analyze) bench.accounts');
 }
 
-/** In PATH, or where Debian keeps it: the newest. */
+/** The path of pgbench: in PATH, or Debian's newest; null without one. */
 export function findPgbench(): string | null {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
@@ -38,6 +38,7 @@ export function findPgbench(): string | null {
   return folders.map((folder) => join(folder, 'pgbench')).find((file) => existsSync(file)) ?? null;
 }
 
+/** Runs pgbench over the floor's tables. */
 export async function pgbench(
   program: string,
   url: string,
@@ -65,7 +66,7 @@ export async function pgbench(
   }
 }
 
-/** One line a transaction; the third number is its microseconds. */
+/** The results of pgbench's log: one line a transaction, with its microseconds as the third number. */
 function fromLog(folder: string, seconds: number): Driven {
   const latencies = readdirSync(folder)
     .filter((name) => name.startsWith('log'))
@@ -78,7 +79,7 @@ function fromLog(folder: string, seconds: number): Driven {
   };
 }
 
-/** The same four statements over our own driver, for comparison, and where there is no pgbench. */
+/** The same four statements over our own driver, for comparison and for machines without pgbench. */
 export async function floorFromNode(url: string, pace: Pace): Promise<Driven> {
   const sql = postgres(url, { max: pace.callers, connect_timeout: 5, onnotice: () => {} });
   try {

@@ -2,10 +2,10 @@ import type postgres from 'postgres';
 import type { Instant } from '../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
 
-// The rows of a year, as the ledger's functions would have written them: for each subscription a grant that its past has
-// used up (seq 1), one that expired unused (2, 3), the spends of the past, and last the grants that are open now.
+// The rows of a year, as the ledger's functions would have written them. Each subscription has a used-up grant (seq 1), an
+// expired one (2, 3), the spends of the past, and last the open grants.
 
-/** Rows a statement makes of each table that grows: enough to be quick, and little enough to tell of progress. */
+/** Rows that one statement makes of a growing table: enough for speed, few enough for progress. */
 const CHUNK = 250_000;
 
 /** An id of the ledger, made in SQL: 48 bits of time and 16 characters of a hash, so that ids sort by their making. */
@@ -29,21 +29,22 @@ create view bench.open_grants as
     case k when 1 then 'grt_' || substr(s.id, 5) || '_a0_12' else bench.id('grt', p.ms, md5(s.n || 'open' || k)) end as id,
     case s.kind when 'poor' then 1 + s.n / 50 % 3 else 1000000000 end::bigint as amount) x`;
 
-/** What grows is loaded without its keys, which are made afterwards. */
+/** The growing tables are loaded without these keys, which are made afterwards. */
 const KEYS = [
   ['entries', 'entries_subscription_id_seq_recorded_at_pk', 'subscription_id, seq, recorded_at'],
   ['usages', 'usages_subscription_id_id_pk', 'subscription_id, id'],
   ['replies', 'replies_pkey', 'digest'],
 ] as const;
 
+/** The past to make. */
 export interface Past {
   now: Instant;
-  /** Of each subscription. */
+  /** Spends of each subscription. */
   spends: number;
   say(line: string): void;
 }
 
-/** `bench.subscriptions` says whose. */
+/** Makes the past of the subscriptions in `bench.subscriptions`. */
 export async function seedPast(sql: postgres.Sql, { now, spends, say }: Past): Promise<void> {
   await sql.unsafe(`set work_mem = '128MB'; set maintenance_work_mem = '1GB'; set synchronous_commit = off`);
   await sql`create table bench.past as select instant(${now}) as now, ${now}::bigint as ms, ${spends}::bigint as spends`;
@@ -86,7 +87,7 @@ async function seedGrants(sql: postgres.Sql): Promise<void> {
     from bench.open_grants window w as (partition by subscription_id order by made)`;
 }
 
-/** The nth spends of all subscriptions, for some n: each at its own moment between two of the year's steps. */
+/** Makes the spends number `from` to `to` of all subscriptions, each at its own moment between two steps of the year. */
 async function seedSpends(sql: postgres.Sql, from: number, to: number): Promise<void> {
   const { version } = DEFAULT_CATALOG;
   await sql`

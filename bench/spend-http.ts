@@ -1,24 +1,27 @@
 import { connect, type Socket } from 'node:net';
 
-// The least of an HTTP/1.1 client: one keep-alive socket a caller, one request at a time, nothing parsed but the status and
-// the length. What it costs is cost of the benchmark and not of what is measured, and it takes the same two cores.
+// A minimal HTTP/1.1 client: one keep-alive socket a caller, one request at a time, and it parses only status and length. Its
+// cost is the benchmark's, on the same two cores as the measured API.
 
+/** The status and body of a response. */
 export interface Answered {
   status: number;
   body: string;
 }
 
+/** One connection. */
 export interface Wire {
-  /** Answers once the whole response is there; rejects when the connection ends. */
+  /** Resolves with the whole response; rejects when the connection ends. */
   post(path: string, key: string, rest: string): Promise<Answered>;
   close(): void;
 }
 
-/** All that follows path and key: it depends on the body alone, and is made once. */
+/** The text of a request after path and key: it depends on the body alone, so it is made once. */
 export const restOf = (body: string, port: number, apiKey: string): string =>
   `\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${apiKey}\r\nContent-Type: application/json\r\n` +
   `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
+/** Opens a connection to a port of this machine. */
 export function openWire(port: number): Promise<Wire> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -65,7 +68,7 @@ function wireOf(socket: Socket): Wire {
   };
 }
 
-/** The response, once all of it has come. Status 0: one that this client can't read. */
+/** The response once all of it is there; null before. Status 0: a response that this client can't read. */
 function whole(text: string): Answered | null {
   const headers = text.indexOf('\r\n\r\n');
   if (headers === -1) return null;

@@ -5,21 +5,23 @@ import type { Seeded, Subscriptions } from './spend-seed.ts';
 import type { Api } from './spend-stack.ts';
 import { direct, holdAndCapture, oneByOne, overHttp, type Target } from './spend-targets.ts';
 
-// What is measured: in which order, against what, and how.
+// The legs: each a way to spend, with its callers and its database, and their order.
 
+/** The databases and the API under the legs. */
 export interface Ground {
   small: Seeded;
   large: Seeded | null;
   api: Api;
 }
 
+/** One leg. */
 export interface Leg {
   callers: number;
   says: string;
-  /** Which database it spends in; the floor has tables of its own and spends nothing. */
+  /** The database it spends in; the floor has tables of its own and spends nothing. */
   on: 'small' | 'large';
   who: keyof Subscriptions;
-  /** Requests and entries that each success takes. */
+  /** Requests and entries of each success. */
   requests: number;
   entries: number;
   open?(ground: Ground, callers: number): Target | Promise<Target>;
@@ -29,13 +31,14 @@ export interface Leg {
 const spends = { on: 'small', who: 'ordinary', requests: 1, entries: 1 } as const;
 const floor = { ...spends, entries: 0 } as const;
 
-/** pgbench, or the same from Node where there is none. */
+/** pgbench, or the same from Node on a machine without it. */
 const plain = ({ small }: Ground, pace: Pace): Promise<Driven> => {
   const program = findPgbench();
   return program ? pgbench(program, small.url, pace) : floorFromNode(small.url, pace);
 };
 const http = ({ api }: Ground, callers: number) => overHttp(api, callers);
 
+/** Every leg by its name. */
 export const LEGS = {
   floor32: { ...floor, callers: 32, says: 'pgbench: BEGIN; UPDATE; INSERT; COMMIT', floor: plain },
   floor1: { ...floor, callers: 1, says: 'the same, one client', floor: plain },
@@ -91,10 +94,12 @@ export const LEGS = {
   },
 } satisfies Record<string, Leg>;
 
+/** A leg's name. */
 export type LegName = keyof typeof LEGS;
+/** The names of all legs. */
 export const LEG_NAMES = Object.keys(LEGS) as LegName[];
 
-/** What is compared stands side by side. */
+/** Legs that are compared run next to each other. */
 const GROUPS: LegName[][] = [
   ['floor32'],
   ['floor1', 'http1'],
@@ -107,7 +112,7 @@ const GROUPS: LegName[][] = [
   ['floor_node'],
 ];
 
-/** Each round begins with another leg and goes through its groups the other way round, so that no leg is always the warm one. */
+/** The legs of a round. Rounds start with different legs and reverse their groups, so that no leg is always the warm one. */
 export function orderOf(round: number, wanted: ReadonlySet<LegName>): LegName[] {
   const rotated = GROUPS.map((_, i) => GROUPS[(i + round) % GROUPS.length]!);
   return rotated
@@ -115,11 +120,13 @@ export function orderOf(round: number, wanted: ReadonlySet<LegName>): LegName[] 
     .filter((leg) => wanted.has(leg));
 }
 
+/** A leg's results. */
 export interface Run extends Driven {
-  /** Subscriptions that were asked to spend. */
+  /** Subscriptions that got a request. */
   touched: string[];
 }
 
+/** Runs one leg. */
 export async function runLeg(name: LegName, ground: Ground, pace: Omit<Pace, 'callers'>): Promise<Run> {
   const { callers, who, on, floor, open }: Leg = LEGS[name];
   if (floor) return { ...(await floor(ground, { ...pace, callers })), touched: [] };

@@ -3,11 +3,12 @@ import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
 import { type Item, type Line, price } from '../src/domain/rates.ts';
 import { quantile, rounded } from './machine.ts';
 
-// Callers in a closed loop, each with its next request as soon as the last is answered, and what they ask for.
+// Callers in a closed loop, each with its next request after the answer to the last, and their mix of requests.
 
-/** What one of the callers has done: with which it is counted, or in words what went wrong. */
+/** The outcome of one request: its kind, or a sentence about a failure. */
 export type Outcome = 'spent' | 'replayed' | 'short' | { fault: string };
 
+/** The body of a spend, as JSON and as items. */
 export interface Body {
   json: string;
   hash: string;
@@ -15,7 +16,7 @@ export interface Body {
   credits: number;
 }
 
-/** One to three items each. */
+/** Bodies of one to three items. */
 export const BODIES: Body[] = [
   ['generate_look'],
   ['image_asset'],
@@ -30,6 +31,7 @@ function bodyOf(items: Item[]): Body {
   return { json, hash: hash('sha256', json, 'base64url'), ...price(DEFAULT_CATALOG, items) };
 }
 
+/** One request to make. */
 export interface Job {
   subscriptionId: string;
   key: string;
@@ -37,11 +39,11 @@ export interface Job {
   isRepeat: boolean;
 }
 
-/** Repeats of earlier successes, of this many. */
+/** The share of requests that repeat an earlier success, one of REMEMBERED. */
 const REPEATS = 0.02;
 const REMEMBERED = 4_096;
 
-/** What is asked in one leg: spread evenly over the subscriptions, with some keys again. */
+/** The requests of one leg: spread evenly over the subscriptions, with some keys again. */
 export class Mix {
   readonly touched = new Set<string>();
   private readonly ids: string[];
@@ -67,33 +69,37 @@ export class Mix {
 
 const pick = (count: number): number => Math.floor(Math.random() * count);
 
+/** The callers and the time of a leg. */
 export interface Pace {
   callers: number;
   seconds: number;
   stopping: AbortSignal;
 }
 
-/** What was measured: of what was asked after the warm-up and answered in time. */
+/** The figures of the requests that were sent after the warm-up and answered in time. */
 export interface Measured {
   perSecond: number;
   p50: number;
   p99: number;
 }
 
+/** Requests by outcome. */
 export interface Counts {
   spent: number;
   replayed: number;
   short: number;
 }
 
+/** Figures with the counts behind them. */
 export interface Driven extends Measured {
-  /** All of the leg, warm-up and what ran out after the end included. */
+  /** All requests of the leg, with those of the warm-up and those that ended late. */
   counts: Counts;
   faults: string[];
 }
 
 const MOST_FAULTS = 20;
 
+/** Runs the callers for the time of a leg. */
 export async function drive(
   { callers, seconds, stopping }: Pace,
   once: (caller: number) => Promise<Outcome>,
@@ -120,9 +126,10 @@ export async function drive(
   return { ...measured(latencies, seconds), counts, faults };
 }
 
-/** Connections open, statements are prepared and code is compiled before anything counts. */
+/** Milliseconds in which connections open, statements are prepared and code is compiled, before anything counts. */
 const warmUpOf = (seconds: number): number => Math.min(1_000, seconds * 250);
 
+/** The figures of latencies in milliseconds. */
 export function measured(latencies: number[], seconds: number): Measured {
   return {
     perSecond: rounded(latencies.length / seconds, 0),

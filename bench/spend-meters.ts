@@ -4,20 +4,21 @@ import { rounded } from './machine.ts';
 import { type Cpu, createCpuClock, used } from './spend-cpu.ts';
 import type { Counts } from './spend-load.ts';
 
-// What a leg took of the machine: read before and after it, never during.
+// The resources of a leg: read before and after it, never during.
 
+/** The measured resources. */
 export interface Measures {
-  /** Requests that one transaction carried. */
+  /** Requests in one transaction, on average. */
   batch: number | null;
   walBytes: number | null;
-  /** Share of updates that touched no index. */
+  /** The share of updates that touched no index. */
   hot: { ledgers: number | null; grants: number | null };
   cpu: Cpu | null;
 }
 
 interface Reading {
   wal: number;
-  /** Transactions that wrote: each takes a number, and no other does. */
+  /** The transaction counter: only a transaction that writes takes a number. */
   xid: number;
   cpu: Cpu | null;
 }
@@ -28,14 +29,16 @@ interface Updates {
   hot: number;
 }
 
+/** A reading that waits for its end. */
 export interface Meter {
-  /** `requests` a success is made of: two for a hold and its capture. */
+  /** `requests` is the number of requests in a success: two for a hold and its capture. */
   stop(counts: Counts, requests: number): Promise<Measures>;
 }
 
-/** A server tells its table counts when a connection is done, or a second after. */
+/** Milliseconds to wait for table counts: a server reports them when a connection is idle, or a second later. */
 const TOLD_AFTER_MS = 150;
 
+/** Makes the meters of the servers and the API. */
 export async function createMeters(servers: Record<'small' | 'large', postgres.Sql | null>, apiPid: number) {
   const [row] = await servers.small!<{ pid: number }[]>`select pg_backend_pid() as pid`;
   const clock = createCpuClock(row!.pid, apiPid);
@@ -80,4 +83,5 @@ export async function createMeters(servers: Record<'small' | 'large', postgres.S
   };
 }
 
+/** The meters of a run. */
 export type Meters = Awaited<ReturnType<typeof createMeters>>;

@@ -9,10 +9,11 @@ import { BODIES, type Job, type Outcome } from './spend-load.ts';
 import { pool } from './spend-stack.ts';
 import type { Target } from './spend-targets.ts';
 
-// The spend that most people would write: a transaction that locks the ledger's row, reads, decides in TypeScript and
-// writes row by row. It keeps the same promises over the same tables. Here for comparison only: this driver can tear a
-// transaction of several statements (docs/architecture.md).
+// The spend that most people would write: a transaction that locks the ledger's row, reads, decides in TypeScript and writes row
+// by row. It keeps the same invariants over the same tables. For comparison only: this driver can tear a transaction of several
+// statements (docs/architecture.md).
 
+/** Spends with the naive transaction, a connection for each caller. */
 export function naive(url: string, callers: number): Target {
   const db = pool(url, callers);
   return {

@@ -2,7 +2,7 @@ import { quantile, rounded } from './machine.ts';
 import type { LegName } from './spend-legs.ts';
 import type { Result } from './spend-rounds.ts';
 
-// What is compared with what, in the same round: the machine's mood is in both. Targets leave room for noise.
+// Comparisons of two legs in the same round, so that the machine's mood is in both. Targets leave room for noise.
 
 type Figure = 'perSecond' | 'p50' | 'p99';
 
@@ -32,6 +32,7 @@ const COMPARISONS: Comparison[] = [
 
 const NAMES: Record<Figure, string> = { perSecond: '', p50: ' p50', p99: ' p99' };
 
+/** The ratio of two legs over all rounds. */
 export interface Ratio {
   name: string;
   median: number;
@@ -42,18 +43,20 @@ export interface Ratio {
   met: boolean | null;
 }
 
+/** A median with its range. */
 export interface Spread {
   median: number;
   least: number;
   most: number;
 }
 
+/** The spread of values over the rounds. */
 export function spread(values: number[], digits: number): Spread {
   const of = (share: number) => rounded(quantile(values, share), digits);
   return { median: of(0.5), least: of(0), most: of(1) };
 }
 
-/** Those of which both legs have run. */
+/** The ratios of which both legs have run. */
 export function ratiosOf(results: Result[]): Ratio[] {
   return COMPARISONS.flatMap(({ of, to, figure, atLeast, atMost }): Ratio[] => {
     const values = results

@@ -4,20 +4,21 @@ import { LEG_NAMES, LEGS, type LegName } from './spend-legs.ts';
 import { type Ratio, spread } from './spend-ratios.ts';
 import type { Result } from './spend-rounds.ts';
 
+/** The figures of a run, as its JSON holds them. */
 export interface Figures {
   machine: Machine;
   postgres: string;
   floor: string;
   rounds: number;
   seconds: number;
-  /** Entries that were there before the first leg. */
+  /** Entries before the first leg. */
   history: { small: number; large: number | null };
   ratios: Ratio[];
   results: Result[];
   wrong: string | null;
 }
 
-/** The figures for people: of each leg the median of its rounds. */
+/** The figures for people: for each leg the median of its rounds. */
 export function report({
   machine,
   postgres,
@@ -75,7 +76,7 @@ export function report({
 
 const MANY_OTHERS = 0.1;
 
-/** Noise has a name: what else ran on this machine. */
+/** The rest of the machine's work in each leg: it explains noise. */
 function busyLines(results: Result[]): string[] {
   const all = results.flatMap(({ measures }) => measures.cpu ?? []);
   const total = all.reduce(

@@ -4,7 +4,7 @@ import { type Ground, LEGS, type Leg, type LegName, orderOf, runLeg } from './sp
 import type { Driven } from './spend-load.ts';
 import type { Measures, Meters } from './spend-meters.ts';
 
-// Rounds of legs; after each leg the ledger is looked at, and the first thing that is wrong ends everything.
+// Rounds of legs. After each leg the ledger is checked, and the first wrong row ends the run.
 
 /** One leg of one round. */
 export interface Result extends Driven {
@@ -14,6 +14,7 @@ export interface Result extends Driven {
   checked: Pick<Checked, 'counted' | 'read'>;
 }
 
+/** The extent of a run. */
 export interface Wanted {
   rounds: number;
   seconds: number;
@@ -22,27 +23,28 @@ export interface Wanted {
   say(line: string): void;
 }
 
-/** Something that makes all figures worthless. */
+/** A fault that makes all figures worthless. */
 export class Wrong extends Error {}
 
-/** Above so many entries only some of the touched subscriptions are looked at after a leg. */
+/** Above so many entries only some of the touched subscriptions are checked after a leg. */
 const ALL_UP_TO = 300_000;
 const SOME = 300;
-/** For the promises' own SQL: after a leg, and at the end of all. */
+/** Seconds for the invariants' own SQL: after a leg, and at the end of the run. */
 const SECONDS = { leg: 3, end: 30 };
-/** Legs and seconds. The large history has forty times as many pages. */
+/** Legs and their seconds. The large history has forty times as many pages. */
 const WARM_UP = [
   ['direct32', 3],
   ['large_direct', 30],
   ['http32', 3],
 ] as const;
 
+/** Measures every leg in every round. Throws Wrong. */
 export async function measureRounds(
   ground: Ground,
   ledgers: Record<'small' | 'large', Database | null>,
   meters: Meters,
   wanted: Wanted,
-  /** Filled on the way: what was measured before something went wrong is told too. */
+  /** Filled on the way: figures from before a fault are reported too. */
   results: Result[],
 ): Promise<void> {
   await warmUp(ground, wanted);
@@ -80,8 +82,8 @@ export async function measureRounds(
 }
 
 /**
- * Code is compiled, pages are read, and most of them were written once: the first writing after a checkpoint logs the whole page, and
- * the first round would pay for all others. How fast that went is said, for it is what a checkpoint costs.
+ * Compiles code, reads pages and writes most of them once. The first write after a checkpoint logs the whole page, and without
+ * this the first round would pay for all others. The rate goes to the log, since it is a checkpoint's cost.
  */
 async function warmUp(ground: Ground, { legs, stopping, say }: Wanted): Promise<void> {
   for (const [leg, seconds] of WARM_UP) {
@@ -92,7 +94,7 @@ async function warmUp(ground: Ground, { legs, stopping, say }: Wanted): Promise<
   }
 }
 
-/** At the end of all: every subscription of a database. */
+/** Checks every subscription of a database at the end. */
 export async function checkAll(db: Database, ids: string[], { stopping, say }: Wanted): Promise<void> {
   const asked = { most: ids.length, seconds: SECONDS.end, stopping };
   say(`at the end: ${kept(await keptPromises(db, 'at the end', ids, asked))}`);

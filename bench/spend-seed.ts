@@ -9,40 +9,42 @@ import type { Running } from './command.ts';
 import { seedPast } from './spend-history.ts';
 import { freshDatabase, hasDatabase, patient, type Server, schemaDigest } from './spend-stack.ts';
 
-// A database as it is after a year of service: 10,000 subscriptions with 5 open grants each, some of them poor, 500 with
-// 50 open grants, one that all callers share, and the past of all of them.
+// A database after a year of service: 10,000 subscriptions with 5 open grants each, some of them poor; 500 with 50 open grants;
+// one that all callers share; and the past of all of them.
 
 const DAY_MS = 86_400_000;
 const ORDINARY = 10_000;
 const WITH_MANY_GRANTS = 500;
 const ALL = ORDINARY + WITH_MANY_GRANTS + 1;
-/** 2 % of the ordinary: the 402 is part of the work. */
+/** 2 % of the ordinary subscriptions: the 402 is part of the work. */
 const POOR_EVERY = 50;
 
-/** Who can be asked to spend, by what they are there for. */
+/** Subscriptions that get requests, by their purpose. */
 export interface Subscriptions {
   ordinary: string[];
-  /** With 50 open grants. */
+  /** Each with 50 open grants. */
   many: string[];
   hot: string[];
 }
 
+/** A seeded database. */
 export interface Seeded {
   url: string;
   subscriptions: Subscriptions;
-  /** Entries that were there before anything was measured. */
+  /** Entries before the first leg. */
   entries: number;
 }
 
 interface Wanted {
   name: string;
-  /** Of the past: as near to it as the same number for each subscription comes. */
+  /** Entries of the past: the nearest number with as many for each subscription. */
   entries: number;
-  /** Take the database that is there if it holds what is wanted. */
+  /** Uses an existing database that holds the wanted rows. */
   keep: boolean;
   say(line: string): void;
 }
 
+/** Seeds a database, or takes an existing one. */
 export async function seed(server: Server, wanted: Wanted, { stopping }: Running): Promise<Seeded> {
   const { name, entries, keep, say } = wanted;
   const url = server.url(name);
@@ -93,7 +95,7 @@ async function readSeeded(url: string, tag: string): Promise<Seeded | null> {
   }
 }
 
-/** Moved in a year ago, so that none was ever charged. */
+/** Makes subscriptions that were moved in a year ago, so that none was ever charged. */
 async function seedSubscriptions(sql: postgres.Sql, now: Instant): Promise<void> {
   const kinds = Array.from({ length: ALL }, (_, n) => {
     if (n < ORDINARY) return n % POOR_EVERY === 7 ? 'poor' : 'ordinary';

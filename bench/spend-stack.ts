@@ -15,18 +15,20 @@ import { startPostgres } from '../src/embedded/postgres.ts';
 import { type Program, startProgram } from '../src/embedded/program.ts';
 import type { Running } from './command.ts';
 
-// What is measured runs here: a durable PostgreSQL of our own or the one of DATABASE_URL, and the API as a process.
+// The measured servers: a durable PostgreSQL of our own or that of DATABASE_URL, and the API as a process.
 
+/** A PostgreSQL. */
 export interface Server {
-  /** Of a database on it. */
+  /** The address of a database on it. */
   url(database: string): string;
-  /** Whether it ends with us. */
+  /** Whether it stops with us. */
   isOurs: boolean;
 }
 
-/** A quarter of the memory, as PostgreSQL advises, and no more than the pages of 10 M entries that are used again and again. */
+/** A quarter of the memory, as PostgreSQL advises, and no more than the busy pages of 10 M entries. */
 const BUFFERS_MB = Math.min(Math.floor(totalmem() / 4 / 1_048_576), 2_048);
 
+/** Starts our PostgreSQL, or takes that of DATABASE_URL. */
 export async function startServer(folder: string, { shutdown }: Running): Promise<Server> {
   const { databaseUrl, cacheFolder } = loadConfig();
   if (databaseUrl !== undefined) return { url: (name) => named(databaseUrl, name), isOurs: false };
@@ -45,7 +47,7 @@ function named(url: string, database: string): string {
   return changed.href;
 }
 
-/** Makes the database anew, dropping what was in it. */
+/** Makes the database anew, and drops the old one. */
 export async function freshDatabase(server: Server, name: string): Promise<void> {
   await onServer(server, async (sql) => {
     await sql.unsafe(`drop database if exists ${name} with (force)`);
@@ -53,6 +55,7 @@ export async function freshDatabase(server: Server, name: string): Promise<void>
   });
 }
 
+/** Whether the server has the database. */
 export async function hasDatabase(server: Server, name: string): Promise<boolean> {
   return onServer(
     server,
@@ -73,15 +76,15 @@ async function onServer<T>(server: Server, work: (sql: postgres.Sql) => Promise<
   }
 }
 
-/** A pool for our own work beside what is measured: its statements may take their time. */
+/** A pool for the benchmark's own work: its statements may take long. */
 export function patient(url: string, max = 1): Database {
   return drizzle(postgres(url, { max, connect_timeout: 5, onnotice: () => {} }), { schema });
 }
 
-/** The pool that API and worker have, with as many connections as a leg needs. */
+/** The pool of API and worker, with as many connections as a leg needs. */
 export const pool = (url: string, max: number): Database => connect(url, { max });
 
-/** Changes with every edit of a migration or function: a folder that was seeded under another schema is of no use. */
+/** A hash of all migrations and functions: a folder that was seeded under another schema is of no use. */
 export function schemaDigest(): string {
   const folder = fileURLToPath(new URL('../src/db/migrations/', import.meta.url));
   const files = readdirSync(folder).filter((name) => name.endsWith('.sql'));
@@ -90,6 +93,7 @@ export function schemaDigest(): string {
   return digest.update(functionsScript().digest).digest('hex').slice(0, 16);
 }
 
+/** A running API. */
 export interface Api {
   port: number;
   pid: number;
@@ -97,7 +101,7 @@ export interface Api {
   logFile: string;
 }
 
-/** Without Temporal, which no spend waits for. */
+/** Starts the API without Temporal, which no spend waits for. */
 export async function startApi(
   databaseUrl: string,
   folder: string,
@@ -111,7 +115,7 @@ export async function startApi(
     env: {
       DATABASE_URL: databaseUrl,
       TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
-      // Whatever stands in the environment is meant for other servers.
+      // The environment may name other servers.
       ...{ TEMPORAL_NAMESPACE: undefined, TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: undefined },
       ...{ DRAWDOWN_CATALOG: undefined, HOST: undefined, PUBLIC_URL: undefined, PORT: String(port) },
       DRAWDOWN_API_KEY_FILE: join(folder, 'key'),

@@ -8,19 +8,20 @@ import { type Api, pool } from './spend-stack.ts';
 
 // The ways to spend: in this process, or through the API over HTTP.
 
+/** A way to spend. */
 export interface Target {
   spend(caller: number, job: Job): Promise<Outcome>;
   close(): Promise<void> | void;
 }
 
-/** What an API process does, without the process. */
+/** Spends as an API process does, in this process. */
 export function direct(url: string): Target {
   const db = pool(url, 10);
   const spending = createSpending(db);
   return { spend: (_, job) => serveJob(spending, job), close: () => closed(db) };
 }
 
-/** A queue of its own for each caller: so every request travels alone, and nothing else is different. */
+/** Spends with a queue for each caller: every request travels alone, and nothing else is different. */
 export function oneByOne(url: string, callers: number): Target {
   const db = pool(url, callers);
   const own = Array.from({ length: callers }, () => createSpending(db));
@@ -46,6 +47,7 @@ function outcomeOf({ kind }: SpendOutcome, isRepeat: boolean): Outcome {
     : { fault: `${isRepeat ? 'a repeat' : 'a spend'}: ${kind}` };
 }
 
+/** Spends over HTTP, a connection for each caller. */
 export async function overHttp(api: Api, callers: number): Promise<Target> {
   const wires = await openWires(api, callers);
   const rests = BODIES.map(({ json }) => restOf(json, api.port, api.key));
@@ -60,7 +62,7 @@ export async function overHttp(api: Api, callers: number): Promise<Target> {
   };
 }
 
-/** A pair is a hold and its capture; what the hold is refused with stands for both. */
+/** Holds and captures: a refusal of the hold stands for both. */
 export async function holdAndCapture(api: Api, callers: number): Promise<Target> {
   const wires = await openWires(api, callers);
   const rests = BODIES.map(({ json }) => restOf(json, api.port, api.key));

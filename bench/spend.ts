@@ -14,9 +14,9 @@ import { checkAll, measureRounds, type Result, Wrong } from './spend-rounds.ts';
 import { seed } from './spend-seed.ts';
 import { patient, startApi, startServer } from './spend-stack.ts';
 
-// How fast credits are spent, beside a plain transaction of two statements on the same machine in the same minute: in
-// process and over HTTP, by many and by one, with long and with short histories. Every figure is of a ledger whose
-// promises were read afterwards.
+// The rate of spends, beside a plain transaction of two statements on the same machine in the same minute: in process and over
+// HTTP, with many callers and one, with long and short histories. Every figure comes from a ledger whose invariants were checked
+// afterwards.
 
 interface Flags {
   rounds: number;

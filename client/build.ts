@@ -10,7 +10,7 @@ import { build, type Plugin } from 'esbuild';
 const root = fileURLToPath(new URL('.', import.meta.url));
 const outdir = join(root, 'dist');
 
-/** The element stays a file of its own, which a page loads alone. */
+/** The element stays a separate file, which a page loads alone. */
 const apart: Plugin = {
   name: 'apart',
   setup: ({ onResolve }) =>

@@ -1,4 +1,4 @@
-# Read by the examples: a few words for talking to the API. Needs curl and node.
+# Sourced by the examples: a few functions for the API. Needs curl and node.
 #   API=http://127.0.0.1:8787 KEY=dd_test_… examples/out-of-credits.sh
 set -euo pipefail
 : "${API:?Set API to the address of a started server, such as http://127.0.0.1:8787}"
@@ -23,7 +23,7 @@ call() {
   printf '%s\n' "$answer"
 }
 
-# pick EXPRESSION: what a JavaScript expression makes of the answer `a` on stdin.
+# pick EXPRESSION: prints the value of a JavaScript expression over `a`, the answer on stdin.
 pick() {
   node -e '
     const text = require("fs").readFileSync(0, "utf8");

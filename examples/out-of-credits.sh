@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Out of credits: the refusal says what would help; buy it, and send the same request with the same key again.
+# Out of credits: the refusal names the offer that would help. Buy it, and send the same request with the same key again.
 . "$(dirname "${BASH_SOURCE[0]}")/http.sh"
 
 say 'A monthly creator has 200 credits and wants 20 video assets, 15 credits each.'

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createClient, DrawdownProblem } from 'drawdown-client';
 
 const drawdown = createClient({ baseUrl: process.env.API, key: process.env.KEY });
-// One customer, who has 200 credits: a real back end knows whose session it is, and checks where a request comes from.
+// One customer with 200 credits. A real back end knows its session's customer, and checks where a request comes from.
 const { id } = await drawdown.start({ customer_id: `example-${Date.now()}`, plan: 'creator', interval: 'month' });
 
 const items = [{ feature: 'video_asset', quantity: 5 }];
@@ -35,7 +35,7 @@ const server = createServer(async (request, response) => {
   try {
     send(200, 'application/json', JSON.stringify(await actions[url](await json(request))));
   } catch (error) {
-    // A problem goes on to the page as it came; anything else is nobody's business there.
+    // A problem goes on to the page unchanged; any other error stays here.
     if (error instanceof DrawdownProblem) send(error.status, 'application/problem+json', JSON.stringify(error));
     else send(502, 'text/plain', 'Try again');
   }

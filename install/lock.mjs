@@ -29,7 +29,7 @@ export async function takeLock(file, onWait) {
   };
 }
 
-/** Makes the lock with its content or not at all, so that nobody reads half of one. */
+/** Makes the lock with its content or not at all, so that no process reads half a lock. */
 function linked(file, pids) {
   const ours = write(file, pids);
   try {
@@ -51,7 +51,7 @@ function write(file, pids) {
   return ours;
 }
 
-// Renamed before it is dropped: of two that found it stale, one moves the file it looked at, and the other puts back a new one.
+// Renamed before its removal: of two processes that find it stale, one moves the file it looked at, the other puts a new lock back.
 function removeStale(file, seen) {
   const aside = `${file}.${process.pid}.stale`;
   try {
@@ -71,7 +71,7 @@ function textOf(file) {
   }
 }
 
-/** The processes of a lock that still live. */
+/** The processes of a lock that still run. */
 function holdersOf(text) {
   try {
     return JSON.parse(text).filter(({ pid, born }) => born !== '' && bornOf(pid) === born);
@@ -80,10 +80,10 @@ function holdersOf(text) {
   }
 }
 
-/** When a process began; '' when there is none. An id is used again, an id with its beginning is not. */
+/** The start time of a process; '' without one. An id is used again, an id with its start time is not. */
 function bornOf(pid) {
   try {
-    // The name in the second field may hold spaces and brackets: the fields are counted from the last bracket.
+    // The name in the second field may hold spaces and brackets: fields count from the last bracket.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return /[ZX]/.test(fields[0]) ? '' : fields[19];

@@ -1,5 +1,5 @@
 'use strict';
-// The first thing that runs: a Node below the floor is refused before anything else is read, in JavaScript that any Node reads.
+// Runs first, in JavaScript that any Node reads: refuses a Node below the floor before anything else is loaded.
 var floor = /(\d+)\.(\d+)/.exec(require('../package.json').engines.node);
 var here = /(\d+)\.(\d+)/.exec(process.versions.node);
 if (+here[1] < +floor[1] || (+here[1] === +floor[1] && +here[2] < +floor[2])) {

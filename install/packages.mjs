@@ -8,7 +8,7 @@ const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const modules = pathOf('node_modules');
 // npm writes it last, so a folder of packages without it is half an installation.
 const record = pathOf('node_modules/.package-lock.json');
-// There while npm is at work, and after an installation that was cut off. Not in node_modules, which may be dropped.
+// There while npm works, and after an unfinished installation. Not in node_modules, which may be removed.
 const unfinished = pathOf('.installing');
 
 const say = (line) => console.error(line);
@@ -28,10 +28,10 @@ export async function install() {
 const isNeeded = () => existsSync(unfinished) || missing().length > 0;
 
 function missing() {
-  // An image has no lockfile: its packages were installed when it was made.
+  // An image has no lockfile: its build installed the packages.
   const wanted = packagesOf(pathOf('package-lock.json')) ?? {};
   const found = packagesOf(record);
-  // Packages for other platforms are optional and rightly missing.
+  // Optional packages of other platforms are missing on purpose.
   return Object.entries(wanted).filter(
     ([name, { version, optional }]) => name && !optional && found?.[name]?.version !== version,
   );
@@ -46,7 +46,7 @@ function packagesOf(file) {
 }
 
 async function runNpm(lock) {
-  // npm takes a package whose files are there in part for a whole one: after half an installation it begins with nothing.
+  // npm takes a package with some of its files for a whole one: after half an installation it starts from nothing.
   if (existsSync(unfinished) || !existsSync(record)) rmSync(modules, { recursive: true, force: true });
   writeFileSync(unfinished, '');
   say(`Installing ${missing().length} packages with npm …`);
@@ -56,7 +56,7 @@ async function runNpm(lock) {
   if (npm.pid) lock.share(npm.pid);
   const [code, signal] = await ended;
   if (guard) guard.kill('SIGKILL');
-  // A failure that npm reports was also cleaned up by it.
+  // npm cleans up after a failure that it reports.
   if (signal === null) rmSync(unfinished, { force: true });
   if (code !== 0) say('npm could not install the packages. Its reason stands above; then run this again.');
   return code === 0;
@@ -70,8 +70,8 @@ function npmInstall() {
   return npm ? [process.execPath, [npm, ...args]] : ['npm', args];
 }
 
-// npm runs in a process group of its own. The pipe from us to the guard closes when we are gone, by Ctrl-C or SIGKILL; then
-// npm and all that it started go too.
+// npm runs in a process group of its own. The pipe from us to the guard closes when we end, also by Ctrl-C or SIGKILL; then the
+// guard ends npm and all its children.
 const guardSource = `
 process.stdin.resume().on('end', () => { try { process.kill(-process.argv[1], 'SIGKILL'); } catch {} });`;
 

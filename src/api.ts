@@ -13,7 +13,7 @@ import { openEventReader, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 import { placesOf } from './web/shell/home-route.ts';
 
-// The API process: stateless, any number may run. It starts, and spends, without Temporal; without PostgreSQL it says so.
+// The API process: stateless, any number may run. It starts and spends without Temporal; without PostgreSQL it answers 503.
 
 const log = (line: string) => process.stderr.write(`api: ${line}\n`);
 
@@ -69,14 +69,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** The bodies of requests to try; null where a start would charge a real card. */
+/** Bodies of requests for a first try; null where a start would charge a real card. */
 function firstRequests(catalog: Catalog, { billing, stripe }: ConnectedConfig) {
   if (stripe && !movesNoMoney(stripe)) return null;
   const plan = triedPlan(catalog);
   return {
     start: { ...startOf(plan), ...(stripe ? { payment_method: 'pm_card_visa' } : {}) },
     usage: { items: [firstUse(catalog, plan.allowance)] },
-    // The first payment waits for another system to settle it.
+    // The first payment waits for its settlement by another system.
     isPending: billing === 'external' && plan.price_minor !== null,
   };
 }
@@ -86,7 +86,7 @@ function stop(code: number, message: string): never {
   process.exit(code);
 }
 
-/** The operator key: made at the first start and printed once, or kept in a file that every start reads. */
+/** The operator key: made and printed once at the first start, or kept in a file that every start reads. */
 async function firstKey(db: Database, config: ConnectedConfig): Promise<string | null> {
   const file = config.apiKeyFile;
   if (file !== undefined && existsSync(file)) {

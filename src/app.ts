@@ -16,10 +16,10 @@ import { assetRoutes } from './web/shell/pages.ts';
 import { createLiveVersions } from './web/wallet/live.ts';
 import { walletRoutes } from './web/wallet/routes.ts';
 
-/** What a root decides: its clients, its settings. All else that routes are made with follows from the ledger's pool. */
+/** The clients and settings of a root; `createDeps` makes the rest from its ledger pool. */
 export type Settings = Omit<PageDeps, 'spending' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
 
-/** All that routes and pages are made with, once a process. */
+/** Makes the dependencies of routes and pages, once a process. */
 export const createDeps = (settings: Settings): PageDeps => ({
   ...settings,
   spending: createSpending(settings.db),

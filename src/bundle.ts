@@ -7,7 +7,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 const SOURCES = fileURLToPath(new URL('.', import.meta.url));
 const ROOMS = ['workflows', 'domain'];
 
-/** Changes with every source the bundle is made of, and with the SDK that bundles. */
+/** A hash of the bundle's sources and of the SDK that makes it. */
 function fingerprint(): string {
   const hash = createHash('sha256');
   const lock = join(SOURCES, '..', 'package-lock.json');

@@ -1,6 +1,6 @@
 import { programOf, USAGE } from './cli/program.ts';
 
-// `drawdown …`: everything an operator does from a shell. Each command is a file of src/cli, loaded when it is asked for.
+// `drawdown …`: an operator's commands for the shell. Each command is a file of src/cli, loaded when it runs.
 
 const COMMANDS: Record<string, () => Promise<{ program: ReturnType<typeof programOf> }>> = {
   start: () => import('./cli/start.ts'),

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
-// The only file that reads the environment. `.env.example` lists the same names (a test holds the two equal).
+// The only file that reads the environment. `.env.example` lists the same names, and a test compares the two.
 
 const address = /^[^\s/]+:\d{1,5}$/;
 const port = z.coerce.number().int().min(1).max(65_535);
@@ -10,9 +10,9 @@ const onOff = z.enum(['on', 'off']);
 
 interface Variable<S extends z.ZodType> {
   schema: S;
-  /** What it does, for people. */
+  /** The variable's purpose, for people. */
   says: string;
-  /** What a value looks like, for the sentence that refuses one. */
+  /** The form of a value, for the sentence that refuses another. */
   expects: string;
 }
 
@@ -20,6 +20,7 @@ function variable<S extends z.ZodType>(schema: S, says: string, expects: string)
   return { schema, says, expects };
 }
 
+/** Every variable with its schema and its two sentences. */
 export const variables = {
   DATABASE_URL: variable(
     z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -138,6 +139,7 @@ export const variables = {
 type Variables = typeof variables;
 type ConfigValues = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> };
 
+/** The configuration of a process. */
 export interface Config {
   databaseUrl: string | undefined;
   temporalAddress: string | undefined;
@@ -147,7 +149,7 @@ export interface Config {
   temporalTaskQueue: string;
   temporalUiUrl: string | undefined;
   port: number;
-  /** A port that was asked for by name is never exchanged for a free one. */
+  /** An explicit port is never replaced by a free one. */
   portIsExplicit: boolean;
   host: string;
   publicUrl: string;
@@ -156,38 +158,41 @@ export interface Config {
   catalogFile: string | undefined;
   apiKeyFile: string | undefined;
   billing: 'sandbox' | 'stripe' | 'external';
-  /** Set with billing by Stripe, and only then. */
+  /** Set with billing by Stripe only. */
   stripe: StripeConfig | undefined;
-  /** Set where another system owns billing, and only then. */
+  /** Set with external billing only. */
   external: ExternalConfig | undefined;
-  /** Undefined: refused, but by `npm start`. */
+  /** Undefined: refused, except by `npm start`. */
   webhookPrivateAddresses: 'allow' | 'refuse' | undefined;
   testMode: boolean;
-  /** What new keys are named by: `test` where a test moves no money. */
+  /** The second part of a new key's text: `test` where a test moves no money. */
   keyMode: 'test' | 'live';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
+/** Stripe's keys and address. */
 export interface StripeConfig {
   secretKey: string;
-  /** One, or two while they are rotated. */
+  /** One secret, or two during their rotation. */
   webhookSecrets: string[];
   apiUrl: string | undefined;
 }
 
+/** The webhook secrets of the system that owns billing. */
 export interface ExternalConfig {
-  /** One, or two while they are rotated. */
+  /** One secret, or two during their rotation. */
   webhookSecrets: string[];
 }
 
-/** What `api` and `worker` need: both servers named. */
+/** The configuration of `api` and `worker`, which need both servers. */
 export type ConnectedConfig = Config & { databaseUrl: string; temporalAddress: string };
 
-/** Its message is all a person needs; no stack belongs beside it. */
+/** An error whose message is all that a person needs: no stack is shown. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
+/** Reads the environment. Throws ConfigError with a sentence for each wrong variable. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = readVariables(env);
   const testMode = isOn(values.TEST_MODE, values.BILLING === 'sandbox');
@@ -218,6 +223,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   };
 }
 
+/** `loadConfig` with both servers. Throws ConfigError where one is missing. */
 export function loadConnectedConfig(env: NodeJS.ProcessEnv = process.env): ConnectedConfig {
   const config = loadConfig(env);
   const { databaseUrl, temporalAddress } = config;
@@ -236,7 +242,7 @@ function stripeOf(values: ConfigValues): StripeConfig {
   return { secretKey, webhookSecrets: secrets.split(','), apiUrl };
 }
 
-/** Stripe's test mode, which its keys name. */
+/** Whether the key is of Stripe's test mode. */
 export const movesNoMoney = ({ secretKey }: StripeConfig): boolean => /^(sk|rk)_test_/.test(secretKey);
 
 function externalOf({ EXTERNAL_WEBHOOK_SECRETS: secrets }: ConfigValues): ExternalConfig {
@@ -244,26 +250,26 @@ function externalOf({ EXTERNAL_WEBHOOK_SECRETS: secrets }: ConfigValues): Extern
   return { webhookSecrets: secrets.split(',') };
 }
 
-/** As Standard Webhooks has it. */
+/** Whether a secret has the form of Standard Webhooks. */
 function isWebhookSecret(secret: string): boolean {
   const [, base64] = /^whsec_([\w+/=-]+)$/.exec(secret) ?? [];
   const bytes = Buffer.from(base64 ?? '', 'base64');
   return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
 }
 
-/** The address a browser on this machine uses for a server that listens on `host`. */
+/** The address at which a browser on this machine finds a server that listens on `host`. */
 export function localUrl(host: string, port: number): string {
   const everywhere = host === '0.0.0.0' || host === '::';
   const name = everywhere ? '127.0.0.1' : host;
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-/** The environment of a child process: ours, with some variables set. */
+/** The environment of a child process: ours, with some variables set or removed. */
 export function childEnvironment(set: Record<string, string | undefined>): NodeJS.ProcessEnv {
   return { ...process.env, ...set };
 }
 
-/** npm does not pass SIGKILL on: a start that npm runs must notice by itself that npm is gone. */
+/** Whether npm runs this process: npm does not pass SIGKILL on, so the process must notice npm's end by itself. */
 export function isRunByNpm(env: NodeJS.ProcessEnv = process.env): boolean {
   return isGiven('npm_lifecycle_event', env);
 }
@@ -272,7 +278,7 @@ function readVariables(env: NodeJS.ProcessEnv): ConfigValues {
   const names = Object.keys(variables) as (keyof Variables)[];
   const problems: string[] = [];
   const values = names.map((name) => {
-    // Compose and CI pass variables on as empty strings: empty means not set.
+    // Compose and CI pass variables on as empty strings: an empty one counts as not set.
     const parsed = variables[name].schema.safeParse(isGiven(name, env) ? env[name] : undefined);
     if (!parsed.success) problems.push(refusal(name));
     return [name, parsed.data];
@@ -281,7 +287,7 @@ function readVariables(env: NodeJS.ProcessEnv): ConfigValues {
   return Object.fromEntries(values) as ConfigValues;
 }
 
-// The value itself is not repeated: it may be a password in the wrong variable.
+// The sentence does not repeat the value: it may be a password in the wrong variable.
 function refusal(name: keyof Variables): string {
   const { says, expects } = variables[name];
   return `${name} has a value that cannot be used. ${says} Set it to ${expects}, or leave it out for the default.`;

@@ -4,15 +4,15 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** All pairs of characters: ten bits each. */
 const PAIRS = Array.from({ length: 1_024 }, (_, n) => ALPHABET.charAt(n >> 5) + ALPHABET.charAt(n & 31));
 
-/** An id's first 22 characters, ten of time and twelve that are random, and the number that makes its last four. */
+/** An id's first 22 characters (ten of time, twelve random), and the number behind its last four. */
 const newest = { at: 0, head: '', tail: 0 };
 const TAILS = 1 << 20;
 
-/** A fresh id: the prefix, then 48 bits of time and 80 that were random, so that ids of a process sort by their making. */
+/** A new id: the prefix, 48 bits of time and 80 that began random. Ids of a process sort by the time of their making. */
 export function newId(prefix: string): string {
   const now = Date.now();
   if (now > newest.at) begin(now);
-  // Within one millisecond the next id is the next number; those that have none borrow from the next millisecond.
+  // Within one millisecond the next id is the next number; after the last number ids borrow from the next millisecond.
   else if (++newest.tail === TAILS) begin(newest.at + 1);
   const { head, tail } = newest;
   return `${prefix}_${head}${PAIRS[tail >> 10]}${PAIRS[tail & 1_023]}`;
@@ -34,7 +34,7 @@ function timeText(at: number): string {
 const randomness = new Uint16Array(512);
 let used = randomness.length;
 
-/** Drawn by the kilobyte: the system is asked once for sixty milliseconds. */
+/** Random bits are drawn by the kilobyte: one system call for sixty milliseconds of ids. */
 function randomTenBits(): number {
   if (used === randomness.length) {
     randomFillSync(randomness);

@@ -1,4 +1,4 @@
-/** The innermost message of an error: the outer one of the database's repeats the statement. */
+/** The innermost message of an error: the database's outer message repeats the statement. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);

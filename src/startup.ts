@@ -19,7 +19,7 @@ import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts'
 import type { Log } from './embedded/children.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
-/** The catalogue of the configuration: a file, checked member by member, or the page's values. */
+/** The configured catalogue: a file, checked member by member, or the default. Throws ConfigError. */
 export function loadCatalog(file: string | undefined): Catalog {
   if (file === undefined) return DEFAULT_CATALOG;
   const read = readCatalog(parse(file));
@@ -39,8 +39,8 @@ function parse(file: string): unknown {
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Brings the ledger's database up to date and the catalogue into force. Waits for a database that does not answer, and
- * says so once; what another start would not mend is thrown.
+ * Migrates the ledger's database, publishes the catalogue and makes the coming months of entries. Waits for a database that does
+ * not answer, with one line in the log; an error that another try would repeat is thrown.
  */
 export async function openLedger(db: Database, config: ConnectedConfig, log: Log): Promise<void> {
   const catalog = loadCatalog(config.catalogFile);
@@ -58,10 +58,10 @@ export async function openLedger(db: Database, config: ConnectedConfig, log: Log
   }
 }
 
-/** One of them is set, or neither: then the sandbox bills. */
+/** One of the two is set, or neither: then the sandbox bills. */
 type Billing = Pick<Config, 'stripe' | 'external'>;
 
-/** Who charges. Stripe's library is loaded only where Stripe does. */
+/** The gateway of the configured billing. Stripe's library is loaded only for Stripe. */
 export async function openGateway({ stripe, external }: Billing, db: Database): Promise<Gateway> {
   if (external) return createExternal();
   if (stripe === undefined) return createSandbox();
@@ -69,7 +69,7 @@ export async function openGateway({ stripe, external }: Billing, db: Database): 
   return createStripe({ ...stripe, records: createStripeRecords(db) });
 }
 
-/** Reads what who bills sends; null where the sandbox does. */
+/** The reader of billing's webhook requests; null with sandbox billing, which sends none. */
 export async function openEventReader({ stripe, external }: Billing): Promise<ReadEvent | null> {
   if (external) {
     const { createVerifier } = await import('./billing/standard-webhooks.ts');
@@ -84,8 +84,8 @@ export async function openEventReader({ stripe, external }: Billing): Promise<Re
 const KEYWORD = 2;
 
 /**
- * The workflows upsert these; a namespace without them would stop every workflow, so they are made first. Temporal Cloud
- * has its own way to make them (docs/operating.md): there this only says so.
+ * Makes the search attributes before any workflow runs: a namespace without them would stop every workflow. Temporal Cloud makes
+ * them another way (docs/operating.md): there this only logs their names.
  */
 export async function ensureSearchAttributes(
   connection: Connection,
@@ -107,8 +107,8 @@ export async function ensureSearchAttributes(
 }
 
 /**
- * Every night at 03:00 UTC the books are looked at. Made once, by whichever worker is first; what an
- * operator changes of it, its hour or a pause, stays. A worker that may not make it says so and goes on.
+ * Makes the schedule of the nightly reconciliation, 03:00 UTC; the first worker makes it. An operator's changes of it, its hour
+ * or a pause, stay. A worker without the right to make it logs that and goes on.
  */
 export async function ensureReconciliation(client: Client, taskQueue: string, log: Log): Promise<void> {
   const scheduleId = reconcileScheduleId(taskQueue);
@@ -117,7 +117,7 @@ export async function ensureReconciliation(client: Client, taskQueue: string, lo
       scheduleId,
       spec: { calendars: [{ hour: 3, comment: 'daily at 03:00 UTC' }], timezone: 'UTC' },
       action: { type: 'startWorkflow', workflowType: RECONCILE_TYPE, workflowId: scheduleId, taskQueue },
-      // One look at a time; after an outage one is enough.
+      // One run at a time; after an outage one is enough.
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 day' },
     });
   } catch (error) {

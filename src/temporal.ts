@@ -1,16 +1,17 @@
 import { Client, Connection } from '@temporalio/client';
 import type { ConnectedConfig } from './config.ts';
 
-/** Why Temporal was not asked, or did not answer in time. */
+/** Temporal was not asked, or did not answer in time; the message says which. */
 export class TemporalUnavailable extends Error {
   override readonly name = 'TemporalUnavailable';
 }
 
-/** No client option keeps a deadline (gRPC retries sleep through it), so every call races this timer. */
+/** Milliseconds for a call. No client option keeps a deadline (gRPC retries sleep through it), so every call races this timer. */
 export const CALL_TIMEOUT_MS = 2_500;
-/** After a call that timed out, the next are refused at once for this long. */
+/** Milliseconds after a call that timed out in which further calls are refused at once. */
 const BREAK_MS = 1_000;
 
+/** The part of the configuration that names a Temporal. */
 export type Connected = Pick<
   ConnectedConfig,
   'temporalAddress' | 'temporalNamespace' | 'temporalApiKey' | 'temporalTls'
@@ -24,16 +25,18 @@ export function connectTemporal(config: Connected): { client: Client; connection
   return { client: new Client({ connection, namespace: config.temporalNamespace }), connection };
 }
 
+/** Calls Temporal with a time limit. */
 export interface TemporalCaller {
   /** Runs a call to Temporal under its timer and breaker. Throws `TemporalUnavailable`, or the call's own error. */
   call<T>(work: (client: Client) => Promise<T>): Promise<T>;
 }
 
-/** Runs each call under its timer alone: for those who judge themselves whether Temporal is away. */
+/** Makes a caller with a timer and no breaker, for callers that judge an outage themselves. */
 export const createTimedCaller = (client: Client): TemporalCaller => ({
   call: (work) => within(CALL_TIMEOUT_MS, work(client)),
 });
 
+/** Makes a caller with a timer and a breaker. */
 export function createCaller(client: Client): TemporalCaller {
   let brokenUntil = 0;
   let answeredAt = 0;
@@ -47,7 +50,7 @@ export function createCaller(client: Client): TemporalCaller {
         return answer;
       } catch (error) {
         if (!(error instanceof TemporalUnavailable)) answeredAt = Date.now();
-        // One busy workflow is not a missing server: others were answered meanwhile.
+        // One busy workflow is no missing server: other calls were answered meanwhile.
         else if (answeredAt < askedAt) brokenUntil = Date.now() + BREAK_MS;
         throw error;
       }
@@ -55,7 +58,7 @@ export function createCaller(client: Client): TemporalCaller {
   };
 }
 
-/** The promise's outcome, or `TemporalUnavailable` when the time is over; what it does later is nobody's business. */
+/** The promise's outcome, or `TemporalUnavailable` after `ms` milliseconds; a later outcome is ignored. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   work.catch(() => {});
   let timer: NodeJS.Timeout | undefined;

@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, shutdown);
-  // One that ends by itself takes the other along.
+  // A worker that ends by itself ends the other.
   const running = Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
   process.send?.({ ready: true });
   log('ready');

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { createApp } from '../src/app.ts';
 import type { PageDeps } from '../src/web/shell/deps.ts';
 
-// The client's types are made from the OpenAPI document, which is made from the schemas that handlers check requests with:
-// `npm run contract` writes them, and a test holds what is written equal to what is served.
+// Makes the client's types from the OpenAPI document, which is made from the schemas that check requests. `npm run contract`
+// writes them, and a test compares the file with the served document.
 
 const file = fileURLToPath(new URL('../client/src/contract.ts', import.meta.url));
 
@@ -25,12 +25,13 @@ interface Operation {
   requestBody?: { content: Record<string, { schema: Schema }> };
   responses: Record<string, { content?: Record<string, { schema: Schema }> }>;
 }
+/** The parts of an OpenAPI document that the types need. */
 export interface OpenApi {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 }
 
-/** The document as it is served. No route is asked anything for it, so nothing of what the app is made with is used. */
+/** The served document. It calls no route's handler, so the application needs no dependencies. */
 export async function openApi(): Promise<OpenApi> {
   const answer = await createApp({} as PageDeps).request('/openapi.json');
   return (await answer.json()) as OpenApi;
@@ -42,7 +43,7 @@ export function contractOf({ paths, components }: OpenApi): string {
     $ref ? isEmpty(components.schemas[nameOf($ref)]!) : required.length === 0;
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
-      // What a provider sends is signed instead of sent with a key: not a caller's.
+      // A provider signs its requests instead of sending a key: its route is none of a caller's.
       .filter(([, operation]) => operation.security !== undefined)
       .map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
   );
@@ -79,7 +80,7 @@ const nameOf = (ref: string): string => ref.split('/').at(-1)!;
 const idsOf = ({ parameters = [] }: Operation): string[] =>
   parameters.filter(({ in: where }) => where === 'path').map(({ name }) => `${name}: string`);
 
-/** The query or the body; one of which every member may be left out may be left out itself. */
+/** The query or the body of a route; one without required members is optional itself. */
 function inputOf(operation: Operation, mayBeEmpty: (schema: Schema) => boolean): string[] {
   const input = sentWith(operation);
   if (!input) return [];
@@ -108,7 +109,7 @@ function told(name: string, operation: Operation): string {
   return `  '${name}': { takes: ${takes && `'${takes}'`}, keyed: ${keyed} },\n`;
 }
 
-/** A schema as TypeScript; what it has no word for fails here, not at a caller's. */
+/** A schema as TypeScript. A schema that it does not know fails here and not at a caller. */
 function typeOf(schema: Schema, indent: string): string {
   if (schema.$ref) return nameOf(schema.$ref);
   if (schema.anyOf) return schema.anyOf.map((one) => typeOf(one, indent)).join(' | ');
