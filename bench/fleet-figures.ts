@@ -44,7 +44,7 @@ export function spending(spends: Spend[]) {
   };
 }
 
-/** Members without exactly one paid renewal and one allowance, both at their boundary: one sentence each, in order of boundary. */
+/** Members without exactly one paid renewal and one allowance at their boundary: a sentence each, in order of boundary. */
 export async function wrongMembers({ sql }: Stack, fleet: Member[]): Promise<string[]> {
   const rows = await sql<{ id: string; due: string; charges: string; allowances: string }[]>`
     with fleet as (

@@ -51,7 +51,7 @@ function write(file, pids) {
   return ours;
 }
 
-// Renamed before its removal: of two processes that find it stale, one moves the file it looked at, the other puts a new lock back.
+// Renamed before its removal: of two processes that find it stale, one moves the file it looked at; the other returns a new lock.
 function removeStale(file, seen) {
   const aside = `${file}.${process.pid}.stale`;
   try {

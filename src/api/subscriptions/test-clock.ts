@@ -51,7 +51,7 @@ export function advanceRoute(app: App, deps: Deps): void {
   );
 }
 
-/** Moves a test clock to an instant, once for the key, and lists the entries that it booked. Throws `not_a_test_clock`, `invalid_request`. */
+/** Moves a test clock, once for the key, and lists the booked entries. Throws `not_a_test_clock`, `invalid_request`. */
 export async function advance(deps: Deps, id: string, to: Instant, { key, bodyHash }: Once): Promise<Reply> {
   await subscriptionOr404(deps, id);
   return runCommand(deps.db, {

@@ -28,8 +28,8 @@ import { type Made, type Making, studioPage, studioStart } from './studio.tsx';
 import { firedBy, jump, jumpsOf } from './time-machine.ts';
 
 // POST /demo/start; then, with a session of the studio: GET /demo, GET /demo/live, POST /demo/make, /demo/purchases,
-// /demo/advance. The studio is a product that uses credits, on a subscription of its visitor with a test clock. It exists in test mode with
-// sandbox billing only; no other session may spend or move a clock.
+// /demo/advance. The studio is a product that uses credits, on a subscription of its visitor with a test clock. It exists in test
+// mode with sandbox billing only; no other session may spend or move a clock.
 
 interface Recipe {
   title: string;

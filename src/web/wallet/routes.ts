@@ -25,7 +25,8 @@ import { enter, sessionOf, withSession } from './session.ts';
 import { visitOf } from './visit.ts';
 
 // GET /wallet/enter, GET /wallet/closed; then, with a session: GET /wallet, /wallet/add-ons, /wallet/cancel,
-// /wallet/out-of-credits, /wallet/activity, /wallet/activity.csv, /wallet/live (server-sent events), and the forms (forms.ts). Pages read the ledger.
+// /wallet/out-of-credits, /wallet/activity, /wallet/activity.csv, /wallet/live (server-sent events), and the forms
+// (forms.ts). Pages read the ledger.
 
 /** Registers the wallet: a customer's credits, and the commands on them. */
 export function walletRoutes(app: App, deps: PageDeps): void {
