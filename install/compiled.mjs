@@ -6,22 +6,23 @@ import { fileURLToPath } from 'node:url';
 // Whether `dist` is up to date. Only modules of Node: an image runs this too, and there is no compiler in it.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Holds the digest of the sources that `dist` was compiled from. */
+/** The file with the digest of the sources that `dist` was compiled from. */
 const RECORD = 'sources.sha256';
 
-/** The files besides `src` that the compiled code follows from. */
+/** Files outside `src` that change the compiled code. */
 const BESIDES = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'tools/build.mjs'];
 
-/** `dist` is there, and is what the sources compile to. Where there are no sources, as in the image, it is all there is. */
+/** Whether `dist` is compiled from the present sources. An image has no sources: there its `dist` counts. */
 export function isCompiled() {
   const record = join(root, 'dist', RECORD);
   if (!existsSync(record)) return false;
   return !existsSync(join(root, 'src')) || readFileSync(record, 'utf8') === digestOfSources();
 }
 
+/** The path of the digest in a folder. */
 export const recordIn = (folder) => join(folder, RECORD);
 
-/** SHA-256 over the names and the contents, so that neither a checkout nor a copy counts as a change. */
+/** SHA-256 over names and contents: a checkout or a copy of the same files changes nothing. */
 export function digestOfSources() {
   const below = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// Two installations or two builds in one folder would undo each other. A lock names its processes, and is nobody's when all are gone.
+// Two installations or two builds in one folder would undo each other. A lock names its processes, and is free once all ended.
 
 const POLL_MS = 200;
 
 /**
- * Resolves when no other process holds the lock; `onWait` hears once of each holder that is waited for. `share` adds a
- * process that must be gone too before it is free.
+ * Resolves when no other process holds the lock; `onWait` gets the id of each holder once. `share` adds a process that must also
+ * end before the lock is free.
  */
 export async function takeLock(file, onWait) {
   let awaited;

@@ -19,7 +19,7 @@ export async function install() {
   const lock = await takeLock(`${unfinished}.lock`, (pid) =>
     say(`Another installation of these packages runs (process ${pid}): waiting for its end …`),
   );
-  // The installation that this one waited for may have brought everything.
+  // The installation before may have installed everything.
   const isDone = !isNeeded() || (await runNpm(lock));
   lock.release();
   if (!isDone) process.exit(2);
@@ -62,8 +62,8 @@ async function runNpm(lock) {
   return code === 0;
 }
 
-// Its output goes to stderr: stdout belongs to the program that follows. The level is named because `npm start --silent`
-// hands its silence on, and the translator because NODE_ENV=production leaves it out.
+// Its output goes to stderr: stdout belongs to the program that follows. The level is explicit because `npm start --silent`
+// passes its silence on, and so is `dev`, because NODE_ENV=production leaves the translator out.
 function npmInstall() {
   const args = ['install', '--include=dev', '--no-audit', '--no-fund', '--loglevel=notice'];
   const npm = process.env.npm_execpath;

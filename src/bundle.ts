@@ -22,8 +22,8 @@ function fingerprint(): string {
 const BUILT = join(SOURCES, 'workflows.cjs');
 
 /**
- * The bundled workflow code: that of the build, or else made once for its sources and kept. Bundling takes seconds of
- * processor, and a worker that died should be back at once. Answers the bundle's path.
+ * Returns the path of the bundled workflow code: the build's, or a bundle made once for its sources. Bundling takes seconds of
+ * CPU, and a worker that died should be back at once.
  */
 export async function workflowBundle(cacheFolder: string): Promise<string> {
   if (existsSync(BUILT)) return BUILT;

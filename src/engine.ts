@@ -10,21 +10,22 @@ import { deliveryQueue, subscriptionIdOf } from './workflows/messages.ts';
 
 // The Temporal workers of a worker process. Not in `startup.ts`, because the API must not load the library of workers.
 
+/** The clients and settings of the worker. */
 export interface EngineOptions {
   db: Database;
-  /** The same database over a pool on which a statement may read all of it. */
+  /** The same database over a pool whose statements may read all of it. */
   books: Database;
   gateway: Gateway;
   connection: NativeConnection;
   namespace: string;
   taskQueue: string;
-  /** Where the bundled workflow code lies (`workflowBundle`). */
+  /** The path of the bundled workflow code (`workflowBundle`). */
   bundlePath: string;
 }
 
 const heartbeat = (): void => Context.current().heartbeat();
 
-/** Each attempt at a step of a subscription is watched. */
+/** Records each failed attempt at a subscription's step. */
 const watchingSteps =
   (db: Database): ActivityInterceptorsFactory =>
   ({ info: { attempt, workflowExecution } }) => {
@@ -35,7 +36,7 @@ const watchingSteps =
     };
   };
 
-/** The Temporal worker of the subscriptions. */
+/** Makes the Temporal worker of the subscriptions. */
 export function createEngine({
   db,
   books,
@@ -53,22 +54,23 @@ export function createEngine({
     activities: { ...createActivities({ db, books, gateway, heartbeat }) },
     interceptors: { activity: [watchingSteps(db)] },
     maxCachedWorkflows: 2_000,
-    // A worker that died keeps its cached workflows silent for this long.
+    // After the death of a worker its cached workflows answer no query for this long.
     stickyQueueScheduleToStartTimeout: '1s',
     shutdownGraceTime: '5s',
   });
 }
 
-/** Attempts at receivers at the same time: each may hang for seconds, and a small machine has better things to do. */
+/** Deliveries at the same time: each may hang for seconds, and the machine is small. */
 const DELIVERIES_AT_ONCE = 50;
 
+/** The clients and settings of the deliverer. */
 export interface DelivererOptions
   extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
-  /** Whether receivers may be at private addresses, and be asked over http. */
+  /** Whether receivers may have private addresses and use http. */
   allowsPrivate: boolean;
 }
 
-/** The Temporal worker that asks receivers of events: activities only, on a queue of their own. */
+/** Makes the Temporal worker that sends events to receivers: activities only, on a queue of their own. */
 export function createDeliverer({
   db,
   allowsPrivate,

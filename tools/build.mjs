@@ -61,7 +61,7 @@ async function main() {
     say(`Another build runs (process ${pid}): waiting for its end …`),
   );
   try {
-    // The build that this one waited for may have compiled it all.
+    // The build before may have compiled everything.
     if (!isStale()) return;
     say('Compiling src to dist …');
     await build();
