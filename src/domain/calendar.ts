@@ -3,34 +3,35 @@ import { Temporal } from 'temporal-polyfill/implementation';
 /** Whole milliseconds since 1970-01-01T00:00Z (R-15). */
 export type Instant = number;
 
+/** The time between two payments of a plan. */
 export type Interval = 'month' | 'year';
 
-/** Boundaries from one renewal to the next: a monthly plan pays at each, a yearly one at every twelfth. */
+/** Boundaries from one renewal to the next: a monthly plan pays at each boundary, a yearly one at every twelfth. */
 export const RENEWAL_EVERY: Record<Interval, number> = { month: 1, year: 12 };
 
 const zoned = (at: Instant, timeZone: string) =>
   Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
 
 /**
- * Boundary k: the anchor plus k months at the same wall-clock time in the zone, the day clamped to the
- * month's last. R-10: counted from the anchor, never from boundary k−1, or 31 → 28 → 28 drifts.
+ * The instant of boundary k: the anchor plus k months at the same wall-clock time in the zone. A missing day becomes the
+ * month's last. R-10: k counts from the anchor, never from boundary k−1; otherwise the day drifts from 31 to 28 for ever.
  */
 export function boundary(anchor: Instant, timeZone: string, k: number): Instant {
   return zoned(anchor, timeZone).add({ months: k }).epochMilliseconds;
 }
 
-/** R-11: n calendar days later at the same wall-clock time in the zone (in UTC: n × 24 h). */
+/** R-11: the instant n calendar days later, at the same wall-clock time in the zone (in UTC: n × 24 h). */
 export function addDays(at: Instant, timeZone: string, days: number): Instant {
   return zoned(at, timeZone).add({ days }).epochMilliseconds;
 }
 
-/** The instant at which the next calendar month begins in the zone: it names the month before it. */
+/** The instant at which the next calendar month begins in the zone. It also serves as the name of the month it ends. */
 export function nextMonthAt(at: Instant, timeZone: string): Instant {
   const first = zoned(at, timeZone).toPlainDate().with({ day: 1 }).add({ months: 1 });
   return first.toZonedDateTime(timeZone).epochMilliseconds;
 }
 
-/** The newest boundary at or before `at`: the k of the cycle in which it lies. `at` is not before the anchor. */
+/** The number k of the cycle in which `at` lies: the newest boundary at or before it. `at` must not be before the anchor. */
 export function cycleAt(anchor: Instant, timeZone: string, at: Instant): number {
   const from = zoned(anchor, timeZone);
   const to = zoned(at, timeZone);

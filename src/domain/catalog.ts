@@ -2,28 +2,32 @@ import type { Interval } from './calendar.ts';
 import { type Fault, pointer as pointerTo } from './errors.ts';
 import { storageFault } from './text.ts';
 
-/** The most credits one cycle, and the most cents one price may name: sums of them never near 2^53-1 (R-63). */
+/** The most credits of one cycle and the most cents of one price: sums of them stay far below 2^53-1 (R-63). */
 export const MOST = 1_000_000_000_000;
 
+/** The plans that a catalogue may hold. */
 export const PLAN_IDS = ['creator', 'pro', 'business', 'enterprise'] as const;
+/** One of `PLAN_IDS`. */
 export type PlanId = (typeof PLAN_IDS)[number];
 
+/** A plan at one interval. `price_minor` is in cents. */
 export interface Plan {
   id: PlanId;
   interval: Interval;
-  /** null: paid by contract, no charges here (R-36). */
+  /** null: paid by contract, no charge is made here (R-36). */
   price_minor: number | null;
-  /** Credits a cycle. null: set per subscription by an operator (R-01). */
+  /** Credits a cycle. null: an operator sets them for each subscription (R-01). */
   allowance: number | null;
 }
 
+/** R-03: the pack sold on plans of one interval. `price_minor` is in cents. */
 export interface Pack {
   interval: Interval;
   credits: number;
   price_minor: number;
 }
 
-/** R-04: `credits` for every `per` units; both null where the caller states the line's total. */
+/** R-04: `credits` for every `per` units. Both are null where the caller states the credits of the line. */
 export interface Rate {
   feature: string;
   unit: 'second' | 'item';
@@ -31,21 +35,23 @@ export interface Rate {
   per: number | null;
 }
 
+/** The choices that the rules leave to an operator. */
 export interface Policies {
-  /** R-21. */
+  /** R-21: how long an allowance lives. */
   allowanceTerm: { days: number } | 'until_next_refresh';
-  /** R-31: days after the next renewal. */
+  /** R-31: days that a pack lives after the next renewal. */
   packTermDays: number;
-  /** R-41: days after the boundary at which an unpaid renewal is tried again. */
+  /** R-41: days after the boundary at which an unpaid renewal is tried again, rising. */
   dunning: number[];
   /** R-41: whether credits stay usable while a renewal is unpaid. */
   pastDueSpending: 'allow' | 'block';
-  /** R-03. */
+  /** R-03: the most packs of one purchase. */
   packsPerPurchase: number;
 }
 
+/** Plans, packs, rates and policies, with a version. */
 export interface Catalog {
-  /** Names this content for ever: other content needs another version (R-07). */
+  /** The permanent name of this content: other content needs another version (R-07). */
   version: string;
   currency: string;
   plans: Plan[];
@@ -55,8 +61,8 @@ export interface Catalog {
 }
 
 /**
- * The page's values (R-01, R-03, R-04). Of the prices only creator monthly and the two packs are the
- * page's own; every other plan price is example data (R-02).
+ * The built-in values (R-01, R-03, R-04). HeyGen's page states the prices of creator monthly and of the two packs.
+ * Every other plan price is example data (R-02).
  */
 export const DEFAULT_CATALOG: Catalog = {
   version: '2026-11-01',
@@ -98,12 +104,12 @@ export const DEFAULT_CATALOG: Catalog = {
   },
 };
 
-/** The plan of a catalogue, or undefined: what a plan costs and brings depends on its interval. */
+/** The plan of a catalogue at one interval, or undefined: price and allowance depend on the interval. */
 export function findPlan(catalog: Catalog, id: PlanId, interval: Interval): Plan | undefined {
   return catalog.plans.find((plan) => plan.id === id && plan.interval === interval);
 }
 
-/** R-34: the pack sold on plans of this interval. */
+/** R-34: the pack sold on plans of this interval, or undefined. */
 export function findPack(catalog: Catalog, interval: Interval): Pack | undefined {
   return catalog.packs.find((pack) => pack.interval === interval);
 }
@@ -119,7 +125,7 @@ const isText = (value: unknown): value is string =>
 const isFeature = (value: unknown): value is string =>
   typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value);
 
-/** Checks members one by one and remembers where each fault lies. */
+/** Checks members one by one and collects a fault for each wrong one. */
 class Checker {
   readonly faults: Fault[] = [];
 
@@ -233,12 +239,12 @@ function checkPolicies(check: Checker, value: unknown): void {
 
 function checkDunning(check: Checker, value: unknown): void {
   const days = check.list(value, '/policies/dunning');
-  // An unpaid renewal is settled or ended before the next boundary can come: 27 days at the most.
+  // 27 days is the limit: the last retry comes before the next boundary can.
   const rising = days.every((day, i) => isWhole(day, 1, 27) && (i === 0 || day > (days[i - 1] as number)));
   check.that(rising, '/policies/dunning', 'must be rising whole days from 1 to 27');
 }
 
-/** Reads a catalogue from parsed JSON, or answers every fault with its pointer; nothing is assumed. */
+/** Reads a catalogue from parsed JSON. Answers the catalogue, or every fault with its pointer; no member has a default. */
 export function readCatalog(value: unknown): { catalog: Catalog } | { faults: Fault[] } {
   const unkept = storageFault(value);
   if (unkept !== null) return { faults: [unkept] };

@@ -18,7 +18,10 @@ import {
 } from './subscription.ts';
 import { declinedTopUp, isTopUp, paidTopUp } from './top-up.ts';
 
-/** Billing's answer to the charge it was just asked for: the state goes on from the one that asked. */
+/**
+ * Decides about billing's answer to a charge that was just asked for. `state` is the one that the asking decision left.
+ * Paid: the grants and transitions of R-20, R-30, R-40, R-53. Declined: R-35, R-41, R-43. Pending: R-42.
+ */
 export function answered(
   state: State,
   charge: Charge,
@@ -46,7 +49,7 @@ function paid(d: Draft, charge: Charge, at: Instant): void {
   }
 }
 
-/** R-20, R-43: anchored at the instant it is paid; the first allowance comes with it. */
+/** R-20, R-43: anchors the subscription at the instant of payment, and books `started` and the first allowance. */
 function activate(d: Draft, charge: Charge, at: Instant): void {
   Object.assign(d.state, {
     status: 'active',
@@ -59,12 +62,12 @@ function activate(d: Draft, charge: Charge, at: Instant): void {
   grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
 }
 
-/** R-40, R-41: the cycle's grants are dated at the boundary, however late it was paid. */
+/** R-40, R-41: books the cycle's grants at the boundary, however late the payment came. R-54: also a scheduled plan change. */
 function renew(d: Draft, charge: Charge): void {
   const { plan, interval, allowance } = charge.buys;
   const k = charge.cycle!;
   const changed = d.state.scheduled?.kind === 'plan' ? null : d.state.scheduled;
-  // What it buys, or less: a refund may have lowered the add-on since it was asked for.
+  // A refund may have lowered the add-on since the charge was asked for, so the state's packs count.
   const packs = keptPacks(d, interval);
   const isChanged = plan !== d.state.plan || interval !== d.state.interval;
   Object.assign(d.state, {
@@ -83,7 +86,7 @@ function renew(d: Draft, charge: Charge): void {
   grantPacks(d, charge, `grt_${stem(d.state.id)}_p${d.state.series}_${k}`, charge.at, k);
 }
 
-/** R-31: the packs a charge bought, counted from the renewal after the cycle in which they arrive. */
+/** R-31: books the packs of a charge. Their term counts from the renewal after the cycle of their arrival. */
 function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: number): void {
   const expiresAt = packExpiry(d.state, d.catalog, cycle);
   const credits = charge.buys.packCredits;
@@ -91,8 +94,8 @@ function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: nu
 }
 
 /**
- * R-30, R-31: the packs arrive at once and join the add-on, unless a caller has set it since they were paid (R-33), or
- * nobody asked for a standing order (R-39).
+ * R-30, R-31: books the packs at once and adds them to the add-on. They do not join it when a caller has set it since they
+ * were paid (R-33), or when a top-up bought them (R-39).
  */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
   if (at >= (d.state.packsSetAt ?? at) && !isTopUp(d.state, charge)) d.state.packs += charge.buys.packs;
@@ -101,14 +104,17 @@ function deliver(d: Draft, charge: Charge, at: Instant): void {
   grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
 }
 
-/** R-34: the add-on under a plan of this interval: packs of the other can't renew there. */
+/** R-34: the add-on under a plan of this interval. Packs of the other interval can't renew there, so it becomes 0. */
 function keptPacks(d: Draft, interval: Interval): number {
   if (interval === d.state.interval) return d.state.packs;
   forgetLowered(d);
   return 0;
 }
 
-/** R-53: a new series of cycles; old grants keep their expiry, a scheduled change is cleared (R-51). */
+/**
+ * R-53: begins a new series of cycles and books `changed` and an allowance. Older grants keep their expiry, and a
+ * scheduled change is cleared (R-51).
+ */
 function upgrade(d: Draft, charge: Charge, at: Instant): void {
   const { plan, interval } = charge.buys;
   const packs = keptPacks(d, interval);
@@ -129,27 +135,27 @@ function upgrade(d: Draft, charge: Charge, at: Instant): void {
 
 function declined(d: Draft, charge: Charge): void {
   if (charge.kind === 'renewal') return declinedRenewal(d, charge);
-  // R-43: a first payment declined at once starts nothing. R-35: a declined purchase or upgrade changes nothing.
-  // R-13: found late, the pause before a top-up's next try begins only now.
+  // R-43: a declined first payment starts nothing. R-35: a declined purchase or upgrade changes nothing. R-13: a decline
+  // found late starts a top-up's pause at its booking.
   if (charge.kind !== 'start') return declinedOrder(d, charge, Math.max(charge.attemptAt, d.booked));
   Object.assign(d.state, { status: 'ended', endedAt: charge.attemptAt } satisfies Partial<State>);
   d.effects.push({ type: 'discard' });
 }
 
-/** A purchase or upgrade of which nothing comes. */
+/** Writes off a declined purchase or upgrade; a top-up's next try waits for its pause. */
 function declinedOrder(d: Draft, charge: Charge, at: Instant): void {
   declinedTopUp(d, charge, at);
   writeOff(d, charge.id);
 }
 
-/** R-41: past due until a retry is paid; after the last declined one the subscription ends (R-50). */
+/** R-41: makes the subscription past due. After the last declined retry it ends (R-50). */
 function declinedRenewal(d: Draft, charge: Charge): void {
   const unpaid = unpaidRenewal(d, charge, false);
   becomePastDue(d, unpaid);
   if (unpaid.retries >= unpaid.retryAt.length) end(d, d.booked, 'R-41');
 }
 
-/** R-41, R-42: told once, at the boundary that is not paid. */
+/** R-41, R-42: books `past_due` once, at the unpaid boundary. */
 function becomePastDue(d: Draft, unpaid: Unpaid): void {
   if (d.state.status === 'active')
     transition(d, 'past_due', unpaid.charge.at, unpaid.pending ? 'R-42' : 'R-41');
@@ -161,7 +167,7 @@ function unpaidRenewal(d: Draft, charge: Charge, isPending: boolean): Unpaid {
   const { unpaid } = d.state;
   const retryAt =
     unpaid?.retryAt ?? d.catalog.policies.dunning.map((days) => addDays(charge.at, d.state.timeZone, days));
-  // Retries whose date passed while an attempt was pending are behind.
+  // Retry dates that passed while an attempt was pending are not made up for.
   const retries = unpaid?.pending ? retriesBy(unpaid, d.booked) : (unpaid?.retries ?? 0);
   return { charge, pending: isPending, retries, retryAt };
 }
@@ -182,25 +188,25 @@ function pending(d: Draft, charge: Charge): void {
   }
 }
 
-/** What billing says of a charge. Amounts in minor units of their currency. */
+/** Billing's report that a charge is paid or declined. Amounts are in minor units of their currency. */
 export interface Settlement {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
-  /** The attempt it is of; absent where billing does not say: then the newest made by `at`. */
+  /** The attempt that was paid or declined. Absent where billing does not name it: then the newest attempt made by `at`. */
   attempt?: number;
-  /** What was paid or declined; both or neither. A charge that does not exist yet is only paid by an amount. */
+  /** The amount paid or declined, with its currency: both or neither. A payment ahead of its charge must state its amount. */
   amountMinor?: number;
   currency?: string;
-  /** It came before the charge that it is of, and waited for it. */
+  /** The settlement came before its charge and waited for it. */
   isAhead?: true;
 }
 
-/** Whether a settlement changes anything here: of a charge that is pending, or the payment of one that was written off. */
+/** Whether a settlement changes anything: it is of a pending charge, or pays one that was written off. */
 export function isAwaited(state: State, settlement: Settlement): boolean {
   const { chargeId, outcome, attempt } = settlement;
   const charge = openRenewal(state, settlement)?.charge ?? waitingCharge(state, chargeId);
-  // That an earlier attempt was declined says nothing of the one that is pending.
+  // The decline of an earlier attempt leaves the pending one open.
   if (charge) return outcome === 'paid' || isOfNewest(charge, attempt, settlement.at);
   return outcome === 'paid' && state.givenUp.includes(chargeId);
 }
@@ -210,10 +216,10 @@ function isOfNewest(charge: Charge, attempt: number | undefined, at: Instant): b
   return attempt >= charge.attempt;
 }
 
-/** R-42: whether a settlement that nothing awaits comes before what it speaks of: a renewal to come. */
+/** R-42: whether an unawaited settlement is of a renewal that has not come yet. */
 export const isEarly = (state: State, { chargeId }: Settlement): boolean => isToCome(state, chargeId);
 
-/** R-42: one that comes early waits for its charge, unless it says that money was paid, and not how much. */
+/** R-42: an early settlement waits for its charge, except a payment without an amount. */
 const canWait = ({ outcome, amountMinor }: Settlement): boolean =>
   outcome === 'declined' || amountMinor !== undefined;
 
@@ -222,13 +228,13 @@ const whyNotKept = (settlement: Settlement): string =>
     ? 'Another payment of this charge, of another amount, came before it.'
     : 'The charge does not exist yet, and the amount that was paid is not said.';
 
-/** Charges that may be settled before they are asked for, at most. */
+/** The most settlements that wait for charges to come; the oldest is dropped. */
 const EARLY_KEPT = 20;
 
 /**
- * R-42: keeps a settlement until its charge is asked for. One a charge, whatever the order in which they come: that it was
- * paid outdoes that it was declined before. null where it can't be kept, and is refused: another amount was paid before, or
- * none is said.
+ * R-42: keeps an early settlement until its charge is asked for: one a charge, in any order. A payment
+ * replaces a decline. Answers null for a settlement that must be refused: a payment without an amount, or of another
+ * amount than the payment kept before.
  */
 export function withEarly(early: readonly Settlement[], settlement: Settlement): Settlement[] | null {
   if (!canWait(settlement)) return null;
@@ -243,7 +249,7 @@ export function withEarly(early: readonly Settlement[], settlement: Settlement):
 const isSameMoney = (a: Settlement, b: Settlement): boolean =>
   a.amountMinor === b.amountMinor && a.currency === b.currency;
 
-/** The start or renewal that it settles: one that is pending, or was declined and is paid after all before its next attempt. */
+/** The start or renewal of this settlement: pending, or declined and paid after all before its next attempt. */
 const openRenewal = ({ unpaid }: State, { chargeId, outcome }: Settlement): Unpaid | null =>
   unpaid?.charge.id === chargeId && (unpaid.pending || outcome === 'paid') ? unpaid : null;
 
@@ -251,8 +257,9 @@ const waitingCharge = ({ waiting }: State, chargeId: string): Charge | undefined
   waiting.find(({ charge }) => charge.id === chargeId)?.charge;
 
 /**
- * R-42: the settlement of a pending charge, at the provider's instant (not before the charge, not after now).
- * A charge that is not pending here was settled before: nothing changes the second time.
+ * R-42: decides about the settlement of a charge, at the provider's instant: not before the charge, not after now.
+ * Books the settlement and its grants, a refund of unusable money, or a note of refused money. A second settlement of the
+ * same charge changes nothing.
  */
 export function settled(state: State, settlement: Settlement, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
@@ -263,7 +270,7 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
   const unpaid = openRenewal(state, settlement);
   const charge = unpaid?.charge ?? waitingCharge(state, chargeId);
   if (!charge) {
-    // Given up or declined, and paid after all: nothing comes of it, and its money goes back, once.
+    // A written-off charge was paid after all: it brings nothing, and its money goes back once.
     d.effects.push({ type: 'refund', chargeId, at: booked });
     d.state.givenUp = state.givenUp.filter((id) => id !== chargeId);
     return d;
@@ -284,8 +291,8 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
 }
 
 /**
- * R-42: whether what billing says is of the charge's own amount. What was paid ahead is owed back where it is too little, and
- * its rest where it is too much. Of a charge that exists another amount is not believed.
+ * R-42: whether the settlement's amount pays the charge. A payment ahead that is too small is owed back in full, and one
+ * that is too large pays the charge and its rest is owed back. Any other difference is refused with a note.
  */
 function isItsMoney(d: Draft, charge: Charge, settlement: Settlement, at: Instant): boolean {
   const { outcome, amountMinor: paidMinor, currency, isAhead } = settlement;
@@ -311,7 +318,7 @@ function refusePayment(d: Draft, chargeId: string, detail: string): void {
   d.effects.push({ type: 'note', at: d.booked, kind: 'payment_refused', rule: 'R-42', detail, chargeId });
 }
 
-/** R-42: what a purchase would have been refused for when it was paid, or an upgrade would be now; its money goes back. */
+/** R-42: whether a paid purchase or upgrade can no longer be taken. A purchase is judged at its payment, an upgrade now. */
 function unfit(state: State, charge: Charge, at: Instant): boolean {
   const { plan, interval } = charge.buys;
   if (charge.kind === 'purchase') return buyingRefusal(whenPaid(state, at), interval) !== null;
@@ -319,8 +326,8 @@ function unfit(state: State, charge: Charge, at: Instant): boolean {
 }
 
 /**
- * A payment counts from its own instant, whenever it is heard of: neither a cancel that was asked for later nor a renewal
- * that came due later speaks against it. An end does, however it came: it is never undone (R-52).
+ * R-42: the state by which a payment is judged. A payment counts from its own instant, so a cancel asked for later and a
+ * renewal due later are left out. An end stays: it is never undone (R-52).
  */
 function whenPaid(state: State, at: Instant): State {
   const { unpaid, scheduled } = state;
@@ -340,7 +347,7 @@ function settleUnpaid(d: Draft, unpaid: Unpaid, outcome: 'paid' | 'declined', at
     return end(d, d.booked, 'R-43');
   }
   declinedRenewal(d, unpaid.charge);
-  // R-45: a payment method that came while this attempt could not be cancelled is tried now.
+  // R-45: a new payment method waited because this attempt could not be cancelled; it is tried now.
   if (d.state.status === 'past_due' && d.state.paymentMethod !== unpaid.charge.paymentMethod)
     d.charge = nextAttempt(d.state, unpaid.charge, d.booked);
 }

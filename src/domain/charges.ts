@@ -5,10 +5,10 @@ import { allowanceOf, boundaryOf, stem } from './subscription.ts';
 
 const INTERVAL_WORD: Record<Interval, string> = { month: 'monthly', year: 'annual' };
 
-/** A start refuses a catalogue that lacks what live subscriptions need (R-08); nothing is ever free by omission. */
+/** A start refuses a catalogue that lacks a plan in use (R-08), so a missing price is a bug and never a free charge. */
 const lacks = (what: string) => new Error(`the catalogue in force lacks ${what}: a broken invariant`);
 
-/** The line of a charge for a plan: by it a charge on record tells which. */
+/** The line of a charge for a plan. Readers of a charge recognise the plan by its description. */
 export function planLine(catalog: Catalog, plan: PlanId, interval: Interval): ChargeLine {
   const amountMinor = findPlan(catalog, plan, interval)?.price_minor;
   if (!amountMinor) throw lacks(`a price of ${plan}/${interval}`);
@@ -60,6 +60,7 @@ function bill(state: State, catalog: Catalog, wanted: ChargeBill): Charge {
   };
 }
 
+/** R-43: the charge of a subscription's first term, of the plan alone. */
 export function startCharge(state: State, catalog: Catalog, at: Instant): Charge {
   const { plan, interval, paymentMethod } = state;
   const lines = [planLine(catalog, plan, interval)];
@@ -78,7 +79,7 @@ export function startCharge(state: State, catalog: Catalog, at: Instant): Charge
 const renewalId = ({ id }: State, series: number, cycle: number): string =>
   `chg_${stem(id)}_r${series}_${cycle}`;
 
-/** Whether this is the charge of a renewal that the subscription has not come to: who owns billing may settle it before. */
+/** R-42: whether this is the charge of a renewal still to come. An owner of billing may settle it before its boundary. */
 export function isToCome(state: State, chargeId: string): boolean {
   const [, series, cycle] = (/_r(\d{1,6})_(\d{1,6})$/.exec(chargeId) ?? []).map(Number);
   if (series === undefined || cycle === undefined || state.status === 'ended') return false;
@@ -86,7 +87,7 @@ export function isToCome(state: State, chargeId: string): boolean {
   return isLater && chargeId === renewalId(state, series, cycle);
 }
 
-/** R-32, R-45, R-54: the plan of the coming term and its add-on, which a change of interval removes. */
+/** R-32, R-45, R-54: the charge of the coming term: its plan and the add-on, which a change of interval removes. */
 export function renewalCharge(state: State, catalog: Catalog, cycle: number, at: Instant): Charge {
   const { plan, interval } = state.scheduled?.kind === 'plan' ? state.scheduled : state;
   const packs = interval === state.interval ? state.packs : 0;
@@ -109,6 +110,7 @@ export function renewalCharge(state: State, catalog: Catalog, cycle: number, at:
   });
 }
 
+/** R-30: the charge of a purchase of packs, at the plan's interval. */
 export function purchaseCharge(
   state: State,
   catalog: Catalog,
@@ -132,7 +134,7 @@ export function purchaseCharge(
   });
 }
 
-/** R-53: an upgrade is charged in full; the add-on is paid at its next renewal. */
+/** R-53: the charge of an upgrade, in full. The add-on is paid at its next renewal. */
 export function upgradeCharge(
   state: State,
   catalog: Catalog,
@@ -146,17 +148,18 @@ export function upgradeCharge(
   return bill(state, catalog, { id, kind: 'upgrade', at, plan, interval, packs, lines, paymentMethod });
 }
 
-/** R-42, R-43: how long a payment may stay pending. */
+/** R-42, R-43: the longest time that a payment stays pending: 24 hours. */
 export const GIVE_UP_AFTER_MS = 24 * 60 * 60 * 1000;
 
+/** R-42, R-43: the instant at which a pending charge is given up. */
 export const giveUpAt = (charge: Charge): Instant => charge.attemptAt + GIVE_UP_AFTER_MS;
 
-/** The same charge once more, with the payment method in force. */
+/** The next attempt of a charge, with the payment method in force. */
 export function nextAttempt(state: State, { cancels: _, ...charge }: Charge, at: Instant): Charge {
   return { ...charge, attempt: charge.attempt + 1, attemptAt: at, paymentMethod: state.paymentMethod };
 }
 
-/** When the next term begins and what it will cost; null when there will be none. */
+/** The instant and the charge of the next term. null when none comes; `charge` is null for a plan paid by contract (R-36). */
 export function nextRenewal(state: State, catalog: Catalog): { at: Instant; charge: Charge | null } | null {
   const cycle = renewalAfter(state.cycle, state.interval);
   const at = boundaryOf(state, cycle);

@@ -19,7 +19,7 @@ import {
 } from './subscription.ts';
 import { retryTopUp, setTopUp, type TopUpWish } from './top-up.ts';
 
-/** What a caller, an operator or billing asks of a subscription. Ids of what will be made come with it. */
+/** A request of a caller, an operator or billing to a subscription. It brings the ids of the rows it will make. */
 export type Command =
   | {
       type: 'buy_packs';
@@ -40,6 +40,7 @@ export type Command =
   | ({ type: 'withdraw_packs' } & Withdrawal)
   | ({ type: 'payment_settled' } & Settlement);
 
+/** The input of a new subscription. */
 export interface Start {
   id: string;
   customerId: string;
@@ -47,14 +48,18 @@ export interface Start {
   interval: Interval;
   timeZone: string;
   paymentMethod: string;
-  /** Enterprise only: credits a cycle. */
+  /** Credits a cycle, for enterprise only. */
   allowance: number | null;
-  /** R-44: moved in from elsewhere with its anchor in the past. */
+  /** R-44: the past anchor of a subscription that moves in from elsewhere. */
   anchorAt: Instant | null;
   testClock: boolean;
 }
 
-/** The start of a subscription: charged at once, or moved in (R-44), or paid by contract (R-36). */
+/**
+ * Decides the start of a subscription. It asks for the first charge; a moved-in subscription (R-44) and one paid by
+ * contract
+ * (R-36) start without one and book `started`. Throws `plan_not_eligible`.
+ */
 export function begin(start: Start, at: Instant, catalog: Catalog): Decision {
   if (!findPlan(catalog, start.plan, start.interval))
     throw new Refusal(
@@ -98,7 +103,7 @@ function fresh(start: Start, at: Instant): State {
   };
 }
 
-/** R-44: the term since the last renewal counts as paid; nothing is charged or granted before the next boundary. */
+/** R-44: counts the running term as paid and books `started`. Nothing is charged or granted before the next boundary. */
 function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
   const cycle = cycleAt(anchorAt, d.state.timeZone, at);
   const paidRenewal = renewalOf(cycle, d.state.interval);
@@ -107,8 +112,8 @@ function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
 }
 
 /**
- * What a command does at an instant. Throws a `Refusal` that changes nothing (I7), or answers the new state,
- * what to book and, where money is needed, the charge to ask for. All that was due before is worked already (R-14).
+ * Decides a command at an instant: the new state, the effects to book and, where money is needed, the charge to ask for.
+ * Throws a `Refusal` that changes nothing (I7). All earlier due work must be done before the call (R-14).
  */
 export function decide(state: State, command: Command, at: Instant, catalog: Catalog): Decision {
   if (command.type === 'payment_settled') return settled(state, command, at, catalog);
@@ -167,14 +172,14 @@ function buyPacks(d: Draft, command: Of<'buy_packs'>, at: Instant): void {
     );
   const { purchaseId, packs } = command;
   const { packsPerPurchase } = d.catalog.policies;
-  // R-03.
+  // R-03: the cap of one purchase.
   if (!Number.isInteger(packs) || packs < 1 || packs > packsPerPurchase)
     throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${packsPerPurchase}` });
   const paymentMethod = command.paymentMethod ?? d.state.paymentMethod;
   d.charge = purchaseCharge(d.state, d.catalog, at, { purchaseId, packs, paymentMethod });
 }
 
-/** R-33: lowered or removed until the renewal; what was delivered stays. */
+/** R-33: lowers the add-on, down to 0, from the next renewal on. Delivered packs stay. Books nothing. */
 function setAddOn(d: Draft, packs: number, at: Instant): void {
   const refusal = inactiveRefusal(d.state);
   if (refusal) throw refusal;
@@ -202,7 +207,10 @@ function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
   else schedule(d, { kind: 'plan', at: nextRenewalAt(d.state)!, plan, interval }, at);
 }
 
-/** R-51, R-45: while the renewal is unpaid, or the first payment pending, a cancel of either kind ends at once. */
+/**
+ * R-51, R-45: schedules the end at the renewal and books `cancel_scheduled`. The end comes at once on request, and also
+ * while a renewal is unpaid or the first payment pending.
+ */
 function cancel(d: Draft, { at: when, reason }: Of<'cancel'>, at: Instant): void {
   if (reason !== undefined)
     d.effects.push({ type: 'note', at, kind: 'cancel_asked', rule: 'R-51', detail: reason });
@@ -222,8 +230,8 @@ function resume(d: Draft, at: Instant): void {
 }
 
 /**
- * R-45: kept either way; an open charge is tried at once, outside the schedule of retries. An attempt that is pending is
- * cancelled first; where that can't be done it stays, and the state is the one decided here.
+ * R-45: keeps the payment method in each case and tries the open charge at once, outside the schedule of retries. A pending
+ * attempt is cancelled first; one that can't be cancelled stays, and the state is the one decided here.
  */
 function setPaymentMethod(d: Draft, paymentMethod: string, at: Instant): void {
   const unpaid = d.state.status === 'past_due' ? d.state.unpaid : null;
@@ -253,13 +261,13 @@ function issueGrant(d: Draft, command: Of<'issue_grant'>, at: Instant): void {
   if (expiresAt <= at)
     throw invalid({ pointer: '/expires_at', detail: 'must lie after the subscription’s now' });
   const open = d.state.grants.reduce((sum, { remaining, held }) => sum + remaining + held, 0);
-  // R-63: the running sum stays below 2^53-1 whatever the calendar still brings.
+  // R-63: the running sum stays below 2^53-1 with all credits that the calendar still brings.
   if (credits > Number.MAX_SAFE_INTEGER - MOST - open)
     throw invalid({ pointer: '/credits', detail: 'would bring the balance near 2^53-1 credits' });
   grant(d, { id, kind: 'adjustment', credits, effectiveAt: at, expiresAt, chargeId: null }, reason);
 }
 
-/** R-36: counts from the next boundary. */
+/** R-36: sets enterprise's allowance, from the next boundary on. Books nothing. */
 function setAllowance(d: Draft, credits: number): void {
   if (d.state.plan !== 'enterprise')
     throw new Refusal('plan_not_eligible', 'Only enterprise has an allowance of its own.');

@@ -2,9 +2,10 @@ import { type Grant, type GrantKind, goneAt, isGone } from './burndown.ts';
 import type { Instant } from './calendar.ts';
 import type { Book, Entry } from './model/book.ts';
 
-// The balance as a curve: what each grant had at each instant, looked back on from today and forward by the forecast.
+// The balance as a curve: the credits of each grant at each instant, in the past from the ledger, in the future from the
+// forecast.
 
-/** One change of what is available of a grant. `use` is whatever is neither a grant nor the end of one. */
+/** One change of a grant's available credits. `use` stands for spends, holds and their returns. */
 export interface Change {
   at: Instant;
   grantId: string;
@@ -12,13 +13,14 @@ export interface Change {
   kind: 'grant' | 'expiry' | 'forfeiture' | 'revocation' | 'use';
 }
 
-/** An entry as a change that shows at an instant. */
+/** An entry of the ledger as a change that shows at an instant. */
 export function changeOf({ kind, grantId, credits }: Entry, at: Instant): Change {
   const isOfCalendar =
     kind === 'grant' || kind === 'expiry' || kind === 'forfeiture' || kind === 'revocation';
   return { at, grantId, credits, kind: isOfCalendar ? kind : 'use' };
 }
 
+/** A grant without its current credits. */
 export interface Term {
   id: string;
   kind: GrantKind;
@@ -27,21 +29,22 @@ export interface Term {
   expiresAt: Instant;
 }
 
-/** What a grant had: `credits` from `at` on, until the next point. */
+/** A grant's credits over time: each point holds from its `at` until the next point. */
 export interface Layer extends Term {
   points: { at: Instant; credits: number }[];
 }
 
+/** The stretch of time that a curve covers, and the present in it. */
 export interface Window {
   from: Instant;
   now: Instant;
-  /** From here on nothing can be spent (R-12); null while no end is known. */
+  /** R-12: nothing can be spent from this instant on; null while no end is known. */
   ends: Instant | null;
 }
 
 /**
- * The layers of a balance: at every instant their sum is what `balance?at=` says of it. `grants` are what the ledger has now,
- * `past` every change of them after `from`, `ahead` what a forecast foretells.
+ * The layers of a balance, one a grant. Their sum at every instant equals the answer of `balance?at=`. `grants` are the
+ * ledger's grants now, `past` their changes after `from`, `ahead` the forecast. Layers that never had credits are left out.
  */
 export function curve(
   grants: readonly Grant[],
@@ -62,7 +65,7 @@ export function curve(
   const gone = new Set(grants.filter((grant) => isGone(grant, window.ends, window.now)).map(({ id }) => id));
   for (const { at, grantId, credits } of ahead.changes) {
     const term = ahead.grants.get(grantId);
-    // What only waits to be booked as gone was looked back on above.
+    // A grant that is over already was drawn by `lookBack`.
     if (!term || gone.has(grantId)) continue;
     step(layerOf(term), showsAt(at, window), credits);
   }
@@ -71,10 +74,10 @@ export function curve(
     .sort((a, b) => a.expiresAt - b.expiresAt || a.effectiveAt - b.effectiveAt);
 }
 
-/** What is foretold and overdue is not there yet: it comes any moment. */
+/** A forecast change that is overdue shows just after now: it comes any moment. */
 export const showsAt = (at: Instant, { now }: Pick<Window, 'now'>): Instant => Math.max(at, now + 1);
 
-/** From what a grant has now back to what it had: of its changes the one that came last is undone first. */
+/** Draws a grant's past from its credits now: the newest change is undone first. */
 function lookBack(layer: Layer, grant: Grant, past: readonly Change[], window: Window): void {
   const { from, now, ends } = window;
   const changes = past.map((change) => ({ ...change, at: Math.max(change.at, from) }));
@@ -105,7 +108,7 @@ function step({ points }: Layer, at: Instant, credits: number): void {
   else points.push({ at, credits: value });
 }
 
-/** What a layer had at an instant. */
+/** A layer's credits at an instant. */
 export function valueAt({ points }: Pick<Layer, 'points'>, at: Instant): number {
   let [low, high] = [0, points.length];
   while (low < high) {
@@ -116,7 +119,7 @@ export function valueAt({ points }: Pick<Layer, 'points'>, at: Instant): number 
   return points[low - 1]?.credits ?? 0;
 }
 
-/** What layers had together, however many they are. */
+/** The sum of any number of layers, as points. */
 export function sumOf(layers: readonly Layer[]): Layer['points'] {
   const steps = new Map<Instant, number>();
   for (const { points } of layers) {
@@ -135,11 +138,11 @@ export function sumOf(layers: readonly Layer[]): Layer['points'] {
     });
 }
 
-/** What all layers come to at an instant. */
+/** The sum of all layers at an instant. */
 export const totalAt = (layers: readonly Layer[], at: Instant): number =>
   layers.reduce((sum, layer) => sum + valueAt(layer, at), 0);
 
-/** Where default credits are missing for a while, or there twice (R-21). */
+/** R-21: a stretch of time without an allowance, or with two. */
 export interface Seam {
   kind: 'gap' | 'overlap';
   from: Instant;
@@ -147,8 +150,8 @@ export interface Seam {
 }
 
 /**
- * R-21: thirty days are not a month, so that one allowance ends before the next comes, or goes on beside it. `arrivals` tells of
- * those to come that are paid late: until then there is nothing beside the one before.
+ * R-21: thirty days are not a month, so one allowance ends before the next comes, or overlaps it. `arrivals` names the
+ * instants of future allowances that are paid late: the overlap begins there.
  */
 export function seams(terms: readonly Term[], arrivals: ReadonlyMap<string, Instant> = new Map()): Seam[] {
   const allowances = terms

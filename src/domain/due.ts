@@ -16,15 +16,16 @@ import {
 } from './subscription.ts';
 import { declinedTopUp, topUpAt, workTopUp } from './top-up.ts';
 
+/** The kinds of work that become due without a request. */
 export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up' | 'top_up';
 
-/** The next instant at which something happens by itself, and what; null when nothing will. */
+/** The next instant at which something becomes due, and its kind; null when nothing will. */
 export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
   let next: { at: Instant; kind: DueKind } | null = null;
   const consider = (at: Instant | null | undefined, kind: DueKind) => {
     if (at !== null && at !== undefined && (next === null || at < next.at)) next = { at, kind };
   };
-  // R-73: where only held credits are left the term is booked already; what they give back expires at once.
+  // R-73: a grant with only held credits left has its term booked already; credits that return to it expire at once.
   for (const grant of state.grants) if (grant.taken === undefined) consider(grant.expiresAt, 'expiry');
   for (const { charge } of state.waiting) consider(giveUpAt(charge), 'give_up');
   if (state.unpaid) considerUnpaid(state.unpaid, consider);
@@ -45,8 +46,10 @@ function considerUnpaid(unpaid: Unpaid, consider: (at: Instant | undefined, kind
 }
 
 /**
- * R-14: works all that is due at one instant, in order: expiries, the end of the subscription, else the
- * renewal charge or its retry, then grants, then an automatic top-up (R-39). `booked` is the present: on a live clock it may be later (R-13).
+ * R-14: decides all work that is due at one instant, in order: expiries, the end of the subscription or else the renewal
+ * charge
+ * or its retry, then grants, then an automatic top-up (R-39). `booked` is the present, which is later than `at` for late
+ * work (R-13).
  */
 export function workAt(state: State, at: Instant, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
@@ -60,7 +63,7 @@ export function workAt(state: State, at: Instant, booked: Instant, catalog: Cata
   return d;
 }
 
-/** Time goes on only when what was due is due no more: where that is broken, loops over time end with this error and not never. */
+/** Stops a loop over time that would never end: work that stays due after it was done is a broken invariant. */
 function refuseStanding({ state, charge }: Draft, at: Instant): void {
   const due = charge ? null : nextDue(state);
   if (due !== null && due.at <= at)
@@ -89,10 +92,11 @@ function giveUpDue(d: Draft, at: Instant): void {
 function workUnpaid(d: Draft, unpaid: Unpaid, at: Instant): void {
   if (unpaid.charge.kind === 'start') return;
   const last = unpaid.retryAt.at(-1) ?? at;
-  // R-42: still pending at the last retry's date. An end nobody scheduled is dated when it is booked (R-13).
+  // R-42: an attempt still pending at the last retry's date ends the subscription. R-13: such an end is dated at its
+  // booking.
   if (unpaid.pending && last <= at) end(d, d.booked, 'R-42');
   if (unpaid.pending || (unpaid.retryAt[unpaid.retries] ?? Number.POSITIVE_INFINITY) > at) return;
-  // R-13: retries missed while nothing ran count as one.
+  // R-13: retries missed during an outage count as one.
   const retries = unpaid.retryAt.filter((retryAt) => retryAt <= d.booked).length;
   d.state.unpaid = { ...unpaid, retries };
   d.charge = nextAttempt(d.state, unpaid.charge, d.booked);
@@ -111,14 +115,14 @@ function workBoundary(d: Draft, at: Instant): void {
 
 function workRenewal(d: Draft, k: number, due: Instant): void {
   if (findPlan(d.catalog, d.state.plan, d.state.interval)?.price_minor === null) {
-    // R-36: enterprise is paid by contract.
+    // R-36: enterprise is paid by contract, so no charge is made.
     d.state.paidRenewal = k;
     transition(d, 'renewed', due, 'R-36');
     return grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
   }
   const following = k + RENEWAL_EVERY[d.state.interval];
   const followingAt = boundaryOf(d.state, following);
-  // R-13: found when the following renewal is due too: not charged, nothing granted, recorded.
+  // R-13: a renewal found when the following one is due too brings no charge and no credits, only a note.
   if (followingAt !== null && followingAt <= d.booked) return skipRenewal(d, following, followingAt, due);
   d.charge = renewalCharge(d.state, d.catalog, k, due);
 }
@@ -135,14 +139,14 @@ function skipRenewal(d: Draft, following: number, followingAt: Instant, due: Ins
   });
 }
 
-/** A statement's worth of effects: what is due beyond it goes into the next. */
+/** The effects of one statement, about; the rest goes into the next step. */
 const EFFECTS_A_STEP = 200;
-/** A workflow task's worth of instants: an allowance of nothing has no effects, however many cycles pass. */
+/** The instants of one workflow task. Cycles without an allowance have no effects, so effects alone would set no limit. */
 const INSTANTS_A_STEP = 200;
 
 /**
  * R-90: works instant after instant up to a test clock's target, until billing must be asked or the step is full.
- * `reached` says that nothing more is due and the clock stands at the target.
+ * `reached` is true when nothing more is due and the clock stands at the target.
  */
 export function workThrough(state: State, to: Instant, catalog: Catalog): Decision & { reached: boolean } {
   const effects: Decision['effects'] = [];

@@ -3,10 +3,10 @@ import { type Catalog, findPlan, type PlanId } from './catalog.ts';
 import { Refusal } from './errors.ts';
 import type { State } from './state.ts';
 
-/** R-52. */
+/** R-52: the refusal of a subscription that is not active. */
 export const NOT_ACTIVE = () => new Refusal('subscription_not_active', 'The subscription is not active.');
 
-/** Refuses what only an active subscription may do, naming why it is not. */
+/** R-37, R-45: `payment_past_due` or `subscription_not_active` for a command that needs an active subscription; else null. */
 export function inactiveRefusal(state: State): Refusal | null {
   if (state.status === 'past_due')
     return new Refusal(
@@ -21,9 +21,9 @@ function cancellingRefusal(state: State): Refusal | null {
   return new Refusal('cancellation_scheduled', 'The subscription is being cancelled: resume it first.');
 }
 
-/** R-34 to R-38: why this subscription can't buy packs of this interval; null when it can. */
+/** R-34 to R-38: the refusal of a purchase of packs of this interval; null when it is allowed. */
 export function buyingRefusal(state: State, interval: Interval): Refusal | null {
-  // R-36 before the rest: enterprise's way is its account manager whatever its state, but for an ended one (R-52).
+  // R-36 goes before the rest: enterprise always buys through its account manager, except after the end (R-52).
   if (state.plan === 'enterprise' && state.status !== 'ended')
     return new Refusal('contact_account_manager', 'Enterprise buys credits through its account manager.');
   const refusal = inactiveRefusal(state) ?? cancellingRefusal(state);
@@ -35,7 +35,7 @@ export function buyingRefusal(state: State, interval: Interval): Refusal | null 
   );
 }
 
-/** R-53 to R-55: why this subscription can't change to this plan; null when it can. */
+/** R-53 to R-55: the refusal of a change to this plan; null when it is allowed. */
 export function changingRefusal(state: State, plan: PlanId, interval: Interval): Refusal | null {
   const refusal = inactiveRefusal(state) ?? cancellingRefusal(state);
   if (refusal) return refusal;
@@ -48,7 +48,7 @@ export function changingRefusal(state: State, plan: PlanId, interval: Interval):
   return null;
 }
 
-/** R-55: dearer within one interval is up, month to year always, year to month never. */
+/** R-55: whether a change is an upgrade: a dearer plan within one interval, or month to year. Year to month never is. */
 export function isUpgrade(state: State, catalog: Catalog, plan: PlanId, interval: Interval): boolean {
   if (interval !== state.interval) return interval === 'year';
   const cost = (id: PlanId) => findPlan(catalog, id, interval)?.price_minor ?? 0;

@@ -36,37 +36,38 @@ export const PROBLEMS = {
   billing_unavailable: { status: 503, title: 'The billing provider does not answer' },
 } as const;
 
+/** One of the codes above. */
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** A refusal as rows and histories keep it. */
+/** A refusal as rows and Temporal's histories keep it. */
 export interface RefusalRecord {
   code: string;
   detail: string;
   data: Record<string, unknown>;
 }
 
-/** Told to a caller whose command came to a step that the ledger can't hold: an incident says why (docs/operating.md). */
+/** The answer to a command whose step the ledger refused for good. An incident records the reason (docs/operating.md). */
 export const GIVEN_UP: RefusalRecord = {
   code: 'internal_error',
   detail: 'The ledger could not book this, and nothing was changed. An incident on record says why.',
   data: {},
 };
 
-/** One wrong member of a request: `pointer` is an RFC 6901 pointer into the body (or `?name`, a query parameter). */
+/** One wrong member of a request. `pointer` is an RFC 6901 pointer into the body, or `?name` for a query parameter. */
 export interface Fault {
   pointer: string;
   detail: string;
 }
 
-/** The pointer of a JSON member: RFC 6901. */
+/** The RFC 6901 pointer of a JSON member. */
 export const pointer = (path: readonly PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
-/** A request refused for a reason the caller can act on. Nothing was changed (I7). */
+/** A refusal for a reason that the caller can act on. Nothing was changed (I7). */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: ProblemCode;
-  /** Members the problem carries besides the standard ones. */
+  /** Members of the problem besides the standard ones. */
   readonly data: Readonly<Record<string, unknown>>;
 
   constructor(code: ProblemCode, detail: string, data: Record<string, unknown> = {}) {
@@ -76,7 +77,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The refusal for wrong members of a request: 400 `invalid_request` with a pointer to each. */
+/** The refusal of wrong members: 400 `invalid_request` with a pointer to each. */
 export function invalid(...faults: [Fault, ...Fault[]]): Refusal {
   return new Refusal('invalid_request', faults[0].detail, { errors: faults });
 }

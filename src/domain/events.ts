@@ -1,6 +1,6 @@
 import { type Instant, iso } from './calendar.ts';
 
-/** What can be heard of: the types of events, in the order of docs/events.md. */
+/** The types of events that an endpoint can subscribe to, in the order of docs/events.md. */
 export const EVENT_TYPES = [
   'subscription.started',
   'subscription.renewed',
@@ -27,40 +27,42 @@ export const EVENT_TYPES = [
   'payment.refused',
   'top_up.skipped',
 ] as const;
+/** One of `EVENT_TYPES`. */
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** Sent to one endpoint because its owner asked for it; nobody can subscribe to it, and it is of no subscription. */
+/** The test event that an owner sends to one endpoint. No endpoint subscribes to it, and it belongs to no subscription. */
 export const TEST_EVENT = 'webhook.test';
 
 /** An event as it was recorded. */
 export interface RecordedEvent {
   type: string;
   at: Instant;
-  /** Empty where it is of none. */
+  /** Empty for an event of no subscription. */
   subscriptionId: string;
-  /** null where there is no such subscription. */
+  /** null where the subscription is unknown. */
   customerId: string | null;
   data: Record<string, unknown>;
 }
 
+/** The JSON of an event, for webhooks and for `GET /v1/events`. */
 export interface EventBody {
   type: string;
   timestamp: string;
   data: Record<string, unknown>;
 }
 
-/** What receivers and readers of `GET /v1/events` are told of an event, always the same. */
+/** The event body: the same for every receiver and every reader of `GET /v1/events`. */
 export function eventBody({ type, at, subscriptionId, customerId, data }: RecordedEvent): EventBody {
   const whose = subscriptionId === '' ? {} : { subscription_id: subscriptionId, customer_id: customerId };
   return { type, timestamp: iso(at), data: { ...whose, ...data } };
 }
 
-// When a receiver that did not take an event is asked again.
+// The pauses between the attempts of a delivery.
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** The pauses after each attempt that failed, as Standard Webhooks proposes them: three days and three hours in all. */
+/** The pauses after each failed attempt, as Standard Webhooks proposes them: three days and three hours in all. */
 export const PAUSES_MS = [
   5_000,
   5 * MINUTE,
@@ -73,18 +75,19 @@ export const PAUSES_MS = [
   24 * HOUR,
 ] as const;
 
+/** The most attempts of one delivery: one more than the pauses. */
 export const MOST_ATTEMPTS = PAUSES_MS.length + 1;
 
-/** A pause is up to this part longer, so that what failed together does not come back together. */
+/** The largest part added to a pause, so that deliveries that failed together do not come back together. */
 const JITTER = 0.1;
 
-/** Milliseconds from attempt n (from 1), which failed, to the next; null after the last. `luck` lies in [0, 1). */
+/** Milliseconds from the failed attempt n (from 1) to the next; null after the last. `luck` lies in [0, 1). */
 export function pauseAfter(attempt: number, luck: number): number | null {
   const pause = PAUSES_MS[attempt - 1];
   return pause === undefined ? null : Math.round(pause * (1 + JITTER * luck));
 }
 
-/** Why an attempt, or a delivery as a whole, came to nothing. Said in rows, answers and failures of workflows. */
+/** Why an attempt or a whole delivery failed. Rows, answers and failures of workflows use these names. */
 export const FAILURES = {
   status: 'it answered with a status other than 2xx',
   redirect: 'it answered with a redirect, which is never followed',
@@ -99,4 +102,5 @@ export const FAILURES = {
   endpoint_disabled: 'the endpoint was disabled',
   lost: 'the worker was lost in the last attempt',
 } as const;
+/** One of the keys of `FAILURES`. */
 export type Failure = keyof typeof FAILURES;

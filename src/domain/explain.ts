@@ -1,8 +1,8 @@
 import type { GrantKind } from './burndown.ts';
 
-// Which rule explains what is on record. The ids are those of docs/rules.md, the words the shortest that tell it.
+// The rule behind each fact on record. The ids are those of docs/rules.md; the words are as short as possible.
 
-/** The rules that a line of a timeline may name, in a few words. */
+/** The rules that a line of a timeline may name, in a few words each. */
 export const RULE_WORDS = {
   'R-12': 'usable from its start, no longer at its end',
   'R-13': 'late work is dated when it was due',
@@ -38,22 +38,25 @@ export const RULE_WORDS = {
   'R-82': 'an operator may revoke an adjustment',
   'R-90': 'a test clock moves when it is advanced',
 } as const;
+/** One of the keys of `RULE_WORDS`. */
 export type RuleId = keyof typeof RULE_WORDS;
 
+/** Whether a text is the id of a rule in `RULE_WORDS`. */
 export const isRule = (id: string): id is RuleId => Object.hasOwn(RULE_WORDS, id);
 
-/** What an entry has to do with, as far as its rule depends on it. */
+/** The facts about an entry that decide its rule. */
 export interface EntryFacts {
   kind: string;
   grantKind: GrantKind;
-  /** What the charge that brought its grant was for; null where none did. */
+  /** The kind of the charge that paid for its grant; null where none did. */
   chargeKind: string | null;
   usageId: string | null;
   holdId: string | null;
-  /** It was dated by a hold's deadline, not by whoever released the hold. */
+  /** Its date is a hold's deadline, not a caller's release. */
   isAtDeadline: boolean;
 }
 
+/** The rule behind an entry of the ledger. */
 export function entryRule(entry: EntryFacts): RuleId {
   const { kind, grantKind, usageId, holdId } = entry;
   switch (kind) {
@@ -95,7 +98,7 @@ const CHARGE_RULE: Record<string, RuleId> = {
   upgrade: 'R-53',
 };
 
-/** One attempt at a charge, by how it was answered. */
+/** The rule behind one attempt at a charge, by its outcome. */
 export function attemptRule(kind: string, outcome: string, attempt: number): RuleId {
   if (outcome === 'pending' || outcome === 'given_up') return 'R-42';
   if (kind === 'renewal' && (outcome === 'declined' || attempt > 1)) return 'R-41';
@@ -111,7 +114,7 @@ const MESSAGE_RULE: Record<string, RuleId> = {
   moneyBack: 'R-81',
 };
 
-/** A message from billing, by its kind; one that came after the end by that. */
+/** The rule behind a message from billing, by its kind; R-52 for one that came after the end. null for an unknown kind. */
 export function messageRule(kind: string, outcome: string | null): RuleId | null {
   return outcome === 'ended' ? 'R-52' : (MESSAGE_RULE[kind] ?? null);
 }
@@ -132,35 +135,36 @@ const COMMAND_RULE: Record<string, RuleId> = {
   advance: 'R-90',
 };
 
-/** A command, by its operation; one that its caller was told 503 of by the promise that it has no effect later. */
+/** The rule behind a command, by its operation. R-65 for one answered with 503: it never takes effect later. */
 export function commandRule(operation: string, status: string): RuleId | null {
   return status === 'abandoned' ? 'R-65' : (COMMAND_RULE[operation.split('/')[0]!] ?? null);
 }
 
-/** What three counts of one balance come to. */
+/** The same balance counted in three places. */
 export interface LedgerSums {
-  /** What remains of all grants. */
+  /** The sum of `remaining` of all grants. */
   grants: number;
-  /** The running sum after the newest entry, whose seq is the ledger's version. */
+  /** The running sum after the newest entry. The entry's seq is the ledger's version. */
   entries: number;
   version: number;
-  /** Of what remains, what can't be spent any more and is still to be booked (R-12). */
+  /** R-12: the part of `grants` that can no longer be spent and is not yet booked as gone. */
   due: number;
   /** The ledger knows that its workflow is behind. */
   isBehind: boolean;
-  /** What the workflow says can be spent, as of a version; null when it does not answer, or there is none any more. */
+  /** The workflow's spendable credits as of a version. null when it does not answer, or exists no more. */
   workflow: { available: number; version: number } | null;
 }
 
+/** The comparison of the three counts. */
 export type Verdict =
   | { kind: 'equal' }
-  /** Grants and entries agree; the workflow did not say. */
+  /** Grants and entries agree; the workflow did not answer. */
   | { kind: 'unknown' }
-  /** The workflow is so many entries behind, and is being told. */
+  /** The workflow is so many entries behind, and a nudge is on its way. */
   | { kind: 'behind'; by: number }
   | { kind: 'drift'; of: 'grants' | 'workflow' | 'version' | 'behind' };
 
-/** I1, I8: whether grants, entries and workflow tell one balance. */
+/** I1, I8: compares the balance of grants, entries and workflow. */
 export function verdictOf({ grants, entries, version, due, isBehind, workflow }: LedgerSums): Verdict {
   if (grants !== entries) return { kind: 'drift', of: 'grants' };
   if (workflow === null) return { kind: 'unknown' };

@@ -4,7 +4,7 @@ import { buyingRefusal } from './eligibility.ts';
 import type { State } from './state.ts';
 import { allowanceOf, boundaryOf, packExpiry } from './subscription.ts';
 
-/** The next allowance that will come by itself, and when; null when none comes (R-61). */
+/** R-61: the next allowance that comes without a request, with its instant; null when none comes. */
 export function nextRefresh(state: State, catalog: Catalog): { at: Instant; credits: number } | null {
   if (state.status !== 'active') return null;
   const next = state.cycle + 1;
@@ -19,6 +19,7 @@ export function nextRefresh(state: State, catalog: Catalog): { at: Instant; cred
   return credits > 0 ? { at, credits } : null;
 }
 
+/** R-61: the packs that would cover a shortfall. `expires_at` is in RFC 3339. */
 export interface Offer {
   packs: number;
   credits: number;
@@ -26,7 +27,7 @@ export interface Offer {
   expires_at: string;
 }
 
-/** R-61: the packs that would cover a shortfall, or why this subscription can't buy them. */
+/** R-61: the packs that cover a shortfall; or, in `contact`, the reason why this subscription can't buy them. */
 export function offerFor(
   state: State,
   catalog: Catalog,

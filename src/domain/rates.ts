@@ -1,28 +1,29 @@
 import type { Catalog, Rate } from './catalog.ts';
 import { invalid, Refusal } from './errors.ts';
 
-/** What a caller uses: `quantity` counts the feature's unit; `credits` only where the caller states the total. */
+/** One line of a request. `quantity` counts the feature's unit; `credits` is only for features whose caller states it. */
 export interface Item {
   feature: string;
   quantity: number;
   credits?: number;
 }
 
+/** A line with its price in credits. */
 export interface Line {
   feature: string;
   quantity: number;
   credits: number;
 }
 
-/** R-05: the most a line may count. */
+/** R-05: the largest quantity of a line. */
 const MAX_QUANTITY = 1_000_000_000;
 
-/** R-06: channels whose use costs what the feature costs. */
+/** R-06: the integrations through which a feature costs the same as directly. */
 export const CHANNELS = ['hubspot', 'clay', 'zapier', 'make', 'n8n'] as const;
 
 /**
- * The quantity in thousandths of its unit, exact: what is not whole is read by its decimal digits, never multiplied
- * as a float. null when it is not positive, above the cap, or finer than the unit allows (R-05).
+ * R-05: the quantity in thousandths of its unit. A fraction is read by its decimal digits, never multiplied as a float.
+ * null when it is not positive, above the cap, or finer than the unit allows.
  */
 function thousandths(quantity: number, unit: 'second' | 'item'): number | null {
   if (!(quantity > 0 && quantity <= MAX_QUANTITY)) return null;
@@ -84,11 +85,11 @@ function statedCredits(item: Item, pointer: string): number {
 
 /**
  * R-04, R-05: the lines of a request with their credits, and their sum.
- * Refuses `unknown_feature`, `credits_required`, and 400 with a pointer to the wrong member.
+ * Throws `unknown_feature`, `credits_required`, and `invalid_request` with a pointer to the wrong member.
  */
 export function price(catalog: Catalog, items: readonly Item[]): { lines: Line[]; credits: number } {
   const lines = items.map((item, i) => priceLine(catalog, item, `/items/${i}`));
-  // R-63: integers only, up to 2^53-1: a sum that passed it stays above.
+  // R-63: integers up to 2^53-1. A floating sum that passes the limit stays above it, so one check at the end is enough.
   const credits = lines.reduce((sum, line) => sum + line.credits, 0);
   if (credits > Number.MAX_SAFE_INTEGER)
     throw invalid({ pointer: '/items', detail: 'the sum of the lines passes 2^53-1 credits' });

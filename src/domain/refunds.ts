@@ -3,29 +3,33 @@ import type { Catalog } from './catalog.ts';
 import type { Decision, State } from './state.ts';
 import { type Draft, draft } from './subscription.ts';
 
-// R-81: money that went back, and the add-on that goes with it. Each word is about a business object, the charge or the dispute, so
-// that order and repetition do not matter. The credits are taken back in the ledger, as src/domain/model/refunds.ts does.
+// R-81: money that went back, and the packs that leave the add-on with it. Each message names a charge or a dispute and its
+// total, so order and repetition do not matter. The ledger takes the credits back, as src/domain/model/refunds.ts does.
 
-/** What is said of the money of a charge. Amounts in minor units of its currency. */
+/** Billing's report on the money of a charge. Amounts are in minor units of its currency. */
 export type MoneyBack =
-  /** All that was refunded of it so far. */
+  /** All that was refunded of the charge so far. */
   | { kind: 'refund'; toMinor: number }
-  /** A dispute, by its own id: its end is never undone. */
+  /** A dispute, by its own id. Its end (won or lost) is final. */
   | { kind: 'dispute'; id: string; amountMinor: number; status: DisputeStatus };
 
+/** A dispute's state at the bank. Open and lost ones count as refunds. */
 export type DisputeStatus = 'open' | 'won' | 'lost';
 
-/** What it did. `revoked` was taken back now; `unrecoverable` of all that is refunded so far could not be taken. */
+/**
+ * The outcome of a refund or dispute. `revoked` credits were taken back now; `unrecoverable` ones are owed and were not
+ * there.
+ */
 export interface Refunded extends ReturnedCredits {
-  /** Refunded, disputed or lost of the charge, in all. */
+  /** The charge's refunds and its open or lost disputes, in all. */
   refunded_minor: number;
   revoked: number;
   unrecoverable: number;
-  /** The add-on's packs as they are with it. */
+  /** The packs of the add-on after it. */
   packs: number;
 }
 
-/** Where credits that were given back went: usable again, or gone at once (R-73, R-80, R-81). The four add up. */
+/** R-73, R-80, R-81: where returned credits went: usable again, or gone at once. The four add up. */
 export interface ReturnedCredits {
   restored: number;
   expired_at_once: number;
@@ -33,20 +37,22 @@ export interface ReturnedCredits {
   revoked_at_once: number;
 }
 
-/** What the ledger says of the add-on: packs of all purchases that are refunded in whole, and how new that is. */
+/** The ledger's newest count of packs that refunds withdraw from the add-on. */
 export interface Withdrawal {
+  /** Packs of all purchases that are refunded in whole. */
   packs: number;
-  /** Counts what was said: the highest is the newest. */
+  /** The number of this count: the highest is the newest. */
   nth: number;
 }
 
-/** Whether a withdrawal changes anything here: an ended subscription has no add-on (R-52). */
+/** R-52: whether a withdrawal changes anything. An ended subscription has no add-on. */
 export const isNewer = (state: State, { nth }: Withdrawal): boolean =>
   state.status !== 'ended' && nth > (state.withdrawn?.nth ?? 0);
 
 /**
- * R-81: a purchase that is refunded in whole lowers the add-on by its packs; one that no longer is (its dispute was won)
- * gives back what was lowered for it. The newest word wins, so that it may come in any order and any number of times.
+ * R-81: lowers the add-on by the packs of a purchase that is refunded in whole. When a dispute is won, the packs lowered
+ * for
+ * it return. The highest `nth` wins, so messages may come in any order and number. Books nothing.
  */
 export function withdraw(state: State, withdrawal: Withdrawal, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);
@@ -62,7 +68,7 @@ export function withdraw(state: State, withdrawal: Withdrawal, booked: Instant, 
   return d;
 }
 
-/** The add-on was set or went for another reason: nothing of what refunds lowered comes back to it. */
+/** The add-on was set anew or removed: packs that refunds lowered no longer return to it. */
 export function forgetLowered(d: Draft): void {
   if (d.state.withdrawn) d.state.withdrawn = { ...d.state.withdrawn, lowered: 0 };
 }

@@ -2,18 +2,20 @@ import type { Grant, GrantKind } from './burndown.ts';
 import type { Instant, Interval } from './calendar.ts';
 import type { PlanId } from './catalog.ts';
 
-// The values the core decides with: types and nothing else.
+// The values of the core: types and nothing else.
 
+/** Where a subscription stands in its life. */
 export type Status = 'incomplete' | 'active' | 'past_due' | 'ended';
 
+/** R-51: the one change that is scheduled: a cancel at the renewal, or another plan from it on. */
 export type ScheduledChange =
-  /** `since`: when it was first asked for; absent in states from before that was kept. */
+  /** `since`: the instant of the first request; absent in older states. */
   | { kind: 'cancel'; at: Instant; since?: Instant }
   | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval };
 
 /**
- * All that the calendar needs to know of a subscription: small plain JSON, carried by the workflow and kept
- * beside the ledger. Instants are whole milliseconds, credits and money whole numbers.
+ * All that the calendar needs to know of a subscription. Small plain JSON: the workflow carries it, and the ledger keeps
+ * a copy. Instants are whole milliseconds; credits and money are whole numbers.
  */
 export interface State {
   rulesVersion: 1;
@@ -24,64 +26,64 @@ export interface State {
   timeZone: string;
   status: Status;
   testClock: boolean;
-  /** The newest instant that was worked; a test clock stands there. */
+  /** The newest instant that was worked. A test clock stands there. */
   now: Instant;
-  /** Counts the anchors: 0 at the start, one more at each upgrade (R-53). */
+  /** R-53: the number of the anchor: 0 at the start, one more at each upgrade. */
   series: number;
-  /** null until the first payment is settled (R-43). */
+  /** R-43: null until the first payment is settled. */
   anchorAt: Instant | null;
   /** The newest boundary that was worked. */
   cycle: number;
-  /** The newest renewal boundary that was paid: only cycles of its term bring an allowance (R-20). */
+  /** R-20: the newest paid renewal boundary. Only cycles of its term bring an allowance. */
   paidRenewal: number;
-  /** The add-on: packs that renew with the plan (R-30). */
+  /** R-30: the add-on: packs that renew with the plan. */
   packs: number;
-  /** When a caller last said how many they are (R-33); absent where nobody did. */
+  /** R-33: the instant at which a caller last set the add-on; absent where none did. */
   packsSetAt?: Instant;
-  /** R-81: what refunds withdrew of the add-on, as the ledger last said; absent where nothing was. */
+  /** R-81: the packs that refunds withdrew from the add-on, by the ledger's newest count; absent where none were. */
   withdrawn?: {
     /** Packs of the purchases that are refunded in whole. */
     packs: number;
-    /** By how many packs that lowered the add-on. */
+    /** The packs by which the add-on was really lowered. */
     lowered: number;
-    /** Counts what was said: the highest is the newest. */
+    /** The number of the count: the highest is the newest. */
     nth: number;
   };
-  /** R-39: automatic top-up; absent where it was never asked for. */
+  /** R-39: automatic top-up; absent where it was never set. */
   topUp?: TopUp;
-  /** Credits a cycle where the plan names none: enterprise (R-36). */
+  /** R-36: credits a cycle where the plan names none: enterprise. */
   allowance: number | null;
   paymentMethod: string;
   scheduled: ScheduledChange | null;
   /** The start or renewal that is not paid yet. */
   unpaid: Unpaid | null;
-  /** Purchases and upgrades whose payment is pending (R-42). */
+  /** R-42: purchases and upgrades whose payment is pending. */
   waiting: Waiting[];
-  /** Purchases and upgrades given up or declined, the newest last: should one be paid after all, its money goes back (R-42). */
+  /** R-42: purchases and upgrades given up or declined, the newest last. Money paid for one of them goes back. */
   givenUp: string[];
-  /** Grants that are not used up, expired or taken. */
+  /** Grants that are neither used up, expired nor taken. */
   grants: Grant[];
   endedAt: Instant | null;
 }
 
-/** R-39: what is bought by itself, and how that went. */
+/** R-39: the setting of the top-up, and its history. */
 export interface TopUp {
   /** null: switched off. */
   wish: { threshold: number; packs: number; monthlyCeilingMinor: number } | null;
-  /** How many were asked for: the number of the newest. */
+  /** How many top-ups were asked for: the number of the newest. */
   bought: number;
-  /** The month in which `spentMinor` was paid, named by the instant at which it ends. */
+  /** The month of `spentMinor`, named by the instant at which it ends. */
   month: Instant;
   spentMinor: number;
-  /** Declined in a row. */
+  /** Declines in a row. */
   declines: number;
-  /** None is bought before it. */
+  /** No top-up is bought before it. */
   notBefore: Instant;
-  /** How often money of one went back, as the ledger last said; absent where none did. */
+  /** How often money of a top-up went back, by the ledger's newest count; absent where none did. */
   refunds?: number;
-  /** Of them, those that were known when the wish was set: a later one stops it. */
+  /** The refunds known when the wish was set. A later one stops the top-up. */
   refundsBefore?: number;
-  /** Why the newest was skipped; null when it was not. */
+  /** Why the newest top-up was skipped; null when it was not. */
   skipped:
     | 'refunded'
     | 'ceiling'
@@ -93,7 +95,7 @@ export interface TopUp {
     | null;
 }
 
-/** What happened to the subscription itself: told to whoever listens (docs/events.md). */
+/** A change of the subscription itself. Each becomes an event (docs/events.md). */
 export type Transition =
   | 'started'
   | 'renewed'
@@ -103,9 +105,10 @@ export type Transition =
   | 'change_scheduled'
   | 'resumed'
   | 'ended';
+/** Notes that are no transition and no event. */
 export type NoteKind = 'renewal_skipped' | 'cancel_asked';
 
-/** One change to be booked. All effects between two answers from billing are booked in one statement. */
+/** One change to book. All effects between two answers from billing are booked in one statement. */
 export type Effect =
   | {
       type: 'grant';
@@ -114,7 +117,7 @@ export type Effect =
       credits: number;
       effectiveAt: Instant;
       expiresAt: Instant;
-      /** What it was granted for: the permanent unique key of I4. */
+      /** I4: the permanent unique key of the grant. */
       cause: string;
       chargeId: string | null;
       reason: string | null;
@@ -125,14 +128,14 @@ export type Effect =
   | {
       type: 'settle_charge';
       chargeId: string;
-      /** Of which attempt it is said. */
+      /** The attempt that was settled. */
       attempt: number;
       status: 'paid' | 'declined' | 'given_up';
       at: Instant;
     }
-  /** R-42: it was paid when nothing could come of it any more: all of it goes back. */
+  /** R-42: it was paid too late to bring anything: all of it goes back. */
   | { type: 'refund'; chargeId: string; at: Instant }
-  /** R-42: money that came for a charge and is not what it asks for: so much of it is owed back. */
+  /** R-42: the amount paid is not the charge's amount: `owedMinor` of it is owed back. */
   | {
       type: 'owe_back';
       kind: 'overpaid' | 'underpaid';
@@ -143,9 +146,9 @@ export type Effect =
     }
   | { type: 'note'; at: Instant; kind: NoteKind; rule: string; detail: string }
   | { type: 'note'; at: Instant; kind: 'top_up_skipped'; rule: string; detail: string; reason: string }
-  /** R-42: what billing said of a charge is not believed. */
+  /** R-42: billing's report on a charge is refused. */
   | { type: 'note'; at: Instant; kind: 'payment_refused'; rule: string; detail: string; chargeId: string }
-  /** R-45: with the charge that is open, where there is one: who collects it by itself should try again. */
+  /** R-45: with the open charge, if there is one: a system that collects by itself should try it again. */
   | {
       type: 'note';
       at: Instant;
@@ -163,33 +166,36 @@ export type Effect =
       detail: string;
       plan: PlanId;
       interval: Interval;
-      /** What was scheduled, or undone by a resume. */
+      /** The change that was scheduled, or undone by a resume. */
       change?: ScheduledChange;
     }
-  /** R-43: a declined first payment starts nothing; its rows go. */
+  /** R-43: a declined first payment starts nothing; its rows are deleted. */
   | { type: 'discard' };
 
-/** What was decided: the state as it will be and what to book. With a charge, billing is asked last and `answered` goes on. */
+/** A decision: the coming state and the effects to book. With a charge, billing is asked after them and `answered` goes on. */
 export interface Decision {
   state: State;
   effects: Effect[];
   charge: Charge | null;
 }
 
+/** The reason of a charge. */
 export type ChargeKind = 'start' | 'renewal' | 'purchase' | 'upgrade';
+/** Billing's answer to one attempt. */
 export type Outcome = 'paid' | 'declined' | 'pending';
 
+/** One position of a charge. `amountMinor` is for the whole quantity. */
 export interface ChargeLine {
   description: string;
   quantity: number;
   amountMinor: number;
 }
 
-/** One demand of money: its id and attempt are billing's idempotency key, for ever. */
+/** One demand of money. Its id and attempt are billing's idempotency key, for ever. */
 export interface Charge {
   id: string;
   kind: ChargeKind;
-  /** When it was owed: the boundary of a renewal. */
+  /** The instant at which it was owed; the boundary of a renewal. */
   at: Instant;
   attempt: number;
   attemptAt: Instant;
@@ -197,17 +203,20 @@ export interface Charge {
   currency: string;
   lines: ChargeLine[];
   paymentMethod: string;
-  /** R-45: an earlier attempt at it that is pending, and is cancelled before this one is made. */
+  /** R-45: the earlier attempt that is pending, and is cancelled before this one is made. */
   cancels?: number;
   catalogVersion: string;
-  /** What it pays for, at the values in force when it was owed (R-07). */
+  /** R-07: the things it pays for, at the values in force when it was owed. */
   buys: { plan: PlanId; interval: Interval; allowance: number; packs: number; packCredits: number };
-  /** The boundary of a renewal. */
+  /** The boundary number of a renewal. */
   cycle: number | null;
   purchaseId: string | null;
 }
 
-/** A start or renewal that is not paid. `retries` of `retryAt` are behind; while pending none is made. */
+/**
+ * A start or renewal that is not paid. `retries` counts the passed dates of `retryAt`; no retry is made while it is
+ * pending.
+ */
 export interface Unpaid {
   charge: Charge;
   pending: boolean;
@@ -215,6 +224,7 @@ export interface Unpaid {
   retryAt: Instant[];
 }
 
+/** R-42: a purchase or upgrade whose payment is pending. */
 export interface Waiting {
   charge: Charge;
 }

@@ -3,13 +3,14 @@ import { addDays, boundary, type Instant, renewalAfter } from './calendar.ts';
 import { type Catalog, findPlan } from './catalog.ts';
 import type { Charge, Decision, Effect, ScheduledChange, State, Transition } from './state.ts';
 
-/** A state being worked on: the copy is the worker's own. */
+/** A decision in the making, on a copy of the state. */
 export interface Draft extends Decision {
   catalog: Catalog;
-  /** When this is booked: later than the instant being worked if it is worked late. */
+  /** The instant of booking: later than the worked instant for late work (R-13). */
   booked: Instant;
 }
 
+/** A draft of a decision about a state; the caller's state stays as it is. */
 export function draft(state: State, booked: Instant, catalog: Catalog): Draft {
   const copy = { ...state, grants: [...state.grants], waiting: [...state.waiting] };
   return { state: copy, effects: [], charge: null, catalog, booked };
@@ -20,23 +21,23 @@ export function boundaryOf(state: State, k: number): Instant | null {
   return state.anchorAt === null ? null : boundary(state.anchorAt, state.timeZone, k);
 }
 
-/** R-10: the next renewal boundary, for a subscription that has an anchor. */
+/** R-10: the instant of the next renewal boundary; null before there is an anchor. */
 export function nextRenewalAt(state: State): Instant | null {
   return boundaryOf(state, renewalAfter(state.cycle, state.interval));
 }
 
-/** R-12: the instant from which nothing can be spent: the end, or the cancel that is scheduled; null while neither is known. */
+/** R-12: the instant from which nothing can be spent: the end or the scheduled cancel; null while neither is known. */
 export function endsAt({ endedAt, scheduled }: Pick<State, 'endedAt' | 'scheduled'>): Instant | null {
   return endedAt ?? (scheduled?.kind === 'cancel' ? scheduled.at : null);
 }
 
-/** R-12: nothing can be spent any more. */
+/** R-12: whether the subscription's credits can no longer be spent at an instant: it ended, or a cancel took effect. */
 export function isOver(state: Pick<State, 'endedAt' | 'scheduled'>, at: Instant): boolean {
   const ends = endsAt(state);
   return ends !== null && ends <= at;
 }
 
-/** Credits of one cycle under the plan in force: the plan's, or the operator's where the plan names none. */
+/** Credits of one cycle under a plan: the plan's own, or the operator's where the plan names none. */
 export function allowanceOf(
   state: State,
   catalog: Catalog,
@@ -46,15 +47,15 @@ export function allowanceOf(
   return findPlan(catalog, plan, interval)?.allowance ?? state.allowance ?? 0;
 }
 
-/** Credits are low when fewer are available: what is topped up below (R-39), else a tenth of the allowance. */
+/** Credits are low below this number: the threshold of the top-up (R-39), or else a tenth of the allowance. */
 export function lowBelow(state: State, catalog: Catalog): number {
   return state.topUp?.wish?.threshold ?? Math.max(1, Math.floor(allowanceOf(state, catalog) / 10));
 }
 
-/** The random part of an id, from which the ids of what belongs to it are made. */
+/** The random part of an id. The ids of its parts are made from it. */
 export const stem = (id: string): string => id.slice(id.indexOf('_') + 1);
 
-/** R-20, R-21: the allowance of cycle k, from its boundary on, whenever it is booked. */
+/** R-20, R-21: books the allowance of cycle k, dated at its boundary. Books nothing for 0 credits. */
 export function grantAllowance(
   d: Draft,
   k: number,
@@ -77,12 +78,13 @@ export function grantAllowance(
   });
 }
 
-/** R-31: packs live until 90 days after the next renewal; the date is fixed now. */
+/** R-31: the fixed expiry of packs that arrive in a cycle: 90 days (policy `packTermDays`) after the next renewal. */
 export function packExpiry(state: State, catalog: Catalog, cycle: number): Instant {
   const renewal = boundaryOf(state, renewalAfter(cycle, state.interval))!;
   return addDays(renewal, state.timeZone, catalog.policies.packTermDays);
 }
 
+/** Books a grant and adds it to the state's open grants. */
 export function grant(
   d: Draft,
   made: {
@@ -97,7 +99,7 @@ export function grant(
 ): void {
   d.effects.push({ type: 'grant', ...made, cause: stem(made.id), reason });
   const { id, kind, credits, effectiveAt, expiresAt } = made;
-  // The ledger's answer brings the true remainder and order; until then this is what the calendar needs.
+  // The ledger's answer brings the true remainder and order; the calendar needs only the rest until then.
   const order = Number.MAX_SAFE_INTEGER;
   d.state.grants.push({
     id,
@@ -122,7 +124,7 @@ const TRANSITION: Record<Transition, string> = {
   ended: 'The subscription ended.',
 };
 
-/** Puts on record what happened to the subscription, with the plan it has then. */
+/** Books a note of a change of the subscription, with its plan at that time. */
 export function transition(
   d: Draft,
   kind: Transition,
@@ -135,7 +137,7 @@ export function transition(
   d.effects.push(change ? { ...note, change } : note);
 }
 
-/** R-51: schedules a change in place of what was scheduled before. What is scheduled already is not told again. */
+/** R-51: schedules a change in place of the one before. The same change again books no second note. */
 export function schedule(d: Draft, change: ScheduledChange, at: Instant): void {
   const { scheduled } = d.state;
   d.state.scheduled = change;
@@ -149,7 +151,7 @@ function isSame(a: ScheduledChange, b: ScheduledChange): boolean {
   return a.plan === b.plan && a.interval === b.interval;
 }
 
-/** Says how a charge that was pending ended; of its newest attempt, unless another is named. */
+/** The effect that records how a pending charge ended, for its newest attempt or the one named. */
 export function settleEffect(
   { id: chargeId, attempt: newest }: Charge,
   status: 'paid' | 'declined' | 'given_up',
@@ -159,15 +161,21 @@ export function settleEffect(
   return { type: 'settle_charge', chargeId, attempt, status, at };
 }
 
-/** The state stays small: a charge that is paid after this many others were written off is for billing's reconciler. */
+/**
+ * The most written-off charges kept, so that the state stays small. An older one paid later is left to billing's
+ * reconciler.
+ */
 const WRITTEN_OFF_KEPT = 20;
 
-/** R-42: nothing comes of this purchase or upgrade any more; should it be paid after all, its money goes back. */
+/** R-42: writes off a purchase or upgrade: it brings nothing more, and money paid for it goes back. */
 export function writeOff(d: Draft, chargeId: string): void {
   d.state.givenUp = [...d.state.givenUp.filter((id) => id !== chargeId), chargeId].slice(-WRITTEN_OFF_KEPT);
 }
 
-/** R-50: at the end all that is left is forfeited, the add-on goes, nothing more is charged. */
+/**
+ * R-50: ends the subscription. Books the forfeiture of all unused credits and `ended`; the add-on goes, and nothing more is
+ * charged.
+ */
 export function end(d: Draft, at: Instant, rule: string): void {
   const { unpaid } = d.state;
   if (unpaid?.pending) d.effects.push(settleEffect(unpaid.charge, 'given_up', at));

@@ -1,19 +1,19 @@
 import { type Fault, invalid, pointer } from './errors.ts';
 
-// Which text can be kept. PostgreSQL takes no NUL, no half of a surrogate pair in JSON, and no JSON that nests some thousands
-// deep: a statement that brings one fails however often it is repeated. So each door checks all it is given, whatever a schema
-// says of it.
+// The texts that PostgreSQL can store. It takes no NUL, no half of a surrogate pair in JSON, and no JSON nested some
+// thousands deep: a statement that brings one fails at every repeat. So each entrance checks all of its input, also members
+// that a schema allows.
 
 /** Whether a text is well-formed Unicode without NUL. */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
 
-/** Nothing that means anything here nests deeper. */
+/** No valid input nests deeper. */
 const DEEPEST = 100;
 
 const ILL_FORMED = 'must hold neither a NUL nor half a surrogate pair';
 const TOO_DEEP = `must not nest more than ${DEEPEST} deep`;
 
-/** A place in a JSON value, and the one around it. */
+/** A place in a JSON value, and the place around it. */
 interface Place {
   value: unknown;
   name: string;
@@ -24,8 +24,8 @@ interface Place {
 type Name = (path: string[]) => string;
 
 /**
- * The first thing in a JSON value that can't be kept, or null. Where a member's name can't be, the pointer is that of its
- * object, for nobody could follow one with such a name. It walks without recursion: a body may nest 32,000 deep.
+ * The first fault in a JSON value that can't be stored, or null. For a member with a bad name the pointer is that of its
+ * object, since such a name can't be followed. The walk has no recursion: a body may nest 32,000 deep.
  */
 export function storageFault(value: unknown, name: Name = pointer): Fault | null {
   const ahead: Place[] = [{ value, name: '', around: null, depth: 0 }];
@@ -50,7 +50,7 @@ function pathTo(place: Place): string[] {
   return path;
 }
 
-/** Throws that fault as `invalid_request`. */
+/** Throws `invalid_request` for the first fault that `storageFault` finds. */
 export function requireStorable(value: unknown, name: Name = pointer): void {
   const fault = storageFault(value, name);
   if (fault !== null) throw invalid(fault);

@@ -13,16 +13,16 @@ import type { MoneyBack, Refunded } from './refunds.ts';
 import type { Charge, Decision, Outcome, State } from './state.ts';
 import { withTopUpRefunds } from './top-up.ts';
 
-/** What billing would answer: the simulator's stand-in for the gateway. */
+/** Billing's answer to a charge: the simulator's stand-in for the gateway. */
 export type Payer = (charge: Charge) => Outcome;
 
-/** The sandbox's answers, by payment method (docs/api.md): every path can be walked without a provider. */
+/** The sandbox's answers, by payment method (docs/api.md). They reach every path without a provider. */
 export function sandboxPayer(charge: Charge): Outcome {
   if (charge.paymentMethod === 'sandbox_declined') return 'declined';
   return charge.paymentMethod === 'sandbox_pending' ? 'pending' : 'paid';
 }
 
-/** A whole subscription without services: its state, its book, and who pays. Changed by the functions below. */
+/** A whole subscription without services: its state, its book and its payer. The functions below change it. */
 export interface Life {
   state: State;
   book: Book;
@@ -30,7 +30,7 @@ export interface Life {
   payer: Payer;
 }
 
-/** Books a decision and, if it asks for money, billing's answer. Answers that outcome. */
+/** Books a decision and, if it asks for money, billing's answer. Answers billing's outcome. */
 function carryOut(life: Life, decision: Decision): Outcome | null {
   const outcome = bookDecision(life, decision);
   life.state = { ...life.state, grants: openGrants(life.book) };
@@ -52,7 +52,7 @@ function bookDecision(life: Life, decision: Decision): Outcome | null {
   return outcome;
 }
 
-/** Starts a life at an instant, the way the workflow starts a subscription. */
+/** Starts a life at an instant, as the workflow starts a subscription. */
 export function startLife(start: Start, at: Instant, catalog: Catalog, payer: Payer = sandboxPayer): Life {
   const decision = begin(start, at, catalog);
   const life: Life = { state: decision.state, book: emptyBook(), catalog, payer };
@@ -60,36 +60,36 @@ export function startLife(start: Start, at: Instant, catalog: Catalog, payer: Pa
   return life;
 }
 
-/** The next instant at which something happens by itself: a hold's deadline passes, or the calendar has work. */
+/** The next instant of work: a hold's deadline or the calendar's next due work. */
 export function nextInstant({ state, book }: Life): Instant | null {
   return sooner(openHolds(book)[0]?.deadline ?? null, nextDue(state)?.at ?? null);
 }
 
-/** R-14: at one instant the deadlines of holds come before all that is due. */
+/** R-14: releases the holds whose deadline has passed. At one instant deadlines come before all due work. */
 export function bookDeadlines(life: Life, until: Instant): void {
   releaseDue(life.book, until);
   life.state = { ...life.state, grants: openGrants(life.book) };
 }
 
-/** Works one instant: deadlines, then what is due. */
+/** Works one instant: deadlines, then the due work. */
 function workInstant(life: Life, at: Instant): void {
   bookDeadlines(life, at);
   const due = nextDue(life.state);
   if (due !== null && due.at <= at) carryOut(life, workAt(life.state, due.at, due.at, life.catalog));
 }
 
-/** Works through everything due up to and including an instant, in order; the clock stands there after (R-90). */
+/** R-90: works through everything due up to and including an instant, in order. The clock stands there after it. */
 export function advanceLife(life: Life, to: Instant): void {
   for (let at = nextInstant(life); at !== null && at <= to; at = nextInstant(life)) workInstant(life, at);
   if (to > life.state.now) life.state = { ...life.state, now: to };
 }
 
-/** Carries out a command at the life's now. Throws its `Refusal`; answers billing's outcome where it charged. */
+/** Carries out a command at the life's now. Throws its `Refusal`; answers billing's outcome if it charged. */
 export function command(life: Life, wanted: Command): Outcome | null {
   return carryOut(life, decide(life.state, wanted, life.state.now, life.catalog));
 }
 
-/** R-81: what billing says of a charge's money, with what follows for the add-on. Also after the end (R-52). */
+/** R-81: carries out billing's report on a charge's money, with its effect on the add-on. R-52: also after the end. */
 export function moneyBack(life: Life, chargeId: string, back: MoneyBack): Refunded {
   bookDeadlines(life, life.state.now);
   const done = refundCharge(life.book, chargeId, back, life.state.now);
@@ -104,6 +104,7 @@ export function moneyBack(life: Life, chargeId: string, back: MoneyBack): Refund
   return { ...done, packs: life.state.packs };
 }
 
+/** One line of a forecast. */
 export interface Happening {
   at: Instant;
   kind: 'refresh' | 'renewal' | 'expiry' | 'end';
@@ -112,28 +113,27 @@ export interface Happening {
   charge?: { amount_minor: number; currency: string };
 }
 
-/** What a forecast foretells. `changes` are dated when they will show: a grant that is paid late arrives late, whatever its term. */
+/** A forecast. `changes` are dated when they will show: a late-paid grant arrives late, though its term begins earlier. */
 export interface Ahead {
   happenings: Happening[];
   changes: Change[];
-  /** As it will be then. */
+  /** The life at the end of the forecast. */
   life: Life;
 }
 
+/** The part of an open hold that a forecast needs. */
 export type OpenHold = Pick<Hold, 'id' | 'credits' | 'deadline' | 'debits'>;
 
-/** A forecast beyond this says more about the catalogue of today than about then. */
+/** A longer forecast would depend more on today's catalogue than on the future. */
 const HORIZON_MONTHS = 120;
 
-/** The last instant that a forecast from `now` on tells of: ten years later. */
+/** The last instant of a forecast made at `now`: ten years later. */
 export const horizonOf = (now: Instant): Instant => boundary(now, 'UTC', HORIZON_MONTHS);
 
 /**
- * What will happen from a state on if nobody asks for anything and every charge is paid: at most `limit`
- * happenings, none after `until`, and none after the horizon of the state's now, so that it ends where nothing comes at all.
- * `grants` are the ledger's open grants. The life as it will be then comes too.
- * `holds` are the open holds: each is released at its deadline. Without them what the grants hold counts as given
- * back from the start. What would be topped up by itself depends on what is spent, so nothing is (R-39).
+ * The future of a state if no request comes and every charge is paid: at most `limit` happenings, none after `until`, none
+ * after the horizon. `grants` are the ledger's open grants. `holds` are the open holds: each is released at its deadline;
+ * without them held credits count as returned from the start. No top-up is foretold: it depends on future spends (R-39).
  */
 export function forecast(
   state: State,
@@ -146,7 +146,7 @@ export function forecast(
   const from = holds ? heldBook(grants, holds, state.now) : bookOf(grants.map(returned));
   from.endedAt = state.endedAt;
   const { topUp: _, ...calendar } = state;
-  // The agenda knows the grants: the calendar looks at its own dates alone.
+  // The agenda knows the grants, so the calendar looks at its own dates only.
   const life: Life = { state: { ...calendar, grants: [] }, book: from, catalog, payer: () => 'paid' };
   const agenda = agendaOf(from);
   const happenings: Happening[] = [];
@@ -175,13 +175,13 @@ function heldBook(grants: readonly Grant[], holds: readonly OpenHold[], at: Inst
   return from;
 }
 
-/** A grant whose held credits came back: R-73 says which of them can be spent again. */
+/** R-73: a grant whose held credits came back: they are spendable unless its term or the subscription is over. */
 function returned({ taken, ...grant }: Grant): Grant {
   const isOver = taken === 'expired' || taken === 'forfeited';
   return { ...grant, remaining: grant.remaining + (isOver ? 0 : grant.held), held: 0 };
 }
 
-/** R-14: deadlines and terms, then what the calendar has to do, if it `isDue`. */
+/** R-14: works deadlines and terms, then the calendar's work if `isDue`. Answers the happenings. */
 function happen(life: Life, agenda: Agenda, at: Instant, isDue: boolean): Happening[] {
   const before = life.book.entries.length;
   const wasEnded = life.state.status === 'ended';
@@ -217,7 +217,7 @@ function happen(life: Life, agenda: Agenda, at: Instant, isDue: boolean): Happen
   return happenings;
 }
 
-/** One line a booked fact, the same from a simulated life and from a real one: grants, expiries, charges in order. */
+/** One booked fact as a line. A simulated life and a real one print the same lines. */
 export interface Fact {
   at: Instant;
   what: string;
@@ -225,7 +225,7 @@ export interface Fact {
   note: string;
 }
 
-/** The facts of a life: its charges and its entries, by instant, money before the credits it brought. */
+/** The facts of a book, its charges and entries, by instant; money comes before the credits it brought. */
 export function facts(target: Book): Fact[] {
   const charges = [...target.charges.values()].map((charge) => chargeFact(charge));
   const entries = target.entries.map((entry) => {
@@ -235,6 +235,7 @@ export function facts(target: Book): Fact[] {
   return sortFacts(charges, entries);
 }
 
+/** The fact of a charge. */
 export function chargeFact(charge: {
   kind: string;
   at: Instant;
@@ -246,6 +247,7 @@ export function chargeFact(charge: {
   return { at: charge.at, what: `charge ${charge.kind}`, amount, note: charge.status };
 }
 
+/** The fact of an entry of the ledger. `expiresAt` is that of a new grant, else null. */
 export function entryFact(
   entry: { kind: string; grantKind: string; credits: number; effectiveAt: Instant },
   expiresAt: Instant | null,
@@ -255,7 +257,7 @@ export function entryFact(
   return { at: entry.effectiveAt, what: `${entry.kind} ${entry.grantKind}`, amount, note };
 }
 
-/** R-14 at one instant; a start comes before what it makes possible, giving back after what it gives back. */
+/** R-14 at one instant: charges come before their grants, a spend or hold before its return. */
 const FACT_ORDER = [
   ...['release', 'expiry', 'revocation', 'forfeiture'],
   ...['charge start', 'charge renewal', 'charge upgrade', 'charge purchase'],
@@ -263,12 +265,13 @@ const FACT_ORDER = [
 ];
 const rank = ({ what }: Fact): number => FACT_ORDER.findIndex((kind) => what.startsWith(kind));
 
-/** Charges and entries as one list, by instant and then as R-14 orders them. */
+/** Charges and entries as one list, by instant and then in R-14's order. */
 export function sortFacts(charges: Fact[], entries: Fact[]): Fact[] {
   const byText = (a: Fact, b: Fact) => (a.what + a.note < b.what + b.note ? -1 : 1);
   return [...charges, ...entries].sort((a, b) => a.at - b.at || rank(a) - rank(b) || byText(a, b));
 }
 
+/** A fact as one line of text, for the simulator's output and the tests. */
 export function factLine(fact: Fact): string {
   return `${iso(fact.at)}  ${fact.what.padEnd(20)} ${fact.amount.padStart(12)}  ${fact.note}`.trimEnd();
 }

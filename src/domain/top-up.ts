@@ -7,21 +7,23 @@ import { invalid } from './errors.ts';
 import type { Charge, State, TopUp } from './state.ts';
 import { boundaryOf, type Draft, stem } from './subscription.ts';
 
-// R-39: automatic top-up. While fewer credits are available than the threshold, packs are bought as a customer would buy them,
-// but never join the add-on: one purchase at a time, up to a ceiling a month. What is not bought is skipped for a reason that is on
-// record. A refund or dispute of one stops the wish until it is set again.
+// R-39: automatic top-up. While fewer credits than the threshold are available, packs are bought as a customer buys them,
+// though they never join the add-on: one purchase at a time, up to a ceiling a month. Each skip is on record with its
+// reason.
+// A refund or dispute of one stops the top-up until it is set again.
 
-/** What a customer asks for. Credits and minor units are whole numbers. */
+/** A customer's setting. Credits and minor units are whole numbers. */
 export interface TopUpWish {
   threshold: number;
   packs: number;
   monthlyCeilingMinor: number;
 }
 
+/** Why a top-up was not bought. */
 export type SkipReason = Extract<TopUp['skipped'], string>;
 
 const HOUR_MS = 60 * 60 * 1000;
-/** After a decline it is tried again this much later; after the last, only with another payment method or a new wish. */
+/** The pauses after each decline. After the last, only another payment method or a new wish leads to a try. */
 const BACK_OFF_MS = [HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS];
 
 const SKIPPED: Record<SkipReason, string> = {
@@ -34,7 +36,11 @@ const SKIPPED: Record<SkipReason, string> = {
   pack_not_offered: 'The catalogue has no pack for it.',
 };
 
-/** Sets what is wished, or null for nothing; what was spent this month still counts. Throws a refusal that changes nothing. */
+/**
+ * Sets the wish, or switches it off with null; this month's spending still counts. Throws `invalid_request` and the
+ * refusals
+ * of a purchase. Books nothing.
+ */
 export function setTopUp(d: Draft, wish: TopUpWish | null): void {
   const { topUp: before, ...rest } = d.state;
   if (wish === null) {
@@ -55,7 +61,8 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
   if (!pack) throw invalid({ pointer: '/packs', detail: 'the catalogue has no pack for this plan' });
   if (packs < 1 || packs > packsPerPurchase)
     throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${packsPerPurchase}` });
-  // One purchase lifts the balance over the threshold, whatever is left: it is never bought again and again in a row (`workTopUp`).
+  // One purchase always lifts the balance over the threshold, so top-ups never follow each other at one instant
+  // (`workTopUp`).
   if (threshold < 1 || threshold > packs * pack.credits)
     throw invalid({
       pointer: '/threshold',
@@ -69,13 +76,16 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
     });
 }
 
-/** When the next top-up is to be bought or skipped; null while credits suffice, one is in flight, or its skip is on record. */
+/**
+ * The instant at which the next top-up is bought or skipped. null while credits suffice, one is pending, or its skip is on
+ * record.
+ */
 export function topUpAt(state: State): Instant | null {
   const { topUp } = state;
   if (!topUp?.wish || state.status === 'ended' || state.status === 'incomplete') return null;
-  // Told at once: credits that are high again later must not bring back what was stopped.
+  // A stop is recorded at once: it must stay though credits are high again later.
   if (isStopped(topUp)) return topUp.skipped === 'refunded' ? null : state.now;
-  // The ledger dates a pack no earlier than the spend before it, of which the calendar may not know yet: it counts.
+  // The ledger dates a pack no earlier than the spend before it, which the calendar may not know yet. So the pack counts.
   const known = Math.max(state.now, ...state.grants.map(({ effectiveAt }) => effectiveAt));
   if (available(state.grants, known) >= topUp.wish.threshold || isInFlight(state)) return null;
   const reason = standing(state);
@@ -83,7 +93,7 @@ export function topUpAt(state: State): Instant | null {
   return Math.max(state.now, topUp.notBefore);
 }
 
-/** Why none can be bought until somebody changes something. */
+/** The lasting reason why none can be bought; null when there is none. */
 function standing(state: State): SkipReason | null {
   if (isStopped(state.topUp!)) return 'refunded';
   if (state.status === 'past_due') return 'payment_past_due';
@@ -91,7 +101,7 @@ function standing(state: State): SkipReason | null {
   return state.topUp!.declines > BACK_OFF_MS.length ? 'declined' : null;
 }
 
-/** Buys the packs, or puts on record why not; at most once for one reason in one term of it. */
+/** Decides a due top-up: asks for its charge, or books the skip. One reason is recorded once while it lasts. */
 export function workTopUp(d: Draft, at: Instant): void {
   const due = topUpAt(d.state);
   if (due === null || due > at || d.charge) return;
@@ -99,10 +109,10 @@ export function workTopUp(d: Draft, at: Instant): void {
   const wish = topUp.wish!;
   const pack = findPack(d.catalog, d.state.interval);
   const reason = standing(d.state);
-  // Told once while it stands (`topUpAt`), and no pause outlives it.
+  // A lasting reason is recorded once (`topUpAt`), and leaves no pause behind.
   if (reason) return skip(d, at, reason, at);
-  // Packs that became too small for the threshold would be bought in a row at one instant, up to the ceiling. Nothing here
-  // changes when the catalogue does, so it is looked at again, once a day.
+  // Packs too small for the threshold would be bought again and again at one instant, up to the ceiling. A change of
+  // catalogue sends no message here, so the packs are looked at once a day.
   if (!pack || wish.packs * pack.credits < wish.threshold)
     return skip(d, at, 'pack_not_offered', addDays(at, d.state.timeZone, 1));
   const refreshAt = afterGap(d.state, d.catalog, at);
@@ -126,8 +136,8 @@ function skip(d: Draft, at: Instant, reason: SkipReason, until: Instant): void {
 }
 
 /**
- * R-21: the next boundary, where the allowance's own term ended before it: nobody spent those credits, and the next come by
- * themselves within a day. Null on every other day.
+ * R-21: the next boundary, if the allowance ended before it by its own term: nobody spent those credits, and the next ones
+ * come within a day. null on every other day.
  */
 function afterGap(state: State, catalog: Catalog, at: Instant): Instant | null {
   const term = catalog.policies.allowanceTerm;
@@ -139,22 +149,23 @@ function afterGap(state: State, catalog: Catalog, at: Instant): Instant | null {
 
 const isStopped = ({ refunds = 0, refundsBefore = 0 }: TopUp): boolean => refunds > refundsBefore;
 
-/** R-39: what the ledger says of how often money of a top-up went back; the highest counts, in whatever order it is told. */
+/** R-39: takes over the ledger's count of refunded top-ups. The highest count wins, so order does not matter. */
 export function withTopUpRefunds(state: State, count: number | null | undefined): State {
   const { topUp } = state;
   if (!topUp || !count || count <= (topUp.refunds ?? 0)) return state;
   return { ...state, topUp: { ...topUp, refunds: count } };
 }
 
-/** By its id: the packs of a top-up are nobody's standing order (R-30). */
+/** R-30: whether a charge is of a top-up, by its id. Such packs are no standing order. */
 export const isTopUpCharge = (chargeId: string): boolean => /_t\d+$/.test(chargeId);
 
+/** Whether a charge is of a top-up of this subscription. */
 export const isTopUp = (state: State, { purchaseId }: Charge): boolean =>
   purchaseId?.startsWith(`pur_${stem(state.id)}_t`) ?? false;
 
 const isInFlight = (state: State): boolean => state.waiting.some(({ charge }) => isTopUp(state, charge));
 
-/** A payment that was taken for a top-up counts to the ceiling of the month in which it was asked for. */
+/** Counts a paid top-up to the ceiling of the month in which it was asked for. */
 export function paidTopUp(d: Draft, charge: Charge): void {
   const { topUp } = d.state;
   if (!topUp || !isTopUp(d.state, charge)) return;
@@ -164,7 +175,7 @@ export function paidTopUp(d: Draft, charge: Charge): void {
   d.state.topUp = { ...topUp, declines: 0, ...(counts ? { month, spentMinor } : {}) };
 }
 
-/** One that was declined, or given up: the next is not before a pause that grows. */
+/** Counts a declined or given-up top-up: the next try waits for a pause that grows. */
 export function declinedTopUp(d: Draft, charge: Charge, at: Instant): void {
   const { topUp } = d.state;
   if (!topUp || !isTopUp(d.state, charge)) return;
@@ -172,7 +183,7 @@ export function declinedTopUp(d: Draft, charge: Charge, at: Instant): void {
   d.state.topUp = { ...topUp, declines: topUp.declines + 1, notBefore: at + (pause ?? 0) };
 }
 
-/** Another payment method may be paid: it is tried at once. */
+/** A new payment method may succeed: the next try comes at once. */
 export function retryTopUp(d: Draft): void {
   const { topUp } = d.state;
   if (!topUp || topUp.declines === 0) return;

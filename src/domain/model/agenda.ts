@@ -3,29 +3,30 @@ import type { Instant } from '../calendar.ts';
 import { type Book, book } from './book.ts';
 import { openHolds, release } from './holds.ts';
 
-// Terms that end and deadlines that pass need no calendar. A forecast takes them off a sorted list, so that thousands of
-// grants and holds cost it thousands of steps and not their square.
+// Ends of terms and deadlines of holds need no calendar. A forecast takes them from a sorted list, so that thousands of
+// grants and holds cost thousands of steps and not their square.
 
-/** `pass` books the date: the release of a hold, or what is unused of a grant. */
+/** `pass` books the date: the release of a hold, or the expiry of a grant. */
 interface AgendaEntry {
   at: Instant;
   pass(): void;
 }
 
+/** The coming ends of terms and deadlines of a book, sorted. */
 export interface Agenda {
   /** The soonest instant at which a term ends or a deadline passes; null when none is left. */
   next(): Instant | null;
-  /** Books all of them up to and including an instant, in order. */
+  /** Books all dates up to and including an instant, in order. */
   passUntil(at: Instant): void;
   add(grant: Grant): void;
 }
 
-/** The agenda of a book that the functions below change: its open holds, and the terms of its grants. */
+/** The agenda of a book: its open holds, and the terms of its grants. `passUntil` changes the book. */
 export function agendaOf(target: Book): Agenda {
   const termOf = (grant: Grant): AgendaEntry => ({
     at: grant.expiresAt,
     pass() {
-      // R-73: where only held credits are left the term is booked already.
+      // R-73: where only held credits are left, the term is booked already.
       if (grant.taken === undefined)
         book(target, [{ type: 'expire', grantId: grant.id, at: grant.expiresAt }]);
     },

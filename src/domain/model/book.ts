@@ -3,6 +3,7 @@ import type { Instant } from '../calendar.ts';
 import type { DisputeStatus } from '../refunds.ts';
 import type { Charge, ChargeKind, Effect, Outcome } from '../state.ts';
 
+/** The kinds of entries in the ledger. */
 export type EntryKind =
   | 'grant'
   | 'debit'
@@ -14,43 +15,45 @@ export type EntryKind =
   | 'reversal'
   | 'revocation';
 
+/** One line of the ledger: a change of one grant. */
 export interface Entry {
   seq: number;
   kind: EntryKind;
-  /** Change of what is available. */
+  /** The change of the available credits. */
   credits: number;
   grantId: string;
   grantKind: GrantKind;
-  /** Running sum of `credits` in `seq` order. */
+  /** The running sum of `credits` in `seq` order. */
   balanceAfter: number;
   effectiveAt: Instant;
 }
 
+/** A charge with all that came of it. */
 export interface ChargeRecord {
   id: string;
   kind: ChargeKind;
   at: Instant;
   status: Outcome | 'given_up' | 'refunded';
   amountMinor: number;
-  /** R-81: refunded, disputed or lost, in all. */
+  /** R-81: refunds and open or lost disputes, in all. */
   refundedMinor: number;
   currency: string;
-  /** Of it the refunds alone. */
+  /** The refunds alone. */
   returnedMinor: number;
-  /** R-42: paid for it and booked for nothing, so it is owed back; and how much of that went back. */
+  /** R-42: money that was paid for the charge and brought nothing, so that it is owed back; and how much of it went back. */
   owedMinor: number;
   owedReturnedMinor: number;
   disputes: Map<string, { amountMinor: number; status: DisputeStatus }>;
   packs: number;
-  /** What its packs bring. */
+  /** The credits of its packs. */
   credits: number;
   /** The grant of a purchase, once it is paid. */
   grantId: string | null;
-  /** Taken back of that grant, and not given again. */
+  /** R-81: credits taken back from that grant and not restored. */
   revokedCredits: number;
 }
 
-/** What was spent, at once or by a capture, in burn order; `reversed` of it was given back (R-80). */
+/** A spend, at once or by a capture, in burn order. R-80: `reversed` of its credits were returned. */
 export interface Usage {
   id: string;
   credits: number;
@@ -58,7 +61,7 @@ export interface Usage {
   debits: Debit[];
 }
 
-/** R-71: how a hold ended, once and for ever. `at` is its deadline where nobody settled it before (R-72). */
+/** R-71: the one outcome of a hold. R-72: `at` is the deadline if no request came before it. */
 export interface HoldOutcome {
   status: 'captured' | 'released';
   captured: number;
@@ -78,8 +81,8 @@ export interface Hold {
 }
 
 /**
- * The ledger as a value: what the SQL functions do, without a database. The simulator, the forecast and the
- * property tests book on it; a test holds the SQL equal to it.
+ * The ledger as a value: the effects of the SQL functions, without a database. The simulator, the forecast and the property
+ * tests book on it. A test holds the SQL equal to it.
  */
 export interface Book {
   entries: Entry[];
@@ -87,15 +90,16 @@ export interface Book {
   grants: Map<string, Grant>;
   charges: Map<string, ChargeRecord>;
   notes: Extract<Effect, { type: 'note' }>[];
-  /** In the order of their making, as the holds are. */
+  /** In the order of making, as the holds are. */
   usages: Map<string, Usage>;
   holds: Map<string, Hold>;
   /** R-39: how often money of a top-up went back. */
   topUpRefunds: number;
-  /** R-50: from here on nothing that is given back can be spent; null while it goes on. */
+  /** R-50: returned credits can't be spent from this instant on; null while the subscription goes on. */
   endedAt: Instant | null;
 }
 
+/** A ledger without any row. */
 export const emptyBook = (): Book => ({
   entries: [],
   grants: new Map(),
@@ -107,7 +111,7 @@ export const emptyBook = (): Book => ({
   endedAt: null,
 });
 
-/** A book that begins with grants made before: where a forecast starts from. */
+/** A book that begins with existing grants: the start of a forecast. */
 export function bookOf(grants: readonly Grant[]): Book {
   return { ...emptyBook(), grants: new Map(grants.map((grant) => [grant.id, { ...grant }])) };
 }
@@ -118,7 +122,7 @@ export function openGrants(book: Book): Grant[] {
   return open.map((grant) => ({ ...grant }));
 }
 
-/** The next entry, and what it does to its grant. What a hold takes is held until it is released. */
+/** Adds an entry and changes its grant. Credits of a hold count as held until its release. */
 export function enter(
   book: Book,
   kind: EntryKind,
@@ -143,7 +147,7 @@ export function enter(
   });
 }
 
-/** Books effects in order. The caller's book is changed. */
+/** Books effects in order and changes the book. */
 export function book(target: Book, effects: readonly Effect[]): void {
   for (const effect of effects) bookOne(target, effect);
 }
@@ -194,13 +198,13 @@ function bookOne(target: Book, effect: Effect): void {
 
 const TAKEN = { expiry: 'expired', forfeiture: 'forfeited', revocation: 'revoked' } as const;
 
-/** Takes what is unused, once. What is held stays held and may still be captured (R-73, R-82). */
+/** Takes the unused credits of a grant, once. R-73, R-82: held credits stay held and may still be captured. */
 function takeUnused(target: Book, kind: keyof typeof TAKEN, grant: Grant, at: Instant): void {
   enter(target, kind, -grant.remaining, grant, at);
   if (grant.held > 0) grant.taken ??= TAKEN[kind];
 }
 
-/** R-50, R-14: a grant whose own term ended first expired, whenever that is booked; the rest is forfeited. */
+/** R-50, R-14: books the end. A grant whose own term ended first expires, though it is booked late; the rest is forfeited. */
 function bookForfeit(target: Book, at: Instant): void {
   const grants = [...target.grants.values()];
   for (const grant of grants.filter(({ expiresAt }) => expiresAt <= at))
@@ -231,7 +235,7 @@ function bookGrant(target: Book, effect: Extract<Effect, { type: 'grant' }>): vo
   enter(target, 'grant', credits, grant, effectiveAt);
 }
 
-/** Records what billing answered to a charge; a retried renewal stays one charge. */
+/** Records billing's answer to a charge. A retried renewal stays one charge. */
 export function bookCharge(target: Book, charge: Charge, status: Outcome): void {
   const { id, kind, at, amountMinor, currency, buys } = charge;
   const sold = { packs: buys.packs, credits: buys.packCredits, grantId: null };
@@ -241,7 +245,7 @@ export function bookCharge(target: Book, charge: Charge, status: Outcome): void 
   target.charges.set(id, { id, kind, at, status, amountMinor, currency, ...sold, ...back, ...owed });
 }
 
-/** R-60, R-61: takes credits at an instant in burn order, all or nothing; null and no change when they do not suffice. */
+/** R-60, R-61: takes credits at an instant in burn order. null and no change when they do not suffice: all or nothing. */
 export function takeInOrder(
   target: Book,
   kind: 'debit' | 'hold',
@@ -254,7 +258,7 @@ export function takeInOrder(
   return debits;
 }
 
-/** Spends at an instant, all or nothing, and records the usage; null and no change when it does not suffice. */
+/** Spends at an instant and records the usage. null and no change when the credits do not suffice: all or nothing. */
 export function spend(
   target: Book,
   credits: number,
@@ -266,7 +270,7 @@ export function spend(
   return debits;
 }
 
-/** What can be spent at an instant, in all and by kind; and what is held, also of grants whose term is over (R-73). */
+/** The spendable credits at an instant, in all and by kind; and the held ones, also of grants whose term is over (R-73). */
 export function balance(
   target: Book,
   at: Instant,

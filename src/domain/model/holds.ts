@@ -4,11 +4,12 @@ import { invalid, Refusal } from '../errors.ts';
 import { type Book, enter, type Hold, type HoldOutcome, takeInOrder } from './book.ts';
 import { checkPart, part, placeReturned, returnCredits } from './reversals.ts';
 
-/** R-70: seconds to a hold's deadline, unless said and at most. */
+/** R-70: seconds from a hold to its deadline: the default and the maximum. */
 export const DEFAULT_TERM = 3_600;
+/** R-70: the longest term of a hold, in seconds. */
 export const LONGEST_TERM = 86_400;
 
-/** R-70: the deadline of a hold made at an instant: an hour unless said, at most a day. */
+/** R-70: the deadline of a hold made at an instant. Throws `invalid_request` for a term that is not 1 to 86,400 seconds. */
 export function holdDeadline(at: Instant, seconds = DEFAULT_TERM): Instant {
   if (!(Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= LONGEST_TERM))
     throw invalid({
@@ -18,7 +19,10 @@ export function holdDeadline(at: Instant, seconds = DEFAULT_TERM): Instant {
   return at + seconds * 1_000;
 }
 
-/** R-70: sets credits aside in burn order, all or nothing; null and no change when they do not suffice. */
+/**
+ * R-70: sets credits aside in burn order. null and no change when they do not suffice: all or nothing.
+ * Throws `invalid_request` for 0 credits.
+ */
 export function hold(
   book: Book,
   { id, credits, at, deadline }: Pick<Hold, 'id' | 'credits' | 'at' | 'deadline'>,
@@ -36,9 +40,9 @@ function holdOf(book: Book, id: string): Hold {
 }
 
 /**
- * R-71, R-74: spends the first `credits` of what was held (null: all) and gives back the rest, as if only they had been
- * taken. The same capture again answers as the first. Refuses `hold_expired` at the deadline and after (R-72),
- * `hold_already_settled` and `capture_exceeds_hold`.
+ * R-71, R-74: spends the first `credits` of the hold (null: all) and returns the rest, as if only the spent ones had been
+ * taken. The same capture again answers as the first. Throws `hold_expired` from the deadline on (R-72),
+ * `hold_already_settled`, `capture_exceeds_hold` and `not_found`.
  */
 export function capture(
   book: Book,
@@ -64,7 +68,7 @@ export function capture(
 }
 
 function refuseCapture({ credits, deadline, settled }: Hold, captured: number, at: Instant): void {
-  // R-72: also before the release at its deadline is booked.
+  // R-72: the deadline counts also before the release at it is booked.
   if ((settled?.at ?? at) >= deadline)
     throw new Refusal('hold_expired', 'The hold was released at its deadline.');
   if (settled) throw alreadyEnded(settled);
@@ -78,8 +82,8 @@ const alreadyEnded = ({ status, captured }: HoldOutcome): Refusal =>
   );
 
 /**
- * R-71: gives all back. The release of what was released, also by its deadline (R-72), answers as the first.
- * Refuses `hold_already_settled` after a capture.
+ * R-71: returns all credits of a hold. The same release again answers as the first, also after one by the deadline (R-72).
+ * Throws `hold_already_settled` after a capture, and `not_found`.
  */
 export function release(book: Book, holdId: string, at: Instant): HoldOutcome {
   const held = holdOf(book, holdId);
@@ -93,14 +97,14 @@ function recordRelease(book: Book, held: Hold, at: Instant): HoldOutcome {
   return held.settled;
 }
 
-/** The holds that are not settled, the soonest deadline first, then in the order of their making. */
+/** The holds without an outcome, the soonest deadline first, then in the order of making. */
 export function openHolds(book: Book): Hold[] {
   return [...book.holds.values()]
     .filter(({ settled }) => settled === null)
     .sort((a, b) => a.deadline - b.deadline);
 }
 
-/** R-72, R-14: releases what nobody settled by its deadline, dated there whenever it is booked. */
+/** R-72, R-14: releases the holds that passed their deadline, dated there however late it is booked. */
 export function releaseDue(book: Book, until: Instant): void {
   for (const held of openHolds(book)) if (held.deadline <= until) recordRelease(book, held, held.deadline);
 }

@@ -9,7 +9,7 @@ import { NOTHING, placeReturned } from './reversals.ts';
 
 // R-81 in the ledger: the credits that go back with the money of a charge.
 
-/** Refunds, and disputes that are open or lost: together never more than the charge. */
+/** Refunds and open or lost disputes: together at most the charge. */
 function refundedOf({ amountMinor, returnedMinor, disputes }: ChargeRecord): number {
   const disputed = [...disputes.values()].filter(({ status }) => status !== 'won');
   return Math.min(
@@ -20,7 +20,7 @@ function refundedOf({ amountMinor, returnedMinor, disputes }: ChargeRecord): num
 
 function note(charge: ChargeRecord, back: MoneyBack): void {
   if (back.kind === 'refund') {
-    // R-42: what is owed back goes back first.
+    // R-42: money that is owed back counts as refunded first.
     const { amountMinor, owedMinor } = charge;
     const known = charge.returnedMinor + charge.owedReturnedMinor;
     const total = Math.min(amountMinor + owedMinor, Math.max(known, back.toMinor));
@@ -37,8 +37,8 @@ function note(charge: ChargeRecord, back: MoneyBack): void {
 }
 
 /**
- * Takes credits back when more of a purchase is refunded than before, and gives them back when less is: a dispute was won.
- * Of the grant only what is unused is taken. All else moves no credits. Throws `not_found`.
+ * R-81: books billing's report on a charge's money. It revokes unused credits of the purchase's grant when more is refunded
+ * than before, and restores them when less is: a dispute was won. Other charges move no credits. Throws `not_found`.
  */
 export function refundCharge(
   book: Book,
@@ -65,7 +65,7 @@ function revokeCredits(book: Book, charge: ChargeRecord, grant: Grant, due: numb
   const unused = book.endedAt === null && at < grant.expiresAt ? grant.remaining : 0;
   const credits = Math.min(Math.max(0, due - charge.revokedCredits), unused);
   enter(book, 'revocation', -credits, grant, at);
-  // What a hold gives back later is revoked up to what is still owed, the rest is the customer's.
+  // Credits that a hold returns later are revoked up to the rest owed; the others are the customer's.
   if (credits > 0 && grant.remaining === 0 && grant.held > 0) grant.taken ??= 'revoked';
   charge.revokedCredits += credits;
   return credits;
@@ -85,7 +85,7 @@ function restoreCredits(
   return placeReturned(book, grant, credits, at);
 }
 
-/** Packs of the purchases that are refunded in whole; those of a top-up are no part of the add-on (R-39). */
+/** R-39: the packs of purchases that are refunded in whole, without those of top-ups, which never joined the add-on. */
 export function withdrawnPacks(book: Book): number {
   const whole = [...book.charges.values()].filter(
     ({ id, grantId, refundedMinor, amountMinor }) =>

@@ -5,8 +5,9 @@ import type { ReturnedCredits } from '../refunds.ts';
 import { type Book, enter } from './book.ts';
 import { owing } from './owed.ts';
 
-// Giving back: what a release, a smaller capture and a reversal have in common, and the reversal of a usage.
+// Returns of credits: the common part of release, smaller capture and reversal; and the reversal of a usage.
 
+/** A return of no credits. */
 export const NOTHING: Readonly<ReturnedCredits> = {
   restored: 0,
   expired_at_once: 0,
@@ -14,7 +15,7 @@ export const NOTHING: Readonly<ReturnedCredits> = {
   revoked_at_once: 0,
 };
 
-/** R-74: of debits laid end to end, what lies after the first `from` credits and within the first `to`. */
+/** R-74: the part of the debits, laid end to end, after the first `from` credits and within the first `to`. */
 export function part(debits: readonly Debit[], from: number, to: number): Debit[] {
   let before = 0;
   return debits.flatMap((debit) => {
@@ -25,15 +26,16 @@ export function part(debits: readonly Debit[], from: number, to: number): Debit[
 }
 
 /**
- * Decides about credits that an entry at an instant has just brought back to their grant: they stay, usable until the
- * grant's own expiry, or go at once. After the end that is forfeiture, except for what had expired by the end (R-50).
- * A release is dated at its deadline and may be booked after the expiry or the end: what goes then is dated there.
+ * Decides about credits that an entry has just returned to their grant: they stay usable until the grant's expiry, or go at
+ * once. R-50: after the end they are forfeited, except those that had expired by the end. A release dated at its deadline
+ * may
+ * be booked after the expiry or the end: the loss is then dated there.
  */
 export function placeReturned(book: Book, grant: Grant, credits: number, at: Instant): ReturnedCredits {
   const { endedAt } = book;
   const isUsable = endedAt === null && at < grant.expiresAt && grant.taken !== 'expired';
   const revoked = isUsable ? payOwed(book, grant, credits, at) : 0;
-  // R-82: a revocation took what was unused then, not what comes back; and where nothing is held nothing is due.
+  // R-82: a revocation took the credits unused at its time, not those that return. A grant without held credits is done.
   if (grant.held === 0 || (isUsable && credits > revoked)) delete grant.taken;
   if (isUsable) return { ...NOTHING, restored: credits - revoked, revoked_at_once: revoked };
   if (endedAt !== null && grant.expiresAt > endedAt) {
@@ -44,7 +46,7 @@ export function placeReturned(book: Book, grant: Grant, credits: number, at: Ins
   return { ...NOTHING, expired_at_once: credits };
 }
 
-/** R-81: what comes back to a grant that owes credits to a refund is revoked at once, up to what it owes. Answers how much. */
+/** R-81: credits that return to a grant in debt to a refund are revoked at once, up to the debt. Answers how many. */
 function payOwed(book: Book, grant: Grant, credits: number, at: Instant): number {
   const debt = owing(book, grant);
   if (debt === null) return 0;
@@ -61,7 +63,7 @@ const sum = (a: ReturnedCredits, b: ReturnedCredits): ReturnedCredits => ({
   revoked_at_once: a.revoked_at_once + b.revoked_at_once,
 });
 
-/** Brings back each debit's credits to the grant they came from. */
+/** Returns each debit's credits to the grant they came from, and decides about them (`placeReturned`). */
 export function returnCredits(
   book: Book,
   kind: 'release' | 'reversal',
@@ -77,15 +79,18 @@ export function returnCredits(
   return given;
 }
 
-/** R-71, R-80: part of a hold or usage is a whole number of credits from 1; null is all of it. */
+/**
+ * R-71, R-80: checks a part of a hold or usage: a whole number of credits from 1, or null for all. Throws
+ * `invalid_request`.
+ */
 export function checkPart(credits: number | null): void {
   if (credits !== null && !(Number.isSafeInteger(credits) && credits >= 1))
     throw invalid({ pointer: '/credits', detail: 'must be a whole number from 1' });
 }
 
 /**
- * R-80, R-74: gives back `credits` of a usage, those taken last first (null: all that is left of it), to the grants
- * they came from. Refuses `reversal_exceeds_usage` for more than is left, and for all of what was reversed already.
+ * R-80, R-74: returns `credits` of a usage (null: all that is left) to their grants, the ones taken last first.
+ * Throws `reversal_exceeds_usage` for more than is left, also when all is reversed already; and `not_found`.
  */
 export function reverse(
   book: Book,
