@@ -66,7 +66,7 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
   if (threshold < 1 || threshold > packs * pack.credits)
     throw invalid({
       pointer: '/threshold',
-      detail: `must be from 1 to ${packs * pack.credits}, what these packs bring`,
+      detail: `must be from 1 to ${packs * pack.credits}, the credits of these packs`,
     });
   const price = packs * pack.price_minor;
   if (monthlyCeilingMinor < price)
