@@ -14,34 +14,38 @@ export const failureOf = (refusal: RefusalRecord): ApplicationFailure =>
     nonRetryable: true,
   });
 
+/** A refusal as a plain record, for rows and histories. */
 export const recordOf = ({ code, message, data }: Refusal): RefusalRecord => ({
   code,
   detail: message,
   data,
 });
 
+/** The refusal of a command whose charge was declined. */
 export const DECLINED: RefusalRecord = {
   code: 'payment_declined',
   detail: 'The payment was declined.',
   data: {},
 };
 
-/** The step can't be booked: an incident names the reason. */
+/** The answer to a command whose step the ledger refused for good. An incident names the reason. */
 export const givenUp = (): ApplicationFailure => failureOf(GIVEN_UP);
 
+/** The answer to an update whose command row another step took or abandoned: the caller reads the row. */
 export const abandoned = (): ApplicationFailure =>
   ApplicationFailure.create({ type: ABANDONED, message: 'The command row decides.', nonRetryable: true });
 
+/** The answer to an update that met a hand-over to the next run: the caller sends it again. */
 export const handingOver = (): ApplicationFailure =>
   ApplicationFailure.create({ type: HANDING_OVER, message: 'The next run takes it.', nonRetryable: true });
 
-/** R-90: a clock never goes back. */
+/** R-90: the answer to an advance to an instant before the clock's now. A clock never goes back. */
 export const beforeNow = (now: Instant): ApplicationFailure =>
   failureOf(
     recordOf(invalid({ pointer: '/to', detail: `must not lie before the clock's now, ${iso(now)}` })),
   );
 
-/** A check whose refusal is the failure of an update. */
+/** Wraps a check: its `Refusal` becomes the failure of the update. */
 export const refusing =
   <Argument>(check: (argument: Argument) => void) =>
   (argument: Argument): void => {

@@ -10,10 +10,10 @@ import {
   type UpdateRequest,
 } from './messages.ts';
 
-// What billing says to a subscription, as commands: nobody waits for them. Anything that reaches Temporal may send these, and
-// updates, past the API; an argument that no statement can book must not stop the workflow.
+// Checks of messages before they reach the loop. Anyone with access to Temporal may send signals and updates past the API,
+// and an argument that no statement can book must not stop the workflow.
 
-/** The year 3000: as far as the API's instants go. */
+/** The year 3000: the end of the API's instants, in milliseconds. */
 const END_OF_TIME = 32_503_680_000_000;
 /** PostgreSQL's largest `integer`. */
 const MOST = 2_147_483_647;
@@ -29,35 +29,35 @@ const TYPE_OF: Record<string, Command['type']> = {
   [SIGNAL.packsWithdrawn]: 'withdraw_packs',
 };
 
-/** The command a signal carries; null for one that carries none, or makes no sense. */
+/** The command of a signal; null for another signal, or one with wrong members. */
 export function commandOf(signal: string, payload: object): Command | null {
   const type = TYPE_OF[signal];
   const command = { ...payload, type } as Command;
   return type !== undefined && makesSense(command) ? command : null;
 }
 
-/** An amount has a currency, and a currency an amount. */
+/** An amount comes with its currency, or both are absent. */
 const hasMoney = ({ amountMinor, currency }: { amountMinor?: number; currency?: string }): boolean =>
   amountMinor === undefined
     ? currency === undefined
     : Number.isSafeInteger(amountMinor) && amountMinor >= 0 && typeof currency === 'string';
 
-/** Whether what another system signalled can be kept, and has the members its command needs. */
+/** Whether the command of a signal can be stored, and has the members it needs. */
 export const makesSense = (command: Command): boolean =>
   storageFault(command) === null && hasItsMembers(command);
 
-/** Whether what is said of the ledger can be kept, and names its version and grants. */
+/** Whether news of the ledger can be stored, and names a version and grants. */
 export const isNews = (news: LedgerAdvanced | undefined): news is LedgerAdvanced =>
   Number.isSafeInteger(news?.version) && Array.isArray(news?.grants) && storageFault(news) === null;
 
-/** Throws the refusal of an update that names no command, or holds what can't be kept. */
+/** Throws `invalid_request` for an update without a known command and its row, or with text that can't be stored. */
 export function requireCommand({ command, ref }: UpdateRequest): void {
   requireStorable({ ...command, ...ref });
   if (!Object.hasOwn(UPDATE_OF, command?.type ?? '') || !isWhole(ref?.attempt, 1, MOST))
     throw invalid({ pointer: '', detail: 'is no command with its row' });
 }
 
-/** Throws the refusal of an advance to no instant. */
+/** Throws `invalid_request` for an advance without an instant and its row. */
 export function requireAdvance({ to, ref }: AdvanceRequest): void {
   requireStorable(ref);
   if (!isInstant(to) || !isWhole(ref?.attempt, 1, MOST))

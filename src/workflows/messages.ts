@@ -9,28 +9,33 @@ import type { RefusalRecord } from '../domain/errors.ts';
 import type { State } from '../domain/state.ts';
 import type { Happening } from '../domain/timeline.ts';
 
-/** Names and payloads of all that is said to a subscription's workflow: what API, relay and other systems need. */
+/** Names and payloads of all messages to a subscription's workflow, for the API, the relay and other systems. */
 
+/** The workflow of one subscription. */
 export const WORKFLOW_TYPE = 'subscription';
 
-/** The nightly look at the books: a workflow of its own, started by a Temporal Schedule of this name, one a task queue. */
+/** The nightly reconciliation: a workflow of its own. A Temporal Schedule of the name below starts it, one a task queue. */
 export const RECONCILE_TYPE = 'reconcile';
+/** The id of the Temporal Schedule that starts the reconciliation. */
 export const reconcileScheduleId = (taskQueue: string): string => `${RECONCILE_TYPE}/${taskQueue}`;
-/** The failure type of a run that found rows without their reason. */
+/** The failure type of a reconciliation that found rows without a reason. */
 export const UNEXPLAINED = 'unexplained';
 
-/** The delivery of an event to an endpoint: a workflow of its own, one a run. An id is used once, for ever. */
+/** The delivery of an event to an endpoint: a workflow of its own, one a run. Its id is used once, for ever. */
 export const WEBHOOK_TYPE = 'webhook';
+/** The input of a delivery's workflow: the delivery, and the event's type for its summary. */
 export interface WebhookInput extends DeliveryRef {
   type: string;
 }
+/** The id of a delivery's workflow. Run 0 is the first; each replay is a run more. */
 export const webhookId = ({ endpointId, eventId, run }: DeliveryRef): string =>
   `${WEBHOOK_TYPE}/${endpointId}/${eventId}${run === 0 ? '' : `/${run}`}`;
-/** Attempts wait for receivers: on a queue of their own no ledger activity waits behind them. */
+/** The task queue of delivery attempts. They wait for receivers, and no ledger activity may wait behind them. */
 export const deliveryQueue = (taskQueue: string): string => `${taskQueue}/deliveries`;
 
+/** The id of a subscription's workflow. */
 export const workflowId = (subscriptionId: string): string => `${WORKFLOW_TYPE}/${subscriptionId}`;
-/** Whose workflow it is; null for one of another kind. */
+/** The subscription of a workflow; null for a workflow of another kind. */
 export const subscriptionIdOf = (id: string): string | null =>
   id.startsWith(`${WORKFLOW_TYPE}/`) ? id.slice(WORKFLOW_TYPE.length + 1) : null;
 
@@ -41,14 +46,14 @@ export const summaryOf = ({
   interval,
 }: Pick<Start, 'customerId' | 'plan' | 'interval'>): string => `${customerId}: ${plan}, by the ${interval}`;
 
-/** What the Temporal UI can filter subscriptions by, all keywords. A namespace must know them before a worker runs. */
+/** The search attributes of subscriptions in the Temporal UI, all keywords. A namespace must have them before a worker runs. */
 export const SEARCH_ATTRIBUTE = {
   plan: 'DrawdownPlan',
   status: 'DrawdownStatus',
   customer: 'DrawdownCustomer',
 } as const;
 
-/** Updates that carry one command each; the name says which to whoever reads the Temporal UI. */
+/** The update of each command. Its name shows the command in the Temporal UI. */
 export const UPDATE_OF = {
   buy_packs: 'buyPacks',
   set_add_on: 'setAddOn',
@@ -62,35 +67,39 @@ export const UPDATE_OF = {
   set_top_up: 'setTopUp',
 } as const satisfies Record<Exclude<Command['type'], SignalOnly>, string>;
 
-/** What is only signalled: nobody waits for it. */
+/** Commands that come only as signals: no caller waits for them. */
 export type SignalOnly = 'payment_settled' | 'withdraw_packs';
 
-/** An update's argument: the command, and the row that must be taken before it takes effect. */
+/** The argument of an update: the command, and the row that must be taken before it takes effect. */
 export interface UpdateRequest {
   command: Command;
   ref: CommandRef;
 }
 
+/** The update that waits for the outcome of a start. */
 export const STARTED = 'started';
+/** R-90: the update that moves a test clock. */
 export const ADVANCE_CLOCK = 'advanceClock';
 
+/** The argument of `advanceClock`: the clock's target, and the command's row. */
 export interface AdvanceRequest {
   to: Instant;
   ref: CommandRef;
 }
 
-/** `done` is false when the workflow had to continue as new on the way: ask again. */
+/** `done` is false when the workflow continued as new on the way: send the update again. */
 export interface AdvanceAnswer {
   now: Instant;
   done: boolean;
 }
 
-/** The failure type of an update whose command row had been abandoned or taken by another step: the row knows. */
+/** The failure type of an update whose command row was abandoned, or taken by another step. The row has the answer. */
 export const ABANDONED = 'abandoned';
 
-/** The failure type of an update that met a hand-over to the next run: nothing was done, send it again. */
+/** The failure type of an update that met a hand-over to the next run. Nothing was done: send it again. */
 export const HANDING_OVER = 'handing_over';
 
+/** The signals: four of billing, and the relay's nudge. */
 export const SIGNAL = {
   paymentSettled: 'paymentSettled',
   cancelled: 'cancelled',
@@ -99,33 +108,38 @@ export const SIGNAL = {
   ledgerAdvanced: 'ledgerAdvanced',
 } as const;
 
+/** R-42: billing's report that a charge is paid or declined. */
 export interface PaymentSettled {
   chargeId: string;
   outcome: 'paid' | 'declined';
   at: Instant;
-  /** Which attempt at the charge it is of: one that was declined does not decline the next. Absent: the newest made by `at`. */
+  /** The attempt that was paid or declined: the decline of one does not decline the next. Absent: the newest made by `at`. */
   attempt?: number;
-  /** What was paid, both or neither. A charge that does not exist yet is only paid by an amount (R-42). */
+  /** R-42: the amount paid, with its currency: both or neither. A payment ahead of its charge must state its amount. */
   amountMinor?: number;
   currency?: string;
 }
 
-/** From a system that owns billing. */
+/** R-51: a cancel by a system that owns billing. */
 export interface CancelSignal {
   at: 'renewal' | 'now';
   reason?: string;
 }
 
+/** R-53, R-54: a change of plan by a system that owns billing. */
 export interface PlanChanged {
   plan: PlanId;
   interval: Interval;
   chargeId: string;
 }
 
+/** The relay's nudge: the ledger's version, now, open grants and refunded top-ups. */
 export type LedgerAdvanced = Pick<Snapshot, 'version' | 'now' | 'grants' | 'topUpRefunds'>;
 
+/** The queries of a subscription's workflow. */
 export const QUERY = { balance: 'balance', subscription: 'subscription', schedule: 'schedule' } as const;
 
+/** The answer of `balance`: the credits as of `ledger_version`. Instants are in RFC 3339. */
 export interface BalanceAnswer {
   available: number;
   held: number;
@@ -135,6 +149,7 @@ export interface BalanceAnswer {
   as_of: string;
 }
 
+/** The answer of `subscription`: its state without the grants. Instants are in RFC 3339. */
 export interface SubscriptionAnswer {
   state: {
     id: string;
@@ -155,13 +170,14 @@ export interface SubscriptionAnswer {
   next_due: { at: string; kind: DueKind } | null;
 }
 
+/** The answer of `schedule`: the happenings of a forecast. */
 export type ScheduleAnswer = (Omit<Happening, 'at'> & { at: string })[];
 
-/** A command that a Temporal had sent to billing when it was lost: money may have moved, so it is asked again, for its row. */
+/** A command that a lost Temporal had sent to billing. Money may have moved, so billing is asked again, for the same row. */
 export interface RepeatedCommand {
   command: Command;
   ref: CommandRef;
-  /** The instant at which it was decided. */
+  /** The instant of its decision. */
   at: Instant;
 }
 
@@ -170,20 +186,20 @@ interface CarriedRun {
   step: number;
   version: number;
   advance: AdvanceRequest | null;
-  /** Commands from signals that the run had no time for, or that came before what they speak of. */
+  /** Commands of signals that the run had no time for, and settlements that came before their charges. */
   signals: Command[];
-  /** Only of a workflow that is started again from the ledger. */
+  /** Only for a workflow that is started again from the ledger. */
   asked?: RepeatedCommand;
 }
 
-/** What a caller is told whose customer has another subscription. */
+/** The refusal of a start for a customer who has a live subscription. */
 export const CUSTOMER_SUBSCRIBED: RefusalRecord = {
   code: 'customer_already_subscribed',
   detail: 'The customer has a subscription that is not ended.',
   data: {},
 };
 
-/** The workflow's input: a start, or what a run hands to the next. */
+/** The workflow's input: a start, or the state that one run hands to the next. */
 export interface SubscriptionInput {
   catalog: Catalog;
   begin: {

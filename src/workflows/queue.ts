@@ -7,10 +7,10 @@ import type { State } from '../domain/state.ts';
 
 // Commands that wait for the loop, in order, and payments that came ahead of their charges (R-42).
 
-/** A command that waits. `failure` is the answer to its caller where nothing was done. */
+/** A waiting command. `failure` is the answer to its caller when it was not carried out. */
 export interface Queued {
   command: Command;
-  /** null: from a signal, so nobody waits for an answer. */
+  /** null for a signal: no caller waits for an answer. */
   ref: CommandRef | null;
   done: boolean;
   failure: ApplicationFailure | null;
@@ -24,10 +24,11 @@ const waiting = (command: Command, ref: CommandRef | null = null): Queued => ({
 });
 const settlementCommand = (settlement: Settlement): Command => ({ ...settlement, type: 'payment_settled' });
 
-/** A payment as billing signals it. Only a run that kept one knows that it came ahead. */
+/** A settlement as billing signals it. Only a run that kept one knows that it came ahead. */
 export const settledNow = ({ isAhead: _, ...settlement }: Settlement): Command =>
   settlementCommand(settlement);
 
+/** The queue of one run. */
 export type Queue = ReturnType<typeof createQueue>;
 
 /** The queue of one run; `carried` are the commands that the run before it left. */
@@ -53,24 +54,24 @@ export function createQueue(carried: readonly Command[]) {
     remove(queued: Queued): void {
       queue.splice(queue.indexOf(queued), 1);
     },
-    /** A caller waits for an answer to one of them. */
+    /** Whether a caller waits for an answer to one of them. */
     hasCallers: (): boolean => queue.some(({ ref }) => ref !== null),
     /** R-42: a settlement counts from the provider's instant, so it comes before work that was due later. */
     paymentBefore: (due: { at: Instant } | null): Queued | undefined =>
       queue.find(({ command }) => command.type === 'payment_settled' && due !== null && command.at < due.at),
-    /** R-42: keeps a payment that comes ahead of its charge; false where it can't wait, and is refused on record. */
+    /** R-42: keeps a settlement that came ahead of its charge. False for one that can't wait: it is refused on record. */
     keepEarly(state: State, settlement: Settlement): boolean {
       const kept = isEarly(state, settlement) ? withEarly(early, settlement) : early;
       early = kept ?? early;
       return kept !== null;
     },
-    /** Queues the payments that came ahead of a charge which is pending now. */
+    /** Queues the kept settlements whose charge is pending now. */
     recall(state: State): void {
       const due = early.filter((settlement) => isAwaited(state, settlement));
       early = early.filter((settlement) => !due.includes(settlement));
       queue.push(...due.map((settlement) => waiting(settlementCommand(settlement))));
     },
-    /** All that the next run takes over. */
+    /** All commands that the next run takes over. */
     left: (): Command[] => [...early.map(settlementCommand), ...queue.map(({ command }) => command)],
   };
 }

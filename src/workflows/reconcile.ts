@@ -2,16 +2,18 @@ import { ApplicationFailure, proxyActivities, setCurrentDetails } from '@tempora
 import type { Activities, Reconciled } from '../activities/index.ts';
 import { UNEXPLAINED } from './messages.ts';
 
-// Once a night: does every charge, grant and message of billing have its reason? A run that finds one without fails, so that
-// whoever looks at failed workflows is told; the next night looks again at everything.
+// The nightly reconciliation: every charge, grant and message of billing must have its reason. A run that finds a row
+// without
+// one fails, so that monitoring of failed workflows reports it. The next night checks everything again.
 
 const books = proxyActivities<Activities>({
   startToCloseTimeout: '15m',
-  // A database that is away is waited for, and not until the night after.
+  // A database that is away is waited for, though not until the next night.
   scheduleToCloseTimeout: '12h',
   retry: { initialInterval: '10s', maximumInterval: '5m' },
 });
 
+/** Counts the explained rows, and fails with type `unexplained` and the first unexplained rows. Books nothing. */
 export async function reconcile(): Promise<Reconciled> {
   const found = await books.reconcile.executeWithOptions({ summary: 'charges, grants, inbox' }, []);
   const summary = summaryOf(found);

@@ -11,36 +11,40 @@ import { isNews } from './message-checks.ts';
 import type { LedgerAdvanced, SubscriptionInput } from './messages.ts';
 import { afterOf, searchAttributesOf, summaryOf } from './views.ts';
 
-// From a decision to the ledger: one numbered step a decision, booked once by one activity, then taken over as the state.
+// From a decision to the ledger: one numbered step a decision. One activity books it once; its state is then the
+// workflow's.
 
 const retry = { initialInterval: '200ms', maximumInterval: '10s' } as const;
 const activities = proxyActivities<Activities>({ startToCloseTimeout: '5s', retry });
 /**
- * A step that asks billing takes as long as billing's calls: a first charge makes up to six, of 20 s each. One attempt runs at a
- * time and ends before the next begins; heartbeats show that a worker is gone.
+ * A step that asks billing takes as long as billing's calls: a first charge makes up to six, of 20 s each. One attempt runs
+ * at a time and ends before the next begins. Missing heartbeats show that a worker is gone.
  */
 const billing = proxyActivities<Activities>({ startToCloseTimeout: '150s', heartbeatTimeout: '10s', retry });
 
+/** How one step is booked. */
 export interface StepOptions {
   ref?: CommandRef;
-  /** The command ends with this step. */
+  /** The command's row ends with this step. */
   finish?: boolean;
   begin?: NonNullable<SubscriptionInput['begin']>;
-  /** The refusal of a declined charge to its caller; null where a decline is no refusal. */
+  /** The refusal that the caller of a declined charge gets; null where a decline is no refusal. */
   declined?: RefusalRecord | null;
 }
 
-/** `reached`: a command of several steps ends with this one. */
+/** A decision, and whether a command of several steps ends with it (`reached`). */
 export type Decided = Decision & { reached?: boolean };
+/** The outcome of a step: booked, or its row taken by another step, refused by the ledger, given up with an incident. */
 export type CarryOutcome =
   | { kind: 'booked'; outcome: Outcome | null; finished: boolean }
   | { kind: 'abandoned' }
   | { kind: 'refused' }
   | { kind: 'given_up' };
 
+/** The state of a subscription in its workflow. */
 export type Steps = ReturnType<typeof createSteps>;
 
-/** The state of a subscription as its workflow knows it, which steps alone move on. */
+/** Holds the state of a subscription as its workflow knows it. Only booked steps and news of the ledger change it. */
 export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput, 'catalog' | 'carried'>) {
   let catalog: Catalog = first;
   let state: State | null = carried?.state ?? null;
@@ -57,14 +61,14 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     return state;
   }
 
-  /** The subscription's now: its test clock, else the clock of Temporal, which never goes back here. */
+  /** The subscription's now: its test clock, else Temporal's clock, which never goes back here. */
   function present(): Instant {
     return current().testClock ? current().now : Math.max(Date.now(), current().now);
   }
 
   /**
-   * Has a decision booked, once, and takes over its state. The ledger may answer that another catalogue is in
-   * force at the instant (R-08): then it is decided again with that one.
+   * Books a decision once, and takes over its state. R-08: the ledger may answer that another catalogue is in force at the
+   * instant; the decision is then made again with that one.
    */
   async function carryOut(
     decideWith: (inForce: Catalog) => Decided,
@@ -86,7 +90,11 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     }
   }
 
-  /** Without a charge: its effects and the row after them. With one: the same for each answer of billing. */
+  /**
+   * Books a decision without a charge: its effects and the row after them. With a charge: billing's answer picks one of
+   * three
+   * branches, each with its own effects and row.
+   */
   function book(decision: Decided, at: Instant, options: StepOptions): Promise<StepOutcome> {
     const head = {
       subscriptionId: decision.state.id,
@@ -128,7 +136,7 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     const next =
       decision.charge && answer.outcome ? afterCharge(decision, answer.outcome).state : decision.state;
     if (answer.version >= known.version) known = { version: answer.version, grants: answer.grants };
-    // R-13: an end that nobody scheduled is dated when it is booked.
+    // R-13: an end that nobody scheduled is dated at its booking, by the ledger.
     const endedAt = answer.endedAt ?? next.endedAt;
     state = withTopUpRefunds({ ...next, endedAt, grants: known.grants }, answer.topUpRefunds);
     step += 1;
@@ -154,13 +162,13 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     /** null before the first step. */
     state: (): State | null => state,
     catalog: (): Catalog => catalog,
-    /** Of the ledger: its newest entry that is known here. */
+    /** The newest entry of the ledger that the workflow knows. */
     version: (): number => known.version,
     /** A step is under way: the ledger may be newer than the state here. */
     isBooking: (): boolean => isBooking,
     /** Cycles that began in this run. */
     boundaries: (): number => boundaries,
-    /** For the next run. */
+    /** The part of the next run's input that comes from here. */
     carried: () => ({ state: current(), step, version: known.version }),
   };
 }

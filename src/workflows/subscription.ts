@@ -54,10 +54,11 @@ import { createQueue, type Queued, settledNow } from './queue.ts';
 import { type CarryOutcome, createSteps, type Decided, type StepOptions } from './step.ts';
 import { balanceOf, describe, scheduleOf, subscriptionOf } from './views.ts';
 
-// One subscription, from its first payment to its end: it sleeps until something is due or somebody asks, decides
-// with the pure core, has the decision booked (step.ts), and sleeps again. Everything it may forget is in the ledger.
+// One subscription, from its first payment to its end. It sleeps until work is due or a message comes, decides with the
+// pure
+// core, has the decision booked (step.ts), and sleeps again. The ledger holds everything it may forget.
 
-/** A run hands over after a year of boundaries or a few thousand events, so that replay stays short. */
+/** A run hands over after a year of boundaries or a few thousand events, so that a replay stays short. */
 const BOUNDARIES_A_RUN = 12;
 const EVENTS_A_RUN = 3_000;
 
@@ -65,7 +66,7 @@ const EVENTS_A_RUN = 3_000;
 const HELD_UP_MS = 60_000;
 const LONGEST_HELD_UP_MS = 60 * 60_000;
 
-/** Refusals that no other catalogue would lift: the one in force is known only to the ledger. */
+/** Refusals that hold under every catalogue. Only the ledger knows the one in force. */
 const PLAIN: readonly ProblemCode[] = [
   'subscription_not_active',
   'payment_past_due',
@@ -76,6 +77,7 @@ const PLAIN: readonly ProblemCode[] = [
 const sameCommand = (a: CommandRef, b: CommandRef): boolean =>
   a.operation === b.operation && a.key === b.key && a.attempt === b.attempt;
 
+/** The workflow: handles messages, books due work and commands, and ends when nothing more can come. */
 export async function subscription(input: SubscriptionInput): Promise<void> {
   const steps = createSteps(input);
   const { current, present } = steps;
@@ -84,7 +86,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   let advanced: { ref: CommandRef; failure: ApplicationFailure | null } | null = null;
   let started = input.carried !== null;
   let startFailure: ApplicationFailure | null = null;
-  /** Since due work can't be booked: the instant of the next try, and how many there were. */
+  /** While due work can't be booked: the instant of the next try, and the number of tries. */
   let heldUp: { until: Instant; tries: number } | null = null;
 
   // --- messages: every handler is one line; the loop does the work ---
@@ -107,7 +109,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   setHandler(defineSignal<[Withdrawal]>(SIGNAL.packsWithdrawn), (withdrawal) =>
     signalled({ type: 'withdraw_packs', ...withdrawal }),
   );
-  // Nothing is woken but a top-up, which is dated now (R-39).
+  // A nudge wakes nothing but a top-up, which is dated now (R-39).
   setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), steps.learn);
   setHandler(defineQuery<BalanceAnswer | null>(QUERY.balance), () => {
     const state = steps.state();
@@ -129,7 +131,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   // --- the story ---
 
-  /** R-43: books the subscription with its first charge; a start that is refused or declined leaves nothing. */
+  /** R-43: books the subscription with its first charge. A refused or declined start leaves no rows. */
   async function start(wanted: NonNullable<SubscriptionInput['begin']>): Promise<void> {
     const at = wanted.at ?? Date.now();
     const options: StepOptions = { ref: wanted.ref, finish: true, begin: wanted, declined: DECLINED };
@@ -146,7 +148,10 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     started = true;
   }
 
-  /** Repeats a command that was at billing when another Temporal was lost, as of then: before all that has come due since. */
+  /**
+   * Repeats a command that was at billing when another Temporal was lost. It counts from its old instant, before all work
+   * due since.
+   */
   async function askAgain({ command, ref, at }: RepeatedCommand): Promise<void> {
     await runQueued(queue.addFirst(command, ref), at);
   }
@@ -164,7 +169,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     }
   }
 
-  /** Nothing is due any more, nothing is held (R-73), and nobody waits for an answer. */
+  /** Nothing is due, no credits are held (R-73), and no caller waits for an answer. */
   function isOver(): boolean {
     const { status, waiting, grants } = current();
     const idle = queue.length === 0 && advance === null && allHandlersFinished();
@@ -182,12 +187,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       });
   }
 
-  /** R-39: the balance as the ledger reported it brings a top-up. */
+  /** R-39: whether the balance in the ledger's news makes a top-up due. */
   function isToppedUp(): boolean {
     const at = topUpAt(current());
     return at !== null && at <= present() && !isHeldUp();
   }
 
+  /** Books the work due at an instant. Work that the ledger refused for good is tried again later. */
   async function work(at: Instant): Promise<void> {
     const { kind } = await carryOut((inForce) => workAt(current(), at, present(), inForce), at, {});
     const tries = kind === 'given_up' ? (heldUp?.tries ?? 0) + 1 : 0;
@@ -195,7 +201,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     heldUp = tries > 0 ? { until: Date.now() + pause, tries } : null;
   }
 
-  /** What is due could not be booked, and nothing that is asked may come before it (R-14): it is refused, not kept waiting. */
+  /** R-14: due work could not be booked, and no command may come before it: commands are refused, not kept waiting. */
   function isHeldUp(): boolean {
     return heldUp !== null && Date.now() < heldUp.until;
   }
@@ -205,16 +211,16 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     queued.failure = givenUp();
     queued.done = true;
     if (!queued.ref)
-      log.error('a signal was lost: what is due can not be booked', { of: queued.command.type });
+      log.error('a signal was lost: due work can not be booked', { of: queued.command.type });
   }
 
+  /** Books a command from the queue. R-42: a settlement of a settled charge costs no step. */
   async function runQueued(queued: Queued, at = present()): Promise<void> {
     queue.remove(queued);
     const { command, ref } = queued;
     const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
-    // R-42: a settlement of what is settled changes nothing, and costs no step.
     if (command.type === 'payment_settled' && !isAwaited(current(), command)) {
-      // One that can't wait for its charge is refused, which is put on record.
+      // A settlement that can't wait for its charge is refused, and the step below records that.
       if (queue.keepEarly(current(), command)) return;
     }
     if (command.type === 'withdraw_packs' && !isNewer(current(), command)) return;
@@ -232,7 +238,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     queued.done = true;
   }
 
-  /** R-90: everything due up to the target, in order, in as few statements as billing's answers allow. */
+  /** R-90: books everything due up to the target, in order, in as few statements as billing's answers allow. */
   async function advanceTo(target: AdvanceRequest): Promise<void> {
     const result = await carryOut((inForce) => workThrough(current(), target.to, inForce), current().now, {
       ref: target.ref,
@@ -242,7 +248,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     advance = null;
   }
 
-  /** Hands over to the next run once nobody waits for an answer from this one; what billing said goes along. */
+  /** Hands over to the next run once no caller waits for an answer. Commands of signals and early settlements go along. */
   async function handOver(): Promise<void> {
     await condition(allHandlersFinished);
     const carried = { ...steps.carried(), advance, signals: queue.left() };
@@ -251,13 +257,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   // --- handlers ---
 
-  /** A signal from outside: nobody can be told that it makes no sense, so it is put aside and the log says so. */
+  /** Queues the command of a signal. A malformed one has no caller to answer, so only the log names it. */
   function signalled(command: Command): void {
     if (makesSense(command)) queue.add(command);
     else log.warn('a signal was put aside: its members are wrong', { command: command.type });
   }
 
-  /** Refuses what is plainly not possible now, before it leaves a trace in the history. The loop decides again. */
+  /** Refuses a command that is plainly impossible now, before it leaves a trace in the history. The loop decides again. */
   function refuse(asked: UpdateRequest): void {
     refusing(requireCommand)(asked);
     const { command } = asked;
@@ -272,7 +278,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     }
   }
 
-  /** Refused while a hand-over is due, or callers in turn could put it off until the history is full: ask again. */
+  /**
+   * Queues a command and waits for its outcome. While a hand-over is due it is refused: callers in turn could otherwise
+   * delay
+   * the hand-over until the history is full.
+   */
   async function request({ command, ref }: UpdateRequest): Promise<void> {
     if (mustContinue()) throw handingOver();
     const queued = queue.add(command, ref);
@@ -286,13 +296,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     if (startFailure) throw startFailure;
   }
 
-  /** Never waits for what comes after a continue-as-new: it answers `done: false`, and is asked again. */
+  /** Moves a test clock. It never waits beyond a continue-as-new: it answers `done: false`, and the caller sends it again. */
   async function advanceClock(target: AdvanceRequest): Promise<AdvanceAnswer> {
     const mine = () => advance !== null && sameCommand(advance.ref, target.ref);
     await condition(() => (started && advance === null) || mine() || mustContinue());
     if (startFailure) throw abandoned();
     if (advance === null && !mustContinue()) {
-      // R-90: a clock never goes back; another advance may have moved it while this one waited.
+      // R-90: another advance may have moved the clock while this one waited.
       if (target.to < current().now) throw beforeNow(current().now);
       advance = target;
     }
@@ -304,13 +314,13 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   // --- steps ---
 
+  /** Books a decision (step.ts), then queues the early settlements whose charge is pending now. */
   async function carryOut(
     decideWith: (inForce: Catalog) => Decided,
     at: Instant,
     options: StepOptions,
   ): Promise<CarryOutcome> {
     const outcome = await steps.carryOut(decideWith, at, options);
-    // A payment that came ahead of its charge is due now that the charge is pending.
     if (outcome.kind === 'booked') queue.recall(current());
     return outcome;
   }

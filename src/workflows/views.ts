@@ -18,13 +18,13 @@ import {
   type SubscriptionAnswer,
 } from './messages.ts';
 
-// What the workflow says of itself: to queries, to the Temporal UI, and to the ledger's row.
+// The workflow's answers to queries and to the Temporal UI, and the ledger's row after a step.
 
 const PLAN = defineSearchAttributeKey(SEARCH_ATTRIBUTE.plan, SearchAttributeType.KEYWORD);
 const STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTE.status, SearchAttributeType.KEYWORD);
 const CUSTOMER = defineSearchAttributeKey(SEARCH_ATTRIBUTE.customer, SearchAttributeType.KEYWORD);
 
-/** Only what changed: an upsert is an event and an action. */
+/** The search attributes that changed: each upsert is an event and a billed action. */
 export function searchAttributesOf(state: State, before: State | null): SearchAttributeUpdatePair[] {
   const plan = (of: State) => `${of.plan}/${of.interval}`;
   const pairs: SearchAttributeUpdatePair[] = [];
@@ -34,7 +34,7 @@ export function searchAttributesOf(state: State, before: State | null): SearchAt
   return pairs;
 }
 
-/** Grants as of the ledger's answer; what has expired since is not counted (R-12). */
+/** R-12: the balance by the ledger's newest answer, without grants that expired since. */
 export function balanceOf(state: State, version: number): BalanceAnswer {
   const at = asOf(state);
   const usable = state.grants.filter((grant) => isUsable(grant, at));
@@ -65,6 +65,7 @@ const dueOf = (state: State) => {
   return due && { at: iso(due.at), kind: due.kind };
 };
 
+/** The answer of the query `subscription`. */
 export function subscriptionOf(state: State): SubscriptionAnswer {
   const { unpaid, scheduled } = state;
   return {
@@ -96,12 +97,13 @@ function changeOf(scheduled: State['scheduled']): SubscriptionAnswer['state']['s
 
 const isoOf = (at: Instant | null): string | null => (at === null ? null : iso(at));
 
+/** The answer of the query `schedule`: at most `limit` happenings of the forecast. */
 export function scheduleOf(state: State, catalog: Catalog, limit = 24): ScheduleAnswer {
   const { happenings } = forecast(state, state.grants, catalog, { limit });
   return happenings.map((happening) => ({ ...happening, at: iso(happening.at) }));
 }
 
-/** Shown beside the history in the Temporal UI. */
+/** The text beside the history in the Temporal UI. */
 export function describe(state: State, version: number): string {
   const due = dueOf(state);
   const { by_kind, available: credits } = balanceOf(state, version);
@@ -112,7 +114,7 @@ export function describe(state: State, version: number): string {
   ].join('\n\n');
 }
 
-/** One line on an activity: what is booked, and what is charged. */
+/** One line on an activity: the effects it books, and the charge it asks for. */
 export function summaryOf({ effects, charge }: Decision): string {
   const booked = effects.slice(0, 4).map((effect) => (effect.type === 'note' ? effect.kind : effect.type));
   const more = effects.length > 4 ? [`${effects.length - 4} more`] : [];
@@ -120,7 +122,7 @@ export function summaryOf({ effects, charge }: Decision): string {
   return [...booked, ...more, ...asked].join(', ') || 'state';
 }
 
-/** The ledger's row after a decision: what a spend must know of it. */
+/** The ledger's row after a decision: the facts that a spend needs. */
 export function afterOf(state: State, catalog: Catalog): After {
   return {
     state,

@@ -2,15 +2,17 @@ import { proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/wo
 import type { Delivered, DeliveryActivities } from '../activities/deliver.ts';
 import { deliveryQueue, type WebhookInput } from './messages.ts';
 
-// One event to one endpoint. Attempts are the server's: it waits as long as each failed one says, and keeps no event for it,
-// so that a receiver that is away for days costs nothing meanwhile. The row in `deliveries` says when it ends.
+// One event to one endpoint. The Temporal server keeps the attempts: it waits as long as each failed one asks, and records
+// no
+// event for it, so a receiver that is away for days costs nothing. The row in `deliveries` records the end.
 
+/** Sends an event to an endpoint until an attempt succeeds or the last one fails. */
 export async function webhook({ type, ...ref }: WebhookInput): Promise<Delivered> {
   const { deliver } = proxyActivities<DeliveryActivities>({
-    // Receivers take their time: not that of the subscriptions' activities.
+    // Receivers are slow, so their attempts stay off the queue of the subscriptions' activities.
     taskQueue: deliveryQueue(workflowInfo().taskQueue),
     startToCloseTimeout: '30s',
-    // Where an attempt names no pause of its own: the database was away, or the worker was lost.
+    // For an attempt that names no pause: the database was away, or the worker was lost.
     retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '5m' },
   });
   const summary = `${type} to ${ref.endpointId}`;
