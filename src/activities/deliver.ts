@@ -12,30 +12,32 @@ import type { Post } from '../webhooks/post.ts';
 import { signed } from '../webhooks/sign.ts';
 import { quietly } from './quietly.ts';
 
-/** How a delivery ended well, or why nobody has to look at it. */
+/** How a delivery ended without a failure. */
 export interface Delivered {
   outcome: 'delivered' | 'endpoint_gone' | 'ended_before';
   attempts: number;
   status: number | null;
 }
 
+/** The activities of deliveries, by name. */
 export interface DeliveryActivities {
   /** One attempt. Fails with the pause to the next one, or for good after the last. */
   deliver(ref: DeliveryRef): Promise<Delivered>;
 }
 
+/** The dependencies of the delivery activities. */
 export interface DeliveryDeps {
   db: Database;
   post: Post;
-  /** In [0, 1): how much longer a pause is. */
+  /** In [0, 1): the random part of a pause. */
   luck?: () => number;
 }
 
-/** The failure type of an attempt that was not taken, and of a delivery that is given up. */
+/** The failure types of an attempt that was not taken, and of a delivery that is given up. */
 const NOT_TAKEN = 'not_taken';
 const UNDELIVERED = 'undelivered';
 
-/** What a delivery's workflow does: each attempt is counted, made, and recorded. */
+/** The activities of a delivery's workflow. Each attempt is counted, made, and recorded. */
 export function createDeliveryActivities({ db, post, luck = Math.random }: DeliveryDeps): DeliveryActivities {
   const begin = quietly('The attempt could not be counted', beginAttempt);
   const note = quietly('The attempt could not be recorded', noteAttempt);
@@ -44,7 +46,7 @@ export function createDeliveryActivities({ db, post, luck = Math.random }: Deliv
     async deliver(ref) {
       const begun = await begin(db, ref, MOST_ATTEMPTS);
       if (begun === null) {
-        // It ended before, or its last attempt was never recorded.
+        // The delivery ended before, or its last attempt was never recorded.
         await note(db, ref, { status: 'failed', answer: null, failure: 'lost' });
         return { outcome: 'ended_before', attempts: 0, status: null };
       }
@@ -61,7 +63,7 @@ export function createDeliveryActivities({ db, post, luck = Math.random }: Deliv
   };
 }
 
-/** The receiver's own word that it wants no more. */
+/** The failures by which an endpoint ends its deliveries. */
 const ENDED_BY_ENDPOINT: Failure[] = ['gone', 'endpoint_deleted', 'endpoint_disabled'];
 
 async function attemptOnce(
@@ -79,7 +81,7 @@ async function attemptOnce(
   return { status: isLast || failure === 'gone' ? 'failed' : 'pending', answer, failure };
 }
 
-/** I15: neither the URL, which may hold a token, nor anything the receiver said but its status. */
+/** I15: the text holds the receiver's status, and neither its URL, which may hold a token, nor its answer. */
 function notTaken(attempt: number, { answer, failure }: Noted, pause: number | null): ApplicationFailure {
   const why = `${failure && FAILURES[failure]}${answer === null ? '' : ` (${answer})`}`;
   const message = `Attempt ${attempt} of ${MOST_ATTEMPTS}: ${why}.`;

@@ -2,16 +2,17 @@ import type { Database } from '../db/client.ts';
 import { dropFailure, noteStepFailure } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 
-/** Failures from which on a step is on record as failing; Temporal tries it again without end. */
+/** The number of failed attempts from which on a step is on record as failing. Temporal retries it without end. */
 const ON_RECORD_FROM = 5;
 
+/** One attempt at a step. */
 export interface StepAttempt {
   subscriptionId: string;
-  /** Which one it is, from 1. */
+  /** The number of the attempt, from 1. */
   attempt: number;
 }
 
-/** Runs an attempt at a step. A step that fails again and again is put on record, until it succeeds. */
+/** Runs an attempt at a step. A step that fails again and again is on record until it succeeds. */
 export async function watched<T>(
   db: Database,
   { subscriptionId, attempt }: StepAttempt,
@@ -23,7 +24,7 @@ export async function watched<T>(
     if (attempt > ON_RECORD_FROM) await dropFailure(db, ref).catch(() => {});
     return answer;
   } catch (error) {
-    // Where the database is what fails, it can't be told here either.
+    // A database that fails can't record the failure either.
     if (attempt >= ON_RECORD_FROM)
       await noteStepFailure(db, subscriptionId, attempt, reasonOf(error)).catch(() => {});
     throw error;

@@ -2,12 +2,15 @@ import type { Database } from '../db/client.ts';
 import { giveUpStep, type IncidentRecord } from '../db/incidents.ts';
 
 /**
- * Data that the ledger can't hold (SQLSTATE classes 22 and 23), and broken invariants that its own functions raise (P0001): the
- * same statement fails the same way however often it is repeated.
+ * SQLSTATEs of statements that fail at every repeat: data that the ledger can't hold (classes 22 and 23), and broken
+ * invariants that its own functions raise (P0001).
  */
 const HOPELESS = /^(22|23)...$|^P0001$/;
 
-/** Why no repeat of a statement helps; null where one may. I15: names of constraints and our own texts, never a value. */
+/**
+ * Why no repeat of a statement can succeed; null where one may. I15: it holds names of constraints and our own texts, never
+ * values.
+ */
 export function hopeless(error: unknown): { code: string; detail: string } | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code, constraint_name: constraint, routine } = cause as Error & Record<string, unknown>;
@@ -17,7 +20,7 @@ export function hopeless(error: unknown): { code: string; detail: string } | nul
   return null;
 }
 
-/** Books a step, or gives it up where no repeat helps: its command is refused, and an incident says why. */
+/** Books a step, or gives it up when no repeat can succeed: its command is refused, and an incident records the reason. */
 export async function orGivenUp<Answer>(
   db: Database,
   subscriptionId: string,

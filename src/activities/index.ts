@@ -14,6 +14,7 @@ import type { Charge, Effect, Outcome } from '../domain/state.ts';
 import { hopeless, orGivenUp } from './incidents.ts';
 import { quietly } from './quietly.ts';
 
+/** A step without a charge. */
 export interface BookStepRequest extends StepHead {
   subscriptionId: string;
   effects: Effect[];
@@ -21,7 +22,7 @@ export interface BookStepRequest extends StepHead {
   finish: boolean;
 }
 
-/** What is booked for each answer billing may give. */
+/** The effects and the row for one answer of billing. */
 export interface Branch {
   effects: Effect[];
   after: After;
@@ -29,44 +30,50 @@ export interface Branch {
   discard: boolean;
 }
 
+/** A step with a charge. */
 export interface BillRequest extends StepHead {
   subscriptionId: string;
-  /** What was due before the charge: booked with it. */
+  /** The effects due before the charge: they are booked with it. */
   effects: Effect[];
   charge: Charge;
   branches: Record<Outcome, Branch>;
-  /** where the attempt that this one would cancel can't be: the state without a new attempt. */
+  /** the state without a new attempt, for when the pending attempt can't be cancelled. */
   kept: After | null;
   finish: boolean;
 }
 
+/** The counts of a reconciliation, and its first unexplained rows. */
 export type Reconciled = Omit<Reconciliation, 'not_here'>;
 
+/** The activities of a subscription's workflow and of the reconciliation, by name. */
 export interface Activities {
+  /** Books a step, once. */
   bookStep(request: BookStepRequest): Promise<StepOutcome>;
+  /** Asks billing for a step's charge, and books the step with the answer's branch, once. */
   bill(request: BillRequest): Promise<StepOutcome>;
-  /** Numbers, and the first rows that have no reason. */
+  /** Counts the rows and names the first ones without a reason. */
   reconcile(): Promise<Reconciled>;
 }
 
+/** The dependencies of the activities. */
 export interface ActivityDeps {
   db: Database;
-  /** The same database over a pool on which a statement may read all of it. */
+  /** The same database over a pool whose statements may take long. */
   books: Database;
   gateway: Gateway;
-  /** Tells Temporal that the activity at hand is alive. */
+  /** Reports to Temporal that the running activity is alive. */
   heartbeat: () => void;
 }
 
-/** What a Temporal history should hold of many. */
+/** The most unexplained rows that go into a Temporal history. */
 const UNEXPLAINED_TOLD = 20;
 
-/** Several times within what the workflow waits for one. */
+/** Several times within the heartbeat timeout of the workflow. */
 const HEARTBEAT_MS = 2_000;
 
 /** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
 export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps): Activities {
-  /** money that came for nothing goes back before that is booked. Billing does each once, however often it is asked. */
+  /** refunds unusable money before the refund is booked. Billing carries each refund out once, at any number of calls. */
   async function refundMoney(effects: Effect[], debtor: Debtor): Promise<void> {
     for (const effect of effects)
       if (effect.type === 'refund') await gateway.refund(effect.chargeId, debtor);
@@ -85,7 +92,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
     );
   }
 
-  /** On record, then money, then booked: a crash in between repeats with the same charge and attempt. */
+  /** Records the attempt, asks billing, then books the step. A crash in between repeats with the same charge and attempt. */
   async function bill(request: BillRequest): Promise<StepOutcome> {
     const { subscriptionId, branches, effects, kept, finish, ...head } = request;
     const debtor = debtorOf(branches.paid.after);
@@ -114,8 +121,9 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
   }
 
   /**
-   * R-45: an attempt that is pending is cancelled first. Where it turned out paid, it is what was paid; where it can't be
-   * cancelled it stays, and no other is made.
+   * R-45: cancels the pending attempt first. If it was paid meanwhile, that payment counts. If it can't be cancelled, it
+   * stays,
+   * and no other attempt is made.
    */
   async function ask(
     charge: Charge,
@@ -131,7 +139,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
     return { charge, outcome: await gateway.charge(plain, debtor), isKept: false };
   }
 
-  /** What was paid and can't be booked goes back, but for a renewal: its boundary is due again, and finds it paid. */
+  /** Refunds a payment that can't be booked, except a renewal's: its boundary is due again and finds it paid. */
   async function unbooked(
     error: unknown,
     { charge, outcome }: { charge: Charge; outcome: Outcome },
@@ -147,7 +155,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
     return found;
   }
 
-  /** Billing takes its time: a worker that is gone meanwhile is missed by its heartbeats. */
+  /** Sends heartbeats while billing answers, so that Temporal notices a lost worker. */
   function beating<Request, Answer>(work: (request: Request) => Promise<Answer>) {
     return async (request: Request): Promise<Answer> => {
       const timer = setInterval(heartbeat, HEARTBEAT_MS);

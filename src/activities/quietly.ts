@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 
 /**
- * I15: a driver's error text holds SQL and parameters, and a failure goes into the Temporal history: only the kind of
- * error does.
+ * I15: turns an error into one that holds only its kind. A driver's error text holds SQL and parameters, and a failure goes
+ * into the Temporal history.
  */
 export function quietly<Request extends unknown[], Answer>(
   complaint: string,
