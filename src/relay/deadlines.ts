@@ -2,12 +2,14 @@ import { dropStaleFailures } from '../db/failures.ts';
 import { keepMonths, relayDeadlines, relayNotices } from '../db/ledger.ts';
 import { type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
-// What needs PostgreSQL alone: each ledger is guarded on its own by the statement that looks after it.
+// Work of PostgreSQL alone: deadlines, notices, months of entries, old failures. Each statement guards every ledger on its
+// own.
 
 const DEADLINES_A_TICK = 100;
 const NOTICES_A_TICK = 20;
 const MONTHS_EVERY_MS = 60 * 60 * 1_000;
 
+/** The loops that release holds at their deadlines, record expiry notices, and make the coming months of entries. */
 export function deadlineLoops({ db }: RelayDeps): Loop[] {
   const every = (ms: number, tick: () => Promise<void>): Loop => ({ tick: () => tick().then(() => ms) });
   return [

@@ -14,21 +14,22 @@ import { reasonOf } from '../reason.ts';
 import { WEBHOOK_TYPE, type WebhookInput, webhookId } from '../workflows/messages.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
-// Events become deliveries, and each delivery a workflow. Nobody waits for these as callers wait for their answers, so starts take
-// what Temporal has left: fewer while it is slow, more while it is quick.
+// Events become deliveries, and each delivery a workflow. No caller waits for them, so their starts take the capacity that
+// Temporal has left: fewer while it is slow, more while it is quick.
 
-/** Read in one statement: thousands of subscriptions may renew in one minute. */
+/** The events of one statement: thousands of subscriptions may renew in one minute. */
 const EVENTS_A_TICK = 500;
-/** Refused events are looked at one by one. */
+/** The refused events that one tick tries again, one by one. */
 const EVENTS_AGAIN = 20;
-/** Never more at once: a small server that is asked for more has no time for anything else. */
+/** The most starts of a tick: a small server that is asked for more has no time for other work. */
 export const MOST_STARTS_A_TICK = 10;
-/** As long as it takes Temporal to start a tick's workflows, in milliseconds: below it has time for one more, above for half. */
+/** Milliseconds that Temporal takes to start a tick's workflows: below the first it gets one more, above the second half. */
 const QUICK_MS = 30;
 const SLOW_MS = 80;
-/** A tick does not wait longer for its starts: one that hangs keeps its place among the most, and no other waits for it. */
+/** The longest wait of a tick for its starts. A start that hangs keeps its place among the most, and the others go on. */
 const HANGING_MS = 300;
 
+/** The loops that spread events to endpoints and start the workflows of deliveries. */
 export function deliveryLoops(deps: RelayDeps, guard: Guard): Loop[] {
   return [
     spreading(deps),
@@ -57,7 +58,7 @@ const spreadingAgain = ({ db }: RelayDeps): Loop => ({
   },
 });
 
-/** Events that could not be spread together, by halves, until the one that is refused fails alone. */
+/** Splits events that could not be spread together, by halves, until the refused one fails alone. */
 async function takeApart(db: RelayDeps['db'], events: number[]): Promise<void> {
   if (events.length === 0) return;
   try {
@@ -100,10 +101,10 @@ const startingAgain = (take: ReturnType<typeof started>): Loop => ({
   tick: async () => ((await take(1)).length > 0 ? TICK_MS : IDLE_MS),
 });
 
-/** How many to start in the next tick, after so many were started within so many milliseconds. */
+/** The number of starts of the next tick, after `started` of `starts` took so many milliseconds. */
 export function paced(starts: number, started: number, tookMs: number): number {
   if (tookMs > SLOW_MS) return Math.max(1, Math.floor(starts / 2));
-  // What was not asked for tells nothing.
+  // A tick that started fewer than allowed shows nothing about Temporal's capacity.
   if (started < starts || tookMs > QUICK_MS) return starts;
   return Math.min(MOST_STARTS_A_TICK, starts + 1);
 }
@@ -114,7 +115,7 @@ async function start({ db, temporal, taskQueue }: RelayDeps, delivery: ClaimedDe
     await temporal.call((client) =>
       client.workflow.start(WEBHOOK_TYPE, {
         workflowId: webhookId(delivery),
-        // A run is one workflow, also when it is long over.
+        // A run is one workflow, also when it ended long ago.
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         taskQueue,
         args: [delivery satisfies WebhookInput],

@@ -6,13 +6,14 @@ import { type MoneyReport, refundCharge } from '../db/refunds.ts';
 import { workflowId } from '../workflows/messages.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
-// Billing's messages: signals to workflows, and money that went back, which the ledger books.
+// Billing's messages: signals to workflows, and refunds and disputes, which the ledger books.
 
-/** Signals wait for Temporal, and for one busy workflow perhaps seconds. */
+/** Signals wait for Temporal; for one busy workflow that may take seconds. */
 const SIGNALS_AT_ONCE = 10;
-/** A booking that meets a locked ledger keeps a connection busy until the statement is given up. */
+/** A booking that meets a locked ledger keeps its connection busy until the statement times out. */
 const BOOKINGS_AT_ONCE = 2;
 
+/** The loops that signal billing's messages to workflows, and that book refunds and disputes. */
 export function inboxLoops(deps: RelayDeps, guard: Guard): Loop[] {
   const loop = (of: 'money' | 'workflows', round: Round, atOnce: number): Loop => {
     const take = guard.take<Claimed>({
@@ -53,8 +54,8 @@ async function relay({ db, temporal }: RelayDeps, message: Claimed): Promise<voi
 }
 
 /**
- * R-81: the ledger itself books it, whether the workflow is there or over. Of a charge that is still pending nothing is
- * booked: the message comes again, until it is settled.
+ * R-81: the ledger books it, with or without a running workflow. For a charge that is still pending nothing is booked: the
+ * message comes again until the charge is settled.
  */
 async function bookMoneyBack(
   { db }: Pick<RelayDeps, 'db'>,

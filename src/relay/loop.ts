@@ -7,14 +7,16 @@ import { inboxLoops } from './inbox.ts';
 import { nudgeLoops } from './nudges.ts';
 import { createGuard, type Loop, type RelayDeps } from './rows.ts';
 
-/** After a tick that failed: its server is away. */
+/** The pause after a failed tick: its server is away. */
 const AWAY_MS = 1_000;
 
 /**
- * The one bridge from PostgreSQL to Temporal: billing's inbox becomes signals, a ledger that moved becomes a nudge, an event
- * becomes deliveries. A row is marked after its call returned, so nothing is lost; everything may arrive twice and changes
- * nothing then. It also releases holds at their deadlines where nobody else comes by, tells of expiries that are near, and
- * makes the months of entries ahead. Each part is a loop of its own, and waits for no other.
+ * Starts the relay, the one bridge from PostgreSQL to Temporal. Billing's inbox becomes signals, a changed ledger becomes a
+ * nudge, an event becomes deliveries. It also releases holds at their deadlines, records notices of expiry, and makes the
+ * coming months of entries.
+ * A row is marked after its call returned, so no row is lost; a row that arrives twice changes nothing. Each part is a loop
+ * of
+ * its own and waits for no other.
  */
 export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
@@ -53,7 +55,7 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   }
 }
 
-/** PostgreSQL or Temporal is away: said once, whichever loops notice, until none of them does. */
+/** Logs once that PostgreSQL or Temporal is away, however many loops notice, until all of them work again. */
 function createComplaints(log: RelayDeps['log']) {
   const made = new Map<string, Set<Loop>>();
   function withdraw(loop: Loop): void {

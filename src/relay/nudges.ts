@@ -4,15 +4,16 @@ import { snapshot } from '../db/ledger.ts';
 import { SIGNAL, workflowId } from '../workflows/messages.ts';
 import { type Guard, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
-/** 50 nudges a second and process: more overloads a small server. */
+/** 50 nudges a second and process: more overload a small server. */
 const NUDGES_A_TICK = 5;
 const NUDGES_A_CLAIM = 50;
-/** Of these, what was refused before. */
+/** The part of a claim for ledgers whose nudge was refused before. */
 const AGAIN_A_CLAIM = 5;
 const NUDGES_AT_ONCE = 20;
-/** Looked for once a second: with thousands busy, the search costs more than the nudges. */
+/** The claim comes once a second: with thousands of busy ledgers the search costs more than the nudges. */
 const CLAIM_EVERY_MS = 1_000;
 
+/** The loop that nudges the workflows whose ledger has moved. */
 export function nudgeLoops(deps: RelayDeps, guard: Guard): Loop[] {
   let behind: string[] = [];
   let claimAt = 0;
@@ -30,7 +31,7 @@ export function nudgeLoops(deps: RelayDeps, guard: Guard): Loop[] {
     },
     nameOf: (id) => ({ key: id, subscriptionId: id }),
     work: (id) => nudge(deps, id),
-    // Its claim ends by itself, after 5 s.
+    // The claim ends by itself, after 5 s.
     unclaim: async () => {},
   });
   return [
@@ -43,7 +44,7 @@ export function nudgeLoops(deps: RelayDeps, guard: Guard): Loop[] {
   ];
 }
 
-/** Tells a workflow what its ledger holds now. A nudge that does not arrive is sent again when its claim is over. */
+/** Signals to a workflow the state of its ledger. A nudge that does not arrive is sent again after its claim ends. */
 export async function nudge({ db, temporal }: Pick<RelayDeps, 'db' | 'temporal'>, id: string): Promise<void> {
   const news = await snapshot(db, id);
   if (news === null) return;
@@ -55,7 +56,7 @@ export async function nudge({ db, temporal }: Pick<RelayDeps, 'db' | 'temporal'>
         .signal(SIGNAL.ledgerAdvanced, { version, now, grants, topUpRefunds }),
     );
   } catch (error) {
-    // A workflow that has ended learns nothing any more.
+    // A workflow that has ended needs no news.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
   await markReported(db, id, version);

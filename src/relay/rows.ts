@@ -4,33 +4,37 @@ import { type FailureRef, noteFailure } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 import type { TemporalCaller } from '../temporal.ts';
 
-// Rows that are worked, each guarded on its own. One that is refused is put on record with its reason and comes again after a
-// pause of its own; nothing waits for it. When the server itself is away no row is to blame, and the loop pauses.
+// Rows that the relay works, each guarded on its own. A refused row is recorded with its reason and comes again after a
+// pause
+// of its own; no other row waits for it. When the server itself is away no row is to blame, and the loop pauses.
 
+/** The dependencies of the relay. */
 export interface RelayDeps {
   db: Database;
-  /** Under its timer alone: whose fault it is when a call gets no answer is judged here. */
+  /** Calls have only a timer of their own: the relay itself judges why one gets no answer. */
   temporal: TemporalCaller;
-  /** On which the workflows of deliveries run. */
+  /** The task queue of the deliveries' workflows. */
   taskQueue: string;
   log: (line: string) => void;
 }
 
-/** A part of the relay. */
+/** One part of the relay. */
 export interface Loop {
-  /** Answers how long to wait before the next tick, in milliseconds. */
+  /** Works once, and answers the pause to the next tick in milliseconds. */
   tick(): Promise<number>;
 }
 
+/** The pause between two ticks, in milliseconds. */
 export const TICK_MS = 100;
-/** Between two looks for rows that are to be tried again, when there was none. */
+/** The pause between two looks for refused rows when there was none, in milliseconds. */
 export const IDLE_MS = 1_000;
 
+/** One kind of rows, and how they are worked. */
 export interface Rows<Row> {
   kind: FailureRef['kind'];
-  /** Of the ledger's rows Temporal is not asked. */
+  /** The server that works them. Rows of the ledger never ask Temporal. */
   server: 'ledger' | 'Temporal';
-  /** How many may be under way at once. */
+  /** The most rows under way at once. */
   atOnce: number;
   claim(limit: number): Promise<Row[]>;
   nameOf(row: Row): Omit<FailureRef, 'kind'>;
@@ -39,16 +43,20 @@ export interface Rows<Row> {
   unclaim(row: Row): Promise<void>;
 }
 
-/** Claims up to so many rows, and no more than there are places for, and begins them: each promise ends with its row and never rejects. */
+/**
+ * Claims at most so many rows, and at most as many as places are free, and begins them. Each promise ends with its row
+ * and never rejects.
+ */
 export type Take = (most: number) => Promise<Promise<void>[]>;
 
-/** What a loop needs to take rows. */
+/** The guard of the rows that loops take. */
 export interface Guard {
   take<Row>(rows: Rows<Row>): Take;
-  /** When all that was begun has ended. */
+  /** Resolves when all begun rows have ended. */
   ended(): Promise<void>;
 }
 
+/** Makes the guard of one relay: it records refused rows, and pauses a loop whose server is away. */
 export function createGuard({ db, temporal, log }: RelayDeps): Guard {
   const begun = new Set<Promise<void>>();
   const expectThere = createProbe(temporal);
@@ -102,8 +110,8 @@ export function createGuard({ db, temporal, log }: RelayDeps): Guard {
 const PROBE_LASTS_MS = 1_000;
 
 /**
- * Throws when Temporal does not answer. It is asked for a workflow that nobody has, at most once a second however many rows
- * fail.
+ * Throws when Temporal does not answer. It asks for a workflow that does not exist, at most once a second for any number of
+ * failed rows.
  */
 function createProbe({ call }: TemporalCaller): () => Promise<void> {
   let askedAt = Number.NEGATIVE_INFINITY;
