@@ -1,13 +1,15 @@
 import type { Gateway } from './gateway.ts';
 
 /**
- * Billing by another system: it moves the money and says later how that went, so every charge waits for its settlement
- * (R-42). It finds what to collect among the charges, and what to give back: the record of a refund is all there is here.
+ * Billing by another system. That system moves the money and reports later, so every charge waits for its settlement
+ * (R-42).
+ * It finds the amounts to collect among the charges, and the amounts to refund among the refunds on record.
  */
 export function createExternal(): Gateway {
   return {
     charge: async () => 'pending',
-    // What it has begun is its own; it hears of another payment method by an event, and tries again by itself.
+    // an attempt begun there stays. The system learns of another payment method by an event, and tries again by
+    // itself.
     cancel: async () => 'kept',
     refund: async () => {},
     refundPart: async () => true,

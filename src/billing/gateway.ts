@@ -3,12 +3,13 @@ import type { PlanId } from '../domain/catalog.ts';
 import type { MoneyBack } from '../domain/refunds.ts';
 import type { Charge, Outcome } from '../domain/state.ts';
 
-/** Who owes it. With a charge's id and attempt the subscription names one demand of money, for ever. */
+/** The debtor of a charge. Subscription, charge id and attempt together name one demand of money, for ever. */
 export interface Debtor {
   subscriptionId: string;
   customerId: string;
 }
 
+/** R-45: the outcome of a cancelled attempt. */
 export type CancelOutcome = 'cancelled' | 'paid' | 'kept';
 
 /** The one port to money. Every call may be repeated with the same charge, attempt and debtor, and then answers the same. */
@@ -16,63 +17,70 @@ export interface Gateway {
   /** Asks for a charge with its payment method: paid, declined, or pending until a settlement arrives. */
   charge(charge: Charge, debtor: Debtor): Promise<Outcome>;
   /**
-   * R-45: cancels an attempt that is pending, so that it can't be paid any more. `paid`: it was, meanwhile. `kept`: it can't be
+   * R-45: cancels a pending attempt, so that it can no longer be paid. `paid`: it was paid meanwhile. `kept`: it can't be
    * cancelled, and may still be paid.
    */
   cancel(charge: Charge, attempt: number, debtor: Debtor): Promise<CancelOutcome>;
-  /** Gives back the whole of a charge, once. */
+  /** Refunds the whole of a charge, once. */
   refund(chargeId: string, debtor: Debtor): Promise<void>;
-  /** Gives back part of a charge, once for the id of the refund. False, and nothing done, where less than that is left of it. */
+  /**
+   * Refunds part of a charge, once for each refund id. Answers false, and does nothing, when less than that is left of the
+   * charge.
+   */
   refundPart(refund: PartialRefund, debtor: Debtor): Promise<boolean>;
 }
 
+/** A refund of part of a charge. `amountMinor` is in minor units of the charge's currency. */
 export interface PartialRefund {
-  /** Names it for ever. */
+  /** The permanent name of the refund. */
   id: string;
   chargeId: string;
   amountMinor: number;
 }
 
-/** What a provider says of one attempt at a charge. */
+/** A provider's report on one attempt at a charge. */
 export interface ProviderSettlement {
   kind: 'settled';
   subscriptionId: string;
   chargeId: string;
-  /** From 1; absent where the provider counts none. */
+  /** The attempt, from 1; absent where the provider counts none. */
   attempt?: number;
   outcome: 'paid' | 'declined';
-  /** The provider's instant of it. */
+  /** The provider's instant of the payment or decline. */
   at: Instant;
-  /** What was paid or declined, both or neither. */
+  /** The amount paid or declined, with its currency: both or neither. */
   amountMinor?: number;
   currency?: string;
 }
 
-/** What a provider says of money that it gave back, or that a bank wants back: of a charge, or of a payment by its own id. */
+/** A provider's report of a refund or a dispute: of a charge, or of a payment by the provider's own id. */
 export type Return = { back: MoneyBack } & (
   | { payment: string }
   | { subscriptionId: string; chargeId: string }
 );
 
-/** What an event of a provider's means to one subscription; the last two come from a system that owns it. */
+/** The meaning of a provider's event for one subscription. The last two kinds come from a system that owns billing. */
 export type ProviderMessage =
   | ProviderSettlement
   | { kind: 'cancelled'; subscriptionId: string; at: 'renewal' | 'now'; reason?: string }
   | { kind: 'plan_changed'; subscriptionId: string; plan: PlanId; interval: Interval };
 
-/** What a provider sent to its webhook. */
+/** An event that a provider sent to its webhook. */
 export interface ProviderEvent {
-  /** The provider's own id of it: the same at every delivery. */
+  /** The provider's own id of the event: the same at every delivery. */
   id: string;
-  /** The provider's word for what happened. */
+  /** The provider's name for the kind of event. */
   type: string;
-  /** null when it means nothing here. */
+  /** null when the event means nothing for a subscription. */
   message: ProviderMessage | null;
-  /** null when it says of no money that it went back. */
+  /** null when the event reports no refund and no dispute. */
   returned: Return | null;
-  /** All of it, to be kept. */
+  /** The whole event, to be stored. */
   content: Record<string, unknown>;
 }
 
-/** Reads what came to a webhook, byte for byte. Throws a `Refusal` when the provider did not sign it just now. */
+/**
+ * Reads an event from the exact bytes of a webhook's body. Throws `unauthenticated` when the provider did not sign it just
+ * now.
+ */
 export type ReadEvent = (body: Uint8Array, headers: Headers) => Promise<ProviderEvent>;

@@ -1,16 +1,21 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { invalid, Refusal } from '../domain/errors.ts';
 
-// The scheme's own library does the check: v1 signatures in constant time, any of several, five minutes both ways. It wants
-// text, so the bytes are decoded first, strictly: what is not UTF-8 can't have been signed as text.
+// The check is by the scheme's own library: v1 signatures in constant time, any of several, five minutes both ways. It
+// takes
+// text, so the bytes are decoded first, strictly: a body that is not UTF-8 can't have been signed as text.
 
+/** A message whose signature was checked. */
 export interface Signed {
-  /** The sender's id of it: the same at every delivery. */
+  /** The sender's id of the message: the same at every delivery. */
   id: string;
   text: string;
 }
 
-/** What was signed, byte for byte. Throws a `Refusal` when none of the secrets signed it just now. */
+/**
+ * Checks the exact bytes of a body. Throws `unauthenticated` when none of the secrets signed it just now, and
+ * `invalid_request` for an unusable id.
+ */
 export type Verify = (body: Uint8Array, headers: Headers) => Signed;
 
 const HEADERS = ['webhook-id', 'webhook-timestamp', 'webhook-signature'];
@@ -23,7 +28,7 @@ const forged = () =>
     'The webhook-signature is missing, does not fit id, timestamp and body, or is not of now.',
   );
 
-/** Either secret may have signed: while secrets are rotated both are alive. */
+/** A check with several secrets: while they are rotated, both may have signed. */
 export function createVerifier(secrets: readonly string[]): Verify {
   const webhooks = secrets.map((secret) => new Webhook(secret));
   return (body, headers) => {

@@ -5,13 +5,13 @@ import { requireStorable } from '../domain/text.ts';
 import type { ProviderEvent, ProviderSettlement, ReadEvent, Return } from './gateway.ts';
 import { keyIn, refusedFor } from './stripe-payments.ts';
 
-/** How far Stripe's clock and ours may be apart, and how long a delivery may be under way. */
+/** Seconds by which Stripe's clock may differ from ours, and which a delivery may take. */
 const TOLERANCE_S = 300;
 
 const forged = () =>
   new Refusal('unauthenticated', 'The Stripe-Signature is missing, does not fit the body, or is not of now.');
 
-/** Reads Stripe's events. Either secret may have signed: while secrets are rotated both are alive. */
+/** A reader of Stripe's events. While secrets are rotated, either may have signed. */
 export function createStripeReader(secrets: readonly string[]): ReadEvent {
   return async (body, headers) => {
     const signature = headers.get('Stripe-Signature');
@@ -26,7 +26,10 @@ export function createStripeReader(secrets: readonly string[]): ReadEvent {
   };
 }
 
-/** The event, or null when this secret did not sign the body within the tolerance. */
+/**
+ * The event, or null when this secret did not sign the body within the tolerance. Throws `malformed_json` for another
+ * object.
+ */
 async function signedWith(secret: string, body: Uint8Array, signature: string): Promise<Stripe.Event | null> {
   try {
     const event = await Stripe.webhooks.constructEventAsync(body, signature, secret, TOLERANCE_S);
@@ -38,13 +41,13 @@ async function signedWith(secret: string, body: Uint8Array, signature: string): 
   }
 }
 
-/** The library refuses what is too old; what was signed in the future is as wrong. It reads the last `t` too. */
+/** Whether a signature lies in the future: the library refuses only old ones. Like the library, it reads the last `t`. */
 function isAhead(signature: string, now: number): boolean {
   const signedAt = signature.split(',').findLast((part) => part.startsWith('t='));
   return Number(signedAt?.slice(2)) > now / 1_000 + TOLERANCE_S;
 }
 
-/** What an event of Stripe's says. */
+/** The meaning of Stripe's event: a settlement, a refund or dispute, or neither. */
 export function read(event: Stripe.Event): ProviderEvent {
   return {
     id: event.id,
@@ -55,7 +58,7 @@ export function read(event: Stripe.Event): ProviderEvent {
   };
 }
 
-/** Which attempt at which charge was paid or declined; null when the event says neither of a charge of ours. */
+/** The settlement of one of our charges; null for any other event. */
 function settlementOf(event: Stripe.Event): ProviderSettlement | null {
   switch (event.type) {
     case 'payment_intent.succeeded':
@@ -71,7 +74,7 @@ function settlementOf(event: Stripe.Event): ProviderSettlement | null {
   }
 }
 
-/** What it says of money that went back; null when nothing, or of a payment that no PaymentIntent made. */
+/** The refund or dispute of a payment; null for any other event, and for a payment without a PaymentIntent. */
 function returnOf(event: Stripe.Event): Return | null {
   switch (event.type) {
     case 'charge.refunded': {
@@ -90,7 +93,7 @@ function returnOf(event: Stripe.Event): Return | null {
   }
 }
 
-/** A bank that only inquires (`warning_…`) has taken no money; where it goes on to take some, that is a new status. */
+/** An inquiry of a bank (`warning_…`) takes no money. If the bank takes some later, the dispute gets another status. */
 const DISPUTE: Partial<Record<Stripe.Dispute.Status, DisputeStatus>> = {
   needs_response: 'open',
   under_review: 'open',
@@ -117,7 +120,7 @@ function settled(
   return key && { kind: 'settled', ...key, outcome, at: created * 1_000, ...money };
 }
 
-/** All of it but the secret with which a browser could pay. */
+/** The whole event without the secret with which a browser could pay. */
 function contentOf(event: Stripe.Event): Record<string, unknown> {
   const text = JSON.stringify(event, (name, value: unknown) =>
     name === 'client_secret' ? undefined : value,

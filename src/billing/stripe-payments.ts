@@ -1,12 +1,12 @@
 import type { Outcome } from '../domain/state.ts';
 
-// How a payment is named at Stripe and how a refusal is read there: the same for what is asked and for what is heard.
+// The names of payments at Stripe and the reading of its refusals, shared by requests and events.
 
 /** One attempt at a charge: one PaymentIntent. */
 export interface PaymentKey {
   subscriptionId: string;
   chargeId: string;
-  /** From 1. */
+  /** The attempt, from 1. */
   attempt: number;
 }
 
@@ -17,7 +17,7 @@ export const metadataOf = ({ subscriptionId, chargeId, attempt }: PaymentKey) =>
   attempt: String(attempt),
 });
 
-/** Which payment has these metadata; null where they are not ours: other software may use the same account. */
+/** The payment of these metadata; null for metadata that are not ours: other software may use the same account. */
 export function keyIn(metadata: Record<string, string>): PaymentKey | null {
   const { subscription_id: subscriptionId, charge_id: chargeId } = metadata;
   const attempt = Number(metadata['attempt']);
@@ -25,6 +25,9 @@ export function keyIn(metadata: Record<string, string>): PaymentKey | null {
   return { subscriptionId, chargeId, attempt };
 }
 
-/** A bank that wants to see its customer first has not said no: the customer may still come (3-D Secure). */
+/**
+ * The outcome of a bank's refusal. A bank that asks for authentication (3-D Secure) has not declined: the customer may
+ * still come.
+ */
 export const refusedFor = (code: string | null | undefined): Outcome =>
   code === 'authentication_required' ? 'pending' : 'declined';

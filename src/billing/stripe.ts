@@ -5,8 +5,8 @@ import type { CancelOutcome, Debtor, Gateway, PartialRefund } from './gateway.ts
 import { metadataOf, type PaymentKey, refusedFor } from './stripe-payments.ts';
 
 /**
- * Stripe's ids of what was made there for us. They are kept for ever, because Stripe forgets idempotency keys after a day.
- * A `keep…` that comes second changes nothing; both answer the id that was kept first.
+ * The ids of our objects at Stripe. They are kept for ever, because Stripe forgets idempotency keys after a day.
+ * The second `keep…` for the same object changes nothing; both answer the id that was kept first.
  */
 export interface StripeRecords {
   customer(customerId: string): Promise<string | null>;
@@ -17,26 +17,29 @@ export interface StripeRecords {
   payments(subscriptionId: string, chargeId: string): Promise<string[]>;
 }
 
+/** The options of billing by Stripe. */
 export interface StripeOptions {
   secretKey: string;
-  /** Another address than Stripe's own: for tests. */
+  /** Another address than Stripe's own, for tests. */
   apiUrl?: string | undefined;
   records: StripeRecords;
 }
 
-/** A payment that takes longer goes on at Stripe; whoever asks next finds it. */
+/** A payment that takes longer goes on at Stripe; the next call finds it. */
 const TIMEOUT_MS = 20_000;
 
-/** The payment method is not there, or is not this customer's. */
+/** The payment method does not exist, or belongs to another customer. */
 class UnusableMethod extends Error {
   override readonly name = 'UnusableMethod';
 }
 
 /**
  * Billing by Stripe. A charge is a PaymentIntent that is made without moving money, put on record, and only then confirmed.
- * One intent is paid once at most, whoever confirms it and however often, so a repeated charge that finds it on record
- * can't take money twice, not even when Stripe has forgotten its idempotency keys. An intent made by a run that died
- * before it was on record is never confirmed.
+ * One intent is paid at most once, at any number of confirmations. So a repeated charge that finds its intent on record
+ * can't
+ * take money twice, also after Stripe has forgotten its idempotency keys. An intent of a run that died before recording it
+ * is
+ * never confirmed.
  */
 export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gateway {
   const stripe = new Stripe(secretKey, {
@@ -63,7 +66,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     }
   }
 
-  /** An intent of this attempt, on record and not confirmed. */
+  /** Makes an intent for this attempt and puts it on record, unconfirmed. */
   async function make(wanted: Charge, debtor: Debtor, key: PaymentKey): Promise<Stripe.PaymentIntent> {
     const customer = await customerOf(debtor.customerId);
     await attach(wanted.paymentMethod, customer);
@@ -77,7 +80,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
           .map(({ quantity, description }) => `${quantity} × ${description}`)
           .join(', '),
         metadata: metadataOf(key),
-        // Nobody is there who could be sent to another page.
+        // The customer is not present, so no redirect can be followed.
         automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
       },
       { idempotencyKey: keyOf(key) },
@@ -86,14 +89,14 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     return kept === made.id ? made : retrieve(kept);
   }
 
-  /** Thrown when another run of this activity was faster: whoever asks next finds what came of it. */
+  /** Throws when another run of this activity was faster: the next call finds the outcome. */
   async function confirm(intent: string, key: PaymentKey): Promise<Stripe.PaymentIntent> {
     const idempotencyKey = `${keyOf(key)}/confirm`;
     return stripe.paymentIntents.confirm(intent, { off_session: true }, { idempotencyKey });
   }
 
   async function cancel(wanted: Charge, attempt: number, { subscriptionId }: Debtor): Promise<CancelOutcome> {
-    // What is not on record was never confirmed, and never will be.
+    // An attempt that is not on record was never confirmed, and never will be.
     const known = await records.payment({ subscriptionId, chargeId: wanted.id, attempt });
     return known === null ? 'cancelled' : cancelIntent(known);
   }
@@ -103,7 +106,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
       return cancelledOf(await stripe.paymentIntents.cancel(intent));
     } catch (error) {
       if (!isRefusedRequest(error)) throw error;
-      // It is over already, or under way at the bank.
+      // The intent is over already, or under way at the bank.
       return cancelledOf(await retrieve(intent));
     }
   }
@@ -115,13 +118,13 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
   async function customerOf(customerId: string): Promise<string> {
     const known = await records.customer(customerId);
     if (known !== null) return known;
-    // Customer ids are any text, and the header takes less.
+    // A customer id is any text, and the header takes less.
     const idempotencyKey = `customer/${hash('sha256', customerId)}`;
     const made = await stripe.customers.create({ metadata: { customer_id: customerId } }, { idempotencyKey });
     return records.keepCustomer(customerId, made.id);
   }
 
-  /** Attached once; a payment method that is not there, or is somebody else's, can't pay. */
+  /** Attaches a payment method once. One that does not exist, or belongs to another customer, can't pay. */
   async function attach(method: string, customer: string): Promise<void> {
     const owner = await ownerOf(method);
     if (owner === null) await attachFree(method, customer);
@@ -168,7 +171,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
     { subscriptionId }: Debtor,
   ): Promise<boolean> {
     const [{ id: intent }] = await paidIntents(subscriptionId, chargeId);
-    // Stripe forgets idempotency keys after a day, and knows its refunds for ever.
+    // Stripe forgets idempotency keys after a day, and keeps its refunds for ever.
     if (await isRefunded(intent, id)) return true;
     try {
       await stripe.refunds.create(
@@ -177,13 +180,13 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
       );
       return true;
     } catch (error) {
-      // Somebody gave it back at Stripe itself, or a bank took it.
+      // Somebody refunded it at Stripe itself, or a bank took it.
       if (isRefusedRequest(error) && isBeyondRefund(error)) return false;
       throw error;
     }
   }
 
-  /** Of all attempts at a charge, those that were paid, the oldest first. */
+  /** The paid payments among all attempts at a charge, the oldest first. */
   async function paidIntents(
     subscriptionId: string,
     chargeId: string,
@@ -204,7 +207,7 @@ export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gat
   return { charge, cancel, refund, refundPart };
 }
 
-/** Stripe's words for more than is left of a payment. */
+/** Stripe's errors for a refund of more than is left of a payment. */
 const isBeyondRefund = ({ code, param }: Stripe.errors.StripeInvalidRequestError): boolean =>
   code === 'charge_already_refunded' || code === 'charge_disputed' || param === 'amount';
 
@@ -212,7 +215,7 @@ const isBeyondRefund = ({ code, param }: Stripe.errors.StripeInvalidRequestError
 const keyOf = ({ subscriptionId, chargeId, attempt }: PaymentKey): string =>
   `${subscriptionId}/${chargeId}/${attempt}`;
 
-/** What became of an intent; null while it is not confirmed. */
+/** The outcome of an intent; null while it is not confirmed. */
 function outcomeOf({ id, status, last_payment_error: refusal }: Stripe.PaymentIntent): Outcome | null {
   switch (status) {
     case 'succeeded':
