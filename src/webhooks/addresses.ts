@@ -2,27 +2,29 @@ import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-// Receivers are named by whoever may make endpoints, and asked from inside our network: an address that only is something in
-// here must never be one of theirs.
+// Any holder of a key for endpoints may name a receiver, and requests to it start inside our network. So an address that
+// means
+// something only in here is refused.
 
-/** Whether an address is one of the open internet. What no registry has given out, or gave for a purpose of its own, is not. */
+/** Whether an address belongs to the open internet. Addresses that no registry has assigned, or has reserved, do not. */
 export function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
-  // An IPv4 address in IPv6's clothes is what it is.
+  // An IPv4 address written as IPv6 is judged as IPv4.
   const known = ipaddr.process(address);
   if (known.range() !== 'unicast') return false;
   return known.kind() === 'ipv4' || known.match(GLOBAL_UNICAST);
 }
 
-/** All that IANA gives out of IPv6; elsewhere lie translated IPv4 addresses, too. */
+/** All of IPv6 that IANA assigns. Translated IPv4 addresses lie outside it, too. */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3');
 
-/** The address stands in the URL itself: nothing is looked up then. */
+/** The address in the URL itself, which needs no look-up; null for a name. */
 export function literalAddress(url: URL): string | null {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return isIP(host) === 0 ? null : host;
 }
 
+/** Thrown by a look-up that leads to a private address, or to none. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
 }
@@ -35,7 +37,7 @@ type Resolve = (
 
 /**
  * Looks a name up for a socket that is being connected, and fails when it leads to any address that is not public. The
- * socket connects to what was checked: there is no second look-up that a name server could answer otherwise.
+ * socket connects to the checked address: a name server gets no second look-up that it could answer otherwise.
  */
 export function publicLookup(resolve: Resolve = lookup): LookupFunction {
   return (name, options, callback) =>

@@ -4,25 +4,27 @@ import type { Failure } from '../domain/events.ts';
 import { AddressRefused, isPublic, literalAddress, publicLookup } from './addresses.ts';
 import { isSpoken } from './receivers.ts';
 
-/** What came of one attempt: a status where there was an answer, a reason where it does not count. */
+/** The outcome of one attempt: the status of the answer, and a reason if the attempt failed. */
 export interface Answered {
   status: number | null;
   failure: Failure | null;
 }
 
+/** Sends a body to a URL. Never rejects for a receiver's failure. */
 export type Post = (url: string, headers: Record<string, string>, body: string) => Promise<Answered>;
 
+/** The options of a `Post`. */
 export interface PostOptions {
-  /** In development: private addresses are asked too, and over http. */
+  /** In development: private addresses and http are allowed. */
   allowsPrivate: boolean;
   timeoutMs?: number;
-  /** How names are looked up. */
+  /** The look-up of names; by default the system's. */
   resolve?: Parameters<typeof publicLookup>[0];
 }
 
 const TIMEOUT_MS = 10_000;
 
-/** Sends one POST to a URL and takes the status of the answer, never its body; never follows a redirect. */
+/** Sends one POST to a URL. It reads the status of the answer, never its body, and follows no redirect. */
 export function createPost({ allowsPrivate, timeoutMs = TIMEOUT_MS, resolve }: PostOptions): Post {
   const lookup = allowsPrivate ? {} : { lookup: publicLookup(resolve) };
   return async (text, headers, body) => {
@@ -47,7 +49,8 @@ function send(url: URL, options: https.RequestOptions, body: string): Promise<nu
     const asked = request(url, {
       ...options,
       method: 'POST',
-      // A connection of its own, checked when it was made: none is kept for a name that leads elsewhere by then.
+      // A new connection for each request, checked when it is made: a kept one would outlive a change of the name's
+      // address.
       agent: false,
       headers: {
         ...options.headers,
@@ -58,10 +61,10 @@ function send(url: URL, options: https.RequestOptions, body: string): Promise<nu
     });
     asked.once('response', (response) => {
       resolve(response.statusCode ?? 0);
-      // What it says besides is nobody's business here.
+      // The body of the answer is never read.
       response.destroy();
     });
-    // Not `once`: cutting the answer off may be told as an error too.
+    // Not `once`: cutting the answer off may raise an error too.
     asked.on('error', reject);
     asked.end(body);
   });

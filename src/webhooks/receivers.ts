@@ -1,10 +1,13 @@
 import { isPublic, literalAddress } from './addresses.ts';
 
-/** Whether we speak what the URL asks for: https, in development http too. */
+/** Whether the URL's protocol is allowed: https, in development also http. */
 export const isSpoken = ({ protocol }: URL, allowsPrivate: boolean): boolean =>
   protocol === 'https:' || (allowsPrivate && protocol === 'http:');
 
-/** Why nothing can be sent to a URL, as far as it says so itself; where its name leads is looked at with every attempt. */
+/**
+ * Why nothing can be sent to a URL, as far as its text shows; null for none. The address behind its name is checked at each
+ * attempt.
+ */
 export function receiverFault(text: string, allowsPrivate: boolean): string | null {
   if (!URL.canParse(text)) return 'must be a URL';
   const url = new URL(text);

@@ -1,12 +1,13 @@
 import { Webhook } from 'standardwebhooks';
 
+/** A message to sign. */
 export interface Letter {
-  /** The event's id: the same at every attempt, so that receivers know what they had. */
+  /** The event's id: the same at every attempt, so that receivers recognise a repeat. */
   id: string;
   body: string;
 }
 
-/** The three headers of Standard Webhooks: a signature by each secret that is alive, the newest first. */
+/** The three headers of Standard Webhooks: one signature by each live secret, the newest first. */
 export function signed({ id, body }: Letter, secrets: readonly string[], at: Date): Record<string, string> {
   return {
     'webhook-id': id,
