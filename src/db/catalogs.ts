@@ -3,7 +3,7 @@ import type { Catalog } from '../domain/catalog.ts';
 import type { Database } from './client.ts';
 import { catalogs } from './schema.ts';
 
-/** A catalogue that must not come into force; the message says why. */
+/** Thrown for a catalogue that must not come into force; the message has the reason. */
 export class CatalogRefused extends Error {
   override readonly name = 'CatalogRefused';
 }
@@ -16,8 +16,9 @@ const canonical = (value: unknown): string =>
   );
 
 /**
- * R-08: puts a catalogue in force from its first start on. Refused: other content under a known version (R-07), and a
- * catalogue that lacks a plan with live subscriptions. A version that was in force before changes nothing.
+ * R-08: puts a catalogue in force from its first start on. A version that was in force before changes nothing. Throws
+ * `CatalogRefused` for other content under a known version (R-07), and for a catalogue that lacks a plan with live
+ * subscriptions.
  */
 export async function publishCatalog(db: Database, catalog: Catalog): Promise<void> {
   const [known] = await db.select().from(catalogs).where(eq(catalogs.version, catalog.version));
@@ -42,7 +43,7 @@ export async function publishCatalog(db: Database, catalog: Catalog): Promise<vo
     .onConflictDoNothing();
 }
 
-/** Plans that live subscriptions have or will change to, and packs that renew with them, missing from a catalogue. */
+/** The plans and packs that a catalogue lacks: live subscriptions have them, or will change to them or renew with them. */
 async function neededBut(db: Database, catalog: Catalog): Promise<string[]> {
   const needed = await db.execute<{ what: string; plan: string; interval: string }>(sql`
     select distinct 'plan' as what, plan, interval from subscriptions where status <> 'ended'
@@ -63,13 +64,14 @@ async function neededBut(db: Database, catalog: Catalog): Promise<string[]> {
     );
 }
 
+/** The catalogue in force. Throws when there is none. */
 export async function newestCatalog(db: Database): Promise<Catalog> {
   const [row] = await db.select().from(catalogs).orderBy(desc(catalogs.inForceFrom)).limit(1);
   if (!row) throw new Error('no catalogue is in force: start the API or the worker, which publish it');
   return row.content;
 }
 
-/** The newest catalogue, read again when it is older than a second or a spend found it stale. */
+/** A cache of the newest catalogue for a second. `forget` empties it, after a spend found the catalogue stale. */
 export function createCatalogCache(db: Database): { current(): Promise<Catalog>; forget(): void } {
   let cached: { catalog: Promise<Catalog>; until: number } | null = null;
   return {

@@ -3,29 +3,32 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as schema from './schema.ts';
 
+/** The ledger's database: Drizzle over postgres.js. */
 export type Database = PostgresJsDatabase<typeof schema> & { $client: postgres.Sql };
 
+/** The options of `connect`. */
 export interface DatabaseOptions {
-  /** Connections; a statement waits for a free one. */
+  /** The most connections. A statement waits for a free one. */
   max?: number;
-  /** A statement that takes longer is given up. */
+  /** A statement that takes longer is cancelled. */
   statementTimeoutMs?: number;
 }
 
-/** Callers wait for what the ledger does; nothing of it takes a second. */
+/** Callers wait for statements, and none of the ledger's takes a second. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
-/** How long what is under way on a pool that lost a connection may still take, in seconds. */
+/** Seconds for the statements under way on a pool that lost a connection. */
 const LAST_ANSWERS_WITHIN = 1;
 
 /**
- * The ledger's database, over a pool of connections that is given up as a whole when it loses one. postgres.js 3.4.9
- * forgets statements that it was handed between a connection's error and its close, and uses a connection again with
- * what it had not yet written before (test/faults/connections.test.ts); ending the pool answers the first and spares the
- * second. Nobody knows whether such a statement took effect: the caller is told so, and repeats with its key.
+ * Opens the ledger's database over a pool of connections. The whole pool is given up when it loses one. postgres.js 3.4.9
+ * forgets statements that arrive between a connection's error and its close. It also reuses a connection with text that it
+ * had not written before (test/faults/connections.test.ts). Ending the pool answers the forgotten statements and prevents
+ * the
+ * reuse. Nobody knows whether such a statement took effect: the caller gets 503, and repeats with its key.
  *
- * No transaction of several statements is opened on it: the driver goes on over another connection when a backend
- * dies in between, and would commit half (docs/architecture.md).
+ * No transaction of several statements is opened on it. When a backend dies in between, the driver goes on over another
+ * connection, and would commit half (docs/architecture.md).
  */
 export function connect(
   url: string,
@@ -39,10 +42,10 @@ export function connect(
     const pool = postgres(url, {
       max,
       connect_timeout: 3,
-      // A connection closes when it is lost, and only then.
+      // A connection closes only when it is lost.
       idle_timeout: 0,
       max_lifetime: null,
-      // Its question after the types of arrays has nobody to catch its failure: a connection lost there ends the process.
+      // The driver's query for array types handles no failure: a connection lost there would end the process.
       fetch_types: false,
       onnotice: () => {},
       onclose: () => giveUp(pool),
@@ -64,14 +67,14 @@ export function connect(
 }
 
 /**
- * What says that the database is away: postgres.js's words for a connection that is gone, the system's for a socket
- * that is, and PostgreSQL's classes for a connection failure (08), no room (53), coming and going (57); a ledger that was
- * kept locked for too long (55P03).
+ * The error codes of a database that is away: postgres.js's codes for a lost connection, the system's for a lost socket,
+ * and PostgreSQL's classes 08 (connection failure), 53 (no room), 57 (starting or stopping) and 55P03 (a ledger locked too
+ * long).
  */
 const AWAY =
   /^(CONNECTION_|CONNECT_|ERR_SOCKET|ERR_STREAM|ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EHOST|ENET|08|53|57|55P03)/;
 
-/** Whether an error says that the database does not answer now: worth another try, with the same key. */
+/** Whether the database does not answer now: the caller may try again with the same key. */
 export function isDatabaseAway(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code, errors } = cause as Error & { code?: unknown; errors?: unknown };

@@ -4,8 +4,10 @@ import type { Database } from './client.ts';
 import type { CommandRef } from './ledger.ts';
 import { commands } from './schema.ts';
 
+/** The permanent row of an idempotency key. */
 export type CommandRow = typeof commands.$inferSelect;
 
+/** The members of a new command's row. */
 export interface NewCommand {
   scope: string;
   operation: string;
@@ -20,8 +22,8 @@ const sameRow = (ref: Pick<CommandRef, 'scope' | 'operation' | 'key'>) =>
 const sameAttempt = (ref: CommandRef) => and(sameRow(ref), eq(commands.attempt, ref.attempt));
 
 /**
- * The permanent row of a key. New, or again after a refusal or a 503: a fresh attempt, pending. Otherwise the row as it
- * stands, so that copies in flight share one attempt.
+ * Opens the permanent row of a key. A new key, or one after a refusal or a 503, gets a fresh pending attempt. Any other row
+ * stays as it is, so that copies in flight share one attempt.
  */
 export async function openCommand(db: Database, wanted: NewCommand): Promise<CommandRow> {
   const { scope, operation, key, bodyHash, subscriptionId, objectId } = wanted;
@@ -49,6 +51,7 @@ export async function openCommand(db: Database, wanted: NewCommand): Promise<Com
   return row!;
 }
 
+/** The row of a key; undefined when the key is new. */
 export async function readCommand(
   db: Database,
   ref: Omit<CommandRef, 'attempt'>,
@@ -57,7 +60,7 @@ export async function readCommand(
   return row;
 }
 
-/** True when the attempt had not been taken: now it never will be, and its caller may be told so. */
+/** Abandons an attempt that no step has taken: it never takes effect, and its caller may get 503. False when it was taken. */
 export async function abandonCommand(db: Database, ref: CommandRef): Promise<boolean> {
   const rows = await db
     .update(commands)
@@ -67,7 +70,7 @@ export async function abandonCommand(db: Database, ref: CommandRef): Promise<boo
   return rows.length > 0;
 }
 
-/** After a refusal the same key may run again; copies that wait for this attempt get the same refusal. */
+/** refuses an attempt. Waiting copies get the same refusal, and the key may run again. */
 export async function refuseCommand(db: Database, ref: CommandRef, refusal: RefusalRecord): Promise<void> {
   await db
     .update(commands)
@@ -81,7 +84,10 @@ export async function isDone(db: Database, ref: CommandRef): Promise<boolean> {
   return row?.attempt === ref.attempt && row.status === 'done';
 }
 
-/** Stores the answer of a command, once: the first copy's is every copy's. Answers what is stored, and whether a copy had. */
+/**
+ * Stores the answer of a command, once: every copy answers as the first one. Answers the stored text, and whether a copy
+ * stored it.
+ */
 export async function answerCommand(
   db: Database,
   ref: CommandRef,
@@ -98,7 +104,7 @@ export async function answerCommand(
   return { text: row.answer, httpStatus: row.httpStatus, replayed: true };
 }
 
-/** whether another advance of the subscription was taken and is not done. */
+/** whether a step has taken another advance of the subscription that is not done. */
 export async function isAdvancing(db: Database, row: CommandRow): Promise<boolean> {
   const rows = await db
     .select({ key: commands.key })

@@ -3,9 +3,10 @@ import type { Failure, RecordedEvent } from '../domain/events.ts';
 import type { Database } from './client.ts';
 import { isOf, noFailure, type Round } from './failures.ts';
 
-// How events get to endpoints: rows from events (`spread`), workflows from rows (`claimDeliveries`), attempts in workflows.
+// The way of events to endpoints: rows from events (`spread`), workflows from rows (`claimDeliveries`), attempts in
+// workflows.
 
-/** One run of a delivery: started again it is another, and nothing of the one before counts any more. */
+/** One run of a delivery. A replay is another run, and the results of the run before count no more. */
 export interface DeliveryRef {
   eventId: string;
   endpointId: string;
@@ -14,7 +15,7 @@ export interface DeliveryRef {
 
 const EVENT = { text: sql`e.nth::text`, column: sql`e.nth`, found: sql`f.key::bigint` };
 
-/** Events that are to become deliveries, oldest first. */
+/** The numbers of events that have no deliveries yet, oldest first. */
 export async function waitingEvents(db: Database, limit: number, round: Round = 'fresh'): Promise<number[]> {
   const rows = await db.execute<{ nth: number }>(sql`
     select e.nth::int as nth from events e where e.relayed_at is null and ${isOf(round, 'event', EVENT)} order by e.nth limit ${limit}`);
@@ -22,8 +23,8 @@ export async function waitingEvents(db: Database, limit: number, round: Round = 
 }
 
 /**
- * Makes a delivery for each endpoint that wants it of some events, or of up to so many, oldest first, in one statement: one that is
- * enabled, wants the type, and was there when the event was recorded. What nobody wants is done with by that.
+ * Makes the deliveries of some events, or of at most so many, oldest first, in one statement: one for each endpoint that is
+ * enabled, wants the type, and existed when the event was recorded. An event that no endpoint wants is done with that, too.
  */
 export async function spread(db: Database, which: number | number[]): Promise<void> {
   const some =
@@ -45,11 +46,12 @@ export async function spread(db: Database, which: number | number[]): Promise<vo
     update events set relayed_at = clock_timestamp() from waiting where events.nth = waiting.nth`);
 }
 
+/** A delivery without a workflow, claimed by this relay. */
 export interface ClaimedDelivery extends DeliveryRef {
   type: string;
 }
 
-/** Its name among the failures: whichever run it is in. */
+/** The key of a delivery among the failures, the same for all its runs. */
 export const deliveryKey = ({ eventId, endpointId }: DeliveryRef): string => `${eventId}/${endpointId}`;
 const DELIVERY = {
   text: sql`d.event_id || '/' || d.endpoint_id`,
@@ -57,7 +59,7 @@ const DELIVERY = {
   found: sql`split_part(f.key, '/', 1), split_part(f.key, '/', 2)`,
 };
 
-/** Claims deliveries without a workflow, for 30 s: a relay that dies leaves them to the next. New ones before replays. */
+/** Claims deliveries without a workflow for 30 s: when a relay dies, the next takes them. New ones come before replays. */
 export async function claimDeliveries(
   db: Database,
   limit: number,
@@ -82,7 +84,7 @@ export async function claimDeliveries(
   }));
 }
 
-/** Marks a delivery as started: only after the call to Temporal returned. */
+/** Marks a delivery as started, only after the call to Temporal returned. */
 export async function markStarted(db: Database, delivery: DeliveryRef): Promise<void> {
   const { eventId, endpointId, run } = delivery;
   await db.execute(sql`
@@ -100,7 +102,7 @@ export async function unclaimDelivery(
     where event_id = ${eventId} and endpoint_id = ${endpointId} and run = ${run} and started_at is null`);
 }
 
-/** What an attempt needs. The endpoint is null when it was deleted. */
+/** The data of one attempt. `endpoint` is null when it was deleted. */
 export interface DeliveryAttempt {
   attempt: number;
   event: RecordedEvent;
@@ -120,7 +122,7 @@ interface AttemptRow extends Record<string, unknown> {
   disabled: boolean;
 }
 
-/** Counts one more attempt before it is made, so that none is made for ever; null when the run has ended, or had them all. */
+/** Counts an attempt before it is made, so that attempts end. null when the run has ended, or had all of them. */
 export async function beginAttempt(
   db: Database,
   { eventId, endpointId, run }: DeliveryRef,
@@ -154,16 +156,18 @@ function attemptOf(row: AttemptRow): DeliveryAttempt {
   };
 }
 
+/** The outcome of one attempt, to be recorded. */
 export interface Noted {
   status: 'pending' | 'delivered' | 'failed';
-  /** HTTP status of the answer, if there was one. */
+  /** The HTTP status of the answer, if there was one. */
   answer: number | null;
   failure: Failure | null;
 }
 
 /**
- * Records what came of an attempt. A run that has ended, or was followed by another, stays as it is. Who answers 410 wants no
- * more of it: the endpoint is disabled by the same statement.
+ * Records the outcome of an attempt. A run that has ended, or was followed by another, stays as it is. An endpoint that
+ * answers
+ * 410 is disabled by the same statement.
  */
 export async function noteAttempt(
   db: Database,
@@ -185,8 +189,9 @@ const AGAIN = sql`status = 'pending', run = deliveries.run + 1, attempts = 0, re
   ended_at = null, claimed_until = null, started_at = null`;
 
 /**
- * Starts the deliveries of an event that have ended again, to all endpoints that had it and are enabled, or to one, which may not
- * have had it. Answers how many; one that is under way is left alone.
+ * Starts the ended deliveries of an event again: to all endpoints that had it and are enabled, or to one endpoint, which
+ * need
+ * not have had it. Answers how many; a delivery under way is left alone.
  */
 export async function replayEvent(db: Database, eventId: string, endpointId: string | null): Promise<number> {
   const rows = await db.execute(
@@ -199,7 +204,7 @@ export async function replayEvent(db: Database, eventId: string, endpointId: str
   return rows.length;
 }
 
-/** Starts an endpoint's deliveries again that were first made since: those that failed, or all that have ended. */
+/** Starts an endpoint's ended deliveries made since an instant again: the failed ones, or all. Answers how many. */
 export async function replayEndpoint(
   db: Database,
   endpointId: string,

@@ -3,9 +3,11 @@ import type { Database } from './client.ts';
 import { listOf, type Page } from './paging.ts';
 import { webhookEndpoints } from './schema.ts';
 
+/** A receiver of events. */
 export type EndpointRow = typeof webhookEndpoints.$inferSelect;
 type EndpointMembers = Pick<EndpointRow, 'url' | 'types' | 'description'>;
 
+/** Stores a new endpoint. */
 export async function makeEndpoint(
   db: Database,
   endpoint: EndpointMembers & Pick<EndpointRow, 'id' | 'secret'>,
@@ -14,10 +16,12 @@ export async function makeEndpoint(
   return row!;
 }
 
+/** One page of the endpoints, by id, and one row more. */
 export function listEndpoints(db: Database, page: Page): Promise<EndpointRow[]> {
   return listOf(db, webhookEndpoints, [], [webhookEndpoints.id], page);
 }
 
+/** An endpoint; undefined when it does not exist. */
 export async function readEndpoint(db: Database, id: string): Promise<EndpointRow | undefined> {
   const [row] = await db.select().from(webhookEndpoints).where(eq(webhookEndpoints.id, id));
   return row;
@@ -27,7 +31,7 @@ type EndpointChange = { [Name in keyof EndpointMembers]?: EndpointMembers[Name] 
   disabled?: boolean | undefined;
 };
 
-/** Changes what is named; undefined when there is no such endpoint. */
+/** Changes the named members; undefined when the endpoint does not exist. */
 export async function changeEndpoint(
   db: Database,
   id: string,
@@ -35,7 +39,7 @@ export async function changeEndpoint(
 ): Promise<EndpointRow | undefined> {
   const set = {
     ...said,
-    // Disabled twice it stays disabled since the first time.
+    // An endpoint disabled twice keeps its first instant.
     disabledAt: sql`case ${disabled === undefined ? 'as is' : disabled ? 'disabled' : 'enabled'}
       when 'as is' then disabled_at when 'disabled' then coalesce(disabled_at, clock_timestamp()) end`,
   };
@@ -43,7 +47,10 @@ export async function changeEndpoint(
   return row;
 }
 
-/** False when there is no such endpoint. Its deliveries stay on record; those under way end at their next attempt. */
+/**
+ * Deletes an endpoint; false when it does not exist. Its deliveries stay on record; those under way end at their next
+ * attempt.
+ */
 export async function deleteEndpoint(db: Database, id: string): Promise<boolean> {
   const rows = await db
     .delete(webhookEndpoints)
@@ -52,7 +59,7 @@ export async function deleteEndpoint(db: Database, id: string): Promise<boolean>
   return rows.length > 0;
 }
 
-/** The secret before goes on signing beside the new one for a day; one before that ends at once. */
+/** Sets a new secret. The secret before it signs too for a day; an older one ends at once. */
 export async function rotateSecret(
   db: Database,
   id: string,

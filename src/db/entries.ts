@@ -4,20 +4,22 @@ import type { Database } from './client.ts';
 import { type Page, paged } from './paging.ts';
 import { entries } from './schema.ts';
 
-// The ledger's entries in the order of the ledger, which is that of their primary key in each month.
+// The ledger's entries in the order of their primary key in each month.
 
+/** A row of `entries`. */
 export type EntryRow = typeof entries.$inferSelect;
 type Kind = EntryRow['kind'];
-/** An entry with the feature of its usage or hold, where that had only one. */
+/** An entry with the feature of its usage or hold, if that has only one. */
 export type EntryWithFeature = EntryRow & { feature: string | null };
+/** An entry with the kind of its grant. */
 export type ActivityRow = EntryWithFeature & { grantKind: GrantKind };
 
-/** No index is kept of these, or every spend would write it. */
+/** The kinds without an index, which every spend would have to write. */
 const SPENT: readonly Kind[] = ['debit', 'capture'];
-/** So this many entries are looked through for a page of them. */
+/** The entries that are searched for a page of these kinds. */
 const ENTRIES_LOOKED_THROUGH = 10_000;
 
-// Looked up for the rows of a page alone: a join might be planned as a walk over all usages.
+// Looked up for the rows of a page only: the planner might turn a join into a walk over all usages.
 const FEATURE = sql<string | null>`(
   select case when min(l->>'feature') = max(l->>'feature') then min(l->>'feature') end
   from json_array_elements(coalesce(
@@ -26,6 +28,7 @@ const FEATURE = sql<string | null>`(
 const GRANT_KIND = sql<GrantKind>`(
   select g.kind from grants g where g.subscription_id = entries.subscription_id and g.id = entries.grant_id)`;
 
+/** One page of a ledger's entries, and one row more. */
 export async function listEntries(db: Database, id: string, page: Page): Promise<EntryWithFeature[]> {
   const { where, order, limit } = paged([entries.seq], page);
   const rows = await db
@@ -37,20 +40,25 @@ export async function listEntries(db: Database, id: string, page: Page): Promise
   return rows.map(({ entry, feature }) => ({ ...entry, feature }));
 }
 
+/** One page of a wallet's activity. */
 export interface Activity {
   rows: ActivityRow[];
-  /** The next page is before this entry; null at the end. */
+  /** The entry before which the next page begins; null at the end. */
   next: number | null;
 }
 
+/** The page of activity to read. */
 export interface WantedActivity {
-  /** null: all. */
+  /** The kinds of entries; null: all. */
   kinds: readonly Kind[] | null;
   before: number;
   limit: number;
 }
 
-/** Entries before one, newest first, so that the running balance runs. A page of what was spent may be short before the end. */
+/**
+ * Entries before one, newest first, so that the running balance is continuous. A page of spends may be short before the
+ * end.
+ */
 export async function listActivity(db: Database, id: string, wanted: WantedActivity): Promise<Activity> {
   const { kinds, before, limit } = wanted;
   const reading: Reading = { kinds, order: 'desc', after: before, limit };
@@ -68,12 +76,12 @@ export async function listActivity(db: Database, id: string, wanted: WantedActiv
 interface Reading {
   kinds: readonly Kind[] | null;
   order: 'asc' | 'desc';
-  /** The entry that the page goes on after. */
+  /** The entry after which the page begins. */
   after: number;
   limit: number;
 }
 
-/** A page of entries of some kinds, and the entry that the next one goes on after. */
+/** A page of entries of some kinds, and the entry after which the next one begins. */
 async function read<Row extends { seq: number }>(
   db: Database,
   id: string,
@@ -82,7 +90,7 @@ async function read<Row extends { seq: number }>(
 ): Promise<{ rows: Row[]; next: number | null }> {
   const isAscending = order === 'asc';
   const isSpent = kinds?.some((kind) => SPENT.includes(kind)) === true;
-  // Entries are numbered without gaps: what is looked through is a range of the primary key.
+  // Entries are numbered without gaps, so the searched ones are a range of the primary key.
   const until = after + (isAscending ? 1 : -1) * ENTRIES_LOOKED_THROUGH;
   const those =
     kinds && !isSpent
@@ -102,7 +110,7 @@ async function read<Row extends { seq: number }>(
   return { rows, next: isSpent && (await hasEntry(db, id, until)) ? until : null };
 }
 
-/** A page of some kinds: a range of the index for each, and then these entries in the months that they lie in. */
+/** A page of some kinds: one range of the index for each, then these entries in the months of their recording. */
 async function ofKinds(
   db: Database,
   id: string,
@@ -130,7 +138,7 @@ async function ofKinds(
   );
 }
 
-/** Whether the ledger has this entry: a page never goes on from one that is not there. */
+/** Whether the ledger has this entry: a page never goes on from a missing one. */
 export async function hasEntry(db: Database, id: string, seq: number): Promise<boolean> {
   const rows = await db
     .select({ seq: entries.seq })
@@ -139,10 +147,10 @@ export async function hasEntry(db: Database, id: string, seq: number): Promise<b
   return rows.length > 0;
 }
 
-/** Rows read by one statement on the way through all: held in memory, and read in vain for a reader who leaves. */
+/** The rows of one statement. They are held in memory, and read in vain for a reader who leaves. */
 const ROWS_A_STATEMENT = 500;
 
-/** The columns of the table, as the members of an entry. */
+/** The columns of the CSV, as the members of an entry. */
 const CSV = {
   id: sql`'ent_' || substr(entries.subscription_id, 5) || '_' || entries.seq`,
   seq: sql`entries.seq`,
@@ -157,24 +165,26 @@ const CSV = {
   feature: FEATURE,
 } satisfies Record<string, SQL>;
 
+/** The first line of the CSV. */
 export const CSV_HEAD = Object.keys(CSV).join(',');
 
 /**
- * Made by the database: a million rows as objects would keep the API's one thread from everybody else. No cell can start a formula or
- * needs quotes: ids, kinds, numbers, instants and names of the rate card only.
+ * One line of CSV, made by the database: a million rows as objects would block the API's one thread. No cell can start a
+ * formula or needs quotes: cells are ids, kinds, numbers, instants and names of the rate card.
  */
 const CSV_LINE = sql<string>`concat(${sql.join(Object.values(CSV), sql`, ',', `)})`;
 
+/** The entries of a CSV. */
 export interface AllEntries {
   order: 'asc' | 'desc';
-  /** The newest entry that counts: a ledger that is being written comes to an end all the same. */
+  /** The newest entry of the CSV, so that it ends while the ledger goes on. */
   newest: number;
   kinds: readonly Kind[] | null;
 }
 
 /**
- * All entries of a ledger as lines of CSV, in pages: each is read by a statement of its own when it is pulled, so that a slow reader
- * holds no connection, and nothing is read for one who has left.
+ * All entries of a ledger as lines of CSV, in pages. One statement reads each page when it is pulled, so that a slow reader
+ * holds no connection, and nothing is read for a reader who has left.
  */
 export async function* csvLines(
   db: Database,

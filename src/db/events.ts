@@ -5,12 +5,14 @@ import type { Database } from './client.ts';
 import { type Page, paged, type Within } from './paging.ts';
 import { deliveries, events, subscriptions } from './schema.ts';
 
+/** An event with its customer. `nth` is its place in the order of recording. */
 export interface EventRow extends RecordedEvent {
   id: string;
   nth: number;
   recordedAt: Date;
 }
 
+/** A row of `deliveries`. */
 export type DeliveryRow = typeof deliveries.$inferSelect;
 
 const selected = (db: Database) =>
@@ -33,7 +35,7 @@ const toRow = <Row extends { at: Date }>(row: Row): Omit<Row, 'at'> & { at: Inst
   at: row.at.getTime(),
 });
 
-/** In the order of their making: what is recorded late stands where it was recorded. */
+/** One page of the events, in the order of recording, and one row more. */
 export async function listEvents(
   db: Database,
   filter: { subscriptionId: string | undefined; type: string | undefined },
@@ -51,11 +53,13 @@ export async function listEvents(
   return rows.map(toRow);
 }
 
+/** An event; undefined when it does not exist. */
 export async function readEvent(db: Database, id: string): Promise<EventRow | undefined> {
   const [row] = await selected(db).where(eq(events.id, id));
   return row && toRow(row);
 }
 
+/** The deliveries of an event, in the order of making. */
 export function deliveriesOf(db: Database, eventId: string): Promise<DeliveryRow[]> {
   return db
     .select()
@@ -64,7 +68,7 @@ export function deliveriesOf(db: Database, eventId: string): Promise<DeliveryRow
     .orderBy(asc(deliveries.createdAt), asc(deliveries.endpointId));
 }
 
-/** Makes an event for one endpoint alone, with its delivery. */
+/** Makes a test event with its delivery to one endpoint. */
 export async function emitTestEvent(db: Database, id: string, endpointId: string): Promise<void> {
   await db.execute(sql`
     with made as (

@@ -3,22 +3,23 @@ import type { Instant } from '../domain/calendar.ts';
 import type { Database } from './client.ts';
 import type { failures } from './schema.ts';
 
-// Rows that were refused: each is tried again at its own pace, and no other waits for it.
+// Refused rows. Each is tried again at its own pace, and no other row waits for it.
 
+/** A row of `failures`. */
 export type FailureRow = typeof failures.$inferSelect;
 
-/** Names a row that was refused. */
+/** The name of a refused row. */
 export interface FailureRef {
   kind: FailureRow['kind'];
   key: string;
-  /** Empty where it is of none. */
+  /** Empty for a row of no subscription. */
   subscriptionId: string;
 }
 
 /** PostgreSQL's texts hold no NUL. */
 const textOf = (reason: string): string => reason.replaceAll('\0', '');
 
-/** Puts one more failure of a row on record, and when it is tried again. */
+/** Records one more failure of a row, and the instant of its next try. */
 export async function noteFailure(
   db: Database,
   { kind, key, subscriptionId }: FailureRef,
@@ -27,7 +28,7 @@ export async function noteFailure(
   await db.execute(sql`select note_failure(${kind}, ${key}, ${subscriptionId}, ${textOf(reason)})`);
 }
 
-/** Puts on record how often a step of a subscription's workflow has failed; Temporal tries it again, not the relay. */
+/** Records how often a step of a subscription's workflow has failed. Temporal retries it, not the relay. */
 export async function noteStepFailure(
   db: Database,
   id: string,
@@ -40,10 +41,10 @@ export async function noteStepFailure(
     on conflict (kind, key) do update set attempts = excluded.attempts, reason = excluded.reason, next_at = excluded.next_at`);
 }
 
-/** Which rows to claim: `fresh` ones have not failed yet, the others are tried `again`, with places of their own. */
+/** The rows to claim: `fresh` ones never failed, the others are tried `again`, in a loop of their own. */
 export type Round = 'fresh' | 'again';
 
-/** The condition that a row is of a turn, by its key as text and as what its own index finds it by. */
+/** The condition that a row belongs to a round, by its key as text, and by the columns that its own index has. */
 export function isOf(round: Round, kind: FailureRow['kind'], { text, column, found }: Named): SQL {
   return round === 'fresh'
     ? sql`not exists (select from failures f where f.kind = ${kind} and f.key = ${text})`
@@ -51,28 +52,29 @@ export function isOf(round: Round, kind: FailureRow['kind'], { text, column, fou
 }
 
 interface Named {
-  /** The key, as `failures` has it. */
+  /** The key, as `failures` stores it. */
   text: SQL;
   column: SQL;
-  /** What `column` is, made of `f.key`. */
+  /** The values of `column`, made from `f.key`. */
   found: SQL;
 }
 
-/** To be put before the statement that marks a row as done: it is no failure any more. */
+/** The start of a statement that marks a row as done: it removes the row's failure. */
 export const noFailure = (kind: FailureRow['kind'], key: string): SQL =>
   sql`with mended as (delete from failures where kind = ${kind} and key = ${key})`;
 
-/** A step that fails is tried every ten seconds: one of which nobody has heard for longer is over. */
+/** Temporal retries a step every ten seconds, so a failure without news for longer is over. */
 const STEP_RECENT = sql`(f.kind <> 'step' or f.next_at > clock_timestamp() - interval '5 minutes')`;
 
+/** A refused row for lists. */
 export interface RefusedRow extends Omit<FailureRow, 'since' | 'nextAt'> {
   since: Instant;
   nextAt: Instant;
-  /** Of a message: who said it, and what. */
+  /** For a message: the provider, the event and its kind. */
   says: string | null;
 }
 
-/** What is refused now, the most often tried first, and how many there are. */
+/** The rows that are refused now, the most often tried first, and their number. */
 export async function listRefused(
   db: Database,
   limit: number | null,
@@ -85,7 +87,7 @@ export async function listRefused(
   return { rows: rows.map(({ count: _, ...row }) => row), count: Number(rows[0]?.count ?? 0) };
 }
 
-/** What has come right in another way is no failure any more. */
+/** Removes the failure of a row that succeeded in another way. */
 export async function dropFailure(
   db: Database,
   { kind, key }: Omit<FailureRef, 'subscriptionId'>,
@@ -93,7 +95,7 @@ export async function dropFailure(
   await db.execute(sql`delete from failures where kind = ${kind} and key = ${key}`);
 }
 
-/** Has every row that was refused tried again at once: all, or some by kind and key. Answers how many. */
+/** Makes the relay try refused rows at once: all, or some by kind and key. Answers how many. */
 export async function retryNow(
   db: Database,
   some: Pick<FailureRow, 'kind' | 'key'>[] | null = null,
@@ -111,7 +113,10 @@ export async function retryNow(
   return count;
 }
 
-/** Gives a refused message of billing up: it is kept as `dropped`, and goes to no workflow. False when it is none, or was relayed. */
+/**
+ * Drops a refused message of billing: it is kept as `dropped`, and goes to no workflow. False when it is not refused, or
+ * was relayed.
+ */
 export async function dropMessage(db: Database, id: number): Promise<boolean> {
   const { count } = await db.execute(sql`
     with refused as (delete from failures where kind = 'message' and key = ${String(id)} returning 1)
@@ -120,7 +125,7 @@ export async function dropMessage(db: Database, id: number): Promise<boolean> {
   return count > 0;
 }
 
-/** A row that nobody tries again is there no more: its object was deleted, or was done by somebody else. */
+/** Removes failures that nothing tries again: their object was deleted, or done otherwise. */
 export async function dropStaleFailures(db: Database): Promise<void> {
   await db.execute(sql`delete from failures where next_at < clock_timestamp() - interval '1 day'`);
 }

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type postgres from 'postgres';
 
-// The SQL functions of the ledger: their current text is the folder `functions`, a file a subject, and is what runs.
+// The SQL functions of the ledger. Their current text is the folder `functions`, one file a subject, and this text runs.
 
+/** The folder of the SQL functions. */
 export const functionsFolder = fileURLToPath(new URL('./functions', import.meta.url));
 
-/** The whole folder as one script, what is dropped first, and its SHA-256. */
+/** The whole folder as one script, with the drops first, and its SHA-256. */
 export function functionsScript(): { script: string; digest: string } {
   const files = readdirSync(functionsFolder).filter((name) => name.endsWith('.sql') && name !== 'drops.sql');
   const script = ['drops.sql', ...files.sort()]
@@ -17,7 +18,7 @@ export function functionsScript(): { script: string; digest: string } {
   return { script, digest: createHash('sha256').update(script).digest('hex') };
 }
 
-/** `current`: this text is in force. `newer`: it was, until another replaced it. `missing`: it never was. */
+/** `current`: this text is in force. `newer`: it was in force until another replaced it. `missing`: it never was. */
 export async function functionsInForce(client: postgres.Sql): Promise<'current' | 'newer' | 'missing'> {
   const { digest } = functionsScript();
   const [{ kept } = { kept: false }] = await client<{ kept: boolean }[]>`
@@ -31,8 +32,8 @@ export async function functionsInForce(client: postgres.Sql): Promise<'current' 
 }
 
 /**
- * Puts the folder in force. One simple query is one transaction, which no lost connection can tear. Bodies are not checked
- * as they come: they call each other.
+ * Puts the folder in force. One simple query is one transaction, which no lost connection can tear. The bodies call each
+ * other, so PostgreSQL does not check them while they are made.
  */
 export async function applyFunctions(client: postgres.Sql): Promise<void> {
   const { script, digest } = functionsScript();

@@ -3,20 +3,21 @@ import type { Database } from './client.ts';
 import { isOf, noFailure, type Round } from './failures.ts';
 import { inbox } from './schema.ts';
 
+/** A message from billing. */
 export interface InboxMessage {
   provider: string;
   /** The provider's own id of the event: a second delivery is not stored. */
   eventId: string;
-  /** Empty where it names none. */
+  /** Empty for an event of no subscription. */
   subscriptionId: string;
   kind: string;
   payload: Record<string, unknown>;
 }
 
-/** Why a message is kept and goes to no workflow. */
+/** The reason why a message is kept and goes to no workflow. */
 export type PutAside = 'ignored' | 'unknown' | 'superseded' | 'mismatched';
 
-/** Stores a message from billing; false when it was here before. One that is put aside is not relayed. */
+/** Stores a message from billing; false when it was stored before. A message that is put aside is not relayed. */
 export async function receive(
   db: Database,
   message: InboxMessage,
@@ -31,7 +32,7 @@ export async function receive(
   return rows.length > 0;
 }
 
-/** What became of a message; null while it waits, undefined where it never came. */
+/** The outcome of a message; null while it waits, undefined when it never came. */
 export async function outcomeOf(
   db: Database,
   provider: string,
@@ -44,12 +45,13 @@ export async function outcomeOf(
   return row?.outcome;
 }
 
-/** Kind of the messages that are booked by the ledger itself, also when the workflow is long over (R-52). */
+/** R-52: the kind of messages that the ledger books itself, also after the end of the workflow. */
 export const MONEY_BACK = 'moneyBack';
 
-/** What a later message of the kind undoes: those of one subscription are relayed in the order of their arrival. */
+/** Kinds that a later message undoes: those of one subscription are relayed in the order of arrival. */
 const IN_ORDER = sql`('cancelled', 'planChanged')`;
 
+/** A message that this relay has claimed. */
 export interface Claimed {
   id: number;
   subscription_id: string;
@@ -60,8 +62,8 @@ export interface Claimed {
 const NAMED = { text: sql`i.id::text`, column: sql`i.id`, found: sql`f.key::bigint` };
 
 /**
- * Claims messages to relay, oldest first, for 30 s: a relay that dies leaves them to the next. Those of money that went back
- * and those for workflows are claimed apart, for they wait for different servers.
+ * Claims messages to relay for 30 s, oldest first: when a relay dies, the next takes them. Refunds and disputes are claimed
+ * apart from messages for workflows, because they wait for different servers.
  */
 export async function claimMessages(
   db: Database,
@@ -80,13 +82,13 @@ export async function claimMessages(
   return [...rows].sort((a, b) => a.id - b.id);
 }
 
-/** Marks a message relayed: only after the call to Temporal returned, so nothing is lost in between. */
+/** Marks a message as relayed, only after the call to Temporal returned, so that none is lost in between. */
 export async function markRelayed(db: Database, id: number, outcome: string): Promise<void> {
   await db.execute(sql`
     ${noFailure('message', String(id))} update inbox set relayed_at = clock_timestamp(), outcome = ${outcome} where id = ${id}`);
 }
 
-/** Has a message come again: soon while it is young, then every 30 s, as what it waits for may take days. */
+/** Lets a message come again: soon while it is young, then every 30 s, because the settlement it waits for may take days. */
 export async function postpone(db: Database, id: number): Promise<void> {
   await db.execute(sql`
     ${noFailure('message', String(id))}
@@ -101,8 +103,8 @@ export async function unclaim(db: Database, id: number): Promise<void> {
 const LEDGER = { text: sql`l.subscription_id`, column: sql`l.subscription_id`, found: sql`f.key` };
 
 /**
- * Subscriptions whose workflow is behind its ledger: quiet for a second, or busy for thirty since it was last told.
- * They stay behind until `markReported`, and are claimed for 5 s: a relay that dies leaves them to the next.
+ * Claims subscriptions whose workflow is behind the ledger: quiet for a second, or busy for thirty since the last nudge.
+ * They stay behind until `markReported`. A claim lasts 5 s: when a relay dies, the next takes them.
  */
 export async function claimUnreported(
   db: Database,
@@ -122,7 +124,10 @@ export async function claimUnreported(
   return rows.map((row) => row.subscription_id);
 }
 
-/** Marks a ledger told of a version, only after the call to Temporal returned; a spend in between leaves it behind. */
+/**
+ * Marks a ledger as reported up to a version, only after the call to Temporal returned. A spend in between leaves it
+ * behind.
+ */
 export async function markReported(db: Database, id: string, version: number): Promise<void> {
   await db.execute(sql`
     ${noFailure('nudge', id)} update ledgers set workflow_behind = false where subscription_id = ${id} and seq <= ${version}`);

@@ -5,32 +5,33 @@ import type { Database } from './client.ts';
 import type { CommandRef } from './ledger.ts';
 import { incidents } from './schema.ts';
 
-/** What is put on record of a step that the ledger refused. */
+/** The record of a step that the ledger refused. */
 export interface IncidentRecord {
   step: number;
-  /** SQLSTATE, and what it is about: no values. */
+  /** The SQLSTATE, and the constraint or message: no values. */
   code: string;
   detail: string;
   command: CommandRef | null;
   refusal: RefusalRecord;
-  /** The charge that the step asked for, and billing's answer, where it was asked. Money taken for a renewal is not given back. */
+  /** The charge of the step, and billing's answer if it was asked. A renewal's payment is not refunded. */
   charge: { id: string; attempt: number; outcome: Outcome | null } | null;
-  /** The step that makes a subscription's rows: they go. */
+  /** The step makes a subscription's rows: giving it up deletes them. */
   isStart: boolean;
 }
 
+/** A row of `incidents`. */
 export type Incident = typeof incidents.$inferSelect;
 
-/** Gives a step up, in one statement: an incident, its command refused, its charge closed. Repeated, it is counted. */
+/** Gives a step up, in one statement: records an incident, refuses its command, closes its charge. A repeat is counted. */
 export async function giveUpStep(db: Database, id: string, record: IncidentRecord): Promise<void> {
   await db.execute(sql`select give_up_step(${id}, ${JSON.stringify(record)}::jsonb)`);
 }
 
-/** What is due and can't be booked holds its subscription up until it is. */
+/** Due work that can't be booked holds up its subscription until it is booked. */
 const isHeldUp = sql<boolean>`(incidents.what = 'due' and exists (
   select from ledgers l where l.subscription_id = incidents.subscription_id and l.step < incidents.step))`;
 
-/** Those that hold a subscription up, then the newest. */
+/** The incidents: those that hold a subscription up first, then the newest. */
 export function listIncidents(db: Database, limit: number): Promise<(Incident & { isHeldUp: boolean })[]> {
   return db
     .select({ ...getTableColumns(incidents), isHeldUp })
@@ -39,7 +40,7 @@ export function listIncidents(db: Database, limit: number): Promise<(Incident & 
     .limit(limit);
 }
 
-/** What holds subscriptions up: all of them, or some. */
+/** The incidents that hold subscriptions up: all of them, or those of some subscriptions. */
 export function heldUp(db: Database, ids: readonly string[] | null): Promise<Incident[]> {
   const wanted = ids === null ? undefined : inArray(incidents.subscriptionId, [...ids]);
   return db.select().from(incidents).where(and(isHeldUp, wanted)).orderBy(incidents.subscriptionId);

@@ -3,9 +3,10 @@ import type { Database } from './client.ts';
 import { listOf, type Page } from './paging.ts';
 import { apiKeys } from './schema.ts';
 
+/** An API key. */
 export type KeyRow = typeof apiKeys.$inferSelect;
 
-/** Stores a key's hash; a key that is there stays as it is. */
+/** Stores the hash of a key; an existing key stays as it is. */
 export async function storeKey(
   db: Database,
   key: Pick<KeyRow, 'id' | 'secretHash' | 'scopes'> & { name?: string | null },
@@ -13,7 +14,7 @@ export async function storeKey(
   await db.insert(apiKeys).values(key).onConflictDoNothing();
 }
 
-/** A key that is not revoked. */
+/** A key that is not revoked; else undefined. */
 export async function readKey(db: Database, id: string): Promise<KeyRow | undefined> {
   const [row] = await db
     .select()
@@ -28,6 +29,7 @@ export async function findKey(db: Database, id: string): Promise<KeyRow | undefi
   return row;
 }
 
+/** One page of the keys, by id, and one row more. */
 export function listKeys(db: Database, page: Page): Promise<KeyRow[]> {
   return listOf(db, apiKeys, [], [apiKeys.id], page);
 }
@@ -38,8 +40,9 @@ export function allKeys(db: Database): Promise<KeyRow[]> {
 }
 
 /**
- * Revokes a key on the word of another: false when that one is revoked itself. Both are locked in one order, so that of two
- * keys that revoke each other one is left.
+ * Revokes a key with the authority of another: false when that one is revoked itself. Both are locked in one order, so that
+ * of
+ * two keys that revoke each other one stays.
  */
 export async function revokeKeyBy(db: Database, id: string, by: string): Promise<boolean> {
   const rows = await db.execute(sql`
@@ -50,7 +53,7 @@ export async function revokeKeyBy(db: Database, id: string, by: string): Promise
   return rows.length > 0;
 }
 
-/** Revokes a key on the word of whoever has the database; true when it was not before. */
+/** Revokes a key with the authority of the database's owner. False when it was revoked before. */
 export async function revokeKey(db: Database, id: string): Promise<boolean> {
   const rows = await db
     .update(apiKeys)
@@ -60,7 +63,7 @@ export async function revokeKey(db: Database, id: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** True when there is a key that is not revoked: then the first start is behind. */
+/** Whether a key is not revoked: then this is not the first start. */
 export async function hasKey(db: Database): Promise<boolean> {
   const rows = await db.select({ id: apiKeys.id }).from(apiKeys).where(isNull(apiKeys.revokedAt)).limit(1);
   return rows.length > 0;

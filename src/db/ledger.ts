@@ -6,7 +6,7 @@ import type { RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
 import { callFunction, type Database } from './client.ts';
 
-/** Names one attempt at a command: the row that is taken before anything takes effect. */
+/** One attempt at a command: a step takes its row before anything takes effect. */
 export interface CommandRef {
   scope: string;
   operation: string;
@@ -14,79 +14,85 @@ export interface CommandRef {
   attempt: number;
 }
 
-/** What every statement of a step says of itself. A step is booked once, whoever repeats it. */
+/** The common part of all statements of a step. A step is booked once, at any number of repeats. */
 export interface StepHead {
   step: number;
-  /** The catalogue it was decided with, and the instant at which it must be in force (null: the newest, R-08). */
+  /** The catalogue of the decision, and the instant at which it must be in force (null: it must be the newest, R-08). */
   catalogVersion: string;
   catalogAt: Instant | null;
   command: CommandRef | null;
-  /** The first step of a subscription makes its rows. */
+  /** The state and metadata of a new subscription: the first step makes its rows. */
   begin: { state: State; metadata: Record<string, string> } | null;
-  /** Told to a caller whose customer has another subscription. */
+  /** The refusal for a customer who has another subscription. */
   conflict: RefusalRecord | null;
 }
 
-/** The row as it is after a step. */
+/** The subscription's row after a step. */
 export interface After {
   state: State;
-  /** R-12: nothing can be spent from here on. */
+  /** R-12: nothing can be spent from this instant on. */
   endsAt: Instant | null;
   blocked: boolean;
   /** Credits are low when fewer are available. */
   lowBelow: number;
 }
 
+/** A step to book, with billing's answer if it asked for money. */
 export interface Booking extends StepHead {
   effects: Effect[];
   after: After;
   charge: Charge | null;
   outcome: Outcome | null;
-  /** The command ends with this step: done, or refused for this reason. */
+  /** Whether the command ends with this step: done, or refused for the reason below. */
   finish: boolean;
   refusal: RefusalRecord | null;
-  /** R-43: the rows of a start that was declined go. */
+  /** R-43: whether to delete the rows of a declined start. */
   discard: boolean;
 }
 
+/** The ledger as the workflow knows it. */
 export interface Snapshot {
   version: number;
   now: Instant;
   step: number;
   grants: Grant[];
-  /** R-13: an end that nobody scheduled is dated when it is booked; null or absent while there is none. */
+  /** R-13: an end that nobody scheduled is dated at its booking; null or absent before it. */
   endedAt?: Instant | null;
   /** R-39: how often money of a top-up went back; null or absent where none did. */
   topUpRefunds?: number | null;
 }
 
+/** Why a step was not booked: it was before, its catalogue is stale, its command was taken or refused, or it is given up. */
 export type NotBooked =
   | ({ kind: 'replayed'; outcome: Outcome | null } & Snapshot)
   | { kind: 'stale'; catalog: Catalog }
   | { kind: 'abandoned' }
   | { kind: 'refused' }
-  /** The ledger can't hold it: an incident says why. */
+  /** The ledger can't hold it: an incident has the reason. */
   | { kind: 'given_up' };
+/** The outcome of `prepare`. */
 export type Prepared = NotBooked | { kind: 'prepared' };
+/** The outcome of `bookStep`. */
 export type StepOutcome = NotBooked | ({ kind: 'booked'; outcome: Outcome | null } & Snapshot);
 
 const jsonb = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb`;
 
-/** Puts a charge on record before billing is asked for it. */
+/** Records a charge before billing is asked for it, under the lock of the ledger's row. */
 export function prepare(db: Database, id: string, head: StepHead & { charge: Charge }): Promise<Prepared> {
   return callFunction(db, sql`select prepare(${id}, ${jsonb(head)}) as answer`);
 }
 
-/** Books one step of a subscription's workflow: all of it or nothing, once. */
+/** Books one step of a subscription's workflow, under the lock of the ledger's row: all of it or nothing, once. */
 export function bookStep(db: Database, id: string, booking: Booking): Promise<StepOutcome> {
   return callFunction(db, sql`select book_step(${id}, ${jsonb(booking)}) as answer`);
 }
 
-/** R-52: moves the test clock of an ended subscription; nothing is due on it any more. */
+/** R-52: moves the test clock of an ended subscription, where nothing is due any more. */
 export async function advanceEnded(db: Database, id: string, to: Instant): Promise<void> {
   await db.execute(sql`select advance_ended(${id}, instant(${to}::bigint))`);
 }
 
+/** A grant's part of a balance. */
 export interface BalanceRow {
   id: string;
   kind: Grant['kind'];
@@ -95,23 +101,27 @@ export interface BalanceRow {
   expiresAt: Instant;
 }
 
+/** The balance of a ledger at an instant. */
 export interface LedgerBalance {
   now: Instant;
   at: Instant;
   version: number;
   grants: BalanceRow[];
-  /** At a past instant: the allowance that came next after it, if one did. */
+  /** For a past instant: the next allowance after it, if one came. */
   refreshed: { at: Instant; credits: number } | null;
-  /** The entries of that past are no longer here: nothing is known. */
+  /** The entries of that past are archived: its balance is unknown. */
   archived?: true;
 }
 
-/** I13: what can be spent and what is held at an instant (null: now), grant by grant, soonest expiry first; null when there is no such ledger. */
+/**
+ * I13: the spendable and the held credits at an instant (null: now), grant by grant, soonest expiry first. null for an
+ * unknown ledger.
+ */
 export function balanceAt(db: Database, id: string, at: Instant | null): Promise<LedgerBalance | null> {
   return callFunction(db, sql`select balance_at(${id}, instant(${at}::bigint)) as answer`);
 }
 
-/** What the workflow is told of its ledger: version and open grants; null when there is no such ledger. */
+/** The ledger's version and open grants, for its workflow. null for an unknown ledger. */
 export function snapshot(db: Database, id: string): Promise<Snapshot | null> {
   return callFunction(db, sql`select snapshot(${id}) as answer`);
 }
@@ -121,20 +131,20 @@ export async function releaseOverdue(db: Database, id: string): Promise<void> {
   await db.execute(sql`select release_overdue(${id})`);
 }
 
-/** A worker may be away this long before a month has no table for its entries. */
+/** The longest absence of all workers, in months, before a month lacks a table for its entries. */
 const MONTHS_AHEAD = 6;
 
-/** Makes the months of entries ahead that are not there yet. */
+/** Makes the missing tables for the coming months of entries. */
 export async function keepMonths(db: Pick<Database, 'execute'>): Promise<void> {
   await db.execute(sql`select keep_months(now(), now() + make_interval(months => ${MONTHS_AHEAD}))`);
 }
 
-/** R-72: releases what is overdue of up to so many subscriptions, the longest overdue first. */
+/** R-72: releases overdue holds of at most `limit` subscriptions, the longest overdue first. */
 export async function relayDeadlines(db: Database, limit: number): Promise<void> {
   await db.execute(sql`select relay_deadlines(${limit})`);
 }
 
-/** Tells of expiries that are near, of up to so many subscriptions, the longest overdue first. */
+/** Records events of near expiries for at most `limit` subscriptions, the longest overdue first. */
 export async function relayNotices(db: Database, limit: number): Promise<void> {
   await db.execute(sql`select relay_notices(${limit})`);
 }

@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { applyFunctions, functionsInForce } from './functions.ts';
 import { keepMonths } from './ledger.ts';
 
-/** Any number that nothing else locks. */
+/** The advisory lock's number, which nothing else uses. */
 const LOCK = 4_177_001;
 
 const migrationsFolder = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -16,9 +16,10 @@ const open = (databaseUrl: string): postgres.Sql =>
   postgres(databaseUrl, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {} });
 
 /**
- * Brings a database to the newest schema, then puts the functions in force where their text changed. Several processes may
- * start at once: drizzle takes no lock itself, so one connection holds an advisory lock throughout. Functions that a newer
- * version put in force stay: in a rolling upgrade an older process may start after it. `goBack` replaces them too.
+ * Brings a database to the newest schema, then puts the functions in force if their text changed. Several processes may
+ * start at once: Drizzle takes no lock itself, so one connection holds an advisory lock throughout. Functions of a newer
+ * version
+ * stay in force: in a rolling upgrade an older process may start after it. `goBack` replaces them too.
  */
 export async function migrate(databaseUrl: string, { goBack = false } = {}): Promise<void> {
   const client = open(databaseUrl);
@@ -36,8 +37,8 @@ export async function migrate(databaseUrl: string, { goBack = false } = {}): Pro
 }
 
 /**
- * The names of the migrations that a database lacks, in order, and `functions` where other functions are in force. Drizzle
- * applies what is newer than the newest applied.
+ * The names of the migrations that a database lacks, in order, and `functions` if other functions are in force. Drizzle
+ * applies the migrations that are newer than the newest applied one.
  */
 export async function pendingMigrations(databaseUrl: string): Promise<string[]> {
   const journal = readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8');

@@ -2,12 +2,14 @@ import { and, asc, desc, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Database } from './client.ts';
 
-// Pages by key. The columns that order a list are the end of an index that begins with what the list filters by equality, so a
-// page is a range of that index: it costs the same wherever it lies, however long the list is.
+// Pages by key. The columns that order a list are the end of an index that begins with the list's equality filters. So a
+// page
+// is a range of that index: it costs the same at every place of a list of any length.
 
-/** Where a row stands in its list: the values of the columns that order it. No two rows of a list share one. */
+/** The place of a row in its list: the values of the ordering columns. No two rows of a list share one. */
 export type Key = readonly (string | number)[];
 
+/** The page to read. */
 export interface Page {
   limit: number;
   order: 'asc' | 'desc';
@@ -15,19 +17,21 @@ export interface Page {
   after: Key | null;
 }
 
+/** The clauses of a page's statement. */
 export interface Paged {
   where: SQL | undefined;
   order: SQL[];
-  /** One row more than asked tells of more. */
+  /** One row more than asked: its presence means that another page follows. */
   limit: number;
 }
 
-/** What a list is of: columns that begin the index whose end orders it, and their values. */
+/** The subject of a list: columns at the start of the index whose end orders it, and their values. */
 export type Within = readonly (readonly [AnyPgColumn, string])[];
 
 /**
- * `within` is written as a range, not as an equality: for columns that equal a constant the planner may walk another index with the
- * same order instead, through all rows of others, when it believes that most rows are of this list.
+ * Makes the clauses of a page. `within` is written as a range, not as an equality: for columns that equal a constant the
+ * planner
+ * may choose another index with the same order, and walk through all rows of other lists.
  */
 export function paged(
   columns: readonly AnyPgColumn[],
@@ -50,7 +54,10 @@ export function paged(
   };
 }
 
-/** A cursor may hold any whole number: as a bigint it is compared with an integer column, not refused by it. */
+/**
+ * A cursor may hold any whole number. As a bigint PostgreSQL compares it with an integer column; as an integer it would
+ * refuse it.
+ */
 const row = (values: readonly (AnyPgColumn | string | number)[]): SQL =>
   sql`(${sql.join(
     values.map((value) => (typeof value === 'number' ? sql`${value}::bigint` : sql`${value}`)),

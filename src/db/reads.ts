@@ -7,15 +7,16 @@ import type { Database } from './client.ts';
 import { listOf, type Page, paged, type Within } from './paging.ts';
 import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
-// What the API reads: each a single statement on one subscription, but for the list of subscriptions.
+// The API's reads. Each is a single statement on one subscription, except the list of subscriptions.
 
+/** A subscription with its ledger's row. */
 export interface SubscriptionRow {
   state: State;
   metadata: Record<string, string>;
   version: number;
-  /** null on real time. */
+  /** R-90: the frozen instant; null on real time. */
   testClock: Instant | null;
-  /** R-72: no open hold's deadline lies before it. */
+  /** R-72: the earliest deadline that an open hold can have; null when none is open. */
   nextDeadline: Instant | null;
 }
 
@@ -43,8 +44,9 @@ interface WireRow {
 }
 
 /**
- * The subscription with what its ledger's row says; undefined when there is none. Nearly every request reads it, each refusal
- * for want of credits too: it goes to the driver directly, which prepares it once a connection.
+ * A subscription with its ledger's row; undefined when it does not exist. Nearly every request reads it, also each refusal
+ * for
+ * lack of credits, so it goes to the driver directly, which prepares it once a connection.
  */
 export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {
   const [row] = await db.$client<WireRow[]>`
@@ -63,6 +65,7 @@ export async function readSubscription(db: Database, id: string): Promise<Subscr
 
 const instantOf = (wire: string | null): Instant | null => (wire === null ? null : Number(wire));
 
+/** One page of the subscriptions, by id, and one row more. */
 export async function listSubscriptions(
   db: Database,
   filter: { customerId: string | undefined; status: Status | undefined },
@@ -71,7 +74,7 @@ export async function listSubscriptions(
   const { customerId, status } = filter;
   const ofCustomer: Within = customerId === undefined ? [] : [[subscriptions.customerId, customerId]];
   const ofStatus: Within = status === undefined ? [] : [[subscriptions.status, status]];
-  // One customer has few: their status needs no index.
+  // One customer has few subscriptions, so their status needs no index.
   const within = customerId === undefined ? ofStatus : ofCustomer;
   const also =
     customerId === undefined || status === undefined ? undefined : eq(subscriptions.status, status);
@@ -86,9 +89,13 @@ export async function listSubscriptions(
   return rows.map(toRow);
 }
 
+/** A row of `grants`. */
 export type GrantRow = typeof grants.$inferSelect;
+/** A row of `charges`. */
 export type ChargeRow = typeof charges.$inferSelect;
+/** A row of `usages`. */
 export type UsageRow = typeof usages.$inferSelect;
+/** A row of `holds`. */
 export type HoldRow = typeof holds.$inferSelect;
 
 /** R-12: whether a grant can still be spent at an instant, booked or not. */
@@ -97,6 +104,7 @@ const usableAt = (now: Instant, endsAt: Instant | null): SQL =>
     ? sql`false`
     : sql`${grants.open} and ${grants.expiresAt} > ${iso(now)}::timestamptz`;
 
+/** One page of a subscription's grants, in the order of making, and one row more. */
 export function listGrants(
   db: Database,
   id: string,
@@ -108,6 +116,7 @@ export function listGrants(
   return listOf(db, grants, [eq(grants.subscriptionId, id), open], [grants.made], page);
 }
 
+/** A grant; undefined when the subscription has none with this id. */
 export async function readGrant(db: Database, id: string, grantId: string): Promise<GrantRow | undefined> {
   const [row] = await db
     .select()
@@ -116,7 +125,7 @@ export async function readGrant(db: Database, id: string, grantId: string): Prom
   return row;
 }
 
-/** The credits of the allowance that a paid charge brought. */
+/** The credits of the allowance that a paid charge brought; 0 where it brought none. */
 export async function allowanceOf(db: Database, { subscriptionId, id }: ChargeRow): Promise<number> {
   const [row] = await db
     .select({ amount: grants.amount })
@@ -127,7 +136,7 @@ export async function allowanceOf(db: Database, { subscriptionId, id }: ChargeRo
   return row?.amount ?? 0;
 }
 
-/** Those of some grants that are there, by id. */
+/** The existing ones among some grants, by id. */
 export async function readGrants(
   db: Database,
   id: string,
@@ -141,11 +150,13 @@ export async function readGrants(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+/** One page of a subscription's charges, in the order of their steps, and one row more. */
 export function listCharges(db: Database, id: string, page: Page, only?: 'purchase'): Promise<ChargeRow[]> {
   const kind = only ? eq(charges.kind, only) : undefined;
   return listOf(db, charges, [eq(charges.subscriptionId, id), kind], [charges.step, charges.id], page);
 }
 
+/** A charge by its own or its purchase's id; undefined when the subscription has none. */
 export async function readCharge(
   db: Database,
   id: string,
@@ -160,16 +171,18 @@ export async function readCharge(
   return row;
 }
 
-/** A charge by its id alone: for billing, which knows no subscription. */
+/** A charge by its id alone: billing knows no subscription. */
 export async function findCharge(db: Database, chargeId: string): Promise<ChargeRow | undefined> {
   const [row] = await db.select().from(charges).where(eq(charges.id, chargeId));
   return row;
 }
 
+/** One page of a subscription's usages, by id, and one row more. */
 export function listUsages(db: Database, id: string, page: Page): Promise<UsageRow[]> {
   return listOf(db, usages, [eq(usages.subscriptionId, id)], [usages.id], page);
 }
 
+/** A usage; undefined when the subscription has none with this id. */
 export async function readUsage(db: Database, id: string, usageId: string): Promise<UsageRow | undefined> {
   const [row] = await db
     .select()
@@ -178,10 +191,12 @@ export async function readUsage(db: Database, id: string, usageId: string): Prom
   return row;
 }
 
+/** One page of a subscription's holds, by id, and one row more. */
 export function listHolds(db: Database, id: string, page: Page): Promise<HoldRow[]> {
   return listOf(db, holds, [eq(holds.subscriptionId, id)], [holds.id], page);
 }
 
+/** A hold; undefined when the subscription has none with this id. */
 export async function readHold(db: Database, id: string, holdId: string): Promise<HoldRow | undefined> {
   const [row] = await db
     .select()
@@ -190,7 +205,7 @@ export async function readHold(db: Database, id: string, holdId: string): Promis
   return row;
 }
 
-/** The holds that nobody has settled yet, as the core forecasts with them. */
+/** The open holds of a subscription, for a forecast. */
 export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
   const { id: holdId, credits, deadline, answer, subscriptionId, status } = holds;
   const debits = sql<Debit[]>`${answer} -> 'debits'`;
@@ -202,7 +217,7 @@ export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
   return rows.map((row) => ({ ...row, deadline: ms(row.deadline) }));
 }
 
-/** R-65: whether this key succeeded before on the ledger alone, and with which body. */
+/** R-65: the answer to a key that succeeded on the ledger alone, and the hash of its body; undefined for a new key. */
 export async function readReply(
   db: Database,
   id: string,
@@ -220,13 +235,14 @@ export async function readReply(
   return row;
 }
 
+/** One line of the answer to an advance. */
 export interface FiredRow {
   at: Instant;
   kind: 'refresh' | 'renewal' | 'expiry' | 'end';
   credits: number | null;
 }
 
-/** R-90: what happened by itself since a version and an instant, in the order in which it was booked. */
+/** R-90: the work that became due since a version and a step, in the order of its instants. */
 export async function firedSince(
   db: Database,
   id: string,
@@ -252,7 +268,7 @@ export async function firedSince(
   return rows.map((row) => ({ at: Number(row.at), kind: row.kind, credits: row.credits }));
 }
 
-/** Credits revoked of a grant since a version. */
+/** The credits of the first revocation of a grant after a version. */
 export async function revokedSince(
   db: Database,
   id: string,
@@ -275,7 +291,7 @@ export async function revokedSince(
   return -(rows[0]?.credits ?? 0);
 }
 
-/** R-50: what the end of the subscription took. */
+/** R-50: the credits that the end of the subscription took. */
 export async function forfeited(db: Database, id: string): Promise<number> {
   const [row] = await db
     .select({ credits: sql<string | null>`sum(${entries.credits})` })

@@ -3,14 +3,15 @@ import type { MoneyBack, Refunded } from '../domain/refunds.ts';
 import { callFunction, type Database } from './client.ts';
 import { refunds } from './schema.ts';
 
-// R-81 in the ledger: each a single statement under the lock of the subscription's row.
+// R-81 in the ledger: each call is a single statement under the lock of the subscription's row.
 
-/** What is said of the money of a charge; a refund may be one that an operator asked for, by its id. */
+/** A report on the money of a charge. A refund may be one that an operator asked for, by its id. */
 export type MoneyReport = { chargeId: string } & (MoneyBack | { kind: 'refund'; id: string });
 
+/** The outcome of `refundCharge`. */
 export type Booked = { kind: 'ok'; answer: Refunded } | { kind: 'pending' } | { kind: 'unknown' };
 
-/** Books it, once and in any order. `pending`: the charge is not settled, nothing was booked. */
+/** Books a report, once and in any order. `pending`: the charge is not settled, and nothing was booked. */
 export function refundCharge(db: Database, subscriptionId: string, said: MoneyReport): Promise<Booked> {
   const { chargeId: charge, ...back } = said;
   const wire =
@@ -23,7 +24,7 @@ export function refundCharge(db: Database, subscriptionId: string, said: MoneyRe
   );
 }
 
-/** A refund on record. */
+/** A refund on record. `amount_minor` is in minor units of the charge's currency. */
 export interface AskedRefund {
   id: string;
   charge_id: string;
@@ -31,22 +32,27 @@ export interface AskedRefund {
   answer: Refunded | null;
 }
 
+/** The outcome of `askRefund`. */
 export type RefundRequestOutcome =
   | { kind: 'asked' | 'done' | 'other'; refund: AskedRefund }
   | { kind: 'reused' }
   | { kind: 'unpaid' }
   | { kind: 'exceeds'; left: number };
 
+/** An operator's request for a refund. */
 export interface WantedRefund {
   id: string;
   charge: string;
   bodyHash: string;
-  /** null: all that is not refunded yet. */
+  /** Minor units; null: all that is not refunded yet. */
   amount: number | null;
   reason: string;
 }
 
-/** Puts a refund on record before money moves. `other`: one of the same charge must end first. */
+/**
+ * Records a refund before money moves. `other`: one of the same charge must end first. `reused`: the key had another body.
+ * `unpaid`: the charge is not paid. `exceeds`: more than is left.
+ */
 export function askRefund(
   db: Database,
   subscriptionId: string,
@@ -58,13 +64,14 @@ export function askRefund(
   );
 }
 
-/** Takes a refund off the record that billing refused: no money moved. */
+/** Removes a refund that billing refused: no money moved. */
 export async function dropRefund(db: Database, subscriptionId: string, id: string): Promise<void> {
   await db
     .delete(refunds)
     .where(and(eq(refunds.subscriptionId, subscriptionId), eq(refunds.id, id), isNull(refunds.answer)));
 }
 
+/** A refund; undefined when the subscription has none with this id. */
 export async function readRefund(
   db: Database,
   subscriptionId: string,

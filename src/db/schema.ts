@@ -19,22 +19,22 @@ import type { Catalog } from '../domain/catalog.ts';
 import type { Refunded } from '../domain/refunds.ts';
 import type { State } from '../domain/state.ts';
 
-// Functions alone write `subscriptions`, `grants`, `entries`, `usages`, `holds`, `replies`, `charges`, `disputes` and `notes`.
-// Of `ledgers` the relay writes how far the workflow was told. The other tables are written by the files of src/db beside this.
+// SQL functions alone write `subscriptions`, `grants`, `entries`, `usages`, `holds`, `replies`, `charges`, `disputes` and
+// `notes`. The relay writes into `ledgers` how far the workflow knows it. The files beside this one write the other tables.
 //
-// docs/architecture.md says which tables begin their keys with `subscription_id`, so that they can be distributed by it.
+// docs/architecture.md names the tables whose keys begin with `subscription_id`, so that they can be distributed by it.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 const whole = (name: string) => bigint(name, { mode: 'number' });
 
-/** R-07, R-08: every catalogue that was ever in force, and since when. */
+/** R-07, R-08: every catalogue that was ever in force, with its first instant. */
 export const catalogs = pgTable('catalogs', {
   version: text('version').primaryKey(),
   content: jsonb('content').$type<Catalog>().notNull(),
   inForceFrom: at('in_force_from').notNull(),
 });
 
-/** What a subscription is: written by the workflow's statements, with the whole state of its calendar. */
+/** Subscriptions with the whole state of their calendar. The workflow's statements write them. */
 export const subscriptions = pgTable(
   'subscriptions',
   {
@@ -48,48 +48,48 @@ export const subscriptions = pgTable(
     createdAt: at('created_at').notNull(),
   },
   (t) => [
-    // One subscription that is not ended a customer.
+    // A customer has at most one subscription that has not ended.
     uniqueIndex('subscriptions_one_per_customer').on(t.customerId).where(sql`status <> 'ended'`),
     index('subscriptions_by_customer').on(t.customerId, t.id),
     index('subscriptions_by_status').on(t.status, t.id),
   ],
 );
 
-/** The one fixed row that every ledger write of a subscription locks, and what a spend must know of it. */
+/** The one row that every ledger write of a subscription locks, with the facts that a spend needs. */
 export const ledgers = pgTable(
   'ledgers',
   {
     subscriptionId: text('subscription_id').primaryKey(),
     /** The newest entry: the ledger's version. */
     seq: whole('seq').notNull().default(0),
-    /** Running sum of all entries. */
+    /** The running sum of all entries. */
     balance: whole('balance').notNull().default(0),
     status: text('status').notNull(),
-    /** R-12: nothing can be spent from here on, booked or not. */
+    /** R-12: nothing can be spent from this instant on, booked or not. */
     endsAt: at('ends_at'),
     /** R-41: spending is refused while past due. */
     blocked: boolean('blocked').notNull().default(false),
     /** R-90: the frozen instant; null on real time. */
     testClock: at('test_clock'),
-    /** The workflow's newest booked step: a step is booked once (a zombie activity changes nothing). */
+    /** The workflow's newest booked step. A step is booked once: a zombie activity changes nothing. */
     step: integer('step').notNull().default(0),
     /** The ledger has entries that its workflow does not know yet. */
     workflowBehind: boolean('workflow_behind').notNull().default(false),
     toldAt: at('told_at'),
     touchedAt: at('touched_at'),
-    /** The newest instant at which a caller spent, held or gave back: later ones are never dated before it. */
+    /** The newest instant at which a caller spent, held or returned credits: later requests are never dated before it. */
     askedAt: at('asked_at'),
     /** R-72: no open hold's deadline lies before it; null when none is open. */
     nextDeadline: at('next_deadline'),
-    /** R-81: how often a purchase became refunded in whole, or no longer was: the newest word on the add-on wins. */
+    /** R-81: how often a purchase became refunded in whole, or stopped being so. The highest count wins for the add-on. */
     withdrawals: integer('withdrawals').notNull().default(0),
     /** R-39: how often money of a top-up went back. */
     topUpRefunds: integer('top_up_refunds').notNull().default(0),
-    /** Credits are low when fewer than these are available: a tenth of the allowance, or what automatic top-up says. */
+    /** Credits are low when fewer than these are available: a tenth of the allowance, or the threshold of automatic top-up. */
     lowBelow: whole('low_below').notNull().default(1),
-    /** enough, low or exhausted: what was told last. It only sinks until there is enough again. */
+    /** enough, low or exhausted: the level of the newest event. It only sinks until there is enough again. */
     level: text('level').notNull().default('enough'),
-    /** No notice of an expiry that is near is due before it; null when none is. */
+    /** The earliest instant at which a notice of a near expiry can be due; null when none is. */
     nextNotice: at('next_notice'),
   },
   (t) => [
@@ -100,6 +100,7 @@ export const ledgers = pgTable(
   ],
 );
 
+/** Grants of credits, each made once for one cause. */
 export const grants = pgTable(
   'grants',
   {
@@ -111,16 +112,16 @@ export const grants = pgTable(
     held: whole('held').notNull().default(0),
     effectiveAt: at('effective_at').notNull(),
     expiresAt: at('expires_at').notNull(),
-    /** Orders grants by their making: the seq of the entry that made it. */
+    /** The order of making: the seq of the entry that made it. */
     made: whole('made').notNull(),
     cause: text('cause').notNull(),
     chargeId: text('charge_id'),
     reason: text('reason'),
     /** How its last unused credits went: expired, forfeited or revoked. */
     taken: text('taken'),
-    /** Changes only at exhaustion, so that ordinary spends stay heap-only updates. */
+    /** Changes only when the grant is used up, so that ordinary spends stay heap-only updates. */
     open: boolean('open').notNull().default(true),
-    /** When its expiry is next told of beforehand: seven days, then one day before; null after that. */
+    /** The instant of the next notice of its expiry: seven days, then one day before it; null after that. */
     noticeAt: at('notice_at'),
   },
   (t) => [
@@ -128,7 +129,7 @@ export const grants = pgTable(
     // I4: one grant for one cause, for ever.
     unique('grants_one_per_cause').on(t.subscriptionId, t.cause),
     index('grants_open').on(t.subscriptionId, t.expiresAt).where(sql`open`),
-    // Lists; no spend writes them.
+    // For lists; no spend writes them.
     index('grants_by_making').on(t.subscriptionId, t.made),
     index('grants_open_by_making').on(t.subscriptionId, t.made).where(sql`open`),
     check('grants_kind', sql`kind in ('allowance', 'pack', 'adjustment')`),
@@ -141,9 +142,11 @@ export const grants = pgTable(
 );
 
 /**
- * What happened to credits: append-only, gap-free per subscription. Partitioned by the month of recording, so that the
- * indexes that grow are those of this month; nothing that decides about credits reads an entry, so that old months can be
- * detached and archived (docs/operating.md).
+ * The changes of credits: append-only, without gaps for each subscription. The table is partitioned by the month of
+ * recording,
+ * so that only this month's indexes grow. No decision about credits reads an entry, so old months can be detached and
+ * archived
+ * (docs/operating.md).
  */
 export const entries = pgTable(
   'entries',
@@ -160,9 +163,9 @@ export const entries = pgTable(
     holdId: text('hold_id'),
   },
   (t) => [
-    // One seq once: the row in `ledgers` that is locked and counted up sees to it across the months.
+    // Each seq once: the locked row in `ledgers`, which counts them, guarantees that across the months.
     primaryKey({ columns: [t.subscriptionId, t.seq, t.recordedAt] }),
-    // What is rare among spends is found without them, and they write none of these.
+    // These indexes find the rare kinds; spends write none of them.
     index('entries_besides_spends')
       .on(t.subscriptionId, t.kind, t.seq)
       .where(sql`kind not in ('debit', 'capture')`),
@@ -185,7 +188,7 @@ export const entries = pgTable(
   ],
 );
 
-/** What was spent, at once or by the capture of a hold. */
+/** Spends, at once or by the capture of a hold. */
 export const usages = pgTable(
   'usages',
   {
@@ -193,18 +196,18 @@ export const usages = pgTable(
     id: text('id').notNull(),
     at: at('at').notNull(),
     credits: whole('credits').notNull(),
-    /** R-80: how much of it was given back. */
+    /** R-80: the credits of it that were returned. */
     reversed: whole('reversed').notNull().default(0),
     holdId: text('hold_id'),
     via: text('via'),
     reference: text('reference'),
     metadata: json('metadata').$type<Record<string, string>>().notNull(),
-    /** As it was answered: lines, debits in burn order, catalogue version. */
+    /** The stored answer: lines, debits in burn order, catalogue version. */
     answer: json('answer').$type<UsageAnswer>().notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
-    // The timeline has what costs nothing without what costs.
+    // The timeline finds free usages without reading the others.
     index('usages_free').on(t.subscriptionId, t.at).where(sql`credits = 0`),
     check('usages_credits', sql`credits >= 0`),
     check('usages_reversed', sql`reversed >= 0 and reversed <= credits`),
@@ -223,16 +226,16 @@ export const holds = pgTable(
     status: text('status').notNull(),
     captured: whole('captured').notNull().default(0),
     usageId: text('usage_id'),
-    /** When it was captured or released: at its deadline where nobody did before (R-72). */
+    /** R-72: the instant of capture or release; the deadline if no request came before it. */
     settledAt: at('settled_at'),
     via: text('via'),
     reference: text('reference'),
     metadata: json('metadata').$type<Record<string, string>>().notNull(),
-    /** As it was answered: lines, debits in burn order, catalogue version. */
+    /** The stored answer: lines, debits in burn order, catalogue version. */
     answer: json('answer').$type<UsageAnswer & { deadline: string }>().notNull(),
-    /** R-71: what its settlement answered, and a repeat of it answers. */
+    /** R-71: the answer of its capture or release, for every repeat. */
     settlement: json('settlement').$type<HoldOutcomeAnswer>(),
-    /** On real time: the relay looks after its deadline. A test clock passes it only when it is advanced. */
+    /** On real time the relay releases it at its deadline. A test clock passes the deadline only when it is advanced. */
     live: boolean('live').notNull(),
   },
   (t) => [
@@ -246,6 +249,7 @@ export const holds = pgTable(
   ],
 );
 
+/** The stored answer to a spend or a hold. */
 export interface UsageAnswer {
   id: string;
   credits: number;
@@ -256,6 +260,7 @@ export interface UsageAnswer {
   at: string;
 }
 
+/** The stored answer to a capture or a release. */
 export interface HoldOutcomeAnswer {
   id: string;
   status: 'captured' | 'released';
@@ -266,19 +271,21 @@ export interface HoldOutcomeAnswer {
 }
 
 /**
- * R-65: the permanent answer to every key that succeeded on the ledger alone. Its index is the one that grows for ever and
- * is met in no order, so it holds nothing but the digest: with the subscription's id before it, it was more than twice as large.
+ * R-65: the permanent answer to every key that succeeded on the ledger alone. Its index grows for ever and is met in no
+ * order,
+ * so it holds only the digest: with the subscription's id before it, it was more than twice as large.
  */
 export const replies = pgTable('replies', {
   subscriptionId: text('subscription_id').notNull(),
   /** Of subscription, operation and key (`digestOf` in src/db/spend-batches.ts). */
   digest: uuid('digest').primaryKey(),
   bodyHash: uuid('body_hash').notNull(),
-  /** The usage or hold whose answer it is; null where the answer is here. */
+  /** The usage or hold that stores the answer; null where the answer is here. */
   objectId: text('object_id'),
   answer: json('answer'),
 });
 
+/** One attempt at a charge. `at` is in milliseconds since 1970. */
 export interface ChargeAttempt {
   attempt: number;
   at: number;
@@ -286,7 +293,7 @@ export interface ChargeAttempt {
   outcome: string;
 }
 
-/** Money asked for: one row a charge, its attempts within. A purchase is a charge with packs. */
+/** Demands of money: one row a charge, its attempts within. A purchase is a charge with packs. */
 export const charges = pgTable(
   'charges',
   {
@@ -296,20 +303,20 @@ export const charges = pgTable(
     at: at('at').notNull(),
     status: text('status').notNull(),
     amountMinor: whole('amount_minor').notNull(),
-    /** R-81: what was refunded and what is disputed or was lost, together never more than the amount. */
+    /** R-81: refunds and open or lost disputes, together at most the amount. */
     refundedMinor: whole('refunded_minor').notNull().default(0),
-    /** The refunds alone: the most that was ever said to be refunded of it in all. */
+    /** The refunds alone: the highest total that was ever reported. */
     returnedMinor: whole('returned_minor').notNull().default(0),
-    /** R-42: what was paid for it and booked for nothing, so that it is owed back; and how much of that went back. */
+    /** R-42: money paid for it that brought nothing and is owed back; and how much of it went back. */
     owedMinor: whole('owed_minor').notNull().default(0),
     owedReturnedMinor: whole('owed_returned_minor').notNull().default(0),
-    /** R-81: credits of its grant that were taken back and not given again. */
+    /** R-81: credits taken back from its grant and not restored. */
     revokedCredits: whole('revoked_credits').notNull().default(0),
     currency: text('currency').notNull(),
     lines: jsonb('lines').$type<{ description: string; quantity: number; amountMinor: number }[]>().notNull(),
     attempts: jsonb('attempts').$type<ChargeAttempt[]>().notNull(),
     catalogVersion: text('catalog_version').notNull(),
-    /** The workflow's step that first asked: orders charges of one instant. */
+    /** The workflow's step that asked first. It orders charges of one instant. */
     step: integer('step').notNull(),
     purchaseId: text('purchase_id'),
     packs: integer('packs').notNull(),
@@ -327,20 +334,21 @@ export const charges = pgTable(
 );
 
 /**
- * Steps that the ledger refused as data it can't hold: each of them was given up, and its command with it. One row a step and
- * reason, counted, since what is due is tried again.
+ * Steps that the ledger refused as data it can't hold: each was given up, and its command with it. One row a step and
+ * reason,
+ * with a count, since due work is tried again.
  */
 export const incidents = pgTable(
   'incidents',
   {
     subscriptionId: text('subscription_id').notNull(),
     step: integer('step').notNull(),
-    /** The command's operation, or `due` for what comes by itself. */
+    /** The command's operation, or `due` for due work. */
     what: text('what').notNull(),
-    /** SQLSTATE, and the constraint or our own exception's text: never a value (I15). */
+    /** The SQLSTATE, and the constraint or our own exception's text: never a value (I15). */
     code: text('code').notNull(),
     detail: text('detail').notNull(),
-    /** The charge that the step asked for, and what billing had answered when it was given up. */
+    /** The charge of the step, and billing's answer before it was given up. */
     chargeId: text('charge_id'),
     outcome: text('outcome'),
     tries: integer('tries').notNull().default(1),
@@ -358,23 +366,23 @@ export const refunds = pgTable(
   'refunds',
   {
     subscriptionId: text('subscription_id').notNull(),
-    /** Made of the key it was asked with: the same for ever. */
+    /** Made from the idempotency key of the request: the same for ever. */
     id: text('id').notNull(),
     chargeId: text('charge_id').notNull(),
     bodyHash: text('body_hash').notNull(),
     amountMinor: whole('amount_minor').notNull(),
-    /** All that is refunded of the charge with it. */
+    /** The refunded total of the charge with this refund. */
     toMinor: whole('to_minor').notNull(),
-    /** Credits of its grant that were taken back before: what it did is counted from here. */
+    /** The credits taken back from its grant before: its own effect is counted from here. */
     revokedBefore: whole('revoked_before').notNull(),
     reason: text('reason').notNull(),
     askedAt: at('asked_at').notNull(),
-    /** What it did; null until it is done. */
+    /** The refund's effect; null until it is done. */
     answer: jsonb('answer').$type<Refunded>(),
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.id] }),
-    // One at a time of a charge: whoever comes next ends it first.
+    // One at a time for each charge: the next request ends the open one first.
     uniqueIndex('refunds_one_asked').on(t.subscriptionId, t.chargeId).where(sql`answer is null`),
     check('refunds_amount', sql`amount_minor > 0 and amount_minor <= to_minor`),
   ],
@@ -397,7 +405,7 @@ export const disputes = pgTable(
   ],
 );
 
-/** The permanent idempotency record of what goes through the workflow, and the guard against late effects. */
+/** The permanent idempotency record of commands for the workflow, and the guard against late effects. */
 export const commands = pgTable(
   'commands',
   {
@@ -409,11 +417,11 @@ export const commands = pgTable(
     status: text('status').notNull(),
     attempt: integer('attempt').notNull(),
     subscriptionId: text('subscription_id').notNull(),
-    /** The id of what the command will make. */
+    /** The id of the object that the command will make. */
     objectId: text('object_id').notNull(),
     /** The workflow's step that took it. */
     step: integer('step'),
-    /** Ledger version and clock when it was taken: what an advance fired is counted from here. */
+    /** The ledger's version and clock when it was taken: an advance counts its effects from here. */
     fromSeq: whole('from_seq'),
     fromAt: at('from_at'),
     refusal: jsonb('refusal').$type<{ code: string; detail: string; data: Record<string, unknown> }>(),
@@ -423,13 +431,13 @@ export const commands = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.scope, t.operation, t.key] }),
-    // The console finds a command by the key alone.
+    // The console finds a command by its key alone.
     index('commands_by_key').on(t.key),
     check('commands_status', sql`status in ('pending', 'taken', 'done', 'refused', 'abandoned')`),
   ],
 );
 
-/** What the calendar recorded besides credits and money: a skipped renewal, the end and its rule. */
+/** Facts of the calendar besides credits and money: a skipped renewal, the end and its rule. */
 export const notes = pgTable(
   'notes',
   {
@@ -444,7 +452,7 @@ export const notes = pgTable(
   (t) => [primaryKey({ columns: [t.subscriptionId, t.step, t.line] })],
 );
 
-/** Billing's messages, stored before they are answered, relayed to the workflow after. */
+/** Billing's messages, stored before they are answered and relayed to the workflow after. */
 export const inbox = pgTable(
   'inbox',
   {
@@ -457,34 +465,35 @@ export const inbox = pgTable(
     receivedAt: at('received_at').notNull().default(sql`clock_timestamp()`),
     claimedUntil: at('claimed_until'),
     relayedAt: at('relayed_at'),
-    /** What became of it: signalled, or why not. */
+    /** The outcome: signalled, or why not. */
     outcome: text('outcome'),
   },
   (t) => [
     unique('inbox_once').on(t.provider, t.eventId),
     index('inbox_waiting').on(t.id).where(sql`relayed_at is null`),
-    // The console shows what was said of one subscription.
+    // The console shows the messages of one subscription.
     index('inbox_of_subscription').on(t.subscriptionId, t.id),
   ],
 );
 
-/** What the relay does for a row, and a step of a workflow: each kind may be refused. */
+/** The kinds of work that may be refused: the relay's rows, and steps of workflows. */
 export const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
 
 /**
- * Rows that were refused: how often, why, and when each is tried again. A row stands here from its first failure until it
- * succeeds. They are apart from the rows themselves, so that what is refused costs those that are not nothing.
+ * Refused rows: how often, why, and the instant of the next try. A row is here from its first failure until it succeeds.
+ * They
+ * lie apart from the rows themselves, so that failures cost the other rows nothing.
  */
 export const failures = pgTable(
   'failures',
   {
     kind: text('kind', { enum: FAILURE_KINDS }).notNull(),
-    /** Names the row among those of its kind. */
+    /** The name of the row among those of its kind. */
     key: text('key').notNull(),
-    /** Empty where it is of none. */
+    /** Empty for a row of no subscription. */
     subscriptionId: text('subscription_id').notNull(),
     attempts: integer('attempts').notNull(),
-    /** Of the newest attempt. */
+    /** The reason of the newest attempt. */
     reason: text('reason').notNull(),
     since: at('since').notNull().default(sql`clock_timestamp()`),
     nextAt: at('next_at').notNull(),
@@ -493,18 +502,18 @@ export const failures = pgTable(
 );
 
 /**
- * What happened, for whoever wants to hear of it: written by the statement that caused it (`emit_event`), delivered by a workflow
- * to each endpoint. Nothing decides by them.
+ * Events. The statement that causes an event inserts its row, and a workflow delivers it to each endpoint. No decision
+ * reads them.
  */
 export const events = pgTable(
   'events',
   {
-    /** The order of their making. */
+    /** The order of recording. */
     nth: bigint('nth', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
     id: text('id').notNull(),
     subscriptionId: text('subscription_id').notNull(),
     type: text('type').notNull(),
-    /** When it happened: the due instant of what was due, on a test clock that clock's. */
+    /** The instant of the event: the due instant of due work, on a test clock that clock's. */
     at: at('at').notNull(),
     data: jsonb('data').$type<Record<string, unknown>>().notNull(),
     recordedAt: at('recorded_at').notNull().default(sql`clock_timestamp()`),
@@ -519,58 +528,58 @@ export const events = pgTable(
   ],
 );
 
-/** Who hears of events. */
+/** The receivers of events. */
 export const webhookEndpoints = pgTable('webhook_endpoints', {
   id: text('id').primaryKey(),
   url: text('url').notNull(),
   description: text('description'),
   /** The types it wants; null: all. */
   types: text('types').array(),
-  /** What it checks our signatures with, `whsec_…`. */
+  /** The secret `whsec_…` by which it checks our signatures. */
   secret: text('secret').notNull(),
-  /** The secret before the last rotation signs too until then. */
+  /** The secret before the last rotation, which signs too until then. */
   previousSecret: text('previous_secret'),
   previousUntil: at('previous_until'),
   createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
   disabledAt: at('disabled_at'),
 });
 
-/** One event to one endpoint, and how far that got. */
+/** One event to one endpoint, and the state of its delivery. */
 export const deliveries = pgTable(
   'deliveries',
   {
     eventId: text('event_id').notNull(),
     endpointId: text('endpoint_id').notNull(),
     status: text('status').notNull().default('pending'),
-    /** Since it was made, or last started again. */
+    /** Attempts since it was made, or last started again. */
     attempts: integer('attempts').notNull().default(0),
     /** How often it was started again: each run is a workflow of its own. */
     run: integer('run').notNull().default(0),
-    /** HTTP status of the newest answer, and why it did not count: null where there was none. */
+    /** The HTTP status of the newest answer, and why the attempt failed; null where there was none. */
     responseStatus: integer('response_status'),
     failure: text('failure'),
     createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
     endedAt: at('ended_at'),
     claimedUntil: at('claimed_until'),
-    /** Its workflow was started. */
+    /** The instant at which its workflow was started. */
     startedAt: at('started_at'),
   },
   (t) => [
     primaryKey({ columns: [t.eventId, t.endpointId] }),
-    // What is new goes first, however much is started again.
+    // New deliveries go first, before any number of replays.
     index('deliveries_waiting').on(t.run, t.createdAt, t.eventId).where(sql`started_at is null`),
     index('deliveries_of_endpoint').on(t.endpointId, t.createdAt),
     check('deliveries_status', sql`status in ('pending', 'delivered', 'failed')`),
   ],
 );
 
-/** Who our customers are at Stripe. */
+/** The ids of our customers at Stripe. */
 export const stripeCustomers = pgTable('stripe_customers', {
   customerId: text('customer_id').primaryKey(),
   stripeId: text('stripe_id').notNull(),
 });
 
-/** The PaymentIntent of each attempt at a charge, on record before it is confirmed: no attempt is ever paid by two. */
+/** The PaymentIntent of each attempt at a charge. It is on record before it is confirmed, so that no attempt is paid by two. */
 export const stripePayments = pgTable(
   'stripe_payments',
   {
@@ -581,48 +590,49 @@ export const stripePayments = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.subscriptionId, t.chargeId, t.attempt] }),
-    // Refunds and disputes name the payment alone.
+    // Refunds and disputes name only the payment.
     index('stripe_payments_by_id').on(t.stripeId),
   ],
 );
 
+/** API keys, as hashes. */
 export const apiKeys = pgTable('api_keys', {
   id: text('id').primaryKey(),
-  /** SHA-256 of the secret, hex: the secret itself is shown once. */
+  /** SHA-256 of the secret, hex. The secret itself is shown once. */
   secretHash: text('secret_hash').notNull(),
-  /** What it is for, in an operator's words. */
+  /** The key's purpose, in an operator's words. */
   name: text('name'),
   scopes: text('scopes').array().notNull(),
   createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
   revokedAt: at('revoked_at'),
 });
 
-/** An operator's visit to the console: it ends by itself, by signing out, or with its key. */
+/** An operator's visit to the console. It ends by its time, by signing out, or with its key. */
 export const consoleSessions = pgTable('console_sessions', {
-  /** SHA-256 of the token in the cookie: whoever reads this table can't use it. */
+  /** SHA-256 of the token in the cookie: a reader of this table can't use it. */
   digest: text('digest').primaryKey(),
   keyId: text('key_id').notNull(),
   expiresAt: at('expires_at').notNull(),
 });
 
-/** Sessions of people who look at one subscription's wallet; what proves them is stored as hashes only. */
+/** Sessions in one subscription's wallet. Cookies and links are stored as hashes only. */
 export const walletSessions = pgTable(
   'wallet_sessions',
   {
     /** SHA-256 of the cookie, hex. */
     id: text('id').primaryKey(),
-    /** SHA-256 of the link it was opened with, hex: a link opens one session, once. */
+    /** SHA-256 of the link that opened it, hex: a link opens one session, once. */
     ticketHash: text('ticket_hash').notNull().unique(),
     subscriptionId: text('subscription_id').notNull(),
     createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
     expiresAt: at('expires_at').notNull(),
-    /** Of the studio: it may also spend, and move its test clock. */
+    /** A session of the studio may also spend, and move its test clock. */
     isDemo: boolean('is_demo').notNull().default(false),
   },
   (t) => [index('wallet_sessions_over').on(t.expiresAt)],
 );
 
-/** What this installation signs with; made with the table. */
+/** The secrets with which this installation signs. The table's migration made them. */
 export const secrets = pgTable('secrets', {
   name: text('name').primaryKey(),
   value: text('value').notNull(),

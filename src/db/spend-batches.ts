@@ -3,20 +3,23 @@ import type { Instant } from '../domain/calendar.ts';
 import type { Line } from '../domain/rates.ts';
 import type { Database } from './client.ts';
 
-// What callers ask of the ledger alone, by the hundred at once. While a call is under way requests pile up; when it returns,
-// all that wait go as the next. A second call goes beside it when enough wait. No timer: an idle server adds no delay.
+// Spends, holds and returns: requests to the ledger alone, by the hundred in one call. While a call is under way requests
+// wait;
+// when it returns, all of them go in the next. A second call goes beside it when enough wait. There is no timer: an idle
+// server
+// adds no delay.
 
 interface KeyedRequest {
   subscriptionId: string;
   key: string;
-  /** Of path and body: the same key with another body is refused (R-65). */
+  /** R-65: the hash of path and body. The same key with another body is refused. */
   bodyHash: string;
 }
 
-/** R-60 to R-65, R-70: takes credits in burn order, all or nothing: spent (`usage`) or set aside (`hold`). */
+/** R-60 to R-65, R-70: takes credits in burn order, all or nothing, to spend them (`usage`) or to set them aside (`hold`). */
 export interface Spend extends KeyedRequest {
   op: 'usage' | 'hold';
-  /** Of the usage or hold that is made. */
+  /** The id of the usage or hold that is made. */
   id: string;
   credits: number;
   lines: Line[];
@@ -24,24 +27,25 @@ export interface Spend extends KeyedRequest {
   reference: string | null;
   metadata: Record<string, string>;
   catalogVersion: string;
-  /** From now to a hold's deadline. */
+  /** The term of a hold, in seconds; null for a usage. */
   seconds: number | null;
 }
 
-/** R-71, R-80: settles a hold, or takes back a usage. */
+/** R-71, R-80: captures or releases a hold, or reverses a usage. */
 export interface CreditReturn extends KeyedRequest {
   op: 'capture' | 'release' | 'reverse';
-  /** The hold or usage. */
+  /** The id of the hold or usage. */
   object: string;
-  /** null: all that there is. */
+  /** null: all of it. */
   credits: number | null;
-  /** Of the usage that a capture makes. */
+  /** The id of the usage that a capture makes. */
   usageId: string;
 }
 
+/** One request to the ledger alone. */
 export type SpendRequest = Spend | CreditReturn;
 
-/** R-61: what was there when a spend did not fit. */
+/** R-61: the credits at the instant of a spend that was too large. */
 export interface Shortfall {
   kind: 'insufficient_credits';
   at: Instant;
@@ -49,33 +53,39 @@ export interface Shortfall {
   held: number;
 }
 
+/** The answer of the ledger to one request. */
 export type SpendOutcome =
-  /** `answer` is the JSON that is stored, the same for ever (R-65). */
+  /** R-65: `answer` is the stored JSON, the same for ever. */
   | { kind: 'ok' | 'replay'; answer: string }
   | Shortfall
-  /** `stale`: another catalogue is in force (R-08): price again with that one. */
+  /** `stale`: another catalogue is in force (R-08); the request must be priced again with it. */
   | { kind: 'reused' | 'not_found' | 'stale' | 'subscription_not_active' | 'payment_past_due' }
   | { kind: 'hold_expired' | 'hold_already_settled' }
-  /** `available`: what there is to capture or to reverse. */
+  /** `available`: the credits that can be captured or reversed. */
   | { kind: 'capture_exceeds_hold' | 'reversal_exceeds_usage'; available: number };
 
+/** The ledger's entrance for spends, holds and returns. */
 export interface Spending {
-  /** Answers one request, whatever else travels with it. Rejects when the ledger is away: then nobody knows, and a repeat with the same key tells. */
+  /**
+   * Answers one request, alone or among others. Rejects when the ledger is away: its effect is then unknown, and a repeat
+   * with
+   * the same key finds out.
+   */
   submit(request: SpendRequest): Promise<SpendOutcome>;
 }
 
-/** Calls under way at once, each on a connection of its own. */
+/** The most calls under way, each on a connection of its own. */
 const CALLS = 2;
-/** Requests that are worth a call beside one that is under way: fewer wait for it, for a call costs as much as four requests. */
+/** The requests that are worth a second call. Fewer wait for the first: a call costs as much as four requests. */
 const WORTH_A_CALL = 12;
-/** A call under way for longer waits for somebody: nobody waits for it any more. */
+/** Milliseconds after which a call under way is thought to be blocked by a lock, so that others no longer wait for it. */
 const LATE_MS = 5;
-/** Requests a call carries at most. */
+/** The most requests of one call. */
 const MOST = 256;
 
 interface Pending {
   request: SpendRequest;
-  /** The digest of subscription, operation and key. */
+  /** The digest by which a repeat finds this request. */
   slot: string;
   resolve(outcome: SpendOutcome): void;
   reject(error: unknown): void;
@@ -83,7 +93,7 @@ interface Pending {
 
 type BatchOutcome = { rows: OutcomeRow[] } | { error: unknown };
 
-/** One row of the SQL function `spend_batch`. */
+/** One row of the call's answer. */
 interface OutcomeRow {
   ord: number;
   kind: SpendOutcome['kind'];
@@ -93,30 +103,35 @@ interface OutcomeRow {
   held: string | null;
 }
 
-/** The operation a key belongs to (R-65). */
+/** R-65: the operation that a key belongs to. */
 const operationOf = (request: SpendRequest): string =>
   'object' in request ? `${request.op}/${request.object}` : request.op;
 
 const halfHash = (text: string): string => hash('sha256', text, 'hex').slice(0, 32);
 
-/** Half of SHA-256, as PostgreSQL's uuid: what the table of replies is looked up by. */
+/**
+ * The key of the table of replies: half of SHA-256, as PostgreSQL's uuid. The digest of operation and key is made first,
+ * since
+ * older rows had only that digest beside the subscription.
+ */
 export const digestOf = (subscriptionId: string, operation: string, key: string): string =>
   halfHash(`${subscriptionId}\n${halfHash(`${operation}\n${key}`)}`);
 
-/** The same of a body's hash, which comes as base64url. */
+/** The same half of a body's hash, which comes as base64url. */
 export const halfOf = (bodyHash: string): string =>
   Buffer.from(bodyHash, 'base64url').toString('hex').slice(0, 32);
 
+/** Makes the ledger's entrance for one process. It groups requests and keeps the order within a subscription. */
 export function createSpending(db: Database): Spending {
   let waiting: Pending[] = [];
   let underWay = 0;
   let departedAt = 0;
-  /** Subscriptions of the calls under way: their next requests wait, or they would overtake. */
+  /** Subscriptions of the calls under way. Their next requests wait, so that none overtakes another. */
   const travelling = new Set<string>();
-  /** What is on its way, by subscription, operation and key. */
+  /** The requests under way, by their digest. */
   const slots = new Map<string, { bodyHash: string; outcome: Promise<SpendOutcome> }>();
 
-  /** Copies on their way together share one slot; another body under the same key waits for the first to end. */
+  /** Copies of a request under way share its outcome. Another body under the same key waits for the first to end. */
   async function submit(request: SpendRequest): Promise<SpendOutcome> {
     const slot = digestOf(request.subscriptionId, operationOf(request), request.key);
     for (let other = slots.get(slot); other; other = slots.get(slot)) {
@@ -135,12 +150,12 @@ export function createSpending(db: Database): Spending {
 
   function join(pending: Pending): void {
     waiting.push(pending);
-    // What the same turn of the event loop brings goes along.
+    // Requests of the same turn of the event loop go together.
     if (waiting.length === 1) setImmediate(depart);
     else if (underWay > 0 && (waiting.length % WORTH_A_CALL === 0 || isLate())) depart();
   }
 
-  /** Sends what waits and may go, unless it is better off on the next call. Two calls share what is worth two. */
+  /** Sends the waiting requests that may go, unless the next call is cheaper. Enough requests for two calls are divided. */
   function depart(): void {
     if (underWay === CALLS) return;
     const share = underWay === 0 && waiting.length >= 2 * WORTH_A_CALL ? Math.ceil(waiting.length / 2) : MOST;
@@ -148,13 +163,13 @@ export function createSpending(db: Database): Spending {
     if (batch.length < (underWay === 0 || isLate() ? 1 : WORTH_A_CALL)) return;
     waiting = rest;
     void travel(batch);
-    // Nobody would look again before this call returns.
+    // Nothing would check the rest again before this call returns.
     depart();
   }
 
   const isLate = () => performance.now() - departedAt > LATE_MS;
 
-  /** The next call is on its way before the answers of this one are passed on: the ledger need not wait for that. */
+  /** Sends the next call before it passes on the answers of this one, so that the ledger does not wait. */
   async function travel(batch: Pending[]): Promise<void> {
     underWay += 1;
     departedAt = performance.now();
@@ -172,7 +187,10 @@ export function createSpending(db: Database): Spending {
       (error: unknown) => ({ error }),
     );
 
-  /** A batch that fails is taken apart until what is wrong fails alone. Nothing is asked again of a ledger that is away. */
+  /**
+   * Passes answers on. A failed batch is divided until the faulty request fails alone. A ledger that is away is not asked
+   * again.
+   */
   async function deliver(batch: Pending[], outcome: BatchOutcome): Promise<void> {
     if ('rows' in outcome) for (const row of outcome.rows) finish(batch[row.ord]!, outcomeOf(row));
     else if (batch.length === 1 || !isStatements(outcome.error))
@@ -193,7 +211,10 @@ export function createSpending(db: Database): Spending {
   return { submit };
 }
 
-/** The first `share` that are not of the subscriptions `travelling`, and what else is of theirs: it could not go beside them. */
+/**
+ * The first `share` requests of subscriptions that no call carries, with the others of the same subscriptions; and the
+ * rest.
+ */
 function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string>) {
   const batch: Pending[] = [];
   const rest: Pending[] = [];
@@ -208,7 +229,11 @@ function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string
   return { batch, rest };
 }
 
-/** The statement itself failed, and was rolled back; otherwise the connection did (SQLSTATE classes 08, 53, 57 and the driver's own). */
+/**
+ * Whether the statement itself failed and was rolled back. Otherwise the connection failed (SQLSTATE classes 08, 53, 57,
+ * and
+ * the driver's own codes).
+ */
 function isStatements(error: unknown): boolean {
   const { name, code } = error as { name?: unknown; code?: unknown };
   if (name !== 'PostgresError' || typeof code !== 'string') return false;
@@ -230,7 +255,7 @@ function outcomeOf({ kind, answer, at, available, held }: OutcomeRow): SpendOutc
   }
 }
 
-/** One call of `spend_batch`. It goes to the driver directly: prepared once a connection, and its parameters are three. */
+/** One call of the SQL function. The driver is used directly: it prepares the call once a connection, with three parameters. */
 async function callSpendBatch(db: Database, batch: Pending[]): Promise<OutcomeRow[]> {
   const subs = new Set<string>();
   const returns: unknown[] = [];
@@ -246,7 +271,7 @@ async function callSpendBatch(db: Database, batch: Pending[]): Promise<OutcomeRo
   return rows;
 }
 
-/** An array as PostgreSQL writes one: the driver knows no types of arrays (`connect`). */
+/** An array in PostgreSQL's notation: the driver knows no array types (`connect`). */
 const arrayOf = (texts: Iterable<string>): string =>
   `{${Array.from(texts, (text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
@@ -271,7 +296,7 @@ function spendRow(request: Spend, ord: number, digest: string) {
     id,
     digest,
     body: halfOf(request.bodyHash),
-    // The answer is written once, here and in the statement: these are its first and its last members.
+    // The first and the last members of the answer. The statement adds the others, so that the answer is written once.
     head: `{"id":"${id}"${status},"credits":${credits},"lines":${JSON.stringify(lines)},"debits":[`,
     tail: `,"catalog_version":${JSON.stringify(request.catalogVersion)},"at":"`,
     catalog: request.catalogVersion,

@@ -8,7 +8,7 @@ interface StripePaymentKey {
   attempt: number;
 }
 
-/** Stripe's ids of what was made there for us, as src/billing/stripe.ts needs them. Whoever keeps one first is right. */
+/** The ids of our objects at Stripe, as src/billing/stripe.ts needs them. The first id kept for an object wins. */
 export function createStripeRecords(db: Database) {
   async function customer(customerId: string): Promise<string | null> {
     const [row] = await db.select().from(stripeCustomers).where(eq(stripeCustomers.customerId, customerId));
@@ -54,7 +54,7 @@ export function createStripeRecords(db: Database) {
   return { customer, keepCustomer, payment, keepPayment, payments };
 }
 
-/** The charge that a payment at Stripe is of; undefined where it is none of ours. */
+/** The charge of a payment at Stripe; undefined for a payment that is not ours. */
 export async function chargeOfPayment(
   db: Database,
   stripeId: string,

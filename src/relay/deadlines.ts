@@ -9,7 +9,7 @@ const DEADLINES_A_TICK = 100;
 const NOTICES_A_TICK = 20;
 const MONTHS_EVERY_MS = 60 * 60 * 1_000;
 
-/** The loops that release holds at their deadlines, record expiry notices, and make the coming months of entries. */
+/** The loops that release holds at their deadlines, record expiry notices, make the coming months of entries, and remove stale failures. */
 export function deadlineLoops({ db }: RelayDeps): Loop[] {
   const every = (ms: number, tick: () => Promise<void>): Loop => ({ tick: () => tick().then(() => ms) });
   return [

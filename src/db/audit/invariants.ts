@@ -1,17 +1,18 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 
-// The promises of docs/architecture.md that a database alone can prove, read in one statement and so in one snapshot.
-// Nothing here shares code with what wrote the rows: the grants are replayed from their entries.
+// The invariants of docs/architecture.md that a database alone can prove, read in one statement and so in one snapshot.
+// The check shares no code with the writers of the rows: it replays the grants from their entries.
 
+/** A row that breaks an invariant. */
 export interface Broken {
   promise: string;
   subscription_id: string;
-  /** The row that breaks it, and the numbers that do. */
+  /** The row, and the numbers that break the invariant. */
   row: string;
 }
 
-/** A table's rows of the subscriptions that are looked at; null for all. */
+/** The rows of a table that belong to the named subscriptions; null: all rows. */
 export const rowsOf = (table: string, only: readonly string[] | null, column = 'subscription_id') => {
   const wanted = sql`${sql.raw(column)} = any(array(select json_array_elements_text(${JSON.stringify(only)}::json)))`;
   return sql`${sql.raw(table)} as not materialized (select * from public.${sql.raw(table)} where ${only === null ? sql`true` : wanted})`;
@@ -22,19 +23,19 @@ with
 ${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('entries', only)},
 ${rowsOf('usages', only)}, ${rowsOf('holds', only)}, ${rowsOf('replies', only)}, ${rowsOf('charges', only)},
 ${rowsOf('refunds', only)}, ${rowsOf('disputes', only)},
--- What each entry left of its grant, and the running sum of its subscription, in seq order.
+-- The rest of its grant after each entry, and the running sum of its subscription, in seq order.
 replayed as (
   select e.*,
     row_number() over (partition by subscription_id order by seq) as nth,
     sum(credits) over (partition by subscription_id order by seq) as balance,
     sum(credits) over (partition by subscription_id, grant_id order by seq) as grant_left,
-    -- The same at instants instead of in order of booking: a late booking belongs to its instant (R-13).
+    -- The same by instant instead of by booking: a late booking belongs to its instant (R-13).
     sum(credits) over (partition by subscription_id, grant_id order by effective_at, seq) as grant_left_then,
     min(seq) filter (where kind = 'forfeiture')
       over (partition by subscription_id) as forfeited_from
   from entries e
 ),
--- After which entry a grant had something left, and until which: a handful of rows a grant, however much was spent of it.
+-- The spans of entries in which a grant had something left: a few rows a grant, for any number of spends.
 open_spans as materialized (
   select subscription_id, grant_id, is_open, seq as opened, lead(seq) over (partition by subscription_id, grant_id order by seq) as closed
   from (
@@ -43,7 +44,7 @@ open_spans as materialized (
     from replayed
   ) x where is_open is distinct from was_open
 ),
--- What was taken of one grant with nothing booked on another in between: meanwhile no other grant's rest changed.
+-- Debits and holds of one grant in a row: between them no other grant's rest changed.
 runs as materialized (
   select subscription_id, grant_id, min(seq) as first, max(seq) as last
   from (
@@ -112,7 +113,7 @@ select 'I4 one pack grant for each paid purchase or renewal, and none for any ot
 from charges c left join (
   select subscription_id, charge_id, count(*) as n, sum(amount) as credits from grants where kind = 'pack' group by 1, 2
 ) p on p.subscription_id = c.subscription_id and p.charge_id = c.id
--- What was refunded in whole may have been paid for nothing (R-42), or delivered before (R-81).
+-- A charge refunded in whole may have brought nothing (R-42), or was delivered before (R-81).
 where case when c.kind in ('purchase', 'renewal') and c.status = 'paid' and c.credits > 0
       then coalesce(p.n, 0) <> 1 and (c.refunded_minor < c.amount_minor or p.n is not null) or p.credits <> c.credits
       else coalesce(p.n, 0) <> 0 end
@@ -129,7 +130,7 @@ select 'I4 a pack is paid for by a charge', g.subscription_id, g.id
 from grants g left join charges c on c.subscription_id = g.subscription_id and c.id = g.charge_id and c.status = 'paid'
 where g.kind = 'pack' and c.id is null
 union all
--- Whatever burns before the grant that was debited had nothing left by then.
+-- Grants that burn before the debited one had nothing left by then.
 select 'I6 a spend uses the prefix of open grants in burn order', e.subscription_id,
   concat_ws(' ', 'seq', e.seq, 'took', -e.credits, 'of', e.grant_id, 'while', h.id, 'held', (
     select sum(b.credits) from entries b where b.subscription_id = h.subscription_id and b.grant_id = h.id and b.seq < e.seq))
@@ -141,7 +142,7 @@ join grants h on h.subscription_id = g.subscription_id and h.id <> g.id
 join open_spans o on o.subscription_id = h.subscription_id and o.grant_id = h.id and o.is_open
   and o.opened < r.first and (o.closed is null or r.first < o.closed)
 cross join lateral (
-  -- With an offset: looked up for what is left to be suspected, not joined first.
+  -- The offset makes the planner look entries up for the suspects only, and not join them first.
   select * from entries where subscription_id = r.subscription_id and seq between r.first and r.last
     and kind in ('debit', 'hold') and h.effective_at <= effective_at and effective_at < h.expires_at
   offset 0
@@ -188,7 +189,7 @@ cross join lateral (select coalesce(sum(amount_minor), 0) as amount from dispute
   where subscription_id = c.subscription_id and charge_id = c.id and status <> 'won') d
 where c.refunded_minor <> least(c.amount_minor, c.returned_minor + d.amount) or c.returned_minor < r.done
 union all
--- Of renewals none is ever taken: their packs are not a purchase's.
+-- A refund takes nothing from a renewal's packs: they are not a purchase's.
 select 'R-81 of a purchase no more is taken back than its refunded part, and the ledger says how much', g.subscription_id,
   concat_ws(' ', g.id, 'taken', e.taken, 'lowest', e.lowest, 'known', c.revoked_credits, c.kind, 'refunded', c.refunded_minor, 'of', c.amount_minor)
 from grants g
@@ -245,7 +246,7 @@ from subscriptions s left join ledgers l on l.subscription_id = s.id
 where l.subscription_id is null or s.status <> l.status or s.status <> s.state->>'status'
    or (s.status in ('ended', 'incomplete') and l.balance <> 0)`;
 
-/** The rows that break a promise: none, or the database can't be trusted. Of some subscriptions, or (null) of all. */
+/** The rows that break an invariant: none, or the database can't be trusted. Checks the named subscriptions; null: all. */
 export async function brokenPromises(
   db: Database,
   subscriptionIds: readonly string[] | null = null,

@@ -2,57 +2,60 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 import { rowsOf } from './invariants.ts';
 
-// Whether money, credits and billing's messages tell one story, read in one statement and so in one snapshot. Nothing here
-// shares code with what wrote the rows: what a charge sold is read from its lines and its catalogue.
+// Compares money, credits and billing's messages, read in one statement and so in one snapshot. It shares no code with the
+// writers of the rows: the contents of a charge are read from its lines and its catalogue.
 
-/** Rows that were looked at, and those that have their reason. */
+/** Counts of rows: all, and those with a reason. */
 export interface CountedRows {
   total: number;
   explained: number;
 }
 
+/** A row without a reason. */
 export interface Unexplained {
   table: 'charges' | 'grants' | 'inbox' | 'failures';
   subscription_id: string;
-  /** The row's id; of a message the provider's and its own id of it; of what was refused its kind and key. */
+  /** The row's id. For a message: the provider, and its id of the event. For a refused row: its kind and key. */
   row: string;
   rule: string;
-  /** What is wrong, in a sentence. */
+  /** The problem, in a sentence. */
   problem: string;
 }
 
+/** The outcome of a reconciliation. `at` is in RFC 3339. */
 export interface Reconciliation {
   at: string;
   all: CountedRows;
   charges: CountedRows;
   grants: CountedRows;
   inbox: CountedRows;
-  /** What the relay and the steps of workflows try again, but for messages. */
+  /** The refused rows of the relay, and failing steps of workflows; messages are counted under `inbox`. */
   failures: CountedRows;
-  /** Of those that were asked for: no subscription has this id. */
+  /** Ids that were asked for and belong to no subscription. */
   not_here: string[];
-  /** By subscription; no more than were asked for. */
+  /** Sorted by subscription, at most `limit` rows. */
   unexplained: Unexplained[];
 }
 
+/** The rows to check and the patience with them. */
 export interface ReconcileOptions {
-  /** null: all. */
+  /** The subscriptions to check; null: all. */
   subscriptionIds?: readonly string[] | null;
-  /** Unexplained rows to name; null: every one. */
+  /** The most unexplained rows to name; null: all. */
   limit?: number | null;
-  /** What is on its way for less than this on real time is not late yet. A test clock stands still: nothing is on its way. */
+  /** Milliseconds on real time for which a row may be on its way. A test clock stands still, so nothing is on its way there. */
   patienceMs?: number;
 }
 
-/** A worker that is there works a message and a due instant within seconds; one that was restarted, within a minute. */
+/** A running worker handles a message and a due instant within seconds; a restarted one within a minute. */
 const PATIENCE_MS = 10 * 60 * 1_000;
-/** What was refused so often, within half a minute, is not on its way. */
+/** A row refused so often, within half a minute, counts as stuck. */
 const PATIENCE_TRIES = 5;
 
-/** How long the statement may take: a pool whose statements are given up sooner is not for it. */
+/** The longest time of the statement, in milliseconds. It needs a pool whose statement timeout is not shorter. */
 export const BOOKS_TIMEOUT_MS = 10 * 60 * 1_000;
 
-/** An amount in minor units, as sentences have it. */
+/** An amount in minor units, as text for a sentence. */
 const money = (minor: string) => sql.raw(`to_char(${minor} / 100.0, 'FM999999999999990.00')`);
 
 const reconciliation = (only: readonly string[] | null, limit: number | null, patienceMs: number) => sql`
@@ -70,11 +73,11 @@ packs as (
 dunning as (
   select version, max(d::int) as last_days from catalogs, jsonb_array_elements_text(content->'policies'->'dunning') d group by version
 ),
--- A zone that only JavaScript knows would fail the whole statement: its wall clock is less than a day from that of UTC.
+-- A zone that only JavaScript knows would fail the whole statement. UTC stands in: its wall clock is less than a day away.
 zones as (
   select s.id as subscription_id, z.name as zone from subscriptions s join pg_timezone_names z on lower(z.name) = lower(s.state->>'timeZone')
 ),
--- What each charge asked for, by its catalogue; and whether it is paid and not paid back, so that credits are due for it.
+-- Each charge with its price by its catalogue; and whether it is paid and not refunded, so that credits are due for it.
 asked as (
   select c.*, c.status = 'paid' and c.refunded_minor < c.amount_minor as is_paid,
     case when c.refunded_minor = c.amount_minor then 'paid back' else replace(c.status, '_', ' ') end as stands,
@@ -106,7 +109,7 @@ asked as (
     order by q.price_minor * c.packs <> c.amount_minor limit 1
   ) q on true
 ),
--- R-42: what billing says was paid, from when on somebody should have done something about it.
+-- R-42: payments that billing reported, and that should have had their effect by now.
 said_paid as (
   select subscription_id, payload->>'chargeId' as charge_id, min(instant((payload->>'at')::bigint)) as at,
     max((payload->>'amountMinor')::bigint) as minor
@@ -114,7 +117,7 @@ said_paid as (
   where kind = 'paymentSettled' and payload->>'outcome' = 'paid' and outcome in ('signalled', 'ended', 'dropped') and relayed_at + patience <= now
   group by 1, 2
 ),
--- R-42, R-43: until when a charge may be pending, on its subscription's clock.
+-- R-42, R-43: a charge may be pending until an instant on its subscription's clock.
 judged_charges as (
   select c.subscription_id, c.id, case
     when c.price_minor is null then 'R-07 ' || c.label || ' asks for what its catalogue ' || c.catalog_version || ' does not sell.'
@@ -132,7 +135,7 @@ judged_charges as (
       || '.'
     when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.label || ' is ' || c.stands || '; ' || c.currency || ' '
       || ${money('(c.owed_minor - c.owed_returned_minor)')} || ' more came for it, is owed back, and billing has not said that it was given back.'
-    -- R-52: after the end nothing here gives it back.
+    -- R-52: after the end nothing here refunds it.
     when i.at is not null and coalesce(i.minor, c.amount_minor) >= c.amount_minor and c.status in ('declined', 'given_up', 'refunded')
       and c.refunded_minor < c.amount_minor then
       case when s.status = 'ended' then 'R-52 ' else 'R-42 ' end || c.label || ' is ' || c.stands || ' here, and billing says that it was paid at '
@@ -166,7 +169,7 @@ judged_charges as (
     from (select coalesce(known.zone, 'UTC') as zone) z
   ) d
 ),
--- Allowances say in their cause which cycle of which series they are of.
+-- The cause of an allowance names its series and cycle.
 given as (
   select g.*, iso(g.effective_at) as since, substring(g.cause from '_a([0-9]+)_[0-9]+$')::int as series,
     substring(g.cause from '_a[0-9]+_([0-9]+)$')::int as cycle,
@@ -179,7 +182,7 @@ anchors as (
   select g.subscription_id, g.series, g.effective_at from given g join subscriptions s on s.id = g.subscription_id
   where g.kind = 'allowance' and g.cycle = 0 and g.series <> (s.state->>'series')::int
 ),
--- R-44: of a subscription that moved in, no charge began the year it was in; the first renewal here ends that year.
+-- R-44: no charge began the running year of a subscription that moved in; its first renewal here ends that year.
 terms as (
   select s.id as subscription_id, s.created_at, count(*) filter (where c.kind = 'start') = 0 as is_moved_in,
     min(c.cycle) filter (where c.kind = 'renewal' and c.series = 0) as first_renewal
@@ -204,9 +207,9 @@ judged_grants as (
       || c.id || ', which it names.'
     when b.local not between w.local - interval '1 day' and w.local + interval '1 day' then 'R-10 ' || w.label
       || ' is of cycle ' || g.cycle || ', which begins ' || iso(b.local at time zone w.zone) || '.'
-    -- R-36: paid by contract; an operator says how much.
+    -- R-36: paid by contract; an operator sets the amount.
     when c.id is not null or s.plan = 'enterprise' then null
-    -- R-20: the refreshes of an annual plan are covered by the charge of their year; R-44: a year paid elsewhere by none.
+    -- R-20: the charge of its year covers an annual plan's refresh. R-44: a year paid elsewhere has none.
     when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle % 12 > 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
         and w.local - make_interval(months => g.cycle % 12) <= t.created_at at time zone w.zone) then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
     when not exists (select from plans p where p.allowance = g.amount and p.interval = 'year' and p.id = coalesce(y.plan, p.id))
@@ -232,21 +235,21 @@ judged_inbox as (
     when i.relayed_at is null then
       case when f.attempts >= ${PATIENCE_TRIES} then 'R-42 ' || w.label || ' was refused ' || f.attempts || ' times: ' || f.reason
         when i.received_at + x.patience <= x.now then 'R-42 ' || w.label || ' still waits for a worker to tell it to its subscription.' end
-    -- docs/billing.md: kept, and nothing to be done.
+    -- docs/billing.md: kept on record, with no effect.
     when i.outcome in ('ignored', 'unknown', 'superseded', 'dropped') then null
-    -- R-42: until billing says of the same charge what holds.
+    -- R-42: unexplained until billing reports on the same charge again.
     when i.outcome = 'mismatched' then case when not exists (select from inbox j where j.subscription_id = i.subscription_id and j.id > i.id
         and j.payload->>'chargeId' = i.payload->'data'->>'charge')
       then 'R-42 ' || w.label || ' names another amount than ' || (i.payload->'data'->>'charge') || ' asks for: nothing was booked.' end
     when i.outcome = 'ended' and s.status <> 'ended' then 'R-52 ' || w.label || ' found no workflow, and its subscription is '
       || replace(s.status, '_', ' ') || '.'
-    -- R-52: it changes nothing. Whether money was taken for nothing is asked below.
+    -- R-52: it changes nothing. Payments after the end are checked below.
     when i.outcome = 'ended' and i.kind <> 'paymentSettled' then null
     when i.outcome is distinct from 'signalled' and i.outcome is distinct from 'ended' and (i.kind, i.outcome) is distinct from ('moneyBack', 'booked') then 'R-42 ' || w.label || ' came to an outcome that is not known: '
       || coalesce(i.outcome, 'none') || '.'
-    -- R-51, R-54: what comes later undoes them, so there is nothing to look for.
+    -- R-51, R-54: a later change undoes them, so they leave no sure trace.
     when i.kind in ('cancelled', 'planChanged') and s.id is not null then null
-    -- R-81: the ledger booked it, or told the add-on.
+    -- R-81: the ledger booked it, or lowered the add-on.
     when i.kind = 'moneyBack' and i.outcome = 'booked' then null
     when i.kind = 'packsWithdrawn' then case when s.status <> 'ended' and i.relayed_at + x.patience <= x.now
         and coalesce((s.state->'withdrawn'->>'nth')::int, 0) < (i.payload->>'nth')::int
@@ -257,7 +260,7 @@ judged_inbox as (
     -- R-42: it waits for a renewal that is still to come.
     when c.id is null and (substring(w.charge from '_r([0-9]{1,6})_[0-9]{1,6}$')::int, substring(w.charge from '_r[0-9]{1,6}_([0-9]{1,6})$')::int)
       > ((s.state->>'series')::int, (s.state->>'cycle')::int) and s.status <> 'ended' then null
-    -- R-52: one that was to come and never will is told once, until billing says that it gave the money back.
+    -- R-52: a payment of a renewal that will never come is named once, until billing reports its refund.
     when c.id is null and (s.status = 'ended' and w.says = 'declined' or exists (
         select from inbox j where j.subscription_id = i.subscription_id and (j.kind = i.kind and j.payload->>'chargeId' = w.charge
           and j.payload->>'outcome' = w.says and j.id < i.id or j.kind = 'payment.refunded' and j.payload->'data'->>'charge' = w.charge)))
@@ -268,7 +271,7 @@ judged_inbox as (
         where j.subscription_id = i.subscription_id and j.id > i.id and j.payload->>'chargeId' = c.id)
       then 'R-42 ' || w.label || ' names another amount than ' || c.id || ' asks for: nothing was booked.' end
     when w.minor < c.amount_minor then null
-    -- One that was declined or given up is told as a charge.
+    -- A payment of a declined or given-up charge is named with its charge.
     when w.says = 'paid' then case when c.status = 'pending'
       then 'R-42 ' || w.label || ' says that ' || c.id || ' is paid; here it is still pending.' end
     when w.says = 'declined' then case when c.status = 'pending' and c.newest <= coalesce(w.attempt, c.newest)
@@ -287,7 +290,7 @@ judged_inbox as (
   left join failures f on f.kind = 'message' and f.key = i.id::text
   left join asked c on c.subscription_id = i.subscription_id and c.id = w.charge and i.kind = 'paymentSettled'
 ),
--- I14: nothing is refused for ever without being told.
+-- I14: no row is refused for ever in silence.
 judged_failures as (
   select f.subscription_id, f.kind || ' ' || f.key as id, case when f.attempts >= ${PATIENCE_TRIES} then
       'I14  The ' || f.kind || ' was refused ' || f.attempts || ' times since ' || iso(f.since) || ': ' || f.reason end as problem
@@ -316,7 +319,7 @@ type ReconcileRow = Pick<Reconciliation, 'at' | 'not_here' | 'unexplained'> & {
   counts: Record<'all' | Unexplained['table'], CountedRows>;
 };
 
-/** Looks at every charge, grant, message of billing and refused row, of all subscriptions or of some, and says which have no reason. */
+/** Checks every charge, grant, message of billing and refused row, and names those without a reason. */
 export async function reconcile(db: Database, wanted: ReconcileOptions = {}): Promise<Reconciliation> {
   const { subscriptionIds = null, limit = null, patienceMs = PATIENCE_MS } = wanted;
   const [row] = await db.execute<ReconcileRow & Record<string, unknown>>(

@@ -5,13 +5,16 @@ import type { ChargeKind, State } from '../../domain/state.ts';
 import type { Database } from '../client.ts';
 import type { CommandRef, Snapshot } from '../ledger.ts';
 
-/** Deliveries of events that have a workflow and have not ended: how many. */
+/** The number of deliveries that have a workflow and have not ended. */
 export async function countUnderWay(db: Database): Promise<number> {
   const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from deliveries where ${UNDER_WAY}`);
   return Number(row!.n);
 }
 
-/** Hands them to the relay again, which starts the workflow of each that has none; one that has meets itself. */
+/**
+ * Hands them to the relay again, which starts the missing workflows. One that still runs refuses the second start. Answers
+ * how many.
+ */
 export async function startDeliveriesAgain(db: Database): Promise<number> {
   const { count } = await db.execute(
     sql`update deliveries set started_at = null, claimed_until = null where ${UNDER_WAY}`,
@@ -21,7 +24,7 @@ export async function startDeliveriesAgain(db: Database): Promise<number> {
 
 const UNDER_WAY = sql`status = 'pending' and started_at is not null`;
 
-/** A charge that was at billing when the step that asked for it was lost: on record as pending, and the state does not know of it. */
+/** A pending charge that is not in the state: billing was asked for it when its step was lost. */
 export interface UnbookedCharge {
   id: string;
   kind: ChargeKind;
@@ -32,6 +35,7 @@ export interface UnbookedCharge {
   payment_method: string;
 }
 
+/** A signal of billing, as the inbox keeps it. */
 export interface SignalRecord {
   kind: string;
   payload: Record<string, unknown>;
@@ -44,16 +48,18 @@ export interface Remains {
   snapshot: Snapshot;
   catalog: Catalog;
   charge: UnbookedCharge | null;
-  /** Of the caller who had asked for that charge. */
+  /** The command of the caller who had asked for that charge. */
   ref: CommandRef | null;
-  /** What billing had said, in order. */
+  /** Billing's signals, in order. */
   signals: SignalRecord[];
 }
 
 /**
- * What a workflow is started again from, read in one statement. Of what billing had said, settlements and withdrawals are told
- * again however old: they change nothing the second time. A cancel or a change of plan is, only if it was relayed since an
- * instant: an old one may have been undone. The catalogue is that of the unbooked charge: it is asked for as it was.
+ * The data from which a workflow is started again, read in one statement; null for an unknown subscription. All settlements
+ * and withdrawals are signalled again: they change nothing the second time. A cancel or a change of plan is signalled again
+ * only if it was relayed since `since`: an older one may have been undone. The catalogue is that of the unbooked charge,
+ * which
+ * is asked for as before.
  */
 export async function remainsOf(db: Database, id: string, since: Instant | null): Promise<Remains | null> {
   const [row] = await db.execute<Remains & Record<string, unknown>>(sql`

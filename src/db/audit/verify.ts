@@ -2,31 +2,33 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 import { type Broken, brokenPromises } from './invariants.ts';
 
-// The promises of all subscriptions of a database, a few at a time and yet of one instant: one pass in one snapshot. It only
-// reads, so no transaction can be committed by halves here; that the snapshot was the same to the end is looked at.
+// Checks the invariants of all subscriptions, a few at a time, in one snapshot. The transaction only reads, so no lost
+// connection can commit half of it; the check still looks that the snapshot stayed the same to the end.
 
+/** The outcome of a check. `at` is in RFC 3339. */
 export interface Verification {
   at: string;
   subscriptions: number;
   entries: number;
-  /** The rows of the first few subscriptions that have any; of all with `isThorough`. */
+  /** The rows of the first few subscriptions that have any; with `isThorough`, of all. */
   broken: Broken[];
 }
 
+/** The subscriptions to check and how. */
 export interface VerifyOptions {
-  /** null: all. */
+  /** The subscriptions to check; null: all. */
   subscriptionIds: readonly string[] | null;
-  /** Go on after what is broken. */
+  /** Whether to go on after broken rows. */
   isThorough: boolean;
   onProgress(done: number, of: number): void;
 }
 
-/** The connection of the pass was lost, and its snapshot with it. */
+/** Thrown when the connection of the check is lost, and its snapshot with it. */
 export class SnapshotLost extends Error {
   override readonly name = 'SnapshotLost';
 }
 
-/** So much goes into one statement. */
+/** The most entries and subscriptions of one statement. */
 const MOST_ENTRIES = 20_000;
 const MOST_SUBSCRIPTIONS = 200;
 
@@ -35,6 +37,7 @@ interface Size {
   entries: number;
 }
 
+/** Checks the invariants, in one read-only transaction. Throws `SnapshotLost` when its connection is lost. */
 export function verifyPromises(db: Database, wanted: VerifyOptions): Promise<Verification> {
   return db.transaction((tx) => walk(tx as unknown as Database, wanted), {
     isolationLevel: 'repeatable read',
@@ -66,7 +69,7 @@ async function walk(
   return { at: snapshot.at, subscriptions: sizes.length, entries, broken };
 }
 
-/** Both are a transaction's own: whoever goes on over another connection sees others. */
+/** Both values belong to one transaction: over another connection they differ. */
 async function snapshotOf(tx: Database): Promise<{ id: string; at: string }> {
   const [row] = await tx.execute<{ id: string; at: string }>(
     sql`select concat_ws(' ', pg_backend_pid(), now()) as id, iso(instant(ms(now()))) as at`,
@@ -108,7 +111,7 @@ const TABLES = [
   'disputes',
 ];
 
-/** What no look at one subscription finds: rows of none, and a guard of the entries that is off (I11). */
+/** Faults that no subscription's check can find: rows of no subscription, and a missing guard of the entries (I11). */
 async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
   const strays = TABLES.map(
     (table) => sql`
@@ -133,23 +136,28 @@ async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
   ];
 }
 
-/** What a workflow says that it knows. */
+/** The balance that a workflow reports, by version and instant. */
 export interface Known {
   id: string;
   version: number;
-  /** Milliseconds. */
+  /** Milliseconds since 1970. */
   at: number;
 }
 
+/** The ledger's balance as of a version. */
 export interface AsOf {
-  /** The ledger's own, now. */
+  /** The ledger's version now. */
   version: number;
   available: number;
   held: number;
   by_kind: Record<'allowance' | 'pack' | 'adjustment', number>;
 }
 
-/** I8: the ledger's balance as of a version and an instant, told backwards from now: archived months are not needed. */
+/**
+ * I8: the ledger's balance as of a version and an instant. It is reckoned back from now, so archived months are not needed.
+ * null
+ * for an unknown ledger.
+ */
 export async function balanceAsOf(db: Database, { id, version, at }: Known): Promise<AsOf | null> {
   const [row] = await db.execute<{ as_of: AsOf | null }>(sql`
     select (

@@ -3,23 +3,24 @@ import type { Instant } from '../../domain/calendar.ts';
 import type { State } from '../../domain/state.ts';
 import type { Database } from '../client.ts';
 
-// What an operator needs to know of one subscription besides its timeline, and of all of them. Each is a single statement.
+// Numbers for an operator: of one subscription besides its timeline, and of all of them. Each is a single statement.
 
-/** What the ledger says of itself in two ways that must agree (I1), and how far the workflow was told. */
+/** The ledger's balance in two counts that must agree (I1), and how far its workflow is behind. */
 export interface LedgerNumbers {
-  /** What remains of all grants. */
+  /** The sum of `remaining` of all grants. */
   grants: number;
-  /** The running sum after the newest entry, and its seq; 0 where there is none, or its month was archived. */
+  /** The running sum after the newest entry, and its seq. 0 where there is none, or its month was archived. */
   entries: number;
   seq: number;
-  /** Of what remains: its term or the subscription is over, and the entry that says so is still to be booked (R-12). */
+  /** R-12: the part of `grants` whose term or subscription is over, while the entry of that is not booked yet. */
   due: number;
   held: number;
   openGrants: number;
-  /** Entries were made that the workflow was not told of yet. */
+  /** Entries were made that the workflow does not know yet. */
   behind: boolean;
 }
 
+/** The numbers of one ledger; null when it does not exist. */
 export async function ledgerNumbers(db: Database, id: string): Promise<LedgerNumbers | null> {
   const [row] = await db.execute<Record<keyof LedgerNumbers, string | boolean | null>>(sql`
     select coalesce(g.remaining, 0)::text as grants, coalesce(e.balance_after, l.balance)::text as entries, l.seq::text as seq,
@@ -47,28 +48,30 @@ export async function ledgerNumbers(db: Database, id: string): Promise<LedgerNum
   };
 }
 
-/** A queue: how much waits, and since when the oldest does. */
+/** A queue: the number of waiting rows, and the instant since which the oldest waits. */
 export interface Backlog {
   count: number;
   since: Instant | null;
 }
 
+/** The numbers of the whole installation. */
 export interface FleetNumbers {
   now: Instant;
   statuses: { status: string; count: number }[];
-  /** Billing's messages that no workflow has been told of. */
+  /** Billing's messages that are not relayed yet. */
   inbox: Backlog;
-  /** Ledgers that went on without their workflow knowing. */
+  /** Ledgers whose workflow is behind. */
   behind: Backlog;
-  /** Holds past their deadline that nobody has released (R-72). */
+  /** R-72: holds past their deadline that are not released yet. */
   holds: Backlog;
-  /** Events that were not handed to their deliveries yet. */
+  /** Events that have no deliveries yet. */
   events: Backlog;
   pastDue: { id: string; customerId: string; since: Instant | null }[];
 }
 
 const MOST_PAST_DUE = 50;
 
+/** The numbers of the fleet page, in one statement. */
 export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
   const [row] = await db.execute<{ fleet: FleetNumbers }>(sql`
     select jsonb_build_object(
@@ -86,7 +89,7 @@ export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
   return row!.fleet;
 }
 
-/** A subscription that may have work soon: its state, with the grants that are open now. */
+/** A subscription that may have work soon: its state, with the open grants. */
 export interface Candidate {
   id: string;
   customerId: string;
@@ -96,8 +99,9 @@ export interface Candidate {
 const MOST_CANDIDATES = 20_000;
 
 /**
- * Subscriptions on real time of which something may be due by an instant; the core says what and when. Boundaries are reckoned
- * in UTC here, which is less than two days off.
+ * Subscriptions on real time that may have work due by an instant; the core decides about the work. Boundaries are reckoned
+ * in
+ * UTC here, which is less than two days off.
  */
 export async function dueCandidates(db: Database, until: Instant): Promise<Candidate[]> {
   const rows = await db.execute<{

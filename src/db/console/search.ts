@@ -2,9 +2,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Instant } from '../../domain/calendar.ts';
 import type { Database } from '../client.ts';
 
-// From what somebody has in hand (an id, a customer, a key, a reference) to the subscription it belongs to. No index is kept
-// for this, so that a spend pays nothing for it: ids and keys are looked up once in each of the newest subscriptions.
+// From an id, a customer, a key or a reference to its subscription. The search has no index of its own, so that spends pay
+// nothing for it: an id or key is looked up once in each of the newest subscriptions.
 
+/** An object that a search found. */
 export interface Hit {
   kind:
     | 'subscription'
@@ -15,33 +16,35 @@ export interface Hit {
     | 'grant'
     | 'refund'
     | 'event'
-    /** A command that the workflow carried out: its key is on record, and what came of it is told on the timeline. */
+    /** A command that the workflow carried out. The timeline shows its key and its outcome. */
     | 'command';
   id: string;
   subscription_id: string;
   customer_id: string;
-  /** What was in hand. */
+  /** The member that matched the text. */
   by: 'id' | 'customer' | 'key' | 'reference';
   at: Instant | null;
-  /** What it is, in a few words. */
+  /** A description in a few words. */
   says: string;
 }
 
+/** The outcome of a search. */
 export interface SearchResult {
   hits: Hit[];
-  /** There were more subscriptions than were looked through, or more uses: naming the subscription finds what is older. */
+  /** There were more subscriptions or usages than the search covers. A search within one subscription finds older objects. */
   isPartial: boolean;
 }
 
-/** Each takes 3 µs to be looked through for an id, and 10 µs for a key: a second for all of them. */
+/** The most subscriptions of one search. Each takes 3 µs for an id and 10 µs for a key: at most a second in all. */
 const SUBSCRIPTIONS_LOOKED_THROUGH = 100_000;
-/** Of a table with references, the part that was written last: 64 MB take 25 ms. */
+/** The newest pages of a table with references, 8 KiB each: these 64 MB take 25 ms. */
 const PAGES_LOOKED_THROUGH = 8_192;
 const MOST_HITS = 20;
 
 /**
- * What has this id; or everything with this customer, idempotency key or reference. With a subscription only what is its
- * own, and then without a bound. The newest first.
+ * Finds the object with this id; or every object with this customer, idempotency key or reference, the newest first. Within
+ * a
+ * subscription it finds only that subscription's objects, without a bound.
  */
 export async function search(
   db: Database,
@@ -76,7 +79,7 @@ async function isPartial(db: Database): Promise<boolean> {
   return row!.partial;
 }
 
-/** The subscriptions that are looked through: ids sort by their making. */
+/** The subscriptions of the search: ids sort by their time of making. */
 const lookedThrough = (id: string | null): SQL =>
   id === null
     ? sql`(select id, customer_id from subscriptions order by id desc limit ${SUBSCRIPTIONS_LOOKED_THROUGH}) s`
@@ -96,7 +99,7 @@ function idPrefix(text: string): string | null {
   return /^(sub|use|hld|pur|chg|grt|rfd|evt)_[A-Za-z0-9_]+$/.exec(text)?.[1] ?? null;
 }
 
-/** Where the objects of an id's kind are, one a subscription at most. */
+/** The rows with an id, by its prefix: at most one a subscription. */
 function objectWith(prefix: string, id: string): SQL | null {
   switch (prefix) {
     case 'use':
@@ -110,7 +113,7 @@ function objectWith(prefix: string, id: string): SQL | null {
     case 'rfd':
       return sql`select 'refund' as kind, r.id, 'id' as by, r.asked_at as at, r.reason as says from refunds r where r.subscription_id = s.id and r.id = ${id}`;
     case 'pur':
-      // A purchase is its charge, whose id is made of the same letters.
+      // A purchase is its charge, and both ids have the same letters.
       return sql`select 'purchase' as kind, c.purchase_id as id, 'id' as by, c.at, ${chargeSays} as says from charges c
         where c.subscription_id = s.id and c.id = ${id.replace(/^pur_/, 'chg_')} and c.purchase_id = ${id}`;
     default:
@@ -135,15 +138,16 @@ const byCustomer = (text: string, subscriptionId: string | null): SQL =>
     select 'subscription' as kind, s.id, 'customer' as by, s.created_at as at, ${subscriptionSays} as says) f
     where s.customer_id = ${text} and ${subscriptionId === null ? sql`true` : sql`s.id = ${subscriptionId}`}`);
 
-/** As `digestOf` in src/db/spend-batches.ts makes it. */
+/** The digest that `digestOf` in src/db/spend-batches.ts makes. */
 const digest = (sub: SQL, operation: SQL, key: string): SQL => {
   const half = (of: SQL) => sql`encode(substring(sha256(convert_to(${of}, 'UTF8')) for 16), 'hex')`;
   return sql`${half(sql`${sub} || chr(10) || ${half(sql`${operation} || chr(10) || ${key}::text`)}`)}::uuid`;
 };
 
 /**
- * Uses and holds keep a digest of subscription, operation and key: it is made for each subscription and looked up. Captures,
- * releases and reversals have the id of what they settle in it, so they need the subscription. A command's key is on record.
+ * Finds usages and holds by a digest of subscription, operation and key, made for each subscription. The digest of a
+ * capture,
+ * release or reversal holds the id of its hold or usage too, so it needs the subscription. A command's key is on record.
  */
 function byKey(key: string, subscriptionId: string | null): SQL {
   const own =
@@ -170,7 +174,7 @@ function byKey(key: string, subscriptionId: string | null): SQL {
   ) s cross join lateral (select s.kind, s.object as id, s.by, s.at, s.says) f`);
 }
 
-/** Without a subscription: among the uses and holds that were written last. */
+/** Finds usages and holds by their reference. Without a subscription it reads only the newest pages of both tables. */
 function byReference(reference: string, subscriptionId: string | null): SQL {
   const where = (table: string) =>
     subscriptionId === null

@@ -2,12 +2,12 @@ import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 import { consoleSessions } from '../schema.ts';
 
-// An operator's visits to the console. They are kept here, not in a process: any API process serves any request.
+// An operator's visits to the console. The database keeps them, so that any API process serves any request.
 
-/** At most so long; then the key is asked for again. */
+/** The longest visit, in hours. After it the console asks for the key again. */
 export const SESSION_HOURS = 8;
 
-/** Begins a visit, and forgets those that are over. */
+/** Begins a visit, and deletes those that are over. */
 export async function openSession(db: Database, digest: string, keyId: string): Promise<void> {
   await db.execute(sql`
     with over as (delete from console_sessions where expires_at <= clock_timestamp())
@@ -15,7 +15,7 @@ export async function openSession(db: Database, digest: string, keyId: string): 
     values (${digest}, ${keyId}, clock_timestamp() + make_interval(hours => ${SESSION_HOURS}))`);
 }
 
-/** Whose visit it is and what their key may do now; null when it is over, was signed out of, or its key was revoked. */
+/** The key of a visit and its scopes now; null when the visit is over or signed out, or its key is revoked. */
 export async function readSession(
   db: Database,
   digest: string,
@@ -26,6 +26,7 @@ export async function readSession(
   return row ? { keyId: row.key_id, scopes: JSON.parse(row.scopes) as string[] } : null;
 }
 
+/** Ends a visit: the operator signed out. */
 export async function closeSession(db: Database, digest: string): Promise<void> {
   await db.delete(consoleSessions).where(eq(consoleSessions.digest, digest));
 }

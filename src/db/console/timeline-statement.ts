@@ -1,46 +1,53 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Instant } from '../../domain/calendar.ts';
 
-// The one statement that a page of a timeline is read with. Read first: lines, shown; then place and standing.
+// The one statement that reads a page of a timeline. Read first: lines, shown; then place and standing.
 
-/** What a line can be of. */
+/** The kinds of lines. */
 export const TIMELINE_KINDS = ['credits', 'spending', 'money', 'messages', 'workflow', 'requests'] as const;
+/** One of `TIMELINE_KINDS`. */
 export type TimelineKind = (typeof TIMELINE_KINDS)[number];
 
-/** Where a page ends: all four order the list, so that nothing is shown twice or left out. */
+/** The end of a page. The first four members order the list, so that no line is shown twice or left out. */
 export interface TimelineCursor {
   at: Instant;
   place: number;
   rank: number;
   tie: string;
-  /** What callers spent was shown down to this entry; null: none of it was. */
+  /** The oldest entry of a caller's spend on the pages so far; null: none was shown. */
   before: number | null;
 }
 
+/** The page of a timeline to read. */
 export interface TimelineWanted {
   limit: number;
   after: TimelineCursor | null;
-  /** null: all. */
+  /** The kind of lines; null: all. */
   kind: TimelineKind | null;
-  /** Lines about one usage, hold, grant, charge, purchase or refund, and what belongs to it; null: all. */
+  /** The id of a usage, hold, grant, charge, purchase or refund: only lines about it and its parts. null: all. */
   about: string | null;
 }
 
-/** Entries of each sort that are read for a page: one request makes one for each grant it touches. */
+/** The most entries of each sort that are read for a page: one request makes an entry for each grant it touches. */
 const ENTRIES_A_PAGE = 1_000;
 
 /**
- * What callers spend, hold, capture and reverse is never dated before what they did before: in the order of the ledger it is in that of
- * its instants too. The calendar's entries and releases may be booked late: indexes of their own have them by instant.
+ * The kinds of entries that callers cause. They are never dated before an older one, so the order of the ledger is also
+ * that of
+ * their instants. The calendar's entries and releases may be booked late, so indexes have them by instant.
  */
 export const SPENT = ['debit', 'hold', 'capture', 'reversal'];
 const isSpent = sql.raw(`e.kind in (${SPENT.map((kind) => `'${kind}'`).join(', ')})`);
 const isOfCalendar = sql`e.usage_id is null and e.hold_id is null`;
 
 /**
- * At one instant the list is in the order of causes: `place` is the newest entry that was there before, then `rank`. A test
- * clock stands still while much is done, so there it is looked up; on real time only the calendar does several things at
- * one instant. What has an instant of the real clock alone is placed on a test clock by the commands around it.
+ * The statement of one page. At one instant lines stand in the order of causes: by `place`, the newest entry before them,
+ * then
+ * by `rank`. A test clock stands still while much is done, so there the place is looked up; on real time only the calendar
+ * does
+ * several things at one instant. A line that has only an instant of the real clock is placed on a test clock by the
+ * commands
+ * around it.
  */
 export function timeline(id: string, { limit, after, kind, about }: TimelineWanted) {
   const is = (...kinds: TimelineKind[]) => sql`${kind === null || kinds.includes(kind)}::boolean`;
@@ -54,7 +61,8 @@ export function timeline(id: string, { limit, after, kind, about }: TimelineWant
       and (${about}::text is null or e.usage_id in (select id from about) or e.hold_id in (select id from about) or e.grant_id in (select id from about))
     order by ${order} limit ${ENTRIES_A_PAGE})`;
   const byInstant = sql`e.effective_at desc, e.seq desc`;
-  // No more of a source than a page may need, before a place is looked up for each: with ties, as places order what is of one instant.
+  // Each source gives no more rows than a page may need, before a place is looked up for each. Ties stay: places order
+  // them.
   const latest = (rows: SQL) => {
     if (about !== null) return sql`(${rows})`;
     const first = sql`order by r.at desc fetch first ${limit + 1} rows with ties`;
@@ -68,7 +76,7 @@ sub as materialized (
   select s.id, s.plan, s.interval, s.created_at, l.test_clock is not null as stands
   from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${id}
 ),
--- What belongs to the object that is asked about: a purchase's charge and grant, a hold's usage.
+-- The object in question and its parts: a purchase's charge and grant, a hold's usage.
 about as materialized (
   select distinct x.id from (select ${about}::text as id) o cross join lateral (
     select o.id
@@ -82,7 +90,7 @@ about as materialized (
 ),
 cmds as materialized (
   select c.*, case when c.operation = 'advance' then (c.answer::json->>'now')::timestamptz end as advanced_to,
-    -- What a command caused has its place right after it. What came about while a clock was advanced has its own.
+    -- Effects of a command have their place right after it. Work during an advance of a clock has its own place.
     case when c.operation <> 'advance' then c.step end as causes,
     lpad(ms(c.created_at)::text, 15, '0') || '/' || c.operation || '/' || c.key as stamp
   from commands c where c.scope = ${id}
@@ -107,7 +115,7 @@ runs as (
 lines as (
   select 'entries' as source, seq::text as id, at, recorded, seq as place, 0 as rank, '' as tie, upto as nth from runs
   union all
-  -- Ids sort by their making.
+  -- Ids sort by their time of making.
   select 'free', u.id, u.at, null, case when b.stands then coalesce((select e.seq from entries e
       where e.subscription_id = ${id} and e.usage_id < u.id order by e.seq desc limit 1), 0) else 0 end, 0, u.id, null
   from sub b cross join ${latest(sql`select id, at from usages where subscription_id = ${id} and credits = 0 and ${is('spending')}`)} u
@@ -145,7 +153,7 @@ lines as (
   union all
   select 'event', v.id, v.at, v.recorded_at, case when b.stands then ${place(id, sql`true`, sql`v.recorded_at`, sql`v.at`)} else 9007199254740991 end,
     6, v.id, null
-  -- Among everything else only what somebody was told.
+  -- Without a kind, only events that have a delivery.
   from sub b cross join ${latest(sql`
     select v.id, v.at, v.recorded_at from events v where v.subscription_id = ${id} and ${is('messages')}
       and (${kind}::text is not null or exists (select from deliveries d where d.event_id = v.id))`)} v
@@ -192,9 +200,10 @@ from shown s order by s.at desc, s.place desc, s.rank desc, s.tie desc`;
 }
 
 /**
- * The newest entry that was there before something: by when that was written down, where it is known, else by its instant,
- * at which the calendar's own work comes first (R-14). 0 where the instant alone suffices. On real time nothing but the calendar's entries
- * of that very instant has to be told apart, which an index has.
+ * The newest entry before a line: by the time of recording where it is known, else by the line's instant, at which the
+ * calendar's own work comes first (R-14). 0 where the instant alone orders the lines. On real time only the calendar's
+ * entries
+ * of that very instant need an order, and an index has them.
  */
 function place(id: string, isNeeded: SQL, recorded: SQL | null, at: SQL): SQL {
   const newestOf = (by: SQL) => sql`(
@@ -208,7 +217,7 @@ function place(id: string, isNeeded: SQL, recorded: SQL | null, at: SQL): SQL {
     then ${newestOf(sql`(e.effective_at < ${at} or ${isDone})`)} else coalesce(${newestOf(isDone)}, ${first}) end, 0) else 0 end`;
 }
 
-/** Where a test clock stood at an instant of the real one: it moves by commands alone. */
+/** The instant at which a test clock stood at an instant of the real clock. Only commands move a test clock. */
 const standing = (real: SQL): SQL => sql`(
   select coalesce((select greatest(q.from_at, case when q.created_at < ${real} then q.advanced_to end) from cmds q
     where b.stands and q.created_at <= ${real} and q.from_at is not null order by q.created_at desc limit 1), b.created_at) as at)`;

@@ -3,11 +3,13 @@ import type { Database } from '../client.ts';
 import type { HoldOutcomeAnswer, UsageAnswer } from '../schema.ts';
 import { SPENT, type TimelineCursor, type TimelineWanted, timeline } from './timeline-statement.ts';
 
-// All that is on record of one subscription as one list: what became of credits, money, messages from billing, what the
-// workflow noted, what was asked for, what others were told. One statement, so that it is one moment's truth.
+// The whole record of one subscription as one list: credits, money, messages from billing, notes of the workflow, requests
+// and
+// events. One statement reads it, so that a page shows one moment.
 
+/** A line of entries of the ledger. */
 export interface EntryData {
-  /** In the order of booking: what one request did. */
+  /** The entries of one request, in the order of booking. */
   entries: {
     seq: number;
     kind: string;
@@ -17,7 +19,7 @@ export interface EntryData {
     balance_after: number;
     effective_at: Instant;
   }[];
-  /** Of the first grant: what it was given for, and until when. */
+  /** The first entry's grant, with its cause and its end. */
   grant: {
     id: string;
     kind: string;
@@ -31,6 +33,7 @@ export interface EntryData {
   hold: HoldData | null;
 }
 
+/** A usage of a line. */
 export interface UsageData {
   id: string;
   credits: number;
@@ -41,6 +44,7 @@ export interface UsageData {
   lines: UsageAnswer['lines'];
 }
 
+/** A hold of a line. */
 export interface HoldData {
   id: string;
   credits: number;
@@ -54,11 +58,12 @@ export interface HoldData {
   settlement: HoldOutcomeAnswer | null;
 }
 
+/** One attempt at a charge. */
 export interface ChargeData {
   id: string;
   kind: string;
   status: string;
-  /** Of this attempt, as it was answered at first; `status` is how the charge stands. */
+  /** The first answer to this attempt; `status` is the charge's state now. */
   outcome: string;
   attempt: number;
   attempts: number;
@@ -74,12 +79,13 @@ export interface ChargeData {
 interface SourceRow<Source extends string, Data> {
   source: Source;
   id: string;
-  /** When it took effect, on the subscription's clock; and when it was written down, on the real one, where that is known. */
+  /** The instant of the effect, on the subscription's clock; and of the recording, on the real clock, where it is known. */
   at: Instant;
   recorded: Instant | null;
   data: Data;
 }
 
+/** One line of a timeline, by its source. */
 export type TimelineRow =
   | SourceRow<'entries', EntryData>
   | SourceRow<'free', UsageData>
@@ -97,6 +103,7 @@ export type TimelineRow =
   | SourceRow<'event', { type: string; deliveries: { status: string; count: number }[] }>
   | SourceRow<'started', { plan: string; interval: string }>;
 
+/** A command that the workflow carried out. */
 export interface CommandData {
   operation: string;
   key: string;
@@ -106,12 +113,13 @@ export interface CommandData {
   refusal: { code: string; detail: string } | null;
 }
 
+/** One page of a timeline. `next` is null on the last page. */
 export interface TimelinePage {
   rows: TimelineRow[];
   next: TimelineCursor | null;
 }
 
-/** The newest page of a subscription's timeline, or the one after a cursor. Empty where there is no such subscription. */
+/** The newest page of a subscription's timeline, or the one after a cursor. Empty for an unknown subscription. */
 export async function readTimeline(db: Database, id: string, wanted: TimelineWanted): Promise<TimelinePage> {
   const found = await db.execute<Record<string, unknown>>(timeline(id, wanted));
   const lines = found as unknown as (TimelineRow & TimelineCursor)[];
@@ -129,7 +137,7 @@ export async function readTimeline(db: Database, id: string, wanted: TimelineWan
   };
 }
 
-/** The oldest entry on a page that a caller spent, held, captured or reversed. */
+/** The oldest entry of a caller's spend on a page; null when it has none. */
 function oldestSpent(rows: TimelineRow[]): number | null {
   const seqs = rows.flatMap((row) =>
     row.source === 'entries'

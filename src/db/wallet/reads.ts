@@ -4,16 +4,17 @@ import { type Instant, iso } from '../../domain/calendar.ts';
 import type { Change } from '../../domain/curve.ts';
 import type { Database } from '../client.ts';
 
-// What the wallet's pages read beyond what the API reads.
+// The wallet's reads, besides the API's.
 
-/** A chart looks back over the newest entries only: a subscription that makes more of them in a month has a shorter past. */
+/** The newest entries that a chart reads: a subscription that makes more of them in a month has a shorter past. */
 const MOST_ENTRIES = 20_000;
 
+/** A grant with its charge and reason. */
 export type LedgerGrant = Grant & { chargeId: string | null; reason: string | null };
 
 /** The grants that could be spent at any time after an instant, as the core knows them. */
 export async function grantsSince(db: Database, id: string, from: Instant): Promise<LedgerGrant[]> {
-  // Read as one value: a driver's object for each of thousands of rows costs more than all else that a page is.
+  // Read as one value: an object of the driver for each of thousands of rows costs more than the rest of the page.
   const [row] = await db.execute<{ found: LedgerGrant[] }>(sql`
     select coalesce(json_agg(json_build_object('id', id, 'kind', kind, 'amount', amount, 'remaining', remaining, 'held', held,
       'effectiveAt', ms(effective_at), 'expiresAt', ms(expires_at), 'made', made, 'chargeId', charge_id, 'reason', reason)
@@ -23,10 +24,13 @@ export async function grantsSince(db: Database, id: string, from: Instant): Prom
 }
 
 /**
- * How the balance changed after an instant, by grant: grants and ends at their instants; what was used between two of them and
- * within a day as one change, where the last of it was, so that a busy month is as small as a quiet one. At the end of each day
- * and wherever credits came or went by themselves the sum is exact. `newest` is the ledger's version: entries are numbered
- * without gaps, so that those that count are a range of the primary key.
+ * The changes of the balance after an instant, by grant. Grants and ends stand at their instants. All use of a day between
+ * two
+ * of them is one change, at its last instant, so that a busy month is as small as a quiet one. The sum is exact at the end
+ * of
+ * each day and at each grant and end. `newest` is the ledger's version: entries are numbered without gaps, so the newest
+ * ones are
+ * a range of the primary key.
  */
 export async function changesSince(
   db: Database,
@@ -53,7 +57,7 @@ export async function changesSince(
   }));
 }
 
-/** What each of these ledgers stands at: another text as soon as anything of the subscription is another. */
+/** A text for each of these ledgers that differs after any change of the subscription. */
 export async function versionsOf(db: Database, ids: readonly string[]): Promise<Map<string, string>> {
   const rows = await db.execute<{ id: string; version: string }>(sql`
     select subscription_id as id, concat_ws('.', seq, step, ms(test_clock)) as version

@@ -2,16 +2,17 @@ import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 import { secrets, walletSessions } from '../schema.ts';
 
-/** "At most": however it is used, a session is over an hour after its link was opened. */
+/** The longest session, in seconds from the opening of its link. Use does not prolong it. */
 export const SESSION_SECONDS = 3_600;
 
+/** A session in one subscription's wallet. */
 export interface WalletSession {
   subscriptionId: string;
   isDemo: boolean;
   expiresAt: Date;
 }
 
-/** What links into the wallet are signed with. */
+/** The secret that signs links into the wallet. Throws when it is missing. */
 export async function readTicketSecret(db: Database): Promise<string> {
   const [row] = await db
     .select({ value: secrets.value })
@@ -21,7 +22,7 @@ export async function readTicketSecret(db: Database): Promise<string> {
   return row.value;
 }
 
-/** Opens a session with a link, unless the link was used before. Sessions that were over a day ago go on the way. */
+/** Opens a session with a link; false when the link was used before. It also deletes sessions that ended a day ago. */
 export async function openSession(
   db: Database,
   session: { id: string; ticketHash: string; subscriptionId: string; isDemo: boolean },
@@ -36,7 +37,7 @@ export async function openSession(
   return rows.length > 0;
 }
 
-/** A session that is not over. */
+/** A session that is not over; else undefined. */
 export async function readSession(db: Database, id: string): Promise<WalletSession | undefined> {
   const [row] = await db
     .select()
@@ -45,7 +46,7 @@ export async function readSession(db: Database, id: string): Promise<WalletSessi
   return row;
 }
 
-/** Its link stays used. */
+/** Ends a session. Its link stays used. */
 export async function endSession(db: Database, id: string): Promise<void> {
   await db
     .update(walletSessions)
