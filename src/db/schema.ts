@@ -19,7 +19,7 @@ import type { Catalog } from '../domain/catalog.ts';
 import type { Refunded } from '../domain/refunds.ts';
 import type { State } from '../domain/state.ts';
 
-// SQL functions alone write `subscriptions`, `grants`, `entries`, `usages`, `holds`, `replies`, `charges`, `disputes` and
+// Functions alone write `subscriptions`, `grants`, `entries`, `usages`, `holds`, `replies`, `charges`, `disputes` and
 // `notes`. The relay writes into `ledgers` how far the workflow knows it. The files beside this one write the other tables.
 //
 // docs/architecture.md names the tables whose keys begin with `subscription_id`, so that they can be distributed by it.

@@ -210,8 +210,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     queue.remove(queued);
     queued.failure = givenUp();
     queued.done = true;
-    if (!queued.ref)
-      log.error('a signal was lost: due work can not be booked', { of: queued.command.type });
+    if (!queued.ref) log.error('a signal was lost: due work can not be booked', { of: queued.command.type });
   }
 
   /** Books a command from the queue. R-42: a settlement of a settled charge costs no step. */
