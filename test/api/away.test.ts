@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { refusalOf } from '../../src/api/problems.ts';
 
-// What an error of the database's driver means to a caller: come back (503), or we are wrong (500).
+// How an error of the database's driver reaches a caller: as 503 (come back) or as 500 (our fault).
 
 const failed = (cause: Error) => new Error('Failed query: select 1', { cause });
 const coded = (code: string) => Object.assign(new Error('…'), { code });

@@ -9,7 +9,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { type Seen, textOf, Visit } from './console-visit.ts';
 import { Driver } from './driver.ts';
 
-// Who gets into the console, for how long, and what the others are told.
+// Who gets into the console and for how long, and the answer to everybody else.
 
 let stack: Stack;
 let driver: Driver;

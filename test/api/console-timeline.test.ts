@@ -9,7 +9,7 @@ import { linesOf, textOf, Visit } from './console-visit.ts';
 import { bodyOf, Driver } from './driver.ts';
 import { hold } from './holding.ts';
 
-// What the console says of a subscription is what happened to it, in that order, and why.
+// The console's timeline of a subscription shows every event of its life, in order, each with its rule.
 
 let stack: Stack;
 let visit: Visit;
@@ -190,7 +190,7 @@ describe('pages of a timeline', () => {
   });
 });
 
-/** A link by what it says. */
+/** The target of a link, by its text. */
 function hrefOf(html: string, label: string): string {
   const [, href] = new RegExp(`<a class="button" href="([^"]*)"[^>]*>${label}<`).exec(html) ?? [];
   if (href === undefined) throw new Error(`no link ${label}`);

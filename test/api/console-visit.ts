@@ -75,7 +75,7 @@ export function hiddenOf(html: string, name: string): string {
   return value.replaceAll('&quot;', '"').replaceAll('&amp;', '&').replaceAll('&#39;', "'");
 }
 
-/** The lines of the timeline, newest first: day, rule, change of what is available (· for none) and title. */
+/** The lines of the timeline, newest first: day, rule, change of the available credits (· for none) and title. */
 export const linesOf = (html: string): string[] =>
   [...html.matchAll(/<li class="line .*?<\/li>(?=<li class="line|<\/ol>)/gs)].map(([line]) => {
     const [, day] = /datetime="([^T]*)T/.exec(line) ?? [];

@@ -9,7 +9,7 @@ import { hiddenOf, linesOf, type Seen, textOf, Visit } from './console-visit.ts'
 import { bodyOf, Driver, type Json, start } from './driver.ts';
 import { hold } from './holding.ts';
 
-// What operators find, see and do.
+// Operators' work at the console: search, reading, actions.
 
 let stack: Stack;
 let visit: Visit;
@@ -158,7 +158,7 @@ describe('three numbers', () => {
     const door = await Driver.open(stack);
     await door.give(10);
     bodyOf(await door.spend(3), 201);
-    // Told by the relay after a second at the latest, or by this page: never a drift.
+    // The relay nudges the workflow within a second, or this page does: never a drift.
     const text = await textAt(at(door));
     expect(text).toMatch(/The three agree\.|The workflow is 1 entry behind and is being told/);
     await expect.poll(() => textAt(at(door)), { timeout: 10_000 }).toContain('207 The three agree.');
@@ -326,7 +326,7 @@ describe('an action', () => {
     const before = await door.subscription();
     for (const step of ['check', 'do']) {
       const seen = await visit.post(at(door, `/do/${name}`), { step, ...form, key: newId('console') });
-      // What only the API can know of an id it says itself.
+      // Only the API knows some faults of an id, so the API's answer names them.
       if (!(step === 'do' && form['grant_id']?.startsWith('grt_'))) expect(textOf(seen.html)).toContain(says);
       expect(seen.status).toBeGreaterThanOrEqual(400);
     }

@@ -3,8 +3,8 @@ import { OWN_CATALOG } from '../support/own-catalog.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
-// The demo studio of an own catalogue: what it starts and makes is what that catalogue has. test/browser/studio.test.ts plays
-// with the built-in one.
+// The demo studio with a catalogue of its own: it starts that catalogue's plans and sells its features.
+// test/browser/studio.test.ts plays with the built-in one.
 
 let stack: Stack;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { started } from '../support/lives.ts';
 import type { Answer, Stack } from '../support/stack.ts';
 
-// The API's own door with a subscription behind it.
+// Requests to the application itself, with a subscription behind them.
 
 /** Where test clocks of these tests start: boundaries 02-28, 03-31, 04-30. */
 export const T0 = '2026-01-31T00:00:00.000Z';
@@ -43,7 +43,7 @@ export interface Page {
   next_cursor: string | null;
 }
 
-/** The body of an answer with this status; anything else is told in full. */
+/** The body of an answer with this status; another status fails with the whole answer. */
 export function bodyOf<Body = Json>(answer: Answer, status = 200): Body {
   if (answer.status !== status) throw new Error(`${status} expected, got ${answer.status} ${answer.text}`);
   return answer.body as Body;
@@ -52,7 +52,7 @@ export function bodyOf<Body = Json>(answer: Answer, status = 200): Body {
 export const codeOf = (answer: Answer): string =>
   answer.status < 300 ? 'ok' : String((answer.body as Problem | null)?.code ?? answer.status);
 
-/** What is wrong, as `code: /pointer, /pointer`. */
+/** The faults, as `code: /pointer, /pointer`. */
 export function faultsOf(answer: Answer): string {
   if (answer.status < 300) return 'ok';
   const { code, errors } = answer.body as Problem;

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
-  // What it has lasts until March 2nd, May 29th and December 1st.
+  // Its grants last until March 2nd, May 29th and December 1st.
   door = await Driver.open(stack);
   await door.buy(1);
   await door.give(50, '2026-12-01T00:00:00Z');

@@ -13,9 +13,9 @@ import { type Listening, listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { PageVisitor } from './pages.ts';
 
-// The table of a whole ledger is read as its reader takes it, by whichever door.
+// The CSV of a whole ledger is read at its reader's pace, from the API and from the wallet.
 
-/** The size of a campaign, or one that tells a stream from a string. */
+/** The size of a campaign; in `npm test` enough to tell a stream from a string. */
 const ACTS = sized(40_000, 1_000_000);
 const ROWS_A_STATEMENT = 500;
 
@@ -66,7 +66,7 @@ function count(): () => number {
   return () => selects - from;
 }
 
-/** A collection of everything that nobody holds any more, and what is left. */
+/** The memory that is left after a collection of garbage. */
 function held(): number {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -210,7 +210,7 @@ async function everything(of: string, order: string): Promise<string> {
   return (await api(new Request(url, { headers: headers() }))).text();
 }
 
-/** What it is once it changes no more. */
+/** The value once it changes no more. */
 async function settled(value: () => number): Promise<number> {
   for (let last = -1; ; ) {
     const now = value();

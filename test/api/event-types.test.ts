@@ -5,8 +5,9 @@ import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, codeOf, Driver, type Json } from './driver.ts';
 
-// The examples of docs/events.md are what a life on a test clock told: one of each type, in the order of the page. Written anew, when
-// what is told has changed, with RECORD_EVENTS=1 npx vitest run --project stack test/api/event-types.test.ts
+// The examples of docs/events.md come from a life on a test clock: one of each type, in the order of the page. After a
+// change
+// of the events they are written anew with RECORD_EVENTS=1 npx vitest run --project stack test/api/event-types.test.ts
 
 const page = new URL('../../docs/events.md', import.meta.url);
 
@@ -42,7 +43,7 @@ async function live(door: Driver): Promise<void> {
   await fine(door.post('cancel', { at: 'now' }));
 }
 
-/** Renewals that were paid before they were asked for, and not what they ask for (R-42). */
+/** Renewals paid before they were asked for, with another amount than their bill's (R-42). */
 async function payAhead(door: Driver): Promise<void> {
   const charge = (cycle: number) => `chg_${door.id.slice('sub_'.length)}_r0_${cycle}`;
   const pay = async (chargeId: string, amountMinor: number, at: string) =>

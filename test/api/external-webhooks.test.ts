@@ -8,8 +8,9 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, codeOf, Driver, faultsOf, start } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
-// The webhook of a system that owns billing, through HTTP: what is forged or wrong leaves no trace, what is signed is stored
-// once and answered. What it brings about: test/billing/external-life.test.ts.
+// The webhook of a system that owns billing, through HTTP: a forged or wrong event leaves no trace, a signed one is stored
+// once
+// and answered. Its effects: test/billing/external-life.test.ts.
 
 const external = { webhookSecrets: [SECRETS.new, SECRETS.old] };
 
@@ -138,7 +139,7 @@ describe('what no workflow waits for is kept, acknowledged and marked', () => {
 });
 
 describe('who bills', () => {
-  /** An app with nothing but the ledger: whatever else it asked would fail. */
+  /** An app with nothing but the ledger: a call of anything else would fail. */
   const appFor = async (billing: 'sandbox' | 'external') => {
     const readEvent = await openEventReader({
       stripe: undefined,

@@ -12,8 +12,9 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { Driver } from './driver.ts';
 import { hold, use } from './holding.ts';
 
-// Spends go past the application (src/api/fast-path.ts). Whoever asks can't tell: the same request is answered alike both ways, and what is
-// not plain goes the long one.
+// Spends go past the application (src/api/fast-path.ts). A caller sees no difference: the same request gets the same answer
+// on
+// both ways, and unusual requests go through the application.
 
 interface Told {
   status: number;

@@ -1,6 +1,6 @@
 import { all, bodyOf, type Driver, type Json } from './driver.ts';
 
-// What the tests of holds and reversals ask and look at, through the API's door.
+// The requests and reads that tests of holds and reversals share, through the API.
 
 /** An hour after `T0`: the deadline of a hold that names none. */
 export const IN_AN_HOUR = '2026-01-31T01:00:00.000Z';

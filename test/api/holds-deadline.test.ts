@@ -7,7 +7,7 @@ import { all, bodyOf, codeOf, Driver, type Json, type Page } from './driver.ts';
 import { looks } from './holding.ts';
 import { expectProblem } from './problem.ts';
 
-// past its deadline a hold is released by whoever comes first, dated there.
+// past its deadline the first reader or writer releases a hold, dated there.
 
 let stack: Stack;
 beforeAll(async () => {

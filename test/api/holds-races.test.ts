@@ -4,7 +4,7 @@ import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, codeOf, Driver } from './driver.ts';
 
-// many who settle one hold at once settle it once; what is held is held by one.
+// many requests that end one hold at once end it once; held credits are held once.
 
 let stack: Stack;
 beforeAll(async () => {

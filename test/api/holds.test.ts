@@ -6,7 +6,7 @@ import { all, bodyOf, Driver, type Json, type Page, T0 } from './driver.ts';
 import { balance, entriesOf, hold, IN_AN_HOUR, looks, use } from './holding.ts';
 import { expectProblem } from './problem.ts';
 
-// Holds and reversals over HTTP: the exact answers, pages of them, and what is refused.
+// Holds and reversals over HTTP: the exact answers, pages of them, and the refusals.
 
 let stack: Stack;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
 import { headingOf, PageVisitor } from './pages.ts';
 
-// What is at the address that a start prints: a page for browsers, JSON for programs, without a key.
+// The address that a start prints: a page for browsers, JSON for programs, without a key.
 
 let stack: Stack;
 beforeAll(async () => {

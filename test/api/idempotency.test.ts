@@ -169,7 +169,7 @@ describe('the same body', () => {
   });
 });
 
-/** Commands that succeed on a fresh subscription, and stay answered whatever comes after. */
+/** Commands that succeed on a fresh subscription, and keep their answer after later ones. */
 const LASTING: [string, (on: Driver, headers: Record<string, string>) => Promise<Answer>][] = [
   ['usage', (on, headers) => on.spend(3, headers)],
   [
@@ -258,7 +258,7 @@ describe('a success is answered the same, byte for byte, after all that may come
   });
 });
 
-/** Settles the newest charge, twice: the second delivery is told and changes nothing. */
+/** Settles the newest charge, twice: the second delivery is acknowledged and changes nothing. */
 async function settleFirst(on: Driver): Promise<void> {
   const [charge] = bodyOf<{ data: Json[] }>(await on.get('charges?limit=1')).data;
   const path = `/v1/sandbox/charges/${charge!['id']}/settle`;

@@ -6,7 +6,7 @@ import { expectProblem, seen } from './problem.ts';
 import { raw } from './raw.ts';
 import { filled, nameOf, ROUTES, type Route } from './routes.ts';
 
-// Bad input is told member by member and changes nothing.
+// Bad input is refused with a pointer to each member, and changes nothing.
 
 let stack: Stack;
 let door: Driver;
@@ -23,7 +23,7 @@ const usage = (...items: unknown[]): Json => ({ items });
 const look = line(1, 'generate_look');
 
 type Row = [body: string, faults: string];
-/** Rows of raw JSON: what no typed client could send is here too. */
+/** Rows of raw JSON: they hold input that no typed client could send, too. */
 const TABLES: Record<string, Row[]> = {
   'POST usage': [
     ['{}', 'invalid_request: /items'],
@@ -121,7 +121,7 @@ const TABLES: Record<string, Row[]> = {
     ['{"items": []}', 'invalid_request: /items'],
     ['{"items": [{"feature": "generate_look"}]}', 'invalid_request: /items/0/quantity'],
     ['{"items": [{"feature": "generate_look", "quantity": 1.5}]}', 'invalid_request: /items/0/quantity'],
-    // nothing is held of what costs nothing.
+    // a hold of 0 credits is refused.
     ['{"items": [{"feature": "video_translation_audio", "quantity": 60}]}', 'invalid_request: /items'],
     ...['0', '-1', '1.5', '"60"', 'null', 'true', '86401', '1e300'].map(
       (seconds): Row => [
@@ -143,7 +143,7 @@ const TABLES: Record<string, Row[]> = {
       'invalid_request: /deadline, /__proto__',
     ],
   ],
-  // Told before anyone looks whether there is such a hold or usage.
+  // The fault is reported before the hold or usage is looked up.
   'POST holds/hld_0/capture': [
     ['[]', 'invalid_request: '],
     ...['0', '-1', '1.5', '"1"', 'null', 'true', '9007199254740992', '1e300'].map(

@@ -8,7 +8,7 @@ import { bodyOf, codeOf, Driver, start } from './driver.ts';
 import { anonymous, expectProblem, seen } from './problem.ts';
 import { filled, nameOf, ofSubscription, ROUTES, type Route } from './routes.ts';
 
-// Who may ask, and what the one who may not is told: the same for every route.
+// Which keys may ask, and the answer to every other: the same for every route.
 
 let stack: Stack;
 let door: Driver;

@@ -13,7 +13,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, type Page } from './driver.ts';
 import { PageVisitor } from './pages.ts';
 
-// What a page of each list reads: about as many rows as it shows, however long the list is.
+// A page of each list reads about as many rows as it shows, in a list of any length.
 
 /** Everything else is a hundredth as long, which is still many pages. */
 const ACTS = sized(10_000, 1_000_000);
@@ -23,7 +23,7 @@ const ACTIVITY_PAGE = 50;
 const ROWS_A_ROW = 4;
 const MONTHS = 24;
 
-/** Tables of this size are sorted faster than read in order: what is asked is whether an index has the order. */
+/** Tables of this size are sorted faster than read in order; the test asks whether an index has the order. */
 const INDEXES_ONLY = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort: 'off' };
 
 let stack: Stack;
@@ -153,7 +153,7 @@ describe('a page reads about as many rows as it shows', () => {
       expectBounded(await statementsOf({}, asks(`${LISTS[name]!()}?order=${order}`, 3)), LIMIT, GREAT);
   });
 
-  // What is spent has no index: so many entries are looked through, at most.
+  // Spends have no index, so at most this many entries are searched.
   test.each([
     ['all', 0],
     ['added', 0],
@@ -184,7 +184,7 @@ describe('a page reads about as many rows as it shows', () => {
         }
       });
       expect(pages[0]!.rows.length, `${kind}`).toBeGreaterThan(0);
-      // A thousand of what callers did, and all there is of what is a hundredth of it.
+      // A thousand entries of callers, and all of the rarer rows, which are a hundredth.
       for (const { plan } of statements) expect(rowsRead(plan, GREAT), `${kind}`).toBeLessThan(ACTS / 4);
     }
   });

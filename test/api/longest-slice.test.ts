@@ -16,8 +16,9 @@ import { Visit } from './console-visit.ts';
 import { bodyOf, Driver, type Json, T0 } from './driver.ts';
 import { PageVisitor } from './pages.ts';
 
-// No request keeps the event loop for longer than 100 ms: every route with the largest input it takes, on a subscription that has
-// grown as no real one does. What is counted is the processor's time of this thread.
+// No request keeps the event loop for longer than 100 ms: every route with the largest input it takes, on a subscription
+// larger
+// than any real one. The test counts the processor's time of this thread.
 
 const GRANTS = 1_000;
 const HOLDS = 500;
@@ -64,7 +65,7 @@ async function many<T>(count: number, make: (i: number) => Promise<T>, atOnce = 
   return made;
 }
 
-/** On the way to the test: what a busy machine did not do in time is asked again with the same key. */
+/** A request of the preparation: one that a busy machine did not finish in time is sent again with the same key. */
 async function surely(path: string, body: unknown): Promise<Answer> {
   const headers = { 'Idempotency-Key': randomUUID() };
   for (let tried = 1; ; tried += 1) {
@@ -134,7 +135,7 @@ beforeAll(async () => {
   studio = await inStudio(served, huge.id);
   maker = await inStudio(served, (await Driver.open(stack)).id);
   operator = await Visit.begin(served);
-  // Beside one grant, for as long as it is alone: what is spent among thousands takes PostgreSQL its time.
+  // Made while one grant is alone: spends among thousands take PostgreSQL its time.
   await huge.give(100_000);
   const one = { items: [{ feature: 'generate_look', quantity: 1 }], expires_in_seconds: 86_400 };
   await many(HOLDS, () => surely(huge.path('holds'), one));
@@ -156,7 +157,7 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => stack?.stop());
 
-/** Asks for one thing on a route; what it answers has to be of the class that is named, or the case shows nothing. */
+/** One request to a route. Its answer must have the expected class, or the case shows nothing. */
 interface Case {
   path: string;
   ask: () => Promise<{ status: number }>;
@@ -431,7 +432,7 @@ async function cases(): Promise<Record<string, Case[]>> {
 /** Their answers never end, and say a version once in a while. */
 const STREAMS = ['GET /wallet/live', 'GET /demo/live'];
 
-/** The longest slice of one request; where it is too long at first, what it takes once it is compiled. */
+/** The longest slice of one request; if it is too long at first, that of a second run, once it is compiled. */
 async function longest({ path, ask: send, status }: Case, odd: string[]): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let tried = 0; tried < TRIES && least > MOST_MS / 2; tried += 1) {

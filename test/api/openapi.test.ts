@@ -38,7 +38,7 @@ const operations = (): [string, Operation][] =>
     ]),
   );
 
-/** What the app itself says it serves under /v1. */
+/** The routes that the app itself serves under /v1. */
 function served(): string[] {
   const paths = appOf(stack)
     .routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))

@@ -25,7 +25,7 @@ export class PageVisitor {
     return visitor;
   }
 
-  /** What it sends along. */
+  /** The cookies that it sends along. */
   get cookie(): string | null {
     return this.jar.size === 0 ? null : [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
   }

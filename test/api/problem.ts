@@ -20,7 +20,7 @@ export function expectProblem(answer: Answer, code: ProblemCode): Problem {
   return problem;
 }
 
-/** A problem without what differs from request to request. */
+/** A problem without the members that differ from request to request. */
 export function anonymous(answer: Answer): Json {
   const { request_id: _, ...rest } = answer.body as Json;
   return rest;

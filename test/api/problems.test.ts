@@ -62,7 +62,7 @@ const items = (...list: Json[]) => ({ items: list });
 const video_agent = { feature: 'video_agent', quantity: 1 };
 const pro = { plan: 'pro', interval: 'month' };
 
-/** The path of what was made last. */
+/** The path of the newest object. */
 const newest = async (door: Driver, list: 'holds' | 'usage'): Promise<string> =>
   `${list}/${bodyOf<Page>(await door.get(`${list}?limit=1`)).data[0]!['id']}`;
 

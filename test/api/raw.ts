@@ -2,11 +2,11 @@ import type { App } from '../../src/api/route.ts';
 import { createApp, createDeps } from '../../src/app.ts';
 import type { Answer, Stack } from '../support/stack.ts';
 
-// Requests as bytes and headers, with nothing added but the key: what no well-behaved client sends.
+// Requests as bytes and headers, with nothing added but the key: no well-behaved client sends them.
 
 const apps = new WeakMap<Stack, App>();
 
-/** A second door to a stack's ledger and workflows. */
+/** A second application on a stack's ledger and workflows. */
 export function appOf(stack: Stack): App {
   const known = apps.get(stack);
   if (known) return known;
@@ -15,7 +15,7 @@ export function appOf(stack: Stack): App {
   return app;
 }
 
-/** One more API process, as it were: with a cache of its own, and what it logs. */
+/** One more API process in this one: with a cache and a log of its own. */
 export function openApp({ deps }: Stack, log: (line: string) => void): App {
   return createApp(createDeps({ ...deps, log }));
 }

@@ -5,7 +5,7 @@ import { expectPromises } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, Driver, type Json, type Subscription, start, T0 } from './driver.ts';
 
-// What can be read: exact, at any instant, and the same from whichever side one asks.
+// Reads: exact, at any instant, and the same from every side.
 
 let stack: Stack;
 beforeAll(async () => {

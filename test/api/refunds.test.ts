@@ -8,8 +8,8 @@ import { type Intent, openStripeAccount, type StripeAccount } from '../support/s
 import { eventOf, signatureOf } from '../support/stripe-events.ts';
 import { bodyOf, codeOf, Driver, faultsOf, type Json, type Problem } from './driver.ts';
 
-// R-81 on the real stack, billed by Stripe: what an operator asks for, what Stripe says of it, and both together. What is
-// taken back in which case is told by test/scenarios/refunds.scenario.ts.
+// R-81 on the real stack, billed by Stripe: an operator's refunds, Stripe's reports, and both together.
+// test/scenarios/refunds.scenario.ts shows the credits taken back in each case.
 
 let account: StripeAccount;
 let stack: Stack;
@@ -35,7 +35,7 @@ interface Bought {
   charge: string;
   intent: Intent;
   refund(body: Json, key?: string): Promise<Answer>;
-  /** What is left of the packs, refunded of their price, and renewed with the plan. */
+  /** The credits left of the packs, the refunded part of their price, and the packs that renew. */
   stand(): Promise<{ left: number; refunded: number; packs: number }>;
 }
 
@@ -116,7 +116,7 @@ describe('what an operator asks for', () => {
     const { refund, stand, intent } = await bought();
     const key = randomUUID();
     const copies = await Promise.all(Array.from({ length: 10 }, () => refund({ amount_minor: 500 }, key)));
-    // Stripe refuses a key that is in use: such a copy is told to come again.
+    // Stripe refuses a key that is in use: such a copy gets an answer to come again.
     const told = new Set(copies.map(codeOf));
     expect([...told].filter((code) => code !== 'ok' && code !== 'billing_unavailable')).toEqual([]);
     expect(bodyOf(await refund({ amount_minor: 500 }, key))).toMatchObject({ revoked: 100 });
@@ -199,7 +199,7 @@ function dispute(chargeId: string, id: string, status: string, amount: number) {
   });
 }
 
-/** What became of an event, once it is relayed. */
+/** The outcome of an event, once it is relayed. */
 async function outcomeOf({ id }: { id: string }): Promise<string | null> {
   const outcome = async () =>
     (await stack.db.select().from(inbox).where(eq(inbox.eventId, id)))[0]?.outcome ?? null;

@@ -94,7 +94,7 @@ export const ROUTES: Route[] = [
   command('DELETE', '/v1/api_keys/{id}', 'operator', {}, false),
 ];
 
-/** What providers send: signed instead of sent with a key, and not JSON before the signature was checked. */
+/** Routes of providers: signed instead of sent with a key, and not parsed before the signature was checked. */
 export const WEBHOOKS = ['POST /v1/billing/webhooks/stripe', 'POST /v1/billing/webhooks/external'];
 
 export const nameOf = ({ method, path }: Pick<Route, 'method' | 'path'>): string => `${method} ${path}`;

@@ -11,8 +11,9 @@ import { eventOf, signatureOf } from '../support/stripe-events.ts';
 import { bodyOf, codeOf, Driver, faultsOf, type Json, start } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
-// Stripe's webhook, through HTTP on the real stack: what is forged leaves no trace, what is signed is stored once,
-// answered, and takes effect once.
+// Stripe's webhook, through HTTP on the real stack: a forged event leaves no trace; a signed one is stored once, answered,
+// and
+// takes effect once.
 
 const PATH = '/v1/billing/webhooks/stripe';
 
@@ -54,7 +55,7 @@ function about(chargeId: string, type: string, attempt = 1): Stripe.Event {
 }
 
 let methods = 0;
-/** A payment method that nobody has yet; what it does stands in its name. */
+/** A payment method that nobody has yet; its name decides its outcome. */
 function method(does: string): string {
   methods += 1;
   return `pm_${does}_${methods}`;
@@ -216,7 +217,7 @@ test('R-52: an event for an ended subscription is kept and marked, and changes n
 });
 
 describe('who bills', () => {
-  /** An app with nothing but the ledger: whatever else it asked would fail. */
+  /** An app with nothing but the ledger: a call of anything else would fail. */
   const appWith = async (stripe: StripeAccount['config'] | undefined) => {
     const readEvent = await openEventReader({ stripe, external: undefined });
     const billing = stripe ? 'stripe' : 'sandbox';

@@ -8,8 +8,9 @@ import { PageVisitor } from './pages.ts';
 import { expectProblem, seen } from './problem.ts';
 import { filled, nameOf, ROUTES } from './routes.ts';
 
-// Text that PostgreSQL refuses is refused at every door, with its pointer, and the subscription goes on. One such text in a
-// reason once made an activity fail without end, and its subscription answered 503 for ever.
+// Every entrance refuses text that PostgreSQL refuses, with its pointer, and the subscription goes on. Once such a text in
+// a
+// reason made an activity fail without end, and its subscription answered 503 for ever.
 
 const BAD = { 'the first half of an emoji': 'ok \ud83d', 'the second half': 'ok \ude00', 'a NUL': 'o\0k' };
 
@@ -50,7 +51,7 @@ beforeAll(async () => {
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack?.stop());
 
-/** Where text may stand in what a schema describes, each as the names on the way to it. */
+/** The places of text in a schema, each as the names on the way to it. */
 function* textsIn(schema: Schema, way: string[] = []): Generator<string[]> {
   const named = schema.$ref ? schemas[schema.$ref.split('/').at(-1)!]! : schema;
   for (const option of named.anyOf ?? []) yield* textsIn(option, way);

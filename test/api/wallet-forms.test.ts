@@ -3,7 +3,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { Driver } from './driver.ts';
 import { headingOf, type PageAnswer, PageVisitor, textOf } from './pages.ts';
 
-// What the wallet's forms do: the same commands as the API's, for one subscription.
+// The wallet's forms: the same commands as the API's, for one subscription.
 
 let stack: Stack;
 let door: Driver;

@@ -3,7 +3,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, type Json } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
-// What the wallet says is so: of a form it says what it did, once; of everything else what the ledger has.
+// The wallet's notices are true: the effect of a form is shown once, everything else is read from the ledger.
 
 let stack: Stack;
 let door: Driver;
@@ -113,7 +113,7 @@ describe('past due', () => {
   });
 });
 
-/** The rows of the table: instant, what happened, what is available after it. */
+/** The rows of the table: instant, event, and the credits available after it. */
 const tableOf = (html: string) =>
   [
     ...html.matchAll(

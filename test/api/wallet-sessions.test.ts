@@ -36,7 +36,7 @@ describe('a link', () => {
       'This wallet is closed',
       null,
     ]);
-    // For whoever is in already it leads in again.
+    // A visitor with a session is led in again.
     expect((await visitor.get(link)).status).toBe(200);
   });
 

@@ -5,7 +5,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { Driver } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
-// What pages weigh and take, with a ledger that has grown: 5,000 entries, or grants and numbers as large as they come.
+// The weight and time of pages with a ledger that has grown: 5,000 entries, or the most grants and the largest numbers.
 
 const PAGES = [
   '/wallet',
@@ -85,7 +85,7 @@ test('the script is under 8 KB, and what is linked never has to be asked for aga
   expect(answer.headers.get('Content-Type')).toBe('text/javascript; charset=utf-8');
   const tag = { 'If-None-Match': answer.headers.get('ETag')! };
   expect((await visitor.get('/assets/script.js', tag)).status).toBe(304);
-  // An address of before gets what is here now, and is asked for again the next time.
+  // An older address gets the newest file, and no browser keeps it.
   expect((await visitor.get('/assets/script.js?v=before')).headers.get('Cache-Control')).toBe('no-cache');
 });
 

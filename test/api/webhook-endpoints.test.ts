@@ -5,7 +5,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, faultsOf, type Json, type Page } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
-// Endpoints, events and replays over HTTP. Nothing runs here that would deliver: what is asked for stays pending.
+// Endpoints, events and replays over HTTP. Nothing delivers here, so deliveries stay pending.
 
 let stack: Stack;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { createVerifier } from '../../src/billing/standard-webhooks.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { SECRETS, signed } from '../support/external-events.ts';
 
-// What a system that owns billing says, and who may say it.
+// The events of a system that owns billing, and their signatures.
 
 const read = createExternalReader(createVerifier([SECRETS.new, SECRETS.old]));
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -30,7 +30,7 @@ const charge = async (door: Driver, id: string): Promise<Json> => bodyOf(await d
 const chargeStatus = async (door: Driver, id: string): Promise<unknown> => (await charge(door, id))['status'];
 const nowOf = async (door: Driver): Promise<string> => (await door.subscription()).test_clock!.now;
 
-/** What became of each event of a subscription, once none of them waits for the relay. */
+/** The outcome of each event of a subscription, once none of them waits for the relay. */
 async function outcomes(door: Driver): Promise<(string | null)[]> {
   const mine = eq(inbox.subscriptionId, door.id);
   const waiting = () => stack.db.$count(inbox, and(mine, isNull(inbox.outcome)));
@@ -39,7 +39,7 @@ async function outcomes(door: Driver): Promise<(string | null)[]> {
   return rows.map(({ outcome }) => outcome);
 }
 
-/** What a payment of a charge that does not exist yet must say (R-42). */
+/** The amount that a payment of a charge to come must state (R-42). */
 const amounting = (amount_minor: number) => ({ amount: { amount_minor, currency: 'USD' } });
 
 /** Says how a charge went, now by the subscription's clock unless `more` says otherwise. */
@@ -52,14 +52,14 @@ async function say(door: Driver, type: string, data: object, id = eventId()): Pr
   bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, id));
 }
 
-/** What its events told of the subscription itself, in order. */
+/** The subscription's own transitions, by its events, in order. */
 async function turns(door: Driver): Promise<string[]> {
   const events = await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100);
   const types = events.map(({ type }) => String(type));
   return types.filter((type) => type.startsWith('subscription.')).map((type) => type.split('.')[1]!);
 }
 
-/** The row says so a moment before the workflow is over; what comes in between is still told to it. */
+/** The row says so a moment before the workflow is over; messages in between still reach it. */
 async function ended(door: Driver): Promise<void> {
   await stack.client.workflow.getHandle(workflowId(door.id)).result();
   expect(await statusOf(door)).toBe('ended');
@@ -153,7 +153,7 @@ describe('a purchase (R-42)', () => {
   });
 });
 
-/** What of a subscription has no reason; nothing of it is on its way. */
+/** The rows of a subscription without a reason; nothing of it is on its way. */
 async function unexplained(door: Driver): Promise<string[]> {
   const found = await reconcile(stack.db, { subscriptionIds: [door.id], patienceMs: 0 });
   return found.unexplained.map(({ table, rule, problem }) => `${table} ${rule} ${problem}`);
@@ -288,7 +288,7 @@ describe('a renewal that is settled before it is asked for waits (R-42)', () => 
 describe('money that is not what the charge asks for (R-42)', () => {
   const boundary = '2026-02-28T00:00:00Z';
 
-  /** What was told of payments that are not the bill's: type, and what is owed back. */
+  /** The events of payments with another amount than the bill's: type, and the amount owed back. */
   async function toldOf(door: Driver): Promise<[string, number][]> {
     const { data } = bodyOf<{ data: { type: string; data: { owed_back?: { amount_minor: number } } }[] }>(
       await stack.request('GET', `/v1/events?subscription_id=${door.id}&order=asc&limit=100`),
@@ -308,7 +308,7 @@ describe('money that is not what the charge asks for (R-42)', () => {
     await door.advance(boundary);
     expect(await charge(door, id)).toMatchObject({ status: 'pending', amount: { amount_minor: 152_900 } });
     expect(await statusOf(door)).toBe('past_due');
-    // What was bought, and no allowance or packs of the renewal beside those of the first month.
+    // The bought credits, and no allowance or packs of the renewal beside those of the first month.
     expect(await door.available()).toBe(200 + 30_000);
     expect(await toldOf(door)).toEqual([['payment.underpaid', 2_900]]);
     expect(await unexplained(door)).toEqual([
@@ -344,7 +344,7 @@ describe('money that is not what the charge asks for (R-42)', () => {
     await outcomes(door);
     expect(await unexplained(door)).toEqual([]);
     expect(await charge(door, id)).toMatchObject({ status: 'paid', refunded: { amount_minor: 0 } });
-    // What is refunded beyond it is of the charge itself.
+    // A refund beyond the owed amount is of the charge itself.
     await refunded(door, id, 3_500);
     await outcomes(door);
     expect(await charge(door, id)).toMatchObject({ refunded: { amount_minor: 500 } });

@@ -25,9 +25,10 @@ import { standOf } from '../support/orders-ledger.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Six events in any order on the real stack: signed webhooks of a system that owns billing, inbox, relay, workflow and
-// ledger. What they are, and which orders may differ and why, is told in test/support/orders-groups.ts. All 720 orders are
-// lived against the core (test/domain/orders.test.ts) and against the ledger's functions (test/db/orders.test.ts); here a few
-// of each group, as a life takes a third of a second on two cores. DRAWDOWN_ORDERS=720 lives all of them.
+// ledger. test/support/orders-groups.ts describes the events, and the orders that may differ. All 720 orders run against
+// the
+// core (test/domain/orders.test.ts) and against the ledger's functions (test/db/orders.test.ts); here a few of each group,
+// since a life takes a third of a second on two cores. DRAWDOWN_ORDERS=720 runs all of them.
 
 const OF_EACH_GROUP = Number(process.env['DRAWDOWN_ORDERS'] ?? 3);
 
@@ -119,7 +120,7 @@ interface Seen extends Record<string, unknown> {
   /** Of the charges. */
   purchase: string;
   renewal: string | null;
-  /** Events on their way; what is said of money that went back waits for its charge to be settled. */
+  /** Events on their way; a refund or dispute waits for its charge to be settled. */
   waiting: number;
 }
 
@@ -137,7 +138,7 @@ async function look({ door, charge }: Told): Promise<Seen> {
   return seen!;
 }
 
-/** An order is one only if what was told is heard before the next is told. */
+/** An order is kept only if each event has arrived before the next is sent. */
 function isHeard(event: Event, { status, is_cancelled, purchase, renewal, waiting }: Seen): boolean {
   if (waiting > 0) return false;
   if (event === 'purchase paid') return purchase !== 'pending';
@@ -195,7 +196,7 @@ test.each(CASES)(
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     await expectPromises(stack.db);
-    // R-52: each is told once, though billing said it twice; all else is explained.
+    // R-52: each is named once, though billing reported it twice; all else is explained.
     const { unexplained } = await reconcile(stack.db, { subscriptionIds: ids, patienceMs: 0 });
     expect(unexplained.map(({ rule, subscription_id: id }) => `${rule} ${id}`).sort()).toEqual(
       forNothing.sort().map((id) => `R-52 ${id}`),

@@ -43,14 +43,14 @@ async function fiftyTimes(bySignal = true): Promise<void> {
   await Promise.all(Array.from({ length: 50 }, (_, i) => ways[i % ways.length]!()));
 }
 
-/** Nothing waits for the relay, and what the workflow was told before this is behind it. */
+/** Nothing waits for the relay, and the workflow has handled all earlier messages. */
 async function heard(): Promise<void> {
   const waiting = and(eq(inbox.subscriptionId, door.id), isNull(inbox.outcome));
   await expect.poll(() => stack.db.$count(inbox, waiting), SOON).toBe(0);
   bodyOf(await door.post('resume', {}));
 }
 
-/** The one effect: the pack, once, whatever else the subscription has had since. */
+/** The one effect: the pack, once, after any other events of the subscription. */
 async function expectOnce(packs: number): Promise<void> {
   await heard();
   const facts = await realFacts(stack.db, door.id);

@@ -3,7 +3,7 @@ import { createStripeReader, read } from '../../src/billing/stripe-events.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { eventOf, signatureOf } from '../support/stripe-events.ts';
 
-// What an event says, and who may say it.
+// The content of an event, and its signature.
 
 const at = Date.parse('2026-02-17T00:00:05Z');
 const metadata = { subscription_id: 'sub_1', charge_id: 'chg_1', attempt: '2' };

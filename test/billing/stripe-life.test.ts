@@ -5,7 +5,8 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 import { eventOf, signatureOf } from '../support/stripe-events.ts';
 
-// A life billed by Stripe: start, renewal, decline, retries, another card, recovery, and a refund of what was paid too late.
+// A life billed by Stripe: start, renewal, decline, retries, another card, recovery, and a refund of a payment that came
+// too late.
 
 let account: StripeAccount;
 let stack: Stack;

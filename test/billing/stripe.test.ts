@@ -60,7 +60,7 @@ const again = (of: Demand, attempt: number, paymentMethod = of.charge.paymentMet
   charge: { ...of.charge, attempt, paymentMethod },
 });
 
-/** The requests that change something, with their keys: what Stripe calls the ids of the demand is shortened. */
+/** The requests that change something, with their keys, which hold shortened ids of the demand. */
 function keys({ charge, debtor }: Demand): string[] {
   const short = (text: string) =>
     text
@@ -222,7 +222,7 @@ test('a run that looked before another had attached the payment method is no dec
 
 test('ten runs at once, as after a worker that was thought dead: paid once', async () => {
   const wanted = demand('pm_visa');
-  // What is thrown is asked again, as Temporal does: Stripe refuses a key that is in use.
+  // A failed call is repeated, as Temporal does: Stripe refuses a key that is in use.
   const untilAnswered = (): Promise<string> => asked(wanted).catch(() => setTimeout(20).then(untilAnswered));
   const outcomes = await Promise.all(Array.from({ length: 10 }, untilAnswered));
   expect(new Set(outcomes)).toEqual(new Set(['paid']));

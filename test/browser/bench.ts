@@ -31,7 +31,7 @@ export async function openBench(options: StackOptions = {}): Promise<Bench> {
 export interface Visitor {
   context: BrowserContext;
   page: Page;
-  /** What the console and the network complained of. */
+  /** The complaints of the browser's console and of the network. */
   complaints: string[];
   leave(): Promise<void>;
 }

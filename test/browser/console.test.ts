@@ -41,7 +41,7 @@ async function lead(customer_id: string, key: string): Promise<Driver> {
 
 const pathOf = (door: Driver, below = '') => `/console/subscriptions/${door.id}${below}`;
 
-/** Lets a visitor in without the door, which has tests of its own. */
+/** Lets a visitor in without the sign-in page, which has tests of its own. */
 async function enter(visitor: Visitor): Promise<void> {
   await visitor.page.goto('/console/sign-in');
   await visitor.page.fill('#key', bench.stack.key);

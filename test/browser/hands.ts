@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 
 // How people do things on a page.
 
-/** Presses Tab until this has the focus: whoever can't get there by keyboard waits for ever. */
+/** Presses Tab until this has the focus; a place that the keyboard does not reach is waited for until the test fails. */
 export async function tabTo(page: Page, selector: string): Promise<void> {
   for (let presses = 0; presses < 60; presses += 1) {
     if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return;

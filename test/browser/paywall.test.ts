@@ -62,7 +62,7 @@ async function outOfCredits(
     await page.getByRole('button', { name: 'Make five' }).press('Enter');
     await dialog(page).waitFor();
     await run(page, visitor);
-    // The 402 itself is told by the console as a request that failed; nothing else is.
+    // The browser's console reports the 402 itself as a failed request, and nothing else.
     expect(complaints.filter((text) => !text.includes('402'))).toEqual([]);
   } finally {
     await visitor.leave();
@@ -72,7 +72,7 @@ async function outOfCredits(
 
 const dialog = (page: Page) => page.getByRole('dialog', { name: 'You are out of Premium Credits' });
 
-/** What has the focus, also inside the element. */
+/** The element that has the focus, also inside the custom element. */
 const focused = (page: Page) =>
   page.evaluate<string>(
     '(document.activeElement.shadowRoot?.activeElement ?? document.activeElement).textContent.trim()',
@@ -166,7 +166,7 @@ describe('the element', () => {
     const { page, complaints, leave } = await visit(bench);
     try {
       await page.goto(product.url);
-      // Statements, run in the page: what is asked is kept there.
+      // Statements that run in the page: it keeps the requests.
       await page.evaluate(
         'window.paywall = document.querySelector("drawdown-paywall"); window.keys = []; window.outcome = "open"; 0',
       );
@@ -243,7 +243,7 @@ describe('the element', () => {
     alone(async (page) => {
       await show(page, short, 'buy: () => new Promise((resolve) => { window.answer = resolve; })');
       await press(page, 'Buy Now');
-      // The event that tells of it has come, and still nothing is told.
+      // The page's event has come, and the caller still has no answer.
       await page.evaluate(`new Promise((told) => {
         ${DIALOG}.addEventListener('close', () => setTimeout(told));
         ${DIALOG}.close();

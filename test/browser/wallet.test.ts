@@ -25,7 +25,7 @@ const PAGES = {
   prompt: '/wallet/out-of-credits?needed=900',
 };
 
-/** What docs/images has of them. */
+/** The pages that docs/images shows. */
 const PICTURES = ['wallet', 'add-ons'];
 
 describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
@@ -98,7 +98,7 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     expect(await door.subscription()).toMatchObject({ scheduled_change: { kind: 'cancel' } });
     await hand.press(page, 'form[action="/wallet/resume"] button');
     await page.locator('.note[role=status]', { hasText: 'Your plan goes on.' }).waitFor();
-    // Back, and on again: what was said is not said a second time, nor is the plan cancelled.
+    // Back, and on again: the notice does not come a second time, and the plan is not cancelled again.
     await page.goBack();
     await page.goForward();
     await page.locator('[aria-labelledby=charge]').waitFor();

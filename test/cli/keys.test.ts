@@ -20,7 +20,7 @@ afterAll(() => stack.stop());
 const keys = (...words: string[]) => drawdown(['keys', ...words], { DATABASE_URL: stack.databaseUrl });
 const json = async (...words: string[]) => JSON.parse((await keys(...words, '--json')).out);
 
-/** What an API that has never seen the key says of it. */
+/** The answer of an API that has never seen the key. */
 async function asked(key: string): Promise<number> {
   const app = openApp(stack, () => {});
   return (await ask((at, init) => app.request(at, init), key, 'GET', '/v1/api_keys')).status;

@@ -5,7 +5,7 @@ import { drawdown, type Run } from '../support/cli.ts';
 import { did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// `drawdown reconcile` as an operator runs it: what it prints, and its exit code.
+// `drawdown reconcile` as an operator runs it: its output and its exit code.
 
 const MONTHLY = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 

@@ -42,7 +42,7 @@ async function rehydrate(...words: string[]): Promise<Report> {
   return JSON.parse(out) as Report;
 }
 
-/** The workflow is gone, as far as it can be in a Temporal that others use: it runs no longer, whatever it was in. */
+/** The workflow is lost, as far as a shared Temporal allows: it no longer runs, in any state. */
 const lose = (id: string) => stack.client.workflow.getHandle(workflowId(id)).terminate('lost');
 
 const advance = (id: string, to: string) => did(stack, id, 'POST advance', { to: `${to}T00:00:00.000Z` });
@@ -77,7 +77,7 @@ async function settled(id: string, outcome: 'paid' | 'declined'): Promise<void> 
   await chargeIs(id, await settle(id, outcome), outcome);
 }
 
-/** What is done to each life after the loss. */
+/** The commands to each life after the loss. */
 const GOES_ON: Partial<Record<LifeName, (id: string) => Promise<unknown>>> = {
   monthly: async (id) => {
     await did(stack, id, 'POST purchases', { packs: 2 });
@@ -201,7 +201,7 @@ test('every kind of life, lost in its middle, goes on as its twin; nothing is do
   expect(await run(['verify', '--workflows'])).toMatchObject({ code: 0 });
 });
 
-/** No step of these is booked while it lasts: what they are in hangs between billing's answer and the ledger. */
+/** No step of these is booked while it lasts: their steps hang between billing's answer and the ledger. */
 async function whileNothingIsBooked(ids: string[], work: () => Promise<void>): Promise<void> {
   await stack.db.execute(sql`create table held_up (id text)`);
   for (const id of ids) await stack.db.execute(sql`insert into held_up values (${id})`);
@@ -272,7 +272,7 @@ test('what was at billing when Temporal was lost is asked again under its own ke
   expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 201]);
   expect(answers[0]!.body).toMatchObject({ status: 'paid', packs: 3, credits: 900 });
   expect(answers[3]!.body).toMatchObject({ id: starter, status: 'active', metadata: { from: 'a caller' } });
-  // The target of an advance is on no record: whoever asked for it asks again, with the key or another.
+  // No record holds the target of an advance: its caller asks again, with the key or another.
   await advance(renewer!, '2026-03-15');
   const again = await ask(stack, renewer!, 'POST advance', { to: '2026-03-15T00:00:00.000Z' }, 'k');
   expect(again.status).toBe(200);
@@ -332,7 +332,7 @@ describe('what billing said', () => {
     });
     expect((await rehydrate()).started).toEqual([id]);
     await chargeIs(id, charge, 'paid');
-    // Once more: what was booked meanwhile changes nothing the second time.
+    // Once more: messages that were booked meanwhile change nothing the second time.
     const [facts, step] = [await realFacts(stack.db, id), await stepOf(id)];
     await lose(id);
     expect((await rehydrate()).started).toEqual([id]);

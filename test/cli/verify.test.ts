@@ -39,7 +39,7 @@ const past = (...statements: SQL[]): Promise<void> =>
     for (const statement of statements) await tx.execute(statement);
   });
 
-/** What is said while something is bent. */
+/** The output while something is bent. */
 async function bent(bend: SQL, mend: SQL, words: string[] = []): Promise<Run> {
   await past(bend);
   try {
@@ -186,7 +186,7 @@ describe('I8: a workflow that is not as its ledger', () => {
     });
     await did(stack, id, `POST holds/${(body as { id: string }).id}/capture`, { credits: 4 });
     await did(stack, id, 'POST holds', { items: [{ feature: 'generate_look', quantity: 2 }] });
-    // Asked before the relay has told it, most of the time, and after.
+    // Asked before the relay has nudged it, most of the time, and after.
     for (const _ of [1, 2]) {
       const { code, out } = await verify(['--workflows', '--subscription', id]);
       expect(out).toContain('1 workflows say what their ledgers say');

@@ -4,7 +4,7 @@ import { METHODS } from '../../client/src/client.ts';
 import { OPERATIONS } from '../../client/src/contract.ts';
 import { contractOf, openApi } from '../../tools/contract.ts';
 
-// The client beside what is served: its types and its methods can't fall behind.
+// The client beside the served API: its types and its methods can't fall behind.
 
 const document = await openApi();
 const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');

@@ -23,7 +23,7 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 let folder: string;
 let tarball: string;
 
-/** What a command answers; its complaints when it fails. */
+/** The output of a command; its complaints when it fails. */
 function run(cwd: string, command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stdout}${stderr}`);
@@ -79,7 +79,7 @@ describe('the package', () => {
   });
 });
 
-/** What the compiler says of a program, libraries' declarations included. */
+/** The compiler's complaints about a program, libraries' declarations included. */
 function compiled(text: string, compilerOptions: object): string {
   writeFileSync(join(folder, 'program.ts'), text);
   const strict = { strict: true, skipLibCheck: false, noEmit: true, target: 'ES2022' };

@@ -2,9 +2,9 @@ import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { type Listening, listen } from '../support/listen.ts';
 
-// The network between a client and the API: real sockets, and what can go wrong on the way back.
+// The network between a client and the API: real sockets, and faults on the way back.
 
-/** What becomes of one request. `pass` answers; all others but `refuse` let the API answer first, and then … */
+/** The fate of one request. `pass` answers; all others but `refuse` let the API answer first, and then … */
 export type Fate =
   | 'pass'
   /** cut the connection, */
@@ -13,7 +13,7 @@ export type Fate =
   | 'tear'
   /** say nothing for ever. */
   | 'silent'
-  /** The API never hears of it. */
+  /** The request never reaches the API. */
   | { refuse: number; headers?: Record<string, string>; body?: string };
 
 export interface Passed {

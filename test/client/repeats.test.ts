@@ -6,7 +6,7 @@ import { listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { type Fate, type Proxy as Network, startProxy } from './proxy.ts';
 
-// What changes something has its effect once, whatever the network does to the answers.
+// A change has its effect once, though the network loses answers.
 
 let stack: Stack;
 let network: Network;
@@ -29,7 +29,7 @@ const asset = { items: [{ feature: 'video_asset', quantity: 2 }] };
 const available = async () => (await clientOf().balance(id)).available;
 let runs = 0;
 
-/** What went over the network, as keys; each request of a call has that of its first. */
+/** The keys that went over the network; each repeat has the key of its first request. */
 const keys = () => [...new Set(network.passed.map(({ key }) => key))];
 
 beforeEach(async () => {

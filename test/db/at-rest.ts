@@ -6,8 +6,9 @@ import type { Instant } from '../../src/domain/calendar.ts';
 import type { Book } from '../../src/domain/model/book.ts';
 import { type RawLedger, T0 } from './raw-ledger.ts';
 
-// What a ledger and its double in the core must agree in when nothing goes on: every entry, every grant, every usage, and
-// the balance at every second of their life.
+// The points in which a ledger and its double in the core must agree at rest: every entry, every grant, every usage, and
+// the
+// balance at every second of their life.
 
 const SECOND = 1_000;
 
@@ -62,7 +63,7 @@ async function balanceOf(db: Database, id: string, at: Instant): Promise<Told> {
   return { at: at - T0, available: sum('remaining'), held: sum('held') };
 }
 
-/** I13, told in another way than the SQL does: by the entries up to then, of the grants usable then. */
+/** I13, in another way than the SQL's: by the entries up to then, of the grants usable then. */
 function coreBalance({ entries, grants }: Book, endsAt: Instant | null, at: Instant): Told {
   const until = entries.filter(({ effectiveAt }) => effectiveAt <= at);
   const usable = until.filter(({ grantId }) => {

@@ -6,7 +6,7 @@ import { stem } from '../../src/domain/subscription.ts';
 import { type LifeName, leadLives } from '../support/books.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// Books that are whole, with one row bent at a time, and what the reconciler says of it.
+// Sound books with one row bent at a time, and the reconciler's sentence about it.
 
 /** In these books nothing is on its way. */
 export const AT_REST: ReconcileOptions = { patienceMs: 0 };

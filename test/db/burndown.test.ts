@@ -67,7 +67,7 @@ const failureOf = (ops: readonly Op[]): Promise<Error | null> =>
     (error: Error) => error,
   );
 
-/** What is left of a failing history when every operation that it does not need is gone. */
+/** The rest of a failing history without the operations that it does not need. */
 async function smallest(ops: readonly Op[]): Promise<readonly Op[]> {
   for (let i = 0; i < ops.length; i += 1) {
     const fewer = ops.toSpliced(i, 1);

@@ -3,7 +3,7 @@ import { publishCatalog } from '../../src/db/catalogs.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// what a new catalogue must keep, and when it counts.
+// the parts that a new catalogue must keep, and the instant from which it counts.
 
 let stack: Stack;
 beforeAll(async () => {

@@ -24,14 +24,14 @@ beforeAll(async () => {
 afterAll(() => db.$client.end({ timeout: 2 }));
 beforeEach(() => db.execute(sql`truncate events, deliveries, webhook_endpoints`));
 
-/** Events of these types, as the ledger tells them. */
+/** Events of these types, as the ledger inserts them. */
 const happen = (...types: string[]) =>
   db.execute(sql`
     select emit_event('sub_1', type, clock_timestamp(), jsonb_build_object('n', n))
     from unnest(${`{${types.join(',')}}`}::text[]) with ordinality as said (type, n)`);
 const endpoint = (id: string, types: string[] | null = null) =>
   makeEndpoint(db, { id, url: 'https://example.com/', types, description: null, secret: `whsec_${id}` });
-/** What goes where, in the order in which the events were made. */
+/** Each delivery's event and endpoint, in the order in which the events were made. */
 async function rows(): Promise<string[]> {
   const found = await db.execute<{ said: string }>(sql`
     select d.endpoint_id || ' ' || e.type as said from deliveries d join events e on e.id = d.event_id

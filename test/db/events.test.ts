@@ -5,7 +5,7 @@ import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { expectPromises } from '../support/invariants.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// What the ledger's statements tell of themselves: once, dated at the instant it happened, and nothing of what was refused.
+// The events of the ledger's statements: once, dated at their instant, and none for a refusal.
 
 let db: Database;
 beforeAll(async () => {
@@ -159,7 +159,7 @@ test('R-50: what a scheduled end takes is told of seven days and one day before 
   ]);
 });
 
-/** What was told of the days that are left, and of which day nothing is left: `day 18: 7 until 25`. */
+/** The days left in the events, and the first day without credits: `day 18: 7 until 25`. */
 const daysLeft = async (ledger: RawLedger): Promise<string[]> =>
   (await toldOf(ledger))
     .filter(({ type }) => type === 'grant.expiring')

@@ -8,7 +8,7 @@ import { applyFunctions, functionsFolder, functionsInForce } from '../../src/db/
 import { migrate, pendingMigrations } from '../../src/db/migrate.ts';
 import { openDatabase } from './raw-ledger.ts';
 
-// The folder src/db/functions is what runs: nothing else is in the database, and nothing in it is missing there.
+// The folder src/db/functions is the text that runs: the database has nothing else, and lacks nothing of it.
 
 let db: Database;
 let client: postgres.Sql;

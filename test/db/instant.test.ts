@@ -88,12 +88,12 @@ class Life {
     return life;
   }
 
-  /** All of a plan at once; what was served, and how the end was booked. */
+  /** All of a plan at once; answers the outcomes of the spends, and how the end was booked. */
   async through({ steps, pauses, asks }: Plan): Promise<{ served: SpendOutcome[]; ended: StepOutcome }> {
     const asked = asks.map((ask) => this.ask(ask));
     const waits = [...pauses];
     let ended: StepOutcome | null = null;
-    // R-52: what would come after the end does not come.
+    // R-52: nothing comes after the end.
     for (const step of steps.slice(0, steps.indexOf('end') + 1)) {
       await sleep(waits.pop()!);
       ended = await this.step(step, waits.pop()!);
@@ -155,7 +155,7 @@ class Life {
     return [...rows];
   }
 
-  /** The end, as each table tells it. */
+  /** The end, in each table. */
   async ends(): Promise<unknown> {
     const [row] = await db.execute(sql`
       select ms(l.ends_at)::float8 as ledger, (s.state->>'endedAt')::float8 as state, ms(n.at)::float8 as note
@@ -196,7 +196,7 @@ async function runSeed(isLive: boolean, wanted: Plan): Promise<void> {
   }
   expect((await life.ledger.spend(0)).kind).toBe('subscription_not_active');
 
-  // What callers were told is what was booked: 9 and 7 before the instant, and each that was served.
+  // The answers to callers equal the entries: 9 and 7 before the instant, and each served spend.
   const told = served.flatMap((one) => ('answer' in one ? (answerOf(one).debits ?? []) : []));
   expect(-sum(taken.map(({ credits }) => credits))).toBe(9 + 7 + sum(told.map(({ credits }) => credits)));
   const asked = entries.filter(({ kind }) => ASKED.includes(kind));

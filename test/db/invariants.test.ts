@@ -58,7 +58,7 @@ async function noticed(bend: SQL[]): Promise<string[]> {
   return [...new Set(broken)].sort();
 }
 
-/** What `drawdown verify --all` says of the same. */
+/** The output of `drawdown verify --all` for the same row. */
 async function verified(tx: Database): Promise<string[]> {
   const wanted = { subscriptionIds: null, isThorough: true, onProgress: () => {} };
   const pass = await verifyPromises(tx, wanted);

@@ -21,7 +21,7 @@ import {
   T0,
 } from './raw-ledger.ts';
 
-// The verbs of the ledger by themselves: whatever runs late, twice or at the same time, the statement decides.
+// The ledger's functions by themselves: the statement decides about late, repeated and simultaneous calls.
 
 let db: Database;
 beforeAll(async () => {
@@ -132,7 +132,7 @@ describe('a step of the workflow', () => {
     const head = { ...booking, charge };
     expect(await prepare(own, ledger.id, head)).toEqual({ kind: 'prepared' });
     await publishCatalog(own, { ...DEFAULT_CATALOG, version: 'of tomorrow' });
-    // The activity runs again after a crash, and then books what was asked for.
+    // The activity runs again after a crash, and then books the charge that was asked for.
     expect(await prepare(own, ledger.id, head)).toEqual({ kind: 'prepared' });
     expect(await bookStep(own, ledger.id, booking)).toMatchObject({ kind: 'booked', outcome: 'paid' });
     expect(await bookStep(own, ledger.id, ledger.booking({}, 3))).toMatchObject({ kind: 'stale' });

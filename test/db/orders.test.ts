@@ -21,8 +21,8 @@ import { standOf } from '../support/orders-ledger.ts';
 import { type Books, live, START } from '../support/orders-teller.ts';
 import { openDatabase } from './raw-ledger.ts';
 
-// All 720 orders of six events against the ledger's functions: the decisions are the core's, the books PostgreSQL's. What
-// the events are, and which orders may differ and why, is told in test/support/orders-groups.ts.
+// All 720 orders of six events against the ledger's functions: the core decides, PostgreSQL books.
+// test/support/orders-groups.ts describes the events, and the orders that may differ.
 
 const AT_ONCE = 8;
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => db?.$client.end({ timeout: 2 }));
 
-/** What the workflow does, without a workflow: one step after the other, and every charge is pending. */
+/** The work of a workflow, without a workflow: one step after the other, and every charge is pending. */
 async function openBooks(): Promise<Books> {
   const id = newId('sub');
   const start = { id, customerId: randomUUID(), ...START };
@@ -66,7 +66,7 @@ async function openBooks(): Promise<Books> {
     state = { ...last.state, grants: settled.grants };
   }
 
-  /** what the ledger says of the add-on comes through the inbox, here every time all of it. */
+  /** the ledger's counts for the add-on come through the inbox, here every time all of them. */
   async function hearWithdrawals(): Promise<void> {
     const mine = and(eq(inbox.subscriptionId, id), eq(inbox.kind, 'packsWithdrawn'));
     for (const { payload } of await db.select().from(inbox).where(mine).orderBy(asc(inbox.id))) {

@@ -13,7 +13,7 @@ import { expectPromises } from '../support/invariants.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// Several API processes on one ledger, each with its own pool and its own calls; and what time does beside them.
+// Several API processes on one ledger, each with its own pool and its own calls; and the work of time beside them.
 
 let url: string;
 let db: Database;
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterEach(() => expectPromises(db));
 afterAll(async () => {
-  // A batch that waited in a circle would have been taken apart, and nobody told.
+  // A batch in a deadlock would have been divided, without a trace.
   const [row] = await db.execute(
     sql`select deadlocks::int from pg_stat_database where datname = current_database()`,
   );
@@ -168,7 +168,7 @@ describe('R-72: past its deadline', () => {
   });
 });
 
-/** Another transaction locks a ledger's row until it is told to end, or the test is over. */
+/** Another transaction locks a ledger's row until the test ends the lock or is over. */
 async function lock(ledger: RawLedger): Promise<() => Promise<void>> {
   const client = postgres(url, { max: 1, onnotice: () => {} });
   onTestFinished(() => client.end({ timeout: 0 }));

@@ -5,7 +5,7 @@ import { all, bodyOf, codeOf, Driver, start, T0 } from '../api/driver.ts';
 import { expectPromises } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 
-// Many at once, over HTTP: what succeeds is counted exactly, and nothing is ever a 5xx.
+// Many requests at once, over HTTP: the successes are counted exactly, and no answer is a 5xx.
 
 let stack: Stack;
 beforeAll(async () => {
@@ -100,7 +100,7 @@ test('50 copies of one purchase: one charge, one grant, one answer', async () =>
   expect((await door.subscription()).add_on).toEqual({ packs: 2 });
 });
 
-/** As a caller does who is told 503: nothing took effect, so the same request is sent again with its key. */
+/** Repeats a 503 as its caller would: nothing took effect, so the same request goes again with its key. */
 async function patiently(ask: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> {
   const headers = { 'Idempotency-Key': randomUUID() };
   for (;;) {
@@ -129,7 +129,7 @@ test('spends beside an advance over an expiry: each is dated while its grants li
     await new Promise((resolve) => setTimeout(resolve, 5));
     return [answer, await door.spend(10)];
   });
-  // 02-28 brings 200 and a pack, 03-02 takes what is left of the first 200.
+  // 02-28 brings 200 and a pack, 03-02 takes the rest of the first 200.
   const advanced = door.post('advance', { to: '2026-03-03T00:00:00Z' });
   const answers = (await spends).flat();
   bodyOf(await advanced);

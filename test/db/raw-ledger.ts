@@ -33,7 +33,7 @@ export async function openDatabase(url?: string): Promise<Database> {
   return db;
 }
 
-/** Everything the ledger knows of a subscription: equal before and after what must change nothing. */
+/** Everything that the ledger knows of a subscription: equal before and after a call that must change nothing. */
 export async function everythingOf(db: Database, id: string): Promise<unknown> {
   const [row] = await db.execute(sql`select
     (select to_jsonb(l) from ledgers l where subscription_id = ${id}) as ledger,
@@ -69,10 +69,10 @@ export interface GrantSpec {
 /** The fingerprint of a body, as the API makes it. */
 export const bodyHash = (body: string): string => hash('sha256', body, 'base64url');
 
-/** What a settle says beyond the step's number. */
+/** The input of `book_step` besides the step's number. */
 export type Wanted = Partial<Booking> & { state?: Partial<State> };
 
-/** One subscription, moved in a year ago (R-44), so that it has a past, no charge, and no grant but what a test gives it. */
+/** One subscription, moved in a year ago (R-44): it has a past, no charge, and only the grants that a test gives it. */
 export class RawLedger {
   readonly id = newId('sub');
   step = 0;
@@ -278,5 +278,5 @@ export function answerOf(spent: SpendOutcome): Spent {
   return JSON.parse(spent.answer) as Spent;
 }
 
-/** What became of a request in one word or code. */
+/** The outcome of a request in one word or code. */
 export const outcomeOf = (served: SpendOutcome): string => served.kind;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ReconcileOptions } from '../../src/db/audit/reconcile.ts';
 import { AT_REST, BentBooks, type Fault } from './bent-books.ts';
 
-// A charge that lacks its reason is told: paid without its credits, of a wrong amount, pending for too long.
+// A charge that lacks its reason is named: paid without its credits, of a wrong amount, pending for too long.
 
 const NAMES = [
   'monthly',

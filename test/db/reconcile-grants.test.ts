@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stem } from '../../src/domain/subscription.ts';
 import { BentBooks, type Fault } from './bent-books.ts';
 
-// A grant that lacks its reason is told: without its charge, beside it, of another amount, month or cycle.
+// A grant that lacks its reason is named: without its charge, beside it, of another amount, month or cycle.
 
 const NAMES = ['monthly', 'annual', 'movedIn', 'enterprise', 'ended'] as const;
 type Name = (typeof NAMES)[number];
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => books?.stack.stop());
 
-/** A grant as another one is, but for what is said. */
+/** A copy of another grant, with the given differences. */
 const forged = (like: SQL, kind: string, cause: SQL | string, chargeId: string | null, at: SQL) => sql`
   insert into grants select subscription_id, id || 'x', ${kind}, amount, remaining, held, ${at}, ${at} + interval '1 day', made + 100,
     ${cause}, ${chargeId}, reason, taken, open from grants where id = ${like}`;

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AT_REST, BentBooks } from './bent-books.ts';
 
-// A message of billing that had no effect is told, and what has come to another outcome is explained.
+// A message of billing without its effect is named; one with another outcome is explained.
 
 const NAMES = ['monthly', 'ended', 'purchasePending', 'purchaseSettled'] as const;
 type Name = (typeof NAMES)[number];
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => books?.stack.stop());
 
-/** A message told to a workflow an hour ago. */
+/** A message signalled to a workflow an hour ago. */
 const message = (name: Name, payload: object, more: { kind?: string; outcome?: string | null } = {}) => {
   const { kind = 'paymentSettled', outcome = 'signalled' } = more;
   return sql`insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
@@ -153,7 +153,7 @@ test('what came, or was told, a moment ago is on its way', async () => {
   }
 });
 
-/** What was refused so often, as the relay puts it on record. */
+/** A row refused so often, as the relay records it. */
 const refused = (kind: string, key: SQL, attempts: number) => sql`
   insert into failures (kind, key, subscription_id, attempts, reason, since, next_at)
   values (${kind}, ${key}, ${books.ids.monthly}, ${attempts}, 'it is too large', '2026-11-30 10:00Z', clock_timestamp())`;

@@ -6,7 +6,7 @@ import type { LifeName } from '../support/books.ts';
 import { expectPromises } from '../support/invariants.ts';
 import { AT_REST, BentBooks } from './bent-books.ts';
 
-// The reconciler on the whole books of many lives. What it says of bent ones: reconcile-charges, -grants and -inbox.
+// The reconciler on the sound books of many lives. Bent books: reconcile-charges, -grants and -inbox.
 
 let books: BentBooks<LifeName>;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { askRefund, dropRefund, refundCharge } from '../../src/db/refunds.ts';
 import { expectPromises } from '../support/invariants.ts';
 import { DAY, everythingOf, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// R-81 in the ledger alone. That the SQL takes and gives what the core does is shown by burndown.test.ts.
+// R-81 in the ledger alone. burndown.test.ts shows that the SQL takes and returns the same credits as the core.
 
 let db: Database;
 beforeAll(async () => {

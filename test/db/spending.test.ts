@@ -11,8 +11,8 @@ import {
 import { expectPromises } from '../support/invariants.ts';
 import { answerOf, bodyHash, DAY, everythingOf, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// The queue by itself. What is asked in one turn of the event loop goes as one batch, and each is answered as if it had
-// come alone (R-60 to R-65, R-70 to R-74, R-80).
+// The queue by itself. Requests of one turn of the event loop go as one batch, and each gets the answer that it would get
+// alone (R-60 to R-65, R-70 to R-74, R-80).
 
 let db: Database;
 let spending: Spending;
@@ -32,7 +32,7 @@ async function with100(): Promise<RawLedger> {
 const together = (requests: SpendRequest[]): Promise<SpendOutcome[]> =>
   Promise.all(requests.map((request) => spending.submit(request)));
 
-/** What became of each: the credits that are left, or why not. */
+/** The outcome of each: the credits that are left, or the refusal. */
 const told = (served: SpendOutcome): string => {
   if ('answer' in served) return `${served.kind}, ${answerOf(served).balance.available} left`;
   return 'available' in served ? `${served.kind}, ${served.available} there` : served.kind;

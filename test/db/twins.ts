@@ -27,7 +27,7 @@ import { RawLedger } from './raw-ledger.ts';
 
 const SECOND = 1_000;
 
-/** What is asked for of a hold or usage: nothing said, or so many credits. */
+/** The requested part of a hold or usage: no number, or so many credits. */
 export type Part = null | 'one' | 'all' | 'over' | number;
 
 export type Op =
@@ -38,9 +38,9 @@ export type Op =
   | { do: 'capture'; which: number; part: Part }
   | { do: 'release'; which: number }
   | { do: 'reverse'; which: number; part: Part }
-  /** What billing says of the money of a pack, of which 1,500 were paid. */
+  /** Billing's report on the money of a pack, of which 1,500 were paid. */
   | { do: 'money back'; which: number; back: MoneyBack }
-  /** Asleep, no worker runs: what is due on the way is booked later, or never. */
+  /** Asleep, no worker runs: work due on the way is booked later, or never. */
   | { do: 'stand'; seconds: number; asleep: boolean }
   | { do: 'expire' | 'revoke' | 'grant again'; which: number }
   | { do: 'schedule end'; seconds: number }
@@ -80,7 +80,7 @@ const paidFor = ({ chargeId, credits, effectiveAt }: Extract<Effect, { type: 'gr
 export class Twins {
   private readonly core: Book = emptyBook();
   private readonly granted: Extract<Effect, { type: 'grant' }>[] = [];
-  /** What callers were told of their holds' ends. */
+  /** The answers to callers about the ends of their holds. */
   private readonly settled = new Map<string, unknown>();
   private ended = false;
   /** R-12: booked or scheduled. */
@@ -124,7 +124,7 @@ export class Twins {
     }
   }
 
-  // What the workflow does, step by step.
+  // The workflow's work, step by step.
 
   private async work(
     op: Exclude<Op, Of<'spend' | 'hold' | 'capture' | 'release' | 'reverse' | 'money back' | 'stand'>>,
@@ -229,7 +229,7 @@ export class Twins {
     this.step([]);
   }
 
-  // What callers ask for, beside the workflow.
+  // Callers' requests, beside the workflow.
 
   /** R-72, R-12: a deadline and a scheduled end count at once, though nothing was booked. */
   private look(): void {
@@ -310,7 +310,7 @@ export class Twins {
     const told = jsonOf(served);
     expect(told).toMatchObject({ id, status, captured, released, usage_id });
     if (isFirst) expect(told['balance']).toEqual(this.balance);
-    // A repeat answers as the first; what its deadline released is told as it was then.
+    // A repeat answers as the first; a release by the deadline answers as of then.
     if (this.settled.has(id)) expect(told).toEqual(this.settled.get(id));
     this.settled.set(id, told);
   }
@@ -327,7 +327,7 @@ export class Twins {
     if (given) expect(jsonOf(served)).toEqual({ ...given, balance: this.balance });
   }
 
-  /** R-81: also of what is over. */
+  /** R-81: also after the end. */
   private async moneyBack({ which, back }: Of<'money back'>): Promise<void> {
     const { now, endsAt, core } = this;
     const grant = this.granted.filter(({ chargeId }) => chargeId !== null).at(-1 - which);
@@ -341,7 +341,7 @@ export class Twins {
     expect(booked).toMatchObject({ kind: 'ok', answer: done });
   }
 
-  /** What the core answers; null where it refuses, with the same code and the same number. */
+  /** The core's answer; null where it refuses, with the same code and the same number. */
   private answerOr<T>(served: SpendOutcome, most: number, act: () => T): T | null {
     try {
       return act();

@@ -14,7 +14,7 @@ import {
 } from '../../src/domain/curve.ts';
 import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
 
-// The curve of a balance is what its book says, whenever it is looked at.
+// The curve of a balance equals its book, at every instant.
 
 const DAY = 86_400_000;
 const NOTHING = { changes: [], grants: new Map() };
@@ -38,7 +38,7 @@ function life(anchor: string): Life {
   );
 }
 
-/** What was available of every grant at an instant, by the entries alone. */
+/** The available credits of every grant at an instant, by the entries alone. */
 function booked({ book }: Pick<Life, 'book'>, instant: number): number {
   return book.entries
     .filter(({ effectiveAt }) => effectiveAt <= instant)

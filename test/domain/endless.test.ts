@@ -11,14 +11,15 @@ import type { State } from '../../src/domain/state.ts';
 import { advanceLife, forecast, type Life, type OpenHold, startLife } from '../../src/domain/timeline.ts';
 import { sized } from '../support/campaign.ts';
 
-// Whatever the state and the catalogue, what reads ahead ends, and soon: its steps are counted, not its time. One step is one
+// Every forecast and every read ahead ends soon, for any state and catalogue. The test counts steps, not time: one step is
+// one
 // instant that the calendar works or looks for.
 
 const RUNS = sized(2_000, 15_000);
 
 const steps = vi.hoisted(() => ({ made: 0, most: Number.POSITIVE_INFINITY }));
 
-/** What never ends would never be counted either: it is stopped at the bound. */
+/** A loop without an end would never be counted: it is stopped at the bound. */
 vi.mock(import('../../src/domain/due.ts'), async (original) => {
   const due = await original();
   const counted =
@@ -50,7 +51,7 @@ const zones = [
   'Pacific/Apia',
   'Asia/Kathmandu',
 ];
-/** Ends of months, leap days, changes of the clock, the day that Apia skipped, and the ends of what the API accepts. */
+/** Ends of months, leap days, changes of the clock, the day that Apia skipped, and the ends of the API's range. */
 const days = [
   ...[
     '1970-01-01',
@@ -316,7 +317,7 @@ describe(`${RUNS} states and catalogues`, { timeout: 900_000 }, () => {
         let made = 0;
         answered(() => {
           for (let isReached = false; !isReached; made += 1) {
-            // Whatever was charged is paid, as the state after it would have it: the next step goes on.
+            // Every charge is paid, and the next step goes on from the state after it.
             const step = workThrough(now, to, catalog);
             if (step.charge) return;
             expect(made).toBeLessThanOrEqual(most);

@@ -3,7 +3,7 @@ import { firstUse, startOf, triedPlan } from '../../src/api/examples.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { price } from '../../src/domain/rates.ts';
 
-// Whoever tries Drawdown is shown what its catalogue has.
+// A newcomer's examples come from the catalogue in force.
 
 const offering = (changed: Partial<Catalog>): Catalog => ({ ...DEFAULT_CATALOG, ...changed });
 const start = (plans: Catalog['plans']) => startOf(triedPlan(offering({ plans })));

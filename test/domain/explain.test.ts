@@ -9,7 +9,7 @@ import {
   verdictOf,
 } from '../../src/domain/explain.ts';
 
-// Which rule explains what is on record, and whether three counts of one balance agree: one line a case.
+// The rule behind each record, and the verdict on three counts of one balance: one line a case.
 
 const BARE: EntryFacts = {
   kind: 'debit',

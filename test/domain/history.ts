@@ -5,7 +5,7 @@ import type { PlanId } from '../../src/domain/catalog.ts';
 /** Where a spend or an advance stands: counted from an edge, and one beside it. */
 export type Beside = -1 | 0 | 1;
 
-/** How much of what there is: `over` is one credit more, `none` names no number. */
+/** A part of the whole: `over` is one credit more, `none` names no number. */
 export type Share = 'none' | 'one' | 'half' | 'all' | 'over';
 
 export type Op =
@@ -25,7 +25,7 @@ export type Op =
   | { do: 'resume' }
   | { do: 'method'; method: Method }
   | { do: 'grant'; credits: number; days: number; ms: Beside }
-  /** The nth grant ever made, whatever its kind; -1 is the newest. */
+  /** The nth grant ever made, of any kind; -1 is the newest. */
   | { do: 'revoke'; n: number }
   | { do: 'allowance'; credits: number }
   /** The nth charge ever made, settled before or not. */
@@ -39,7 +39,7 @@ export type Op =
 
 export type Method = 'sandbox_ok' | 'sandbox_declined' | 'sandbox_pending';
 
-/** A life as plain JSON: what a regression file holds. */
+/** A life as plain JSON: the content of a regression file. */
 export interface History {
   plan: PlanId;
   interval: Interval;
@@ -175,7 +175,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   },
 );
 
-/** What seldom happens by chance: credits that come back after something happened to their grants. */
+/** Events that are rare by chance: credits that return after something happened to their grants. */
 const between = fc.oneof(
   fc.record({ do: fc.constant('to_due' as const), n: fc.integer({ min: 1, max: 2 }), ms: beside }),
   fc.constant<Op>({ do: 'cancel', at: 'now' }),

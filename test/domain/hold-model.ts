@@ -10,7 +10,7 @@ import { bookDeadlines, type Life, nextInstant } from '../../src/domain/timeline
 import type { Op, Share } from './history.ts';
 
 type Of<D extends Op['do']> = Extract<Op, { do: D }>;
-/** What there was when a hold or usage was made: what a smaller one would have taken is read from it (R-74). */
+/** The credits at the making of a hold or usage: a smaller one's debits are read from them (R-74). */
 interface Made {
   grants: Grant[];
   at: Instant;
@@ -22,12 +22,12 @@ export function shareOf(whole: number, share: Share): number | null {
   return credits === 0 ? null : credits;
 }
 
-/** A second reading of R-70 to R-74, R-80 and R-82 beside a life: what was asked, and so what must have come of it. */
+/** A second reading of R-70 to R-74, R-80 and R-82 beside a life: the outcome follows from the requests. */
 export class HoldModel {
   private readonly life: Life;
   private readonly picture: () => string;
   private readonly made = new Map<string, Made>();
-  /** What callers settled, with what they were answered: the deadline settles the rest. */
+  /** The holds that callers ended, with their answers: the deadline ends the others. */
   private readonly asked = new Map<string, { captured: number | null; answer: string }>();
   private readonly back = new Map<string, Map<string, number>>();
 
@@ -57,7 +57,7 @@ export class HoldModel {
     bookDeadlines(life, now);
   }
 
-  /** What is about to be spent, for its reversals; the caller spends. */
+  /** The state before a spend, for its reversals; the caller spends. */
   before(): Made {
     return { grants: structuredClone([...this.life.book.grants.values()]), at: this.life.state.now };
   }
@@ -81,7 +81,7 @@ export class HoldModel {
     if (held) this.settle(held, null, () => release(this.life.book, held.id, this.life.state.now));
   }
 
-  /** R-71 to R-73: what must come of it depends on nothing but the deadline and what was asked before. */
+  /** R-71 to R-73: the outcome depends only on the deadline and on earlier requests. */
   private settle(held: Hold, captured: number | null, act: () => unknown): void {
     const first = this.asked.get(held.id);
     const isPast = this.life.state.now >= held.deadline;
@@ -147,7 +147,7 @@ export class HoldModel {
     this.back.set(id, of);
   }
 
-  /** R-74: what is left of a usage is what it would have taken, had it been smaller. */
+  /** R-74: the rest of a usage equals the debits that a smaller one would have had. */
   private checkReversed(usage: Usage): void {
     const back = this.back.get(usage.id);
     const net = usage.debits
@@ -156,7 +156,7 @@ export class HoldModel {
     checkPrefix(this.made.get(usage.id)!, net, usage.credits - usage.reversed);
   }
 
-  /** I1, I2, R-72: what grants hold is what open holds took, and none is open past its deadline. */
+  /** I1, I2, R-72: the held credits of grants equal the debits of open holds, and none is open past its deadline. */
   check(): void {
     const { book, state } = this.life;
     const sums = new Map<string, number>();

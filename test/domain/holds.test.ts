@@ -30,13 +30,13 @@ const reverseAt = (target: Book, at: number, credits: number | null = null, usag
 const told = (target: Book, from = 4) =>
   target.entries.slice(from).map((e) => `${e.kind} ${e.credits} ${e.grantId} @${e.effectiveAt}`);
 
-/** What can be spent, what is held, and why the rest of each grant was taken. */
+/** The spendable and the held credits, and why the rest of each grant was taken. */
 const left = (target: Book) =>
   [...target.grants.values()].map(
     ({ id, remaining, held: ofIt, taken }) => `${id} ${remaining}+${ofIt}${taken ? ` ${taken}` : ''}`,
   );
 
-/** A refusal's code and pointer; what is refused changes nothing (I7). */
+/** A refusal's code and pointer; a refusal changes nothing (I7). */
 function refused(target: Book, act: () => unknown): string {
   const before = JSON.stringify([...target.grants.values(), target.entries, ...target.holds.values()]);
   try {

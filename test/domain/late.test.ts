@@ -42,7 +42,7 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
     at(from),
   );
   return {
-    /** Everything wakes at this instant and works through what was missed. */
+    /** Everything wakes at this instant and works through the missed work. */
     wake(now: string) {
       for (let due = nextDue(state); due && due.at <= at(now); due = nextDue(state))
         carryOut(workAt(state, due.at, at(now), DEFAULT_CATALOG), at(now));
@@ -50,7 +50,7 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
     hold(credits: number, from: string, deadline: string) {
       hold(book0, { id: 'hld_1', credits, at: at(from), deadline: at(deadline) });
     },
-    /** The ledger finds what is past its deadline, and tells what is left. */
+    /** The ledger releases overdue holds, and answers the credits left. */
     release(now: string) {
       releaseDue(book0, at(now));
       state = { ...state, grants: openGrants(book0) };
@@ -66,7 +66,7 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
       const wanted = { type: 'change_plan' as const, chargeId: 'chg_late', plan, interval };
       carryOut(decide(state, wanted, at(now), DEFAULT_CATALOG), at(now));
     },
-    /** The ledger tells of it, as the workflow hears. */
+    /** A nudge from the ledger to the workflow. */
     spends(credits: number, now: string) {
       spend(book0, credits, at(now));
       state = { ...state, now: at(now), grants: openGrants(book0) };

@@ -22,13 +22,13 @@ import {
 import { expiryOf, type History, type Op } from './history.ts';
 import { checkPrefix, HoldModel } from './hold-model.ts';
 
-/** What the workflow decides about; the rest moves the clock or is between a caller and the ledger. */
+/** The workflow's commands; the other operations move the clock or concern the ledger alone. */
 type CommandOp = Extract<
   Op,
   { do: 'buy' | 'add_on' | 'change' | 'cancel' | 'resume' | 'method' | 'grant' | 'revoke' | 'allowance' }
 >;
 
-/** What a paid charge for a plan entitles to: allowances at these boundaries, as far as they are reached. */
+/** The credits that a paid plan charge entitles to: allowances at these boundaries, as far as they are reached. */
 interface Term {
   anchor: Instant;
   from: number;
@@ -39,8 +39,8 @@ interface Term {
 }
 
 /**
- * A second reading of the rules, kept beside a life: it knows what was paid, and so which credits may be there.
- * It throws at the first step whose book breaks a promise (I1 to I4, I6, I7) or a rule (R-56, R-90).
+ * A second reading of the rules, kept beside a life: it knows the paid charges, and so the credits that may be there.
+ * It throws at the first step whose book breaks an invariant (I1 to I4, I6, I7) or a rule (R-56, R-90).
  */
 export class Model {
   readonly life: Life;
@@ -104,7 +104,7 @@ export class Model {
     return outcome;
   }
 
-  /** R-30, R-32 to R-34, R-53: what each kind of charge may ask. */
+  /** R-30, R-32 to R-34, R-53: the amount that each kind of charge may have. */
   private checkAmount({ kind, buys, amountMinor }: Charge): void {
     const planPrice = findPlan(DEFAULT_CATALOG, buys.plan, buys.interval)!.price_minor!;
     const packPrice = findPack(DEFAULT_CATALOG, buys.interval)!.price_minor;
@@ -118,7 +118,7 @@ export class Model {
     deepStrictEqual(amountMinor, expected[kind], `${kind} costs`);
   }
 
-  /** What was paid entitles to credits, and to nothing else. */
+  /** A paid charge entitles to its credits, and to nothing else. */
   private paid(charge: Charge, at: Instant): void {
     const { kind, buys } = charge;
     const { allowance, price_minor } = findPlan(DEFAULT_CATALOG, buys.plan, buys.interval)!;
@@ -281,7 +281,7 @@ export class Model {
       return deepStrictEqual(pictureWithout(life, charge.id), before, 'R-42: more than a refund happened');
     }
     if (!wasOpen) return deepStrictEqual(picture(life), before, 'R-42: a late settlement changed something');
-    // R-42: what the subscription could no longer take goes back.
+    // R-42: a payment that the subscription could no longer take goes back.
     const isBack =
       ['purchase', 'upgrade'].includes(charge.kind) && record.refundedMinor === record.amountMinor;
     deepStrictEqual(record.status, isBack ? 'refunded' : outcome, 'a settled charge');
@@ -289,7 +289,7 @@ export class Model {
     if (outcome === 'paid' && record.refundedMinor === 0) this.paid(asked, life.state.now);
   }
 
-  /** R-90: two advances equal one; and where all is paid, R-61's forecast is what happens. */
+  /** R-90: two advances equal one; if all is paid, R-61's forecast comes true. */
   private advance(to: Instant): void {
     const { life } = this;
     const from = life.state.now;
@@ -344,7 +344,7 @@ export class Model {
     this.checkSettled();
   }
 
-  /** What the workflow does when it wakes late: each due instant in turn, all booked now. */
+  /** The workflow that wakes late: each due instant in turn, all booked now. */
   private workLate(until: Instant, booked: Instant): void {
     const { life } = this;
     for (let due = nextDue(life.state); due !== null && due.at <= until; due = nextDue(life.state)) {
@@ -383,7 +383,7 @@ export class Model {
     life.state = { ...life.state, grants: openGrants(life.book) };
   }
 
-  /** R-73, R-80: what can't be spent any more does not come back to stay. */
+  /** R-73, R-80: credits that can no longer be spent do not return to stay. */
   private giveBack(op: Extract<Op, { do: 'capture' | 'release' | 'reverse' }>): void {
     const before = this.unspendable();
     if (op.do === 'capture') this.holds.capture(op);
@@ -436,7 +436,7 @@ export class Model {
     });
   }
 
-  /** I1, I2: for every grant, granted = spent + held + expired + forfeited + revoked + what remains. */
+  /** I1, I2: for every grant, granted = spent + held + expired + forfeited + revoked + remaining. */
   private checkGrants(): void {
     const { entries, grants, usages } = this.life.book;
     const sums = new Map<string, Sums>();
@@ -461,7 +461,7 @@ export class Model {
     deepStrictEqual(spent, used, 'I1: spent is what usages kept');
   }
 
-  /** I2 at instants instead of in order of booking: what was booked late belongs to its instant (R-13). */
+  /** I2 by instant instead of by booking: a late booking belongs to its instant (R-13). */
   private checkInstants(): void {
     const { entries, grants } = this.life.book;
     const left = new Map<string, number>();
@@ -472,7 +472,7 @@ export class Model {
     }
   }
 
-  /** I4, R-56: every allowance and pack belongs to something paid, once; and what was paid has come. */
+  /** I4, R-56: every allowance and pack belongs to one paid charge, and the credits of each paid charge have come. */
   private checkEntitlement(): void {
     const grants = [...this.life.book.grants.values()];
     const { state } = this.life;
@@ -503,7 +503,7 @@ export class Model {
   }
 }
 
-/** A grant's entries: their sum, how often it was granted, what was spent of it and what is held. */
+/** A grant's entries: their sum, the number of its grants, its spent and its held credits. */
 interface Sums {
   all: number;
   made: number;
@@ -540,7 +540,7 @@ const picture = ({ state, book }: Life) =>
     [...book.holds.values()],
   ]);
 
-/** All but what the refund of one charge changes. */
+/** The whole life without the parts that the refund of one charge changes. */
 function pictureWithout({ state, book }: Life, chargeId: string): string {
   const charges = [...book.charges.values()].map((charge) =>
     charge.id === chargeId ? { ...charge, status: '', refundedMinor: 0, returnedMinor: 0 } : charge,
@@ -555,7 +555,7 @@ function pictureWithout({ state, book }: Life, chargeId: string): string {
   ]);
 }
 
-/** What a forecast promises: what can be spent, the state it will be in, and what the next renewal depends on. */
+/** A forecast's promises: the spendable credits, the coming state, and the parts of it that the next renewal depends on. */
 function outlook({ state, book }: Life): unknown {
   const { status, plan, interval, packs, cycle, endedAt, anchorAt } = state;
   return { ...balance(book, state.now), status, plan, interval, packs, cycle, endedAt, anchorAt };

@@ -5,9 +5,9 @@ import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { type Books, live, START } from '../support/orders-teller.ts';
 
-// All 720 orders of six events on the pure core. What they are, and which orders may differ and why, is told in
-// test/support/orders-groups.ts. The same against the ledger's functions: test/db/orders.test.ts; against all of it:
-// test/billing/orders.test.ts.
+// All 720 orders of six events on the pure core. test/support/orders-groups.ts describes the events, and the orders that
+// may
+// differ. The same against the ledger's functions: test/db/orders.test.ts; against all of it: test/billing/orders.test.ts.
 
 function openBooks(): Books {
   const start = { id: 'sub_x', customerId: 'ada', ...START };

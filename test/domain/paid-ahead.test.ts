@@ -9,8 +9,9 @@ import { advanceLife, command, type Life, moneyBack } from '../../src/domain/tim
 import { sized } from '../support/campaign.ts';
 import { simulate } from '../support/lives.ts';
 
-// R-42: a renewal is paid before its boundary, and its bill changes before, between and after. Whatever the order: at the boundary the
-// renewal is paid if enough came, and all that came is either its own amount or owed back.
+// R-42: a renewal is paid before its boundary, and its bill changes before, between and after. In every order the renewal
+// is paid
+// at the boundary if enough came, and each payment is either its own amount or owed back.
 
 const FROM = '2026-01-17T00:00:00.000Z';
 const BOUNDARY = Date.parse('2026-02-17T00:00:00Z');
@@ -40,7 +41,7 @@ function open(): Life {
 
 let early: Settlement[] = [];
 
-/** As the workflow hears it. Answers false where it is refused. */
+/** A payment as the workflow gets it. Answers false where it is refused. */
 function pay(life: Life, amountMinor: number): boolean {
   const settlement: Settlement = {
     ...{ chargeId: RENEWAL, outcome: 'paid', at: life.state.now, amountMinor, currency: 'USD' },
@@ -97,7 +98,7 @@ test('paid ahead in any order with changes of the bill: paid if enough came, and
       ]);
       expect(life.state.status).toBe(isPaid ? 'active' : 'past_due');
 
-      // What is owed goes back first, and moves no credits; then the bill is paid as ever.
+      // The owed amount goes back first, and moves no credits; then the bill is paid as always.
       const entries = life.book.entries.length;
       moneyBackTwice(life, charge.owedMinor);
       expect(charge).toMatchObject({ owedReturnedMinor: charge.owedMinor, refundedMinor: 0 });

@@ -6,7 +6,7 @@ import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { command, type Life, moneyBack } from '../../src/domain/timeline.ts';
 import { simulate } from '../support/lives.ts';
 
-// what is said of the money of a purchase, in any order and any number of times.
+// reports on the money of a purchase, in any order and any number of times.
 
 const PRICE = 4_500;
 const CREDITS = 900;
@@ -28,7 +28,7 @@ test.each([
   [900, 4_499, 4_500, 899],
   [900, 4_500, 4_500, 900],
   [7, 2, 3, 4],
-  // Beyond what a float holds.
+  // Beyond the precision of a float.
   [9_007_199_254_740_991, 9_007_199_254_740_990, 9_007_199_254_740_991, 9_007_199_254_740_990],
   [300, 0, 0, 0],
 ])('of %i credits, %i of %i refunded: %i are due', (credits, refundedMinor, amountMinor, due) => {
@@ -36,7 +36,7 @@ test.each([
 });
 
 describe('the same final amounts in whatever order', () => {
-  /** A dispute and its end, which may be heard of in any order; its amount is the same in both. */
+  /** A dispute and its end, in any order; its amount is the same in both. */
   const disputes = fc
     .array(
       fc.record({
@@ -54,7 +54,7 @@ describe('the same final amounts in whatever order', () => {
       }),
     );
   const refunds = fc.array(fc.integer({ min: 1, max: PRICE + 10 }).map(refund), { maxLength: 4 });
-  /** What is said, and an order of it with repetitions in which everything comes at least once. */
+  /** The reports, and an order of them with repetitions in which each comes at least once. */
   const orders = fc
     .record({ disputes, refunds })
     .map(({ disputes: some, refunds: others }) => [...others, ...some])

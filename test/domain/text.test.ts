@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cut, isStorable, requireStorable, storageFault } from '../../src/domain/text.ts';
 
-// Text that PostgreSQL would refuse is found wherever it stands in JSON, and told by its pointer.
+// Text that PostgreSQL would refuse is found anywhere in JSON, and named by its pointer.
 
 const HIGH = '\ud83d';
 const LOW = '\ude00';
@@ -73,7 +73,7 @@ describe('the pointer', () => {
     ),
   })).any;
 
-  /** What PostgreSQL would refuse, read from the JSON as it would be sent. */
+  /** Whether PostgreSQL would refuse a text, read from the JSON as it would be sent. */
   const isRefused = (value: unknown) =>
     /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(JSON.stringify(value) ?? '');
 

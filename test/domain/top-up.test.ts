@@ -7,7 +7,7 @@ import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';
 import { advanceLife, command, type Life, startLife } from '../../src/domain/timeline.ts';
 
-// R-39 as laws: whatever is spent, whenever, and whatever becomes of the payments.
+// R-39 as laws: they hold for all spends, at all instants, and for all outcomes of payments.
 
 const HOUR = 3_600_000;
 const T0 = Date.parse('2026-01-30T22:00:00Z');
@@ -17,7 +17,7 @@ const THRESHOLD = 120;
 interface Act {
   /** Hours until the clock stands there. */
   after: number;
-  /** Percent of what is available. */
+  /** Percent of the available credits. */
   spends: number;
   settles: 'paid' | 'declined' | null;
   changesMethod: boolean;

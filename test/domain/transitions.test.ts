@@ -4,7 +4,7 @@ import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { command, type Life, startLife } from '../../src/domain/timeline.ts';
 
-// what is scheduled and undone is on record once, with what it is.
+// each scheduled and each undone change is on record once, with its content.
 
 function pro(): Life {
   const start = {

@@ -11,7 +11,7 @@ import {
 } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// Years in one call under a test clock: what was booked is what the simulator says, line by line.
+// Years in one call under a test clock: the ledger equals the simulator's facts, line by line.
 
 let stack: Stack;
 beforeAll(async () => {

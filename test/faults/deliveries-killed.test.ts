@@ -5,7 +5,7 @@ import { endpointAt, tell, until } from '../support/deliveries.ts';
 import { createProcesses, type Processes } from '../support/processes.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 
-// kill -9 of the worker, relay and all, while events are on their way: what was told arrives.
+// kill -9 of the worker, relay and all, while events are on their way: every recorded event arrives.
 
 let processes: Processes;
 let receiver: Receiver;
@@ -48,7 +48,7 @@ test('every event arrives though the worker is killed three times', async () => 
   );
   expect(counts).toEqual([{ status: 'delivered', n: EVENTS }]);
   expect([...new Set(receiver.received.map(({ id }) => id))].sort()).toEqual([...events].sort());
-  // Twice only what was under way when a worker died.
+  // Only deliveries under way at a worker's death came twice.
   expect(receiver.received.length).toBeLessThanOrEqual(EVENTS + 3 * 50);
   const bodies = new Set(receiver.received.map(({ id, body }) => `${id} ${body}`));
   expect(bodies.size).toBe(EVENTS);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-/** From now on the ledger refuses rows of a table that belong to a subscription; answers what ends that. */
+/** From now on the ledger refuses a subscription's rows of a table; the returned function ends that. */
 async function refuse(table: string, id: string, sqlstate: string): Promise<() => Promise<unknown>> {
   const name = `refuse_${table}`;
   await stack.db.execute(

@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => connection?.close());
 const noop = () => {};
 
-/** A database of its own, and a relay on it that writes what it says into an array. */
+/** A database of its own, and a relay on it that logs into an array. */
 async function relayed(temporal: TemporalCaller = createTimedCaller(client)) {
   const db = connect(await createDatabase());
   const said: string[] = [];
@@ -84,7 +84,7 @@ const count = async (db: Database, query: SQL): Promise<number> =>
 const relayedMessages = (of: string) =>
   sql`from inbox where relayed_at is not null and subscription_id = ${of}`;
 
-/** A statement on one row raises, whatever it is asked to do: the row is refused for ever. */
+/** Every statement on one row raises: the row is refused for ever. */
 async function poison(db: Database, table: string, on: string, when: string): Promise<void> {
   await db.execute(sql`create or replace function poisoned() returns trigger language plpgsql as $$
     begin raise 'this one never works' using errcode = '22023'; end $$`);
@@ -119,7 +119,7 @@ const delivery = (db: Database, eventId: string, endpointId: string) =>
   db.execute(sql`insert into deliveries (event_id, endpoint_id) values (${eventId}, ${endpointId})`);
 
 interface Case {
-  /** Makes the refused row first and 40 others behind it; answers what counts those that are done. */
+  /** Makes the refused row first and 40 others behind it; answers the query that counts the finished ones. */
   make(db: Database): Promise<SQL>;
   kind: string;
   reason: RegExp;

@@ -27,7 +27,7 @@ test('a nudge that did not arrive is sent again; one that did is not', async () 
   // The relay died here: its claim ends.
   await later(6);
   expect(await claimUnreported(db, 5)).toEqual(['sub_a']);
-  // A spend came after the snapshot that was told: the ledger stays behind, and is claimed when quiet.
+  // A spend came after the reported snapshot: the ledger stays ahead of its workflow, and is claimed when quiet.
   await db.execute(sql`update ledgers set seq = 8, touched_at = clock_timestamp()`);
   await markReported(db, 'sub_a', 7);
   expect(await claimUnreported(db, 5)).toEqual([]);

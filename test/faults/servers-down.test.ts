@@ -14,8 +14,9 @@ import { createProcesses, type Processes } from '../support/processes.ts';
 import { ownServers } from '../support/servers.ts';
 import type { Answer } from '../support/stack.ts';
 
-// Servers of their own, which can be stopped: what is due while nothing runs is worked after, what was acknowledged
-// is there once, and everything comes back by itself.
+// Servers of their own, which can be stopped: work due during an outage is done after it, acknowledged spends are there
+// once, and
+// everything comes back by itself.
 
 const servers = ownServers();
 const BOUNDARY_IN_MS = 8_000;
@@ -97,7 +98,7 @@ test('R-13, R-44: everything stopped over a boundary on the live clock: worked o
   console.log(`up after ${seconds} s`);
 });
 
-/** The way `npm start` runs them: a process that met what it cannot handle ends, and is started again. */
+/** The way `npm start` runs them: a process that meets an error it cannot handle ends, and is started again. */
 async function startSupervised(): Promise<void> {
   const kept = await Promise.all([
     keepAlive('api', async () => (await stack.startApi()).program, complain),
@@ -138,7 +139,7 @@ async function spendOnce(load: Load, key: string): Promise<string> {
   }
 }
 
-/** Spends from six callers while something is done to the servers; answers what was acknowledged and what was not. */
+/** Spends from six callers while something is done to the servers; answers the acknowledged spends and the refusals. */
 async function underLoad(customer_id: string, harm: (load: Load) => Promise<void>): Promise<Load> {
   const body = { customer_id, plan: 'creator', interval: 'month' };
   const { id } = (await insist('/v1/subscriptions', body, customer_id)).body as { id: string };
@@ -172,7 +173,7 @@ async function acknowledgedMore(load: Load, more: number): Promise<void> {
 
 const EXPECTED_REFUSALS = ['database_unavailable', 'gone'];
 
-/** I5: what was acknowledged is there, once, and nothing else; whoever was refused was told why. */
+/** I5: acknowledged spends are there, once, and nothing else; each refusal had its reason. */
 async function expectExactly({ id, acknowledged, refused }: Load): Promise<void> {
   const unexpected = [...refused.keys()].filter((code) => !EXPECTED_REFUSALS.includes(code));
   expect(unexpected, unexpected.length > 0 ? stack.logs() : '').toEqual([]);
@@ -235,7 +236,7 @@ test('an API started while PostgreSQL is away says so, and serves once it is bac
   expect((await answers('/readyz'))?.status).toBe(200);
 });
 
-/** Whatever answers while PostgreSQL is away says so, within 3 s, and says when to come back. */
+/** Waits until every answer while PostgreSQL is away is a refusal within 3 s that states when to come back. */
 async function untilRefused(id: string): Promise<void> {
   for (const until = Date.now() + 30_000; Date.now() < until; await sleep(200)) {
     const startedAt = performance.now();

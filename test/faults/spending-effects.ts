@@ -2,9 +2,9 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import type { Acknowledged } from './spending-load.ts';
 
-// What there must be after the acknowledged requests, and what there is.
+// The effects that must follow from the acknowledged requests, and the effects in the ledger.
 
-/** Every effect by the id of what it made or changed. */
+/** Every effect by the id of the object that it made or changed. */
 export interface Effects {
   uses: string[];
   holds: string[];
@@ -57,7 +57,7 @@ export async function booked(db: Database, subs: string[]): Promise<Effects> {
   };
 }
 
-/** What is left is what was granted, less what was acknowledged. */
+/** The rest: the granted credits without the acknowledged spends. */
 export function left(
   acknowledged: Acknowledged[],
   sub: string,

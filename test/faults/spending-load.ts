@@ -10,7 +10,7 @@ export const CALLERS = 16;
 const PAUSE_MS = 30;
 const ANSWERED_WITHIN_MS = 45_000;
 
-/** What a caller was answered: the request, so that it can be sent again, and the answer's text. */
+/** An acknowledged request, so that it can be sent again, and its answer's text. */
 export interface Acknowledged {
   op: 'usage' | 'hold' | 'capture' | 'release' | 'reverse';
   sub: string;

@@ -10,7 +10,7 @@ import { did, realFacts, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { runsOf } from '../workflows/histories.ts';
 
-// A worker that was taken for dead goes on with what it had: its statements come after newer steps, and change nothing.
+// A worker that was thought dead goes on with its work: its statements come after newer steps, and change nothing.
 
 const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 
@@ -34,7 +34,7 @@ async function scheduled(id: string): Promise<Scheduled[]> {
     });
 }
 
-/** All that the ledger holds of a subscription, but for when it was last told of. */
+/** Everything that the ledger holds of a subscription, without the instant of the last nudge. */
 async function everything(id: string): Promise<unknown> {
   const [row] = await stack.db.execute(sql`
     select (select jsonb_agg(to_jsonb(e) order by seq) from entries e where subscription_id = ${id}) as entries,

@@ -21,7 +21,7 @@ import { type Identity, identityOf } from '../../src/embedded/identity.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Writes half of the first package, waits for `go`, then writes all there is; what it found is on record in `npm-runs`. */
+/** Writes half of the first package, waits for `go`, then writes the rest; it records the folder's content in `npm-runs`. */
 const SLOW_NPM = `
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -42,14 +42,14 @@ writeFileSync('node_modules/.package-lock.json', JSON.stringify({ packages }));
 export interface NpmRun {
   npm: Identity | undefined;
   script: Identity | undefined;
-  /** What lay in node_modules when it began. */
+  /** The content of node_modules at its start. */
   found: string;
   args: string[];
 }
 
 export interface Installing {
   process: ChildProcess;
-  /** What it wrote on stderr so far. */
+  /** Its output on stderr so far. */
   said(): string;
   ended: Promise<number | null>;
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAlive } from '../../src/embedded/identity.ts';
 import { Clone } from './clone.ts';
 
-// What runs before `npm start`, `npm test` and `npx drawdown`, in a clone of its own with an npm of its own.
+// The installation before `npm start`, `npm test` and `npx drawdown`, in a clone of its own with an npm of its own.
 
 let clone: Clone;
 beforeEach(() => {

@@ -2,7 +2,8 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filesBelow, headings, isThere, pages, read, sources } from './files.ts';
 
-// What comments and pages cite is there: rules, invariants, files, SQL functions; and what they say of who writes the ledger holds.
+// Comments and pages cite only existing rules, invariants, files and SQL functions; and the list of the ledger's writers is
+// right.
 
 /** Everything that is cited and has no definition, with who cites it. */
 function undefinedIn(files: string[], ids: RegExp, defined: readonly string[]): string[] {

@@ -65,7 +65,7 @@ describe('docs/errors.md', () => {
 });
 
 describe('docs/api.md', () => {
-  // No route is asked anything here, so nothing of what the app is made with is used.
+  // No route is asked anything here, so the app's dependencies are never used.
   const app = createApp({} as PageDeps);
   const documented = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}');
   const served = app.routes

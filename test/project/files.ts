@@ -20,7 +20,7 @@ const besides = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
   entry.isFile() ? [entry.name] : [],
 );
 
-/** What people read. */
+/** The pages for readers. */
 export const pages = [
   ...besides.filter((name) => name.endsWith('.md')),
   ...['docs', 'examples', 'bench', 'client'].flatMap((folder) => filesBelow(folder, /\.md$/)),
@@ -28,7 +28,7 @@ export const pages = [
 
 const CODE = /\.(tsx?|[mc]?js|css|sql|sh|ya?ml)$|^(Dockerfile|\.env\.example|\.dockerignore|run)$/;
 
-/** What is written by hand and has comments. */
+/** The files that are written by hand and have comments. */
 export const sources = [
   ...besides.filter((name) => CODE.test(name)),
   ...['src', 'client', 'test', 'bench', 'tools', 'examples', 'install', '.ci'].flatMap((folder) =>

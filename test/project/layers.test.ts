@@ -37,7 +37,7 @@ const only =
 const node: Rule = ({ isOurs, target }) => !isOurs && target.startsWith('node:');
 const anything: Rule = () => true;
 
-/** The client library of Hono's server side, and what routes and pages read requests with. */
+/** The client library of Hono's server side, and the libraries by which routes and pages read requests. */
 const SERVING = packages('hono', '@hono/zod-openapi', 'zod', '@temporalio/client', '@temporalio/common');
 
 const LAYERS: Record<string, Rule[]> = {
@@ -91,13 +91,13 @@ const LAYERS: Record<string, Rule[]> = {
 
 const VIEWS: Rule[] = [within('web', 'domain'), packages('hono/jsx')];
 
-/** Programs. They, and `startup.ts`, which is what they have in common, put the rest together. */
+/** Programs. They, and `startup.ts`, their common part, put the rest together. */
 const ROOTS = ['api.ts', 'worker.ts', 'cli.ts', 'startup.ts', 'engine.ts', 'bundle.ts'];
 
-/** What `cli.ts` runs: each a program of its own. */
+/** The commands of `cli.ts`: each a program of its own. */
 const COMMANDS = 'cli/';
 
-/** What makes a client or a pool, and where it may be used besides the roots. */
+/** The makers of clients and pools, and the places besides the roots where each may be used. */
 const MAKERS: { target: string; names: string[]; alsoIn: string[] }[] = [
   {
     target: '@temporalio/client',

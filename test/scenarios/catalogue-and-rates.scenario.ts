@@ -1,4 +1,4 @@
-// Section A: what a plan costs and brings, what a feature costs, and what an edit of the catalogue changes.
+// Section A: the price and credits of a plan, the cost of a feature, and the effects of an edited catalogue.
 export default `
 R-01 R-02 R-20   what each monthly plan costs and brings
 at          do                        allowance  pack  charged  outcome

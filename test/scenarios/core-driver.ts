@@ -36,7 +36,7 @@ import type { Step } from './steps.ts';
 
 type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
 
-/** The pure core behind the door: one customer, whose newest life is the one looked at. */
+/** The pure core behind the driver: one customer, whose newest life is the one looked at. */
 export class CoreDriver implements Driver {
   /** Every subscription the customer had, the newest last. */
   readonly lives: Life[] = [];
@@ -63,7 +63,7 @@ export class CoreDriver implements Driver {
     try {
       const answer = this.carryOut(step, at);
       const life = this.lives.at(-1);
-      // what is spent may bring a top-up at once.
+      // a spend may bring a top-up at once.
       if (life?.state.topUp && step.verb !== 'outage') advanceLife(life, life.state.now);
       return Promise.resolve(answer);
     } catch (error) {
@@ -262,7 +262,7 @@ export class CoreDriver implements Driver {
     return said('ok', { available, ...by_kind });
   }
 
-  /** what was due while nothing ran, worked now, instant by instant. */
+  /** the work due during an outage, done now, instant by instant. */
   private outage(booked: Instant): Answer {
     const { life } = this;
     for (let at = nextInstant(life); at !== null && at <= booked; at = nextInstant(life)) {

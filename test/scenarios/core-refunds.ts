@@ -17,7 +17,7 @@ function purchase({ book }: Life, which: Made): ChargeRecord {
   return found;
 }
 
-/** R-81, as the door does it: no more than is not refunded yet. */
+/** R-81, as the API does it: at most the amount that is not refunded yet. */
 export function refund(life: Life, { which, amount }: Of<'refund'>): Answer {
   const { id, amountMinor, refundedMinor, returnedMinor } = purchase(life, which);
   const left = amountMinor - refundedMinor;
@@ -28,7 +28,7 @@ export function refund(life: Life, { which, amount }: Of<'refund'>): Answer {
   return said('ok', { revoked, unrecoverable, money: amount ?? left, left_on: packs });
 }
 
-/** Billing's own word, of which nobody is told what it did. */
+/** Billing's own report, which has no caller. */
 export function sayBack(life: Life, step: Of<'refunded' | 'dispute'>): Answer {
   const back: MoneyBack =
     step.verb === 'refunded'

@@ -12,7 +12,7 @@ import type { Answer } from './driver.ts';
 import { showMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
 
-// Spending, holding and giving back through the core's door: what the ledger does without the workflow.
+// Spends, holds and returns through the core: the ledger's work without the workflow.
 
 type Of<V extends Step['verb']> = Extract<Step, { verb: V }>;
 export type Data = Record<string, string | number>;
@@ -52,7 +52,7 @@ export function setAside(life: Life, { items, via, seconds }: Of<'hold'>, id: st
 
 const isLive = ({ state }: Life): boolean => state.status === 'active' || state.status === 'past_due';
 
-/** What spends and holds have in common: who may, what it costs, and the refusal that helps. */
+/** The common part of spends and holds: who may, the price, and the refusal that helps. */
 function take(
   life: Life,
   items: Of<'use'>['items'],
@@ -120,7 +120,7 @@ function offer({ state, catalog }: Life, shortfall: number): Data {
   };
 }
 
-/** when the next refresh comes and what it brings. */
+/** the next refresh and its credits. */
 function nextRefresh(life: Life): Data {
   const at = refreshAt(life);
   return { next: at === null ? 'none' : showMoment(at), brings: at === null ? 'none' : broughtAt(life, at) };

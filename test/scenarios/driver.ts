@@ -3,13 +3,13 @@ import type { Instant, Interval } from '../../src/domain/calendar.ts';
 import type { PlanId } from '../../src/domain/catalog.ts';
 import type { Step } from './steps.ts';
 
-/** What came of a command: `ok`, `pending` or a problem's code, and what it said besides, as the tables write it. */
+/** The outcome of a command: `ok`, `pending` or a problem's code, and its details, as the tables write them. */
 export interface Answer {
   outcome: string;
   data: Record<string, string>;
 }
 
-/** What can be read of the table's subscription; null where there is none (a declined start). */
+/** The readable state of the table's subscription; null where there is none (a declined start). */
 export interface View {
   balances: Record<GrantKind, number> & { held: number };
   status: string;
@@ -31,7 +31,7 @@ export interface View {
   charges: { kind: string; status: string; amountMinor: number; refundedMinor: number }[];
 }
 
-/** One entry of the ledger: its kind and the change of what is available. */
+/** One entry of the ledger: its kind and the change of the available credits. */
 export interface Booked {
   kind: string;
   credits: number;

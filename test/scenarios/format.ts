@@ -16,7 +16,10 @@ export const COLUMNS = [
 export type Column = (typeof COLUMNS)[number];
 const NUMBERS: readonly Column[] = ['allowance', 'pack', 'adjustment', 'held', 'charged'];
 
-/** `stack`: the core has nothing to show. `core`: needs what a running stack can't do (another catalogue, an outage). */
+/**
+ * `stack`: the core has nothing to show. `core`: it needs a thing that a running stack can't do (another catalogue, an
+ * outage).
+ */
 export type Room = 'stack' | 'core';
 
 export interface Row {
@@ -126,7 +129,7 @@ function parseRow(line: string, columns: Table['columns'], where: string): Row {
   }
 }
 
-/** The cells under the header of the table, numbers flush right: what happened, to lay beside what was expected. */
+/** The cells under the header of the table, numbers flush right: the real row, to lay beside the expected one. */
 export function formatRow(columns: Table['columns'], cells: Row['cells']): string {
   let line = '';
   for (const { name, start, end } of columns) {

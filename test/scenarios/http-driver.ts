@@ -9,7 +9,7 @@ import type { Answer, Booked, Driver, View } from './driver.ts';
 import { moment, showMoment, wireMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
 
-/** The part of a started stack the door needs; the operator key's header is applied by it. */
+/** The part of a started stack that the driver needs; it adds the operator key's header. */
 export interface Requester {
   request(
     method: string,
@@ -78,7 +78,7 @@ interface BalanceBody {
   by_kind: Record<GrantKind, number>;
 }
 
-/** The real stack behind the door, over HTTP exactly as docs/api.md says, on a test clock. */
+/** The real stack behind the driver, over HTTP exactly as docs/api.md says, on a test clock. */
 export class HttpDriver implements Driver {
   private readonly stack: Requester;
   private readonly customerId: string;
@@ -113,7 +113,7 @@ export class HttpDriver implements Driver {
     return answer;
   }
 
-  /** R-39: the workflow hears of what was spent a moment later. Done when it has, and has no top-up to make. */
+  /** R-39: the workflow gets a nudge a moment after a spend. Done when it has, and has no top-up to make. */
   private async toppedUp(): Promise<void> {
     for (const until = Date.now() + 15_000; Date.now() < until; await sleep(50)) {
       const { top_up: wish, ledger_version: version } = await this.get<SubscriptionBody>(this.path(''));
@@ -180,7 +180,7 @@ export class HttpDriver implements Driver {
     return reply;
   }
 
-  /** What a replay or a repeated settlement answers was made before. */
+  /** An answer to a replay, or to a repeat for the same hold, names an object made before. */
   private noteMade(operation: string, { status, body }: Reply): void {
     if (status >= 300) return;
     const { id, usage_id: usageId } = (body ?? {}) as { id?: string; usage_id?: string | null };
@@ -365,7 +365,7 @@ export class HttpDriver implements Driver {
     return found;
   }
 
-  /** The provider's word comes through the inbox: done when what it says of the add-on had time to arrive too. */
+  /** The provider's report comes through the inbox: done when its effect on the add-on had time to arrive too. */
   private async sayBack(step: Of<'refunded' | 'dispute'>): Promise<Answer> {
     const { charge } = await this.purchase(step.which);
     const [path, body] =
@@ -377,7 +377,7 @@ export class HttpDriver implements Driver {
     return answerOf(reply);
   }
 
-  /** No message waits for the relay, and the workflow has booked what the ledger last said of the add-on. */
+  /** No message waits for the relay, and the workflow has booked the ledger's newest count for the add-on. */
   private async heard(): Promise<void> {
     for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
       const [row] = await this.stack.db.execute<{ heard: boolean }>(sql`

@@ -17,7 +17,7 @@ export function showMoment(at: Instant): string {
     .replace(/T00:00Z$/, '');
 }
 
-/** What goes over the wire: the text itself where it says more than milliseconds can. */
+/** The instant on the wire: the text itself where it is finer than milliseconds. */
 export function wireMoment(text: string): string {
   return /\.\d{4,}/.test(text) ? text : new Date(moment(text)).toISOString();
 }

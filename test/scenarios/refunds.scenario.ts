@@ -1,4 +1,4 @@
-// R-81: refunds of purchases and disputes, what they take back and what becomes of the add-on.
+// R-81: refunds of purchases and disputes, the credits they take back, and their effect on the add-on.
 export default `
 R-81   a refund takes back what is unused, in proportion to all that was refunded, rounded down
 at          do                       allowance  pack  charged  outcome

@@ -8,7 +8,7 @@ export interface Report {
   text: string;
 }
 
-/** Runs a table through a door: each row moves the clock, does its command, then compares what it says. */
+/** Runs a table through a driver: each row moves the clock, does its command, then compares the cells. */
 export async function runTable(table: Table, door: Driver, room: Room): Promise<Report> {
   const happened: Row['cells'][] = [];
   const run = { now: null as number | null, paidMinor: 0, booked: tellsEntries(table) ? 0 : null };
@@ -17,13 +17,13 @@ export async function runTable(table: Table, door: Driver, room: Room): Promise<
   return report(table, happened);
 }
 
-/** `booked`: how many entries were told; null where no row names any. */
+/** `booked`: the number of entries so far; null where no row names any. */
 type Run = { now: number | null; paidMinor: number; booked: number | null };
 
 const tellsEntries = ({ rows }: Table): boolean =>
   rows.some(({ cells }) => / booked\b/.test(cells.outcome ?? ''));
 
-/** What was booked since the row before, in order: `release:50,expiry:-200,grant:200`. */
+/** The entries since the row before, in order: `release:50,expiry:-200,grant:200`. */
 async function bookedSince(door: Driver, run: Run, isNew: boolean): Promise<Record<string, string>> {
   if (run.booked === null) return {};
   const entries = await door.entries();
@@ -84,7 +84,7 @@ function cellOf(name: Column, view: View | null, said: Said, row: Row): string {
   }
 }
 
-/** The outcome and, of all that could be said, what the row names; a refusal nobody expected says everything. */
+/** The outcome with the details that the row names; an unexpected refusal gives all of them. */
 function outcomeCell(view: View | null, said: Said, expected: string): string {
   const [code, ...words] = expected.split(/\s+/);
   const values: Record<string, string> = { ...facts(view), ...said.data };
@@ -97,7 +97,7 @@ function outcomeCell(view: View | null, said: Said, expected: string): string {
 const moments = (at: number | null | undefined): string =>
   at === null || at === undefined ? 'none' : showMoment(at);
 
-/** What any row may name besides the balances. */
+/** The facts that any row may name besides the balances. */
 function facts(view: View | null): Record<string, string> {
   if (!view) return { status: 'none' };
   const newest = view.grants.at(-1);

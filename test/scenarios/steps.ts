@@ -39,9 +39,9 @@ export type Step =
   | { verb: 'method'; method: string }
   | { verb: 'settle'; outcome: 'paid' | 'declined'; which: Which }
   | { verb: 'grant'; credits: number; until: string }
-  /** An operator's refund of a purchase: of what is not refunded yet, or of an amount. */
+  /** An operator's refund of a purchase: of all that is not refunded yet, or of an amount. */
   | { verb: 'refund'; which: Made; amount?: number }
-  /** What the provider says of a purchase's charge: all that was refunded of it; or a dispute of an amount, by its name. */
+  /** The provider's report on a purchase's charge: the refunded total; or a dispute of an amount, by its name. */
   | { verb: 'refunded'; which: Made; amount: number }
   | { verb: 'dispute'; which: Made; name: string; amount: number; status: DisputeStatus }
   | { verb: 'revoke' }
@@ -54,7 +54,7 @@ export type Step =
   | { verb: 'advance'; to: string }
   /** The last request once more with its key; or another body under the last key of that operation. */
   | { verb: 'again'; step: Step | null }
-  /** One raw request below the subscription: what the schema refuses. */
+  /** One raw request below the subscription: input that the schema refuses. */
   | { verb: 'send'; method: string; path: string; body: unknown }
   /** Core only: nothing ran since the row before; all that was missed is worked now. */
   | { verb: 'outage' }

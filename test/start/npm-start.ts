@@ -5,7 +5,7 @@ import { vi } from 'vitest';
 import { childEnvironment } from '../../src/config.ts';
 import type { Ready } from '../../src/embedded/welcome.ts';
 
-// `npm start` as a person runs it: what it prints, and the commands it prints, pasted.
+// `npm start` as a person runs it: its output, and the commands in it, pasted.
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -14,16 +14,16 @@ export interface Start {
   readonly stdout: string;
   readonly stderr: string;
   ready(): Promise<Ready>;
-  /** What the first group of `pattern` holds once stdout has it. */
+  /** The text of the first group of `pattern`, once stdout has it. */
   printed(pattern: RegExp): Promise<string>;
   exitCode(): Promise<number | null>;
   stop(): Promise<void>;
 }
 
-/** Starts the clone in `cwd` with servers of its own; a test stops what it starts, or `stopAll` does. */
+/** Starts the clone in `cwd` with servers of its own. The test stops its start, or `stopAll` does. */
 export function npmStart(flags: string[], env: Record<string, string> = {}, cwd = root): Start {
   const own = { PORT: '', DATABASE_URL: '', TEMPORAL_ADDRESS: '' };
-  // npm prints two lines of its own on stdout unless it is told not to.
+  // npm prints two lines of its own on stdout without this flag.
   const child = spawn('npm', ['start', '--silent', '--', ...flags], {
     cwd,
     env: childEnvironment({ ...own, ...env }),

@@ -1,7 +1,7 @@
 import { childEnvironment } from '../../src/config.ts';
 import { launch } from '../../src/embedded/children.ts';
 
-// Run by children.test.ts, which kills it: starts one child in the folder it is told and stays.
+// Run by children.test.ts, which kills it: starts one child in the given folder and stays.
 const child = await launch({
   name: 'sleeper',
   command: process.execPath,

@@ -39,7 +39,7 @@ test('the first lines of README start a subscription and list the events', async
   expect(data.find(({ type }) => type === 'grant.made')!.data.credits).toBe(200);
 });
 
-/** Commands begin with `$ `, what continues one is indented below it, and the rest is what it printed. */
+/** Commands begin with `$ `, their continuation is indented below, and the rest is their output. */
 function transcript(): { commands: string[]; printed: string } {
   const [, block] = /^```console\n(.*?)^```$/ms.exec(page)!;
   const lines = block!.split('\n');
@@ -50,14 +50,14 @@ function transcript(): { commands: string[]; printed: string } {
   return { commands, printed: lines.filter((_, i) => !isCommand[i]).join('\n') };
 }
 
-/** Without what differs from run to run, and without the line breaks of a page. */
+/** The text without parts that differ from run to run, and without the line breaks of a page. */
 const plain = (text: string): string =>
   text.replaceAll(/\b([a-z]{3})_[0-9a-z]{26}\b/g, '$1_…').replaceAll(/\n\s*/g, '');
 
 test('the transcript of README answers what it shows', async () => {
   const { commands, printed } = transcript();
   const said = plain(await paste([`API=${stack.url} KEY=${stack.key}`, ...commands]));
-  // `…` stands for what was left out.
+  // `…` stands for left-out text.
   const pieces = plain(printed).split('…');
   const whole = new RegExp(
     `^${pieces.map((piece) => piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*?')}$`,

@@ -123,7 +123,7 @@ describe('npm start', () => {
     expect(list.data.map(({ customer_id }) => customer_id)).toEqual(['first-customer']);
     const said = await paste(commandsIn(again.stdout));
     expect(said).toMatch(/^sub_\w+\n{"id":"use_.*\n{"available":170,.*\n{"url":.*\n/);
-    // The last of them asks the workflow itself, which hears of a spend within a second or two.
+    // The last of them asks the workflow itself, which gets news of a spend within a second or two.
     const [, id] = /^(sub_\w+)\n/.exec(said) ?? [];
     const ask = commandsIn(again.stdout).at(-1)!.replace('"$SUB"', id!).replace('$SUB', id!);
     await expect.poll(() => paste([ask]), { timeout: 15_000, interval: 500 }).toContain('"available":170');

@@ -3,7 +3,7 @@ import type { Database } from '../../src/db/client.ts';
 import { did, subscribe } from './lives.ts';
 import type { Stack } from './stack.ts';
 
-// Many lives in one ledger, by name: what a book that is whole looks like.
+// Many lives in one ledger, by name: a sound book.
 
 const MONTHLY = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 const YEARLY = { plan: 'creator', interval: 'year', from: '2026-01-17T00:00:00.000Z' } as const;

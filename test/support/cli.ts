@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../src/config.ts';
 
-// `npx drawdown …` as an operator runs it: what it prints, and its exit code.
+// `npx drawdown …` as an operator runs it: its output and its exit code.
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -6,7 +6,7 @@ import { newId } from '../../src/ids.ts';
 import { deliveryLoops } from '../../src/relay/deliveries.ts';
 import { createGuard, type RelayDeps } from '../../src/relay/rows.ts';
 
-// What a test of deliveries makes and looks at.
+// The objects and looks that tests of deliveries share.
 
 export const secretOf = (fill: number): string => `whsec_${Buffer.alloc(32, fill).toString('base64')}`;
 
@@ -20,7 +20,7 @@ export async function endpointAt(
   return id;
 }
 
-/** Tells events of one type, numbered from 1; answers their ids in order. */
+/** Makes events of one type, numbered from 1; answers their ids in order. */
 export async function tell(db: Database, type: string, count = 1, subscription = 'sub_1'): Promise<string[]> {
   const [{ before } = { before: '0' }] = await db.execute<{ before: string }>(
     sql`select coalesce(max(nth), 0) as before from events`,
@@ -49,7 +49,7 @@ export const deliveriesOf = async (db: Database, eventId: string): Promise<Deliv
     where event_id = ${eventId} order by created_at, endpoint_id`)),
 ];
 
-/** Waits until something is so; what is seen last is told when it is not within the time. */
+/** Waits until something is so; after the time it fails with the newest value. */
 export async function until<Seen>(
   look: () => Promise<Seen>,
   fits: (seen: Seen) => boolean,

@@ -89,7 +89,7 @@ export function expectStatus(answer: Answer, ...statuses: number[]): Answer {
   return answer;
 }
 
-/** What really happened: grants, expiries, charges and the rest, as the simulator prints them. */
+/** The real facts: grants, expiries, charges and the rest, as the simulator prints them. */
 export async function realFacts(db: Database, id: string): Promise<string[]> {
   const chargeRows = await db.select().from(charges).where(eq(charges.subscriptionId, id));
   const entryRows = await db
@@ -108,7 +108,7 @@ export async function realFacts(db: Database, id: string): Promise<string[]> {
   return sortFacts(money, credits).map(factLine);
 }
 
-/** What the simulator says of the same life. */
+/** The simulator's facts of the same life. */
 export const simulatedFacts = (life: Life): string[] => facts(life.book).map(factLine);
 
 export function simulate({ plan, interval, from }: Plan, more: Partial<Start> = {}): Life {

@@ -1,33 +1,33 @@
 import { type Case, comes, type HowMuch, type Order, type Twice, type When } from './orders.ts';
 
-// One subscription, and six things that are told of it while its clock stands still, in each of their 720 orders:
+// One subscription, and six events of it while its clock stands still, in each of their 720 orders:
 //
 //   renewal paid       billing: an instant of its own, before the clock's
 //   purchase paid      billing: likewise; of a pack whose payment was pending when its renewal came due
-//   refund, dispute    billing: of that pack's charge; each says all there is to say of its object
-//   add-on lowered     a caller, who is answered at once from what is known by then
+//   refund, dispute    billing: of that pack's charge; each holds the whole state of its object
+//   add-on lowered     a caller, whose answer comes at once from the state known by then
 //   cancel at renewal  the system that owns billing, or a caller; likewise
 //
-// The instants are the same in every order; what differs is the order in which they are heard. The ledger must not depend on
-// it, but for what causality forbids:
+// The instants are the same in every order; only the order of arrival differs. The ledger must not depend on it, with these
+// exceptions, which causality forces:
 //
-//  * A refund or a dispute of a purchase that is not paid yet waits for the payment: it has no effect of its own
-//    there, so that such orders are no group of their own.
-//  * A payment counts from its own instant. That a cancel, a lowered add-on or an unpaid renewal was heard of before
-//    it is nothing against a purchase that was paid earlier.
-//  * What a caller was answered stays so. While the renewal is not known to be paid, lowering the add-on is refused, and has
-//    not happened; a caller who repeats it with the same key once it is paid is served.
-//  * An end is never undone. A cancel heard while the renewal is open ends at once: what was heard before it took
-//    effect, what comes after changes nothing but the record of money. So there it matters what came before the end.
-//  * At one instant what comes first is first: a caller who sets the add-on after a refund has lowered it means what
-//    is left, and a refund after that lowers what was set.
+//  * A refund or a dispute of a purchase that is not paid yet waits for the payment: its place has no effect, so such
+//    orders are no group of their own.
+//  * A payment counts from its own instant. An earlier purchase is taken, though news of a cancel, a lowered add-on or
+//    an unpaid renewal came before the news of its payment.
+//  * An answer to a caller stays valid. While the renewal is not known to be paid, lowering the add-on is refused, and has not
+//    happened. A caller who repeats it with the same key after the payment is served.
+//  * An end is never undone. A cancel that arrives while the renewal is open ends at once: events before it took
+//    effect, events after it change only the record of money. So the events before the end matter there.
+//  * At one instant the first to arrive is first. A caller who sets the add-on after a refund has lowered it means the
+//    rest of it, and a later refund lowers the new number.
 
 export interface Group {
   when: When;
   howMuch: HowMuch;
   name: string;
   has(order: Order, twice: Twice): boolean;
-  /** Once all six are told twice; the clock stands where it stood. */
+  /** Once all six came twice; the clock stands where it stood. */
   told: string;
   /** Weeks later; absent where nothing changes any more. */
   end?: string;
@@ -37,7 +37,7 @@ const isCancelled = (order: Order): boolean => comes(order, 'cancel at renewal',
 const isRefused = (order: Order, twice: Twice): boolean =>
   twice === 'at once' && comes(order, 'add-on lowered', 'renewal paid');
 
-/** Ended while the renewal was open: whether the purchase was known to be paid, and what was known to be given back of it. */
+/** Ended while the renewal was open: whether the purchase was known to be paid, and which refunds of it were known. */
 const ended = (order: Order, purchase: boolean, refund: boolean, dispute: boolean): boolean => {
   const before = (event: Order[number]) => comes(order, event, 'cancel at renewal');
   if (!isCancelled(order) || before('purchase paid') !== purchase) return false;

@@ -3,7 +3,7 @@ import type { Database } from '../../src/db/client.ts';
 import { charges, entries, grants, subscriptions } from '../../src/db/schema.ts';
 import type { Stand } from './orders.ts';
 
-/** What the ledger has of a subscription. */
+/** The ledger's record of a subscription. */
 export async function standOf(db: Database, id: string): Promise<Stand> {
   const [[subscription], money, given, booked] = await Promise.all([
     db.select().from(subscriptions).where(eq(subscriptions.id, id)),

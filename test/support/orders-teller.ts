@@ -19,7 +19,7 @@ import {
   type When,
 } from './orders.ts';
 
-// The six events told to the core's decisions, with either book behind them: the core's own, or the ledger's.
+// The six events given to the core's decisions, with either book behind them: the core's own, or the ledger's.
 
 /** A subscription whose every charge is pending. */
 export interface Books {
@@ -48,9 +48,9 @@ interface Told {
   when: When;
   howMuch: HowMuch;
   pending: string;
-  /** what was said of a charge that is still to come. */
+  /** settlements of a charge that is still to come. */
   early: Settlement[];
-  /** what was said of a charge that is still pending. */
+  /** reports on a charge that is still pending. */
   waiting: Event[];
   /** commands that were answered; a refused one runs when it comes again. */
   answered: Set<Event>;
@@ -71,7 +71,7 @@ async function begin(books: Books, when: When, howMuch: HowMuch): Promise<Told> 
   return told;
 }
 
-/** As the workflow hears it. */
+/** A settlement as the workflow gets it. */
 async function settle(told: Told, chargeId: string, at: Instant): Promise<void> {
   const { books } = told;
   // Billing says how much where the charge may not exist yet: the bill of the renewal, which nothing here changes before it.
@@ -123,7 +123,7 @@ async function tell(told: Told, event: Event): Promise<void> {
   }
 }
 
-/** The ledger once all six were told twice, and weeks later. */
+/** The ledger once all six came twice, and weeks later. */
 export async function live(
   books: Books,
   order: Order,

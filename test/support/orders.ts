@@ -1,6 +1,6 @@
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 
-// Six things that are told of one subscription, in every order, and the ledger they leave, as lines of text.
+// Six events of one subscription, in every order, and the ledger after them, as lines of text.
 
 export const EVENTS = [
   'renewal paid',
@@ -42,7 +42,7 @@ export const LIFE = {
   end: on('04-01T00:00'),
 } as const;
 
-/** The instants the two payments have at their provider, and the one at which the clock stands while all six are told. */
+/** The instants of the two payments at their provider, and the one at which the clock stands while all six come. */
 export const MOMENTS = {
   'before the renewal': {
     told: on('02-16T23:00'),
@@ -77,7 +77,7 @@ export const CASES: readonly Case[] = (['at once', 'after all others'] as const)
   { when: 'after the renewal', howMuch: 'in part', twice },
 ]);
 
-/** What is looked at. */
+/** The compared part of the ledger. */
 export interface Stand {
   status: string;
   /** When it ended, or will by a cancel. */
@@ -98,7 +98,7 @@ export interface Stand {
 const short = (instant: Instant): string => iso(instant).slice(5, 16).replace('T00:00', '');
 const dollars = (minor: number): string => (minor / 100).toFixed(2);
 
-/** Everything but the order in which it was booked. What one grant gave by the same kind at the same instant is one sum. */
+/** Everything but the order of booking. Credits of one grant, one kind and one instant are one sum. */
 export function linesOf({ status, endsAt, packs, charges, grants, entries }: Stand): string[] {
   const money = charges.map(({ kind, at: owed, status: stands, amountMinor, refundedMinor }) =>
     [kind, short(owed), dollars(amountMinor), stands, refundedMinor > 0 && `${dollars(refundedMinor)} back`]

@@ -36,15 +36,17 @@ export interface Processes {
   /** At `url`, or on another port: any number may run. The first makes the key. */
   startApi(port?: number): Promise<Killable>;
   startWorker(): Promise<Killable>;
-  /** What the processes wrote: for the message of a failure. */
+  /** The output of the processes: for the message of a failure. */
   logs(): string;
   /** Ends every process started here. */
   stop(): Promise<void>;
 }
 
 /**
- * Nothing runs yet: the test starts what it needs. `servers` defaults to the global set-up's, in a fresh database; `env` is
- * set in each process besides. `code` is the folder that holds the programs: the sources, or what they were compiled to.
+ * Nothing runs yet: the test starts the processes that it needs. `servers` defaults to the global set-up's, in a fresh
+ * database; `env` is set in each process besides. `code` is the folder that holds the programs: the sources, or their
+ * compiled
+ * form.
  */
 export async function createProcesses(
   servers?: Servers,

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 
-// Who hears of events: a real server on loopback that keeps what it was sent.
+// A receiver of events: a real server on loopback that keeps all requests.
 
 export interface Received {
   path: string;
@@ -11,7 +11,7 @@ export interface Received {
   body: string;
 }
 
-/** What it does with a request: a status, or the socket's own way. */
+/** Its answer to a request: a status, or its own use of the socket. */
 export type Answering = (
   received: Received,
   response: ServerResponse,
@@ -52,6 +52,6 @@ export async function startReceiver(first: Answering = () => 204): Promise<Recei
   };
 }
 
-/** What was signed, as the scheme's own library verifies it; throws where the signature does not fit. */
+/** The signed content, as the scheme's own library verifies it; throws where the signature does not fit. */
 export const verified = (secret: string, { body, headers }: Received): unknown =>
   new Webhook(secret).verify(body, headers as Record<string, string>);

@@ -41,11 +41,11 @@ export interface RequestInit {
 export interface Stack {
   /** One request with the operator key; a command gets a fresh Idempotency-Key unless it brings one. */
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
-  /** What the API was made with: another one on the same servers is made with some of it changed. */
+  /** The dependencies of the API: a test makes another API on the same servers with some of them changed. */
   deps: PageDeps;
   /** Where it listens. */
   url: string;
-  /** The application's own door, without a socket. */
+  /** The application itself, without a socket. */
   fetch: (request: Request) => Response | Promise<Response>;
   db: Database;
   databaseUrl: string;
@@ -140,7 +140,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-/** One request through a door, with a key; a command gets a fresh Idempotency-Key unless it brings one. */
+/** One request to an application, with a key; a command gets a fresh Idempotency-Key unless it brings one. */
 export async function ask(
   door: (path: string, init: NonNullable<Parameters<typeof fetch>[1]>) => Response | Promise<Response>,
   key: string,

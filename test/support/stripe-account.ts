@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import type { StripeConfig } from '../../src/config.ts';
 import { startStripeMock } from './stripe-mock.ts';
 
-// An account at Stripe: stripe-mock checks every request and gives answers their shape, but remembers nothing and never
-// declines. What an account remembers is here: intents and their states, whose a payment method is, idempotency keys. What
-// a payment method does stands in its name. Refusals are Stripe's documented ones.
+// An account at Stripe. stripe-mock checks every request and gives answers their shape, but remembers nothing and never
+// declines. So the memory is here: intents and their states, the owners of payment methods, idempotency keys. The name of a
+// payment method decides its outcome. Refusals are Stripe's documented ones.
 
 export const WEBHOOK_SECRETS = ['whsec_new', 'whsec_old'];
 
@@ -39,11 +39,11 @@ interface Refused {
   message: string;
 }
 
-/** What happens to a request: `lost` was carried out and not answered, `held` too until it is let go, else it is refused. */
+/** The fate of a request: `lost` was carried out and not answered, `held` too until it is let go, else it is refused. */
 export type Fault = 'lost' | 'held' | { status: number; error: Refused };
 
 export interface StripeAccount {
-  /** What Drawdown must know to bill through it. */
+  /** The configuration with which Drawdown bills through it. */
   config: StripeConfig;
   /** Every request as it came. */
   seen: Seen[];
@@ -147,7 +147,7 @@ export async function openStripeAccount(): Promise<StripeAccount> {
     return found?.fault;
   }
 
-  /** The same key answers the same, whatever it was; with another request, or while the first runs, it is refused. */
+  /** The same key gets the same answer; with another request, or while the first runs, it is refused. */
   async function remembered(wanted: Seen, text: string, work: () => Promise<Reply>): Promise<Reply> {
     if (wanted.key === null || wanted.method === 'GET') return work();
     const request = `${wanted.path} ${text}`;

@@ -10,7 +10,7 @@ export interface TemporalProxy {
   hold(matches: (method: string, request: Buffer) => boolean): void;
   /** How many calls were held so far. */
   held(): number;
-  /** Lets everything through again; what was held is answered as unavailable. */
+  /** Lets everything through again; held calls are answered as unavailable. */
   release(): void;
   /** Ends all connections and takes none until `open`. */
   shut(): Promise<void>;

@@ -4,8 +4,9 @@ const TIMES = '/proc/thread-self/schedstat';
 let isLinux: boolean | null = null;
 
 /**
- * Milliseconds of processor that this thread has used: a machine that others load does not lengthen them as it does the clock's.
- * Where the system tells no thread's time, the whole process's.
+ * Milliseconds of processor that this thread has used: load of others does not lengthen them as it does the clock's. Where
+ * the
+ * system has no time of a thread, the whole process's.
  */
 export function threadTime(): number {
   if (isLinux !== false)

@@ -19,7 +19,7 @@ import { histories, type Method, type Op } from '../domain/history.ts';
 import { Model } from '../domain/model.ts';
 import { sized } from '../support/campaign.ts';
 
-// One balance, told five times: chart, table, `balance?at=`, schedule and the page's sentences agree in every life.
+// One balance in five places: chart, table, `balance?at=`, schedule and the page's sentences agree in every life.
 
 const RUNS = sized(50, 2_000);
 
@@ -51,7 +51,7 @@ function lookedAt(life: Life) {
   return { row: row as unknown as Visit['row'], chart, view, html, text: textOf(html) };
 }
 
-/** What `balance?at=` answers: before now by the entries as `balance_at` reads them, after it by a forecast. */
+/** The answer of `balance?at=`: before now by the entries as `balance_at` reads them, after it by a forecast. */
 function balanceAt({ state, book, catalog }: Life, at: Instant): number {
   if (at > state.now) {
     const { life } = forecast(state, openGrants(book), catalog, { until: at, holds: openHolds(book) });
@@ -68,7 +68,7 @@ function balanceAt({ state, book, catalog }: Life, at: Instant): number {
     .reduce((sum, credits) => sum + credits, 0);
 }
 
-/** The rows of the table on the page: instant and what is available after it. */
+/** The rows of the table on the page: instant and the credits available after it. */
 const tableOf = (html: string): [Instant, number][] =>
   [
     ...html.matchAll(

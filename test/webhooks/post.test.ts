@@ -6,7 +6,8 @@ import { createPost, type PostOptions } from '../../src/webhooks/post.ts';
 import { receiverFault } from '../../src/webhooks/receivers.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 
-// One attempt, against real sockets on loopback: what counts, what does not and why, and where nothing is sent at all.
+// One attempt, against real sockets on loopback: which answers count, which do not and why, and where nothing is sent at
+// all.
 
 let receiver: Receiver;
 beforeAll(async () => {

@@ -61,7 +61,7 @@ test('I8: after spends the workflow learns the ledger’s balance by itself', as
     ids.flatMap((id) => Array.from({ length: 10 }, () => did(stack, id, 'POST usage', look))),
   );
   for (const id of ids) await atRest(id);
-  // Once more: told before, behind again.
+  // Once more: informed before, behind again.
   for (const id of ids) await did(stack, id, 'POST usage', look);
   for (const id of ids) await atRest(id);
 });

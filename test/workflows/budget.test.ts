@@ -21,15 +21,16 @@ import {
 } from '../../src/workflows/messages.ts';
 import { createDatabase } from '../support/stack.ts';
 
-// What an idle monthly subscription costs Temporal in a year, counted on the histories of all its runs. A year passes
-// on the time-skipping server; the ledger's own clock stays today, which an idle subscription never notices.
+// The yearly cost of an idle monthly subscription at Temporal, counted on the histories of all its runs. A year passes on
+// the
+// time-skipping server; the ledger's own clock stays today, which an idle subscription never notices.
 
 const EVENTS_A_YEAR = 280;
 const ACTIONS_A_YEAR = 60;
 
 const KEYWORD = 2;
 const Event = temporal.api.enums.v1.EventType;
-/** What Temporal Cloud counts as an action. A signal or update sent counts when it is accepted. */
+/** The actions by Temporal Cloud's count. A signal or update counts when it is accepted. */
 const ACTIONS = new Set([
   Event.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
   Event.EVENT_TYPE_TIMER_STARTED,

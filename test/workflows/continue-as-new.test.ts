@@ -20,8 +20,9 @@ import {
 } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// A storm of signals, updates and spends while a test clock is driven over five continue-as-news: each command takes
-// effect once, and the ledger is what the simulator makes of the same commands in the order in which they were taken.
+// A storm of signals, updates and spends while a test clock is driven over five continue-as-news. Each command takes effect
+// once,
+// and the ledger equals the simulator's after the same commands in the same order.
 
 const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 const MONTHS = 66;
@@ -44,7 +45,7 @@ interface Storm {
   refusedOnTheWay: number;
 }
 
-/** A caller that does what it is told: after a 503, 409 or a full queue the same key again, until it is answered. */
+/** A patient caller: after a 503, 409 or a full queue the same key again, until it is answered. */
 async function insist(storm: Storm, request: `${'POST' | 'PUT'} ${string}`, body: object, key: string) {
   for (;;) {
     const answer = await ask(stack, storm.id, request, body, key);
@@ -87,8 +88,9 @@ async function repeatSignals(storm: Storm): Promise<number> {
   const handle = stack.client.workflow.getHandle(workflowId(storm.id));
   const old = await snapshot(stack.db, storm.id);
   let sent = 0;
-  // As fast as the workflow takes them: a query is answered behind what was signalled before. Beyond that no machine ever has a
-  // moment without news in which a run could hand over.
+  // As fast as the workflow takes them: a query is answered after the earlier signals. Faster signals would leave no moment
+  // without
+  // news in which a run could hand over.
   const isHeard = () => handle.query(QUERY.subscription).catch(() => pause(100));
   for (; !storm.isOver; sent += 1, await pause(40), await isHeard()) {
     const known = await stack.db.select().from(charges).where(eq(charges.subscriptionId, storm.id));

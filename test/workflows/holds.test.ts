@@ -12,7 +12,8 @@ import { expectPromises } from '../support/invariants.ts';
 import { ask, did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// What happens behind the workflow's back: holds that outlive the end, deadlines, storms of spends, and how it is told (I8).
+// Events behind the workflow's back: holds that outlive the end, deadlines, storms of spends, and the nudges about them
+// (I8).
 
 const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 /** On real time, where the relay works. */
@@ -45,7 +46,7 @@ interface Row {
   [member: string]: unknown;
 }
 
-/** The ledger, read by nobody who would release what is overdue. */
+/** The ledger, without a read that would release overdue holds. */
 async function rowOf(id: string): Promise<Row> {
   const [row] = await stack.db.execute<Row>(sql`
     select seq::int, workflow_behind as behind, (select coalesce(sum(held), 0)::int from grants where subscription_id = ${id}) as held
@@ -58,7 +59,7 @@ async function until(what: string, holds: () => Promise<boolean>, ms = 20_000): 
     if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
 }
 
-/** R-50, R-73: ended with 30 held; the workflow stays for what may still happen to them. */
+/** R-50, R-73: ended with 30 held; the workflow stays until their hold has ended. */
 async function endedWithHold(more: object, seconds?: number): Promise<{ id: string; held: string }> {
   const id = await subscribe(stack, monthly, more);
   const held = await hold(id, 30, seconds);
@@ -77,7 +78,7 @@ async function expectCompleted(id: string): Promise<void> {
 
 test('R-73: with an open hold the workflow outlives the end, and completes after the capture', async () => {
   const { id, held } = await endedWithHold(live);
-  // Longer than it takes to be told of anything.
+  // Longer than any nudge takes.
   await sleep(2_500);
   expect(await statusOf(id)).toBe('RUNNING');
   expect(await balanceOf(id)).toMatchObject({ available: 0, held: 30 });

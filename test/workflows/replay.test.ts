@@ -4,9 +4,10 @@ import { did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { readHistories, record } from './histories.ts';
 
-// Golden histories: what running subscriptions have behind them must replay with the workflow as it is now. A change
-// that fails here needs `patched()`, or it stops every workflow that began before it. Recorded anew, once that is
-// decided, with RECORD_HISTORIES=1 npx vitest run --project stack test/workflows/replay.test.ts
+// Golden histories: the pasts of running subscriptions must replay with the workflow as it is now. A change that fails here
+// needs
+// `patched()`, or it stops every workflow that began before it. They are recorded anew, after that decision, with
+// RECORD_HISTORIES=1 npx vitest run --project stack test/workflows/replay.test.ts
 
 const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 const yearly = { plan: 'creator', interval: 'year', from: '2026-01-17T00:00:00.000Z' } as const;

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// A signal comes from another system, and nobody can be told that it makes no sense: it must change nothing, and the
-// workflow must go on.
+// A malformed signal comes from another system, which gets no answer: it must change nothing, and the workflow must go on.
 
 let stack: Stack;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { did, started } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// R-39 on real time: what is spent comes behind the workflow's back, and no command moves its clock.
+// R-39 on real time: spends come behind the workflow's back, and no command moves its clock.
 
 let stack: Stack;
 beforeAll(async () => {

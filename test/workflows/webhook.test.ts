@@ -9,7 +9,8 @@ import { deliveriesOf, ended, endpointAt, eventTicks, secretOf, tell, until } fr
 import { type Received, type Receiver, startReceiver, verified } from '../support/receiver.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// Events on their way, on the real Temporal server: from the statement that tells one to a receiver that listens on loopback.
+// Events on their way, on the real Temporal server: from the statement that inserts one to a receiver that listens on
+// loopback.
 
 let stack: Stack;
 let receiver: Receiver;
@@ -28,7 +29,7 @@ afterAll(() => stack?.stop());
 const workflowOf = (eventId: string, endpointId: string, run = 0) =>
   stack.client.workflow.getHandle(webhookId({ eventId, endpointId, run }));
 
-/** What the Temporal UI shows of the attempts that are being made. */
+/** The attempts under way, as the Temporal UI shows them. */
 async function pendingActivity(eventId: string, endpointId: string) {
   const { raw } = await workflowOf(eventId, endpointId).describe();
   return raw.pendingActivities?.[0];
