@@ -29,7 +29,7 @@ const EDITED: Catalog = {
   policies: { ...DEFAULT_CATALOG.policies, packsPerPurchase: 5 },
 };
 
-test('a use is priced at once with the newest, and what was answered before stays answered', async () => {
+test('a use is priced at once with the newest, and earlier answers stay', async () => {
   const door = await Driver.open(stack);
   await door.buy(3);
   const key = { 'Idempotency-Key': 'one' };

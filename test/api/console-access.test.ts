@@ -43,7 +43,7 @@ const revoke = (key: string) =>
 const isOut = ({ status, headers }: Seen): boolean =>
   status === 303 && (headers.get('Location') ?? '').startsWith('/console/sign-in');
 
-describe('the door', () => {
+describe('the sign-in page', () => {
   test('says the same of every key that does not open it, and gives no cookie', async () => {
     const revoked = await createKey(stack.db, 'test');
     await revoke(revoked);
@@ -117,7 +117,7 @@ describe('the door', () => {
       expect(await letIn(elsewhere), elsewhere).toBe('/console');
   });
 
-  test('is where everybody is sent who has no visit, whatever page they want', async () => {
+  test('gets every visitor without a visit, from every page', async () => {
     const visits = [new Visit(stack), new Visit(stack), new Visit(stack)];
     visits[1]!.cookie = `drawdown_console=${randomBytes(32).toString('base64url')}`;
     visits[2]!.cookie = "drawdown_console=' or 1=1 --";
@@ -149,7 +149,7 @@ describe('a visit', () => {
     expect(isOut(await visit.get('/console'))).toBe(true);
   });
 
-  test('ends by signing out, for whoever has kept the cookie too', async () => {
+  test('ends by signing out, also for a kept cookie', async () => {
     const visit = await Visit.begin(stack);
     const kept = visit.cookie;
     const seen = await visit.post('/console/sign-out', {});
@@ -197,7 +197,7 @@ describe('a form', () => {
   });
 });
 
-describe('what is missing', () => {
+describe('a missing object', () => {
   test('looks the same wherever it is missing', async () => {
     const visit = await Visit.begin(stack);
     const missing = [

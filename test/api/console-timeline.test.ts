@@ -88,7 +88,7 @@ describe('a timeline', () => {
     );
   });
 
-  test('tells what became of a purchase: asked, billed, granted, refunded', async () => {
+  test('shows the life of a purchase: asked, billed, granted, refunded', async () => {
     const door = await Driver.open(stack);
     const bought = await door.buy(2);
     await door.spend(1);
@@ -135,7 +135,7 @@ async function whole(id: string, limit: number): Promise<TimelineRow[]> {
 }
 
 describe('pages of a timeline', () => {
-  test('have every entry, charge, message, note and command of every life once, whatever their size', async () => {
+  test('have every entry, charge, message, note and command of every life once, at any size of page', async () => {
     const lives = Object.values(await leadLives(stack));
     for (const id of lives) {
       const all = await whole(id, 500);

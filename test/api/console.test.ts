@@ -83,7 +83,7 @@ describe('a search', () => {
     }
   });
 
-  test('finds a use by its idempotency key, and shows what became of it', async () => {
+  test('finds a use by its idempotency key, and shows its outcome', async () => {
     const seen = await visit.get(`/console?q=k-${door.id}`);
     const html = (await visit.get(seen.headers.get('Location')!.split('#')[0]!)).html;
     expect(linesOf(html)).toEqual(['2026-01-31 R-60 -3 Spent 3 credits']);
@@ -125,13 +125,13 @@ describe('a search', () => {
     expect(seen.html).not.toContain('<script>alert');
   });
 
-  test.each([['a\u0000b'], ['x'.repeat(256)]])('of what can’t be kept (%#) is a 400', async (text) => {
+  test.each([['a\u0000b'], ['x'.repeat(256)]])('of text that can’t be stored (%#) is a 400', async (text) => {
     expect((await visit.get(`/console?q=${encodeURIComponent(text)}`)).status).toBe(400);
   });
 });
 
 describe('three numbers', () => {
-  test('agree, and so do the core and the workflow on what is next', async () => {
+  test('agree, and so do the core and the workflow on the next due work', async () => {
     const door = await Driver.open(stack);
     await door.give(10);
     const text = await textAt(at(door));
@@ -154,7 +154,7 @@ describe('three numbers', () => {
     );
   });
 
-  test('say what is behind, and tell it', async () => {
+  test('name a workflow that is behind, and nudge it', async () => {
     const door = await Driver.open(stack);
     await door.give(10);
     bodyOf(await door.spend(3), 201);
@@ -264,7 +264,7 @@ describe('an action', () => {
     expect(done.html).toContain('&quot;unrecoverable&quot;: 100');
   });
 
-  test('ends a subscription now, saying what is lost', async () => {
+  test('ends a subscription now, naming the lost credits', async () => {
     const door = await Driver.open(stack);
     await door.buy(1);
     const { check } = await act(door, 'cancel', because);
@@ -299,7 +299,7 @@ describe('an action', () => {
     await expect.poll(() => door.available(), { timeout: 10_000 }).toBe(500);
   });
 
-  test('advances a test clock, foretelling what is due', async () => {
+  test('advances a test clock, foretelling the due work', async () => {
     const door = await Driver.open(stack);
     const { check, done } = await act(door, 'advance', { to: '2026-03-03T00:00', ...because });
     const said = textOf(check.html);
@@ -355,7 +355,7 @@ describe('an action', () => {
 });
 
 describe('the fleet', () => {
-  test('shows who is past due, what waits, what is due within the hour and who works', async () => {
+  test('shows past-due customers, queues, work due within the hour and workers', async () => {
     const { pastDue } = await leadLives(stack, ['pastDue']);
     const live = new Driver(
       stack,
@@ -371,7 +371,7 @@ describe('the fleet', () => {
     expect(text).toContain('Overdue work due more than a minute ago and not booked 0');
   });
 
-  test('counts what is overdue', async () => {
+  test('counts overdue work', async () => {
     const live = new Driver(
       stack,
       bodyOf<{ id: string }>(await start(stack, { test_clock: undefined }), 201).id,

@@ -183,7 +183,7 @@ describe('the wallet’s', () => {
   };
 
   test.each(Object.entries(FILTERS))(
-    '%s: the rows of its kinds, as a file, and the same door',
+    '%s: the rows of its kinds, as a file, and the same refusals',
     async (show, kinds) => {
       const visitor = await PageVisitor.enter({ ...stack, fetch: api } as Stack, customer);
       const statements = count();

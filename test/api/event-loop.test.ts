@@ -62,7 +62,7 @@ test('between two waits the beat finds it, among all that are under way', async 
   expect(keptLine(told[0]!)).toBe(`the event loop was kept for 150 ms by one of GET /stands, ${ROUTE}`);
 });
 
-test('what is short, and what the process does while nobody is served, is nobody’s', async () => {
+test('a short slice, and work while no request is served, is no request’s', async () => {
   const { app, told, compute, goOn } = appOf();
   for (let i = 0; i < 3; i += 1) {
     const answer = app.request('/things/sub_1/90/0/90');

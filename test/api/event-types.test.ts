@@ -86,7 +86,7 @@ async function examples(): Promise<Map<string, unknown>> {
 
 const EXAMPLE = /^### `([\w.]+)`\n\n[\s\S]+?\n\n```json\n([\s\S]*?)\n```$/gm;
 
-test('docs/events.md shows of each type what is told', async () => {
+test('docs/events.md shows an event of each type', async () => {
   const told = await examples();
   expect([...told.keys()].sort()).toEqual([...EVENT_TYPES].sort());
   if (process.env['RECORD_EVENTS']) {

@@ -107,7 +107,7 @@ test('either secret will do; ten deliveries of one event at once are stored once
   expect(await storedOf(id)).toHaveLength(1);
 });
 
-describe('what no workflow waits for is kept, acknowledged and marked', () => {
+describe('an event that no workflow waits for is kept, acknowledged and marked', () => {
   test.each<[string, object, string, string]>([
     ['invoice.sent', { number: 7 }, '', 'ignored'],
     ['payment.settled', settled, 'sub_1', 'unknown'],

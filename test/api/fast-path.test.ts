@@ -230,7 +230,7 @@ describe('past the application', () => {
     expect(longWay).toBe(0);
   });
 
-  test('what nobody foresaw is a 500 that names its request, and the log tells the rest', async () => {
+  test('an unforeseen error is a 500 that names its request, and the log has the rest', async () => {
     const [path, asked] = await made(SPENDS['a usage']!);
     const lines: string[] = [];
     const spending = { submit: () => Promise.reject(new Error('a bug')) };
@@ -245,7 +245,7 @@ describe('past the application', () => {
   });
 });
 
-describe('what is not plain goes through the application', () => {
+describe('an unusual request goes through the application', () => {
   test.each(Object.entries(NOT_PLAIN))('%s', async (_, make) => {
     const [path, asked] = await made(make);
     longWay = 0;

@@ -36,7 +36,7 @@ async function made(): Promise<Made> {
 }
 
 describe('R-65: a key', () => {
-  test.each(ASKS)('of %s: the same bytes, whatever comes after', async (_, path, status, body, other) => {
+  test.each(ASKS)('of %s: the same bytes, after any later request', async (_, path, status, body, other) => {
     const on = await made();
     const { door } = on;
     const headers = { 'Idempotency-Key': randomUUID() };

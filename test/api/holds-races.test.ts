@@ -47,7 +47,7 @@ test('60 captures of one hold under 60 keys: one effect, one answer', async () =
   expect(await all(stack, door.path('usage'), 100)).toHaveLength(1);
 });
 
-test('captures of different amounts: one of them, and whoever asked for the same', async () => {
+test('captures of different amounts: one of them, and others of the same amount', async () => {
   const door = await with500();
   const held = await hold(door, 60);
   const answers = await times(60, (i) => door.post(`holds/${held}/capture`, { credits: 1 + (i % 3) }));

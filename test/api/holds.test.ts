@@ -19,7 +19,7 @@ const said = { via: 'zapier', reference: 'job-81', metadata: { clip: 'a' } };
 const nothing = { via: null, reference: null, metadata: {} };
 
 describe('a hold', () => {
-  test('answers all that was set aside and until when, and is read back with what was said', async () => {
+  test('answers the credits set aside and the deadline, and is read back with its request', async () => {
     const door = await Driver.open(stack);
     const [{ id: grant_id }] = (await all(stack, door.path('grants'), 100)) as [Json];
     const { catalog_version } = bodyOf(await door.post('quote', looks(1)));
@@ -150,7 +150,7 @@ describe('refused', () => {
     expect(await balance(other.door)).toEqual({ available: 170, held: 10 });
   });
 
-  test('R-71: more than was held names what was, and settles nothing', async () => {
+  test('R-71: more than was held names the held credits, and ends nothing', async () => {
     const { door, held } = await made();
     const problem = expectProblem(
       await door.post(`holds/${held}/capture`, { credits: 11 }),
@@ -162,7 +162,7 @@ describe('refused', () => {
     expect(bodyOf(await door.post(`holds/${held}/capture`, { credits: 10 }))).toMatchObject({ released: 0 });
   });
 
-  test('R-80: more than is left of a usage names what can be reversed', async () => {
+  test('R-80: more than is left of a usage names the credits that can be reversed', async () => {
     const { door, used } = await made();
     const reverse = (credits?: number) =>
       door.post(`usage/${used}/reverse`, credits === undefined ? { reason: 'r' } : { reason: 'r', credits });
@@ -190,7 +190,7 @@ describe('refused', () => {
     expect(await balance(door)).toEqual({ available: 176, held: 0 });
   });
 
-  test('R-61: who is short is told what is held', async () => {
+  test('R-61: a shortfall names the held credits', async () => {
     const { door } = await made();
     for (const path of ['usage', 'holds'])
       expect(expectProblem(await door.post(path, looks(171)), 'insufficient_credits')).toMatchObject({

@@ -299,7 +299,7 @@ describe('POST /v1/subscriptions', () => {
     expect(bodyOf(await stack.request('GET', '/v1/subscriptions?limit=100'))).toEqual(before);
   });
 
-  test('R-65: what was refused leaves its key free', async () => {
+  test('R-65: a refused request leaves its key free', async () => {
     const headers = { 'Idempotency-Key': 'one-start' };
     expectProblem(await start(stack, { plan: 'free' }, headers), 'invalid_request');
     expect((await start(stack, {}, headers)).status).toBe(201);
@@ -495,7 +495,7 @@ describe('a query', () => {
   });
 });
 
-test('metadata comes back as it went in, whatever it is called', async () => {
+test('metadata comes back as it went in, under any name', async () => {
   const metadata = { constructor: 'a', toString: 'b', '<script>': '"\'&', ключ: '🦊' };
   const other = await Driver.open(stack, { metadata });
   expect(bodyOf(await other.get())['metadata']).toEqual(metadata);

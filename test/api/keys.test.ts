@@ -67,7 +67,7 @@ describe.each(named(ROUTES))('%s', (_, route) => {
 });
 
 describe.each(named(ofSubscription))('%s', (_, route) => {
-  test('says the same of what is missing, foreign and impossible', async () => {
+  test('gives missing, foreign and impossible ids the same answer', async () => {
     const before = await seen(door);
     const answers = [];
     for (const id of [
@@ -87,7 +87,7 @@ describe.each(named(ofSubscription))('%s', (_, route) => {
   });
 });
 
-describe('what belongs to another subscription looks missing', () => {
+describe('an object of another subscription looks missing', () => {
   test.each(['charges', 'purchases', 'usage', 'grants'])('%s', async (list) => {
     const other = await Driver.open(stack);
     const purchase = await other.buy(1);
@@ -123,14 +123,14 @@ describe('a start', () => {
   });
 });
 
-describe('what needs no key', () => {
+describe('a route without a key', () => {
   test.each(['/healthz', '/readyz', '/openapi.json', '/problems/not_found'])('%s', async (path) => {
     const answer = await stack.request('GET', path, { headers: { Authorization: '' } });
     expect(answer.status).toBe(200);
   });
 });
 
-describe('what is not served', () => {
+describe('a route that is not served', () => {
   test.each([
     ['GET', '/nothing'],
     ['GET', '/v1/nothing'],
@@ -142,7 +142,7 @@ describe('what is not served', () => {
     expectProblem(await stack.request(method, path), 'not_found');
   });
 
-  test('under /v1 a stranger is not told what exists', async () => {
+  test('under /v1 a stranger learns of no route', async () => {
     for (const path of ['/v1/nothing', '/v1/catalog', '/v1'])
       expectProblem(await stack.request('GET', path, { headers: { Authorization: '' } }), 'unauthenticated');
   });

@@ -173,7 +173,7 @@ describe('a page reads about as many rows as it shows', () => {
     expectBounded(statements, ACTIVITY_PAGE + through, GREAT);
   });
 
-  test('the console’s timeline, whatever is asked of it', async () => {
+  test('the console’s timeline, for every request', async () => {
     for (const kind of [null, ...TIMELINE_KINDS]) {
       const pages: TimelinePage[] = [];
       const statements = await statementsOf({}, async (_, db) => {

@@ -445,7 +445,7 @@ async function longest({ path, ask: send, status }: Case, odd: string[]): Promis
   return least;
 }
 
-test('no route keeps the event loop for 100 ms, whatever it is asked', async () => {
+test('no route keeps the event loop for 100 ms, with any input', async () => {
   const table = await cases();
   const routes = app.routes
     .filter(({ method, path }) => method !== 'ALL' && !path.includes('*'))

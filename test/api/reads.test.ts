@@ -179,7 +179,7 @@ describe('a start', () => {
 });
 
 describe('ETag', () => {
-  test.each(['', 'balance'])('of /%s: 304 to whoever has it, until something changes', async (below) => {
+  test.each(['', 'balance'])('of /%s: 304 to its holder, until something changes', async (below) => {
     const door = await Driver.open(stack);
     const first = await door.get(below);
     const tag = first.headers.get('ETag')!;
@@ -227,7 +227,7 @@ describe('the balance', () => {
     });
   });
 
-  test('I13: in the past is what it was, now what it is, in the future what will be', async () => {
+  test('I13: is that of the ledger in the past and now, and that of the forecast in the future', async () => {
     const door = await Driver.open(stack);
     const seen: [string, number][] = [];
     const note = async (at: string) => seen.push([at, (await balance(door)).available]);
@@ -354,7 +354,7 @@ describe('grants', () => {
   });
 });
 
-test('R-82: revoking takes what is unused and no more', async () => {
+test('R-82: revoking takes the unused credits and no more', async () => {
   const door = await Driver.open(stack);
   const gift = await door.give(50);
   await door.spend(220);
@@ -363,7 +363,7 @@ test('R-82: revoking takes what is unused and no more', async () => {
 });
 
 describe('the schedule', () => {
-  test('tells what comes, each with its rule, as it then comes', async () => {
+  test('names the coming work, each with its rule, as it then comes', async () => {
     const door = await Driver.open(stack);
     await door.buy(1);
     const { data } = bodyOf<{ data: Json[] }>(await door.get('schedule?limit=6'));
@@ -390,7 +390,7 @@ describe('the schedule', () => {
   });
 });
 
-describe('what a change answers', () => {
+describe('the answer to a change', () => {
   test('a preview tells the same as the change, and does nothing', async () => {
     const door = await Driver.open(stack);
     const wanted = { plan: 'pro', interval: 'month' };
@@ -426,7 +426,7 @@ describe('what a change answers', () => {
     });
   });
 
-  test('a cancel tells what would be forfeited at the end if nothing more were spent', async () => {
+  test('a cancel names the credits forfeited at the end without further spends', async () => {
     const door = await Driver.open(stack);
     await door.buy(1);
     await door.give(50, midnight('2026-02-10')); // expires before the end
@@ -439,7 +439,7 @@ describe('what a change answers', () => {
     });
   });
 
-  test('a cancel at once tells what was', async () => {
+  test('a cancel at once names the forfeited credits', async () => {
     const door = await Driver.open(stack);
     await door.buy(1);
     expect(bodyOf(await door.post('cancel', { at: 'now' }))).toMatchObject({
@@ -452,7 +452,7 @@ describe('what a change answers', () => {
   });
 });
 
-test('the workflow says what the ledger says', async () => {
+test('the workflow answers as the ledger', async () => {
   const door = await Driver.open(stack);
   await door.buy(1);
   await door.spend(20);
@@ -474,7 +474,7 @@ test('the workflow says what the ledger says', async () => {
   });
 });
 
-test('a usage answers what it cost, from which grants, and is read back the same', async () => {
+test('a usage answers its cost and its grants, and is read back the same', async () => {
   const door = await Driver.open(stack);
   await door.buy(1);
   const items = [
@@ -515,7 +515,7 @@ test('a usage answers what it cost, from which grants, and is read back the same
   );
 });
 
-test('a quote tells what a use would cost and what would cover it, and books nothing', async () => {
+test('a quote names the cost of a use and the packs that would cover it, and books nothing', async () => {
   const door = await Driver.open(stack);
   const before = await all(stack, door.path('entries'), 10);
   expect(

@@ -69,8 +69,8 @@ async function bought(): Promise<Bought> {
 
 const money = (amount_minor: number) => ({ amount_minor, currency: 'USD' });
 
-describe('what an operator asks for', () => {
-  test('a part, then the rest: Stripe gives back each once, the same key answers the same', async () => {
+describe('an operator’s refund', () => {
+  test('a part, then the rest: Stripe refunds each once, the same key answers the same', async () => {
     const { refund, stand, intent } = await bought();
     const key = randomUUID();
     const first = await refund({ amount_minor: 1_000 }, key);
@@ -95,7 +95,7 @@ describe('what an operator asks for', () => {
     expect(intent.refunds.map(({ amount }) => amount)).toEqual([1_000, 2_000]);
   });
 
-  test('more than is not refunded yet, and what nobody paid, is refused', async () => {
+  test('more than is not refunded yet, and an unpaid charge, is refused', async () => {
     const { door, refund, stand, intent } = await bought();
     expect(faultsOf(await refund({ amount_minor: 3_001 }))).toBe('invalid_request: /amount_minor');
     bodyOf(await refund({}));
@@ -132,7 +132,7 @@ describe('what an operator asks for', () => {
     expect(intent.refunds).toHaveLength(6);
   });
 
-  test('given back, and nobody heard of it: 503, and the same key goes on where it stopped', async () => {
+  test('refunded, and the answer lost: 503, and the same key goes on where it stopped', async () => {
     const { refund, stand, intent } = await bought();
     const key = randomUUID();
     // The library itself repeats once when a connection closes.
@@ -146,7 +146,7 @@ describe('what an operator asks for', () => {
     expect(await stand()).toEqual({ left: 300, refunded: 1_500, packs: 2 });
   });
 
-  test('another refund ends first what the one before left open', async () => {
+  test('another refund first ends the open one before it', async () => {
     const { refund, stand, intent } = await bought();
     account.fail(/POST .*refunds$/, 'lost', 2);
     const key = randomUUID();
@@ -157,7 +157,7 @@ describe('what an operator asks for', () => {
     expect(intent.refunds).toHaveLength(2);
   });
 
-  test('given back at Stripe meanwhile: refused, and its own word counts', async () => {
+  test('refunded at Stripe meanwhile: refused, and Stripe’s report counts', async () => {
     const { refund, stand, intent, charge } = await bought();
     intent.refunds.push({ amount: 3_000, metadata: {} });
     expect(faultsOf(await refund({}))).toBe('invalid_request: /amount_minor');
@@ -207,8 +207,8 @@ async function outcomeOf({ id }: { id: string }): Promise<string | null> {
   return outcome();
 }
 
-describe('what Stripe says', () => {
-  test('a refund by our door and its event are one effect', async () => {
+describe('a report of Stripe', () => {
+  test('a refund by the API and its event are one effect', async () => {
     const { refund, stand, charge } = await bought();
     bodyOf(await refund({ amount_minor: 1_000 }));
     const event = refundedAt(charge, 1_000);

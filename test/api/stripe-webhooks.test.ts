@@ -69,7 +69,7 @@ const chargeOf = async (door: Driver, kind: string): Promise<Json & { id: string
   return data.find((charge) => charge['kind'] === kind)!;
 };
 
-describe('what Stripe did not sign just now', () => {
+describe('a body that Stripe did not sign just now', () => {
   const body = JSON.stringify(eventOf('payment_intent.succeeded', { metadata: {} }));
   const now = Math.floor(Date.now() / 1_000);
   test.each<[string, string, string | null]>([
@@ -121,7 +121,7 @@ test('either secret will do; ten deliveries of one event at once are stored once
   expect(await storedOf(event)).toHaveLength(1);
 });
 
-describe('what no workflow waits for is kept, acknowledged and marked', () => {
+describe('an event that no workflow waits for is kept, acknowledged and marked', () => {
   const stranger = { subscription_id: 'sub_nobody', charge_id: 'chg_nobody', attempt: '1' };
   test.each<[string, object, string, string]>([
     ['payment_intent.processing', {}, '', 'ignored'],

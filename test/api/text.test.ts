@@ -130,7 +130,7 @@ describe('every text of every operation', () => {
   });
 });
 
-describe('what broke: each is a 400 now, and the subscription answers', () => {
+describe('a text that once broke a subscription: each is a 400 now, and the subscription answers', () => {
   const half = (text: string) => `${text} \ud83d`;
   type Ask = (of: Driver) => Promise<Answer>;
   const grant = { credits: 1, expires_at: '2030-01-01T00:00:00Z' };
@@ -254,7 +254,7 @@ describe('pages', () => {
   });
 });
 
-describe('what PostgreSQL and Temporal do take', () => {
+describe('text that PostgreSQL and Temporal do take', () => {
   // It is a search attribute and a part of the summary in Temporal, and a key of two indexes in PostgreSQL.
   test.each(['漢'.repeat(255), '\u0001'.repeat(255), '🦊'.repeat(127), '"\\'.repeat(127)])(
     'a customer’s id of the longest kind: %s',

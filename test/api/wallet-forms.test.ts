@@ -25,7 +25,7 @@ const seen = async () => {
 };
 
 describe('Buy Now', () => {
-  test('buys, says what came of it, and takes a form that is sent again for the same', async () => {
+  test('buys, shows the outcome, and takes a form that is sent again for the same', async () => {
     const form = { ...BUY, key: 'one' };
     const [first, second] = [
       await visitor.post('/wallet/purchases', form),
@@ -110,7 +110,7 @@ describe('a form', () => {
   });
 });
 
-test('an add-on is lowered, and what was delivered stays', async () => {
+test('an add-on is lowered, and delivered packs stay', async () => {
   await door.buy(3);
   expect(await visitor.sent('/wallet/add-ons', { packs: '1' })).toContain(
     'The add-on is changed. Credits you have stay.',
@@ -121,7 +121,7 @@ test('an add-on is lowered, and what was delivered stays', async () => {
   expect(page).toContain('900 credits of your packs are not used yet. They stay until May 29 at the latest');
 });
 
-test('a cancel says what will be lost, and can be undone', async () => {
+test('a cancel names the credits that will be lost, and can be undone', async () => {
   await door.buy(1);
   const asked = textOf((await visitor.get('/wallet/cancel')).html);
   expect(asked).toContain('Your plan goes on until Feb 28');

@@ -38,7 +38,7 @@ describe('an address claims nothing', () => {
   });
 });
 
-describe('what a form did', () => {
+describe('the effect of a form', () => {
   test('is said by the next page, once: Back and reload say how it stands', async () => {
     expect(await visitor.sent('/wallet/purchases', BUY)).toContain(THANKS);
     expect(await wallet()).not.toContain('Thank you');
@@ -125,7 +125,7 @@ const balanceAt = async (at: string) => Number(bodyOf(await door.get(`balance?at
 const use = async (quantity: number) =>
   bodyOf(await door.post('usage', { items: [{ feature: 'generate_look', quantity }] }), 201);
 
-test('every row of the table is what `balance?at=` answers, on a day full of uses too', async () => {
+test('every row of the table equals the answer of `balance?at=`, on a day full of uses too', async () => {
   await use(20);
   await door.advance('2026-02-10T09:00:00Z');
   await use(3);
@@ -166,7 +166,7 @@ describe('Or wait', () => {
     else expect(page).not.toContain('Or wait');
   });
 
-  test('counts without what expires until then', async () => {
+  test('counts without credits that expire until then', async () => {
     await door.advance('2026-03-05T00:00:00Z');
     // On March 31st the allowance of February 28th is gone since March 30th.
     expect(await prompt(201)).not.toContain('Or wait');

@@ -64,7 +64,7 @@ describe('a link', () => {
     expect([answer.status, answer.headers.get('Set-Cookie')]).toEqual([401, null]);
   });
 
-  test('is not used up by what only looks ahead', async () => {
+  test('is not used up by a program that only looks ahead', async () => {
     const link = await linkTo(stack, mine.id);
     const prefetched = await new PageVisitor(stack).get(link, { 'Sec-Purpose': 'prefetch' });
     expect([prefetched.status, prefetched.headers.get('Set-Cookie')]).toEqual([204, null]);
@@ -138,7 +138,7 @@ describe('a session', () => {
   );
 });
 
-describe('what is another’s looks missing', () => {
+describe('another’s object looks missing', () => {
   test('an entry to go on from, a page', async () => {
     await Promise.all([mine.spend(1), foreign.spend(1)]);
     const visitor = await PageVisitor.enter(stack, mine.id);

@@ -75,7 +75,7 @@ test('hundreds of grants and the largest numbers there are stay readable, and li
   expect(page).toMatch(/, and [\d,]+ later\./);
 });
 
-test('the script is under 8 KB, and what is linked never has to be asked for again', async () => {
+test('the script is under 8 KB, and linked files never have to be asked for again', async () => {
   const visitor = new PageVisitor(stack);
   const { html } = await visitor.get('/wallet/closed');
   const [script] = /\/assets\/script\.js\?v=[\w-]+/.exec(html)!;
@@ -89,7 +89,7 @@ test('the script is under 8 KB, and what is linked never has to be asked for aga
   expect((await visitor.get('/assets/script.js?v=before')).headers.get('Cache-Control')).toBe('no-cache');
 });
 
-test('pages say what a browser must not do with them', async () => {
+test('pages forbid browsers to frame, sniff or store them', async () => {
   const { headers } = await new PageVisitor(stack).get('/wallet/closed');
   const said = ['Content-Security-Policy', 'X-Content-Type-Options', 'Referrer-Policy', 'Cache-Control'];
   expect(said.map((name) => headers.get(name))).toEqual([

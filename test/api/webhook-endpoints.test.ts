@@ -67,7 +67,7 @@ describe('an endpoint', () => {
     expect(after.length - before.length).toBe(outcome === 'ok' ? 1 : 0);
   });
 
-  test('changes in what is named alone; disabled twice it is disabled since the first time', async () => {
+  test('changes only the named members; disabled twice it is disabled since the first time', async () => {
     const { id, secret: _, ...made } = await make({ types: ['credits.low'], description: 'mails' });
     const patch = async (body: Json) => bodyOf(await stack.request('PATCH', `${AT}/${id}`, { body }));
     expect(await patch({})).toEqual({ id, ...made });
@@ -178,7 +178,7 @@ describe('events', () => {
     expect(seen).toEqual(order === 'asc' ? [1, 3, 5] : [5, 3, 1]);
   });
 
-  test('tell what receivers are told', async () => {
+  test('have the same body as for receivers', async () => {
     const { data } = (await get('/v1/events?type=grant.made&order=asc&limit=1')) as unknown as Page;
     expect(data).toEqual([
       {
@@ -226,7 +226,7 @@ describe('a replay', () => {
       expect(faultsOf(await post(`${path}/replay`, { endpoint_id }))).toBe('invalid_request: /endpoint_id');
   });
 
-  test('of an endpoint starts what it did not take', async () => {
+  test('of an endpoint starts the deliveries that failed', async () => {
     const { id } = await make();
     await post(`${AT}/${id}/test`, {});
     await post(`${AT}/${id}/test`, {});

@@ -25,7 +25,7 @@ const settled = {
 };
 const body = JSON.stringify({ type: 'payment.settled', data: settled });
 
-describe('what it says', () => {
+describe('its content', () => {
   const { attempt: _, ...uncounted } = settled;
   const at = Date.parse('2026-02-17T00:00:00.500Z');
   const message = { kind: 'settled', subscriptionId: 'sub_1', chargeId: 'chg_1', outcome: 'paid', at };
@@ -120,7 +120,7 @@ describe('what it says', () => {
     expect((await refusalOf(reading(text))).code).toBe(code);
   });
 
-  test('what only looks like a NUL is kept', async () => {
+  test('text that only looks like a NUL is kept', async () => {
     const text = '{"type":"a","data":"\\\\u0000 😀"}';
     expect((await reading(text)).content).toEqual({ type: 'a', data: '\\u0000 😀' });
   });
@@ -186,7 +186,7 @@ describe('who may say it', () => {
     expect((await refusalOf(asked)).code).toBe('unauthenticated');
   });
 
-  test('a mark at the beginning belongs to what was signed', async () => {
+  test('a mark at the beginning belongs to the signed text', async () => {
     expect((await refusalOf(reading(`\uFEFF${body}`, signed(body)))).code).toBe('unauthenticated');
   });
 

@@ -134,7 +134,7 @@ describe('a purchase (R-42)', () => {
     expect(await chargeStatus(door, id)).toBe(status);
   });
 
-  test('given up after 24 hours; paid after that it is to be given back, once', async () => {
+  test('given up after 24 hours; paid after that it must be refunded, once', async () => {
     const door = await paid();
     const id = await buy(door);
     await door.advance('2026-02-01T00:00:00Z');
@@ -163,7 +163,7 @@ const refunded = (door: Driver, id: string, refunded_minor: number) =>
   say(door, 'payment.refunded', { charge: id, refunded_minor });
 
 describe('money that was taken for nothing', () => {
-  test('while it lives: a purchase that was declined and is paid after all is to be given back, once', async () => {
+  test('while it lives: a purchase that was declined and is paid after all must be refunded, once', async () => {
     const door = await paid();
     const id = await buy(door);
     for (const outcome of ['declined', 'paid', 'paid', 'declined'] as const) await settle(door, id, outcome);
@@ -184,7 +184,7 @@ describe('money that was taken for nothing', () => {
     ],
     ['a first payment, once it was given up', 'start', 'The start of USD 29.00 of 2026-01-31T00:00:00.000Z'],
     ['a purchase that was given up', 'purchase', 'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z'],
-  ])('after the end: %s, is told until it is given back', async (_, kind, told) => {
+  ])('after the end: %s, is named until it is refunded', async (_, kind, told) => {
     const door = kind === 'start' ? await Driver.open(stack) : await paid();
     const id = kind === 'purchase' ? await buy(door) : kind === 'start' ? startOf(door) : renewalOf(door, 1);
     await door.advance('2026-03-07T00:00:00Z');
@@ -285,7 +285,7 @@ describe('a renewal that is settled before it is asked for waits (R-42)', () => 
   });
 });
 
-describe('money that is not what the charge asks for (R-42)', () => {
+describe('money of another amount than the charge (R-42)', () => {
   const boundary = '2026-02-28T00:00:00Z';
 
   /** The events of payments with another amount than the bill's: type, and the amount owed back. */
@@ -434,7 +434,7 @@ describe('a new payment method while an attempt is pending (R-45)', () => {
 });
 
 describe('dunning (R-41)', () => {
-  test('each attempt waits for its own settlement; what was said of an earlier one changes nothing', async () => {
+  test('each attempt waits for its own settlement; a report on an earlier one changes nothing', async () => {
     const door = await paid();
     const id = renewalOf(door, 1);
     await door.advance('2026-02-28T00:00:00Z');
@@ -551,7 +551,7 @@ describe('cancelled and changed elsewhere (R-51)', () => {
     expect(await door.available()).toBe(2200);
   });
 
-  test('a downgrade waits for the renewal, and is what that charges', async () => {
+  test('a downgrade waits for the renewal, and that charges it', async () => {
     const door = await Driver.open(stack, { plan: 'pro' });
     await settle(door, startOf(door), 'paid');
     await expect.poll(() => statusOf(door), SOON).toBe('active');

@@ -18,7 +18,7 @@ const settled = (outcome: 'paid' | 'declined') => ({
   currency: 'USD',
 });
 
-describe('what it says', () => {
+describe('its content', () => {
   test.each<[string, object, object | null]>([
     ['payment_intent.succeeded', { metadata }, settled('paid')],
     [

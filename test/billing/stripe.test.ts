@@ -76,7 +76,7 @@ function keys({ charge, debtor }: Demand): string[] {
 const MAKE = '/v1/payment_intents SUB/CHG/1';
 const CONFIRM = '/v1/payment_intents/PI/confirm SUB/CHG/1/confirm';
 
-describe('what a payment method does', () => {
+describe('the outcome of a payment method', () => {
   test.each([
     ['pm_visa', 'paid'],
     ['pm_chargeDeclined', 'declined'],
@@ -102,7 +102,7 @@ describe('what a payment method does', () => {
   );
 });
 
-test('what is asked of Stripe: amounts in minor units, off session, and whose it is', async () => {
+test('a request to Stripe: amounts in minor units, off session, with its customer', async () => {
   const wanted = demand('pm_visa', 'Ada Lovelace, 1815 ❤');
   await asked(wanted);
   const { subscriptionId } = wanted.debtor;
@@ -126,7 +126,7 @@ test('what is asked of Stripe: amounts in minor units, off session, and whose it
   ]);
 });
 
-test('a customer is made once, a payment method attached once, whatever is charged', async () => {
+test('a customer is made once, a payment method attached once, for any number of charges', async () => {
   const first = demand('pm_visa');
   const second = demand('pm_visa', first.debtor.customerId);
   const third = again(second, 2);
@@ -157,7 +157,7 @@ const wrongKey: Fault = {
   error: { type: 'invalid_request_error', message: 'Invalid API Key provided.' },
 };
 
-describe('what fails is thrown, so that it is asked again with the same keys, and paid once', () => {
+describe('a failure is thrown, so that it is asked again with the same keys, and paid once', () => {
   // The library itself repeats once when a connection closes: lost twice is lost.
   const faults: [string, RegExp, Fault, number][] = [
     ['the customer: no answer', /POST .*customers$/, 'lost', 2],
@@ -230,7 +230,7 @@ test('ten runs at once, as after a worker that was thought dead: paid once', asy
 });
 
 describe('refunds', () => {
-  test('once, whatever repeats it', async () => {
+  test('once, for any number of repeats', async () => {
     const wanted = demand('pm_visa');
     await asked(wanted);
     await gateway.refund(wanted.charge.id, wanted.debtor);
@@ -251,7 +251,7 @@ describe('refunds', () => {
     expect(paid).toMatchObject({ refunded: true, metadata: { attempt: '2' } });
   });
 
-  test('of what nobody paid is an error', async () => {
+  test('of an unpaid charge is an error', async () => {
     const wanted = demand('pm_bankDebit');
     await asked(wanted);
     await expect(gateway.refund(wanted.charge.id, wanted.debtor)).rejects.toThrow(/no paid payment/);
@@ -289,7 +289,7 @@ describe('partial refunds', () => {
     expect(refunds).toEqual(['/v1/refunds SUB/CHG/refund/rfd_1', '/v1/refunds SUB/CHG/refund/rfd_2']);
   });
 
-  test('more than is left: no, and nothing is given back', async () => {
+  test('more than is left: no, and nothing is refunded', async () => {
     const wanted = demand('pm_visa');
     await asked(wanted);
     expect(await gateway.refundPart(part(wanted, 'rfd_1', 2_000), wanted.debtor)).toBe(true);
@@ -303,7 +303,7 @@ describe('partial refunds', () => {
     ['made, no answer', /POST .*refunds$/, 'lost', 2],
     ['500', /POST .*refunds$/, away, 1],
     ['what was refunded before: 500', /GET .*refunds/, away, 1],
-  ])('%s: thrown, asked again, given back once', async (_, request, fault, times) => {
+  ])('%s: thrown, asked again, refunded once', async (_, request, fault, times) => {
     const wanted = demand('pm_visa');
     await asked(wanted);
     account.fail(request, fault, times);
@@ -313,7 +313,7 @@ describe('partial refunds', () => {
     expect(account.paid(wanted.charge.id)).toMatchObject([{ refunds: [{ amount: 700 }] }]);
   });
 
-  test('of what nobody paid is an error', async () => {
+  test('of an unpaid charge is an error', async () => {
     const wanted = demand('pm_bankDebit');
     await asked(wanted);
     await expect(gateway.refundPart(part(wanted, 'rfd_1', 1), wanted.debtor)).rejects.toThrow(

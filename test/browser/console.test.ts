@@ -111,7 +111,7 @@ const HANDS: Record<string, Hand> = {
 };
 
 describe.each(Object.entries(HANDS))('by %s', (name, hand) => {
-  test('an operator signs in, finds a use by its key, reads what became of it, and gives credits for a reason', async () => {
+  test('an operator signs in, finds a use by its key, reads its outcome, and gives credits for a reason', async () => {
     const key = `render ${name}`.replaceAll(' ', '-');
     const door = await lead(`customer-${name.replaceAll(' ', '-')}`, key);
     const visitor = await visit(bench, { script: hand.script });

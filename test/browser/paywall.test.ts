@@ -81,7 +81,7 @@ const DIALOG = 'document.querySelector("drawdown-paywall").shadowRoot.querySelec
 const shown = (page: Page) => page.evaluate<boolean>(`${DIALOG}.open`);
 
 describe('on a 402', () => {
-  test('says what is needed, what is there, what would help and when it comes', () =>
+  test('names the needed and available credits, the packs that help, and the next refresh', () =>
     outOfCredits(async (page) => {
       const text = await dialog(page).innerText();
       expect(text).toContain('This needs 75 credits and you have 50 credits.');
@@ -200,7 +200,7 @@ describe('the element', () => {
       await outcome(page).toBe('retry');
     }));
 
-  test('buys under one key until it is bought, whatever gets lost, and once for two presses', () =>
+  test('buys under one key until it is bought, though answers get lost, and once for two presses', () =>
     alone(async (page) => {
       const buy = `buy: (packs, { idempotencyKey }) => {
         keys.push(packs + ' ' + idempotencyKey);
@@ -239,7 +239,7 @@ describe('the element', () => {
       await expect.poll(() => page.evaluate('outcomes')).toEqual(['521 closed', '522 closed']);
     }));
 
-  test('closed while buying, it tells what came of that', () =>
+  test('closed while buying, it reports the outcome', () =>
     alone(async (page) => {
       await show(page, short, 'buy: () => new Promise((resolve) => { window.answer = resolve; })');
       await press(page, 'Buy Now');
@@ -260,7 +260,7 @@ describe('the element', () => {
       await page.getByText('600 credits for $30.00').waitFor();
     }));
 
-  test('says that a payment was declined, what else was refused, and goes on', () =>
+  test('says that a payment was declined, names other refusals, and goes on', () =>
     alone(async (page) => {
       const refuse = (code: string, detail: string) =>
         `buy: async () => Response.json({ code: "${code}", detail: "${detail}" }, { status: 402 })`;
@@ -375,7 +375,7 @@ describe('the element', () => {
 });
 
 describe('the built element', () => {
-  test('is less than 8 KB, and is what index.js brings along', () => {
+  test('is less than 8 KB, and index.js brings it along', () => {
     expect(statSync(`${root}client/dist/paywall.js`).size).toBeLessThan(8_192);
     expect(readFileSync(`${root}client/dist/index.js`, 'utf8')).toContain('from "./paywall.js"');
   });

@@ -107,7 +107,7 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await done(visitor);
   });
 
-  test('a refusal leads to the prompt, which sells what is missing', async () => {
+  test('a refusal leads to the prompt, which sells the missing credits', async () => {
     const { door, visitor, page } = await open();
     const refused = await door.spend(801);
     const { wallet_url } = refused.body as { wallet_url: string };
@@ -146,7 +146,7 @@ test('a link followed from another site leads in: the cookie is set on the way',
   await visitor.leave();
 });
 
-test('what is spent elsewhere shows by itself', async () => {
+test('a spend elsewhere shows by itself', async () => {
   const door = await Driver.open(bench.stack);
   const visitor = await visit(bench);
   await enter(bench, visitor, door.id);
@@ -174,7 +174,7 @@ test('the gap before the next default credits and their overlap after February a
   await visitor.leave();
 });
 
-test('a page is one language, whatever the browser asks for, in the customer’s zone', async () => {
+test('a page is one language, in every browser, in the customer’s zone', async () => {
   const door = await Driver.open(bench.stack, { interval: 'year', time_zone: 'Europe/Berlin' });
   await door.buy(1);
   const visitor = await visit(bench, { locale: 'de-DE' });

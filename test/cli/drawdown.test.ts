@@ -38,7 +38,7 @@ test.each<[string, string[], RegExp]>([
 });
 
 describe('migrate', () => {
-  test('says what is lacking, applies it, and has nothing to do then', async () => {
+  test('names the missing migrations, applies them, and has nothing to do then', async () => {
     const server = inject('databaseUrl');
     const name = `migrate_${randomBytes(6).toString('hex')}`;
     const sql = postgres(server, { max: 1, onnotice: () => {} });

@@ -26,7 +26,7 @@ async function asked(key: string): Promise<number> {
   return (await ask((at, init) => app.request(at, init), key, 'GET', '/v1/api_keys')).status;
 }
 
-test('created: the key alone on stdout; listed; revoked, and what to do next', async () => {
+test('created: the key alone on stdout; listed; revoked, and the next step', async () => {
   const made = await keys('create', '--scopes', 'operator', 'read', '--name', 'night shift');
   expect(made).toMatchObject({ code: 0, err: expect.stringMatching(/^Made key_\w+ with read operator\./) });
   expect(made.out).toMatch(/^dd_test_\w+_[\w-]{32}\n$/);
@@ -93,7 +93,7 @@ test('one that is not there: exit code 1, and the others are revoked; the last o
   expect(await asked(stack.key)).toBe(401);
 });
 
-describe('what can’t be done is told in a sentence: exit code 2', () => {
+describe('an impossible request gets a sentence: exit code 2', () => {
   test.each<[string, string[], string | undefined, RegExp]>([
     ['no scope', ['create'], undefined, /required option '--scopes/],
     ['a scope that is none', ['create', '--scopes', 'root'], undefined, /Allowed choices are read, spend/],

@@ -228,7 +228,7 @@ const pendingCharges = async (ids: string[]): Promise<number> => {
   return Number(row!.n);
 };
 
-test('what was at billing when Temporal was lost is asked again under its own key, and its caller is answered', async () => {
+test('a charge at billing when Temporal was lost is asked again under its own key, and its caller is answered', async () => {
   const [buyer, upgrader, payer, renewer] = await Promise.all(
     [1, 2, 3, 4].map(() => subscribe(stack, MONTHLY)),
   );
@@ -291,7 +291,7 @@ test('what was at billing when Temporal was lost is asked again under its own ke
   expect((await reconcile(stack.db, AT_REST)).unexplained).toEqual([]);
 });
 
-describe('what billing said', () => {
+describe('a message of billing', () => {
   test('while there was no workflow: it is kept, and told when there is one', async () => {
     const id = await subscribe(stack, MONTHLY, { payment_method: 'sandbox_pending' });
     await lose(id);
@@ -315,7 +315,7 @@ describe('what billing said', () => {
     await expectPromises(stack.db);
   });
 
-  test('and the workflow had heard, but not booked: it is told again', async () => {
+  test('and the workflow had it, but not booked: it is signalled again', async () => {
     const id = await subscribe(stack, MONTHLY);
     const { body } = await did(stack, id, 'POST purchases', { packs: 1, payment_method: 'sandbox_pending' });
     expect(body).toMatchObject({ status: 'pending' });

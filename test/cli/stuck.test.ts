@@ -115,7 +115,7 @@ test('workflow code that fails on a signal: named, shown on the fleet page, and 
   await did(stack, id, 'POST advance', { to: '2026-03-15T00:00:00.000Z' });
 });
 
-test('what is due and can not be booked: named until it is, though nothing fails at Temporal', async () => {
+test('due work that can not be booked: named until it is, though nothing fails at Temporal', async () => {
   const id = await subscribe(stack, MONTHLY);
   await stack.db.execute(sql`insert into incidents (subscription_id, step, what, code, detail)
     select subscription_id, step + 1, 'due', '23514', 'grants_remaining' from ledgers where subscription_id = ${id}`);

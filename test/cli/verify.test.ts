@@ -49,7 +49,7 @@ async function bent(bend: SQL, mend: SQL, words: string[] = []): Promise<Run> {
   }
 }
 
-test('whole: each promise holds, what was not looked at is told, exit code 0', async () => {
+test('whole: each promise holds, the unchecked parts are named, exit code 0', async () => {
   const { code, out, err } = await verify();
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out.replace(/^at \S+: /, 'at …: ')).toBe(
@@ -160,7 +160,7 @@ describe('a row breaks a promise: it is named, exit code 1', () => {
 });
 
 describe('I8: a workflow that is not as its ledger', () => {
-  test('it knows of what never was', async () => {
+  test('it knows entries that never were', async () => {
     const id = await subscribe(stack, MONTHLY);
     const handle = stack.client.workflow.getHandle(workflowId(id));
     const { version, now, grants } = (await snapshot(stack.db, id))!;
@@ -179,7 +179,7 @@ describe('I8: a workflow that is not as its ledger', () => {
     await did(stack, id, 'POST cancel', { at: 'now' });
   });
 
-  test('it is behind, with a hold and a partial capture since: equal as of what it knows', async () => {
+  test('it is behind, with a hold and a partial capture since: equal as of its version', async () => {
     const id = await subscribe(stack, { ...MONTHLY });
     const { body } = await did(stack, id, 'POST holds', {
       items: [{ feature: 'generate_look', quantity: 9 }],

@@ -11,7 +11,7 @@ const read = (file: string): string => readFileSync(new URL(`../../${file}`, imp
 const committed = read('client/src/contract.ts');
 
 describe('the contract of the client', () => {
-  it('is what the OpenAPI document says now: `npm run contract` writes it', () => {
+  it('equals the OpenAPI document: `npm run contract` writes it', () => {
     expect(committed).toBe(contractOf(document));
   });
 
@@ -42,7 +42,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-describe('what cannot be typed', () => {
+describe('a schema that cannot be typed', () => {
   it('is told when the contract is written', () => {
     const components = { schemas: { Odd: { type: 'function' } } };
     expect(() => contractOf({ paths: {}, components })).toThrow('no type for {"type":"function"}');
@@ -54,7 +54,7 @@ describe('docs/client.md', () => {
   const blocks = (language: string) =>
     [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, code]) => code!);
 
-  it('shows what the examples run', () => {
+  it('shows the code of the examples', () => {
     expect(read('examples/spend.mjs')).toContain(blocks('js')[0]!);
     expect(read('examples/paywall.html')).toContain(blocks('html')[0]!);
   });

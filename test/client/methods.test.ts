@@ -74,7 +74,7 @@ test('reads and spends', async () => {
   expect(seqs.length).toBeGreaterThan(6);
 });
 
-test('buys, gives back and changes', async () => {
+test('buys, refunds and changes', async () => {
   const { id } = await start('ben');
   const bought = await client.buy(id, { packs: 2 });
   expect(bought).toMatchObject({ status: 'paid', credits: 600, grant: { kind: 'pack' } });
@@ -99,7 +99,7 @@ test('buys, gives back and changes', async () => {
   expect(moved.fired).toContainEqual({ at: '2026-02-17T00:00:00.000Z', kind: 'renewal' });
 });
 
-test('settles what is pending, and hears of money that went back', async () => {
+test('settles pending charges, and reports refunds', async () => {
   const { id } = await start('cem');
   await client.setPaymentMethod(id, { payment_method: 'sandbox_pending' });
   const { charge, status } = await client.buy(id, { packs: 1 });
@@ -114,7 +114,7 @@ test('settles what is pending, and hears of money that went back', async () => {
   await expect.poll(async () => (await client.balance(id)).available, { timeout: 30_000 }).toBe(300);
 });
 
-test('does what operators do', async () => {
+test('does an operator’s work', async () => {
   const { id } = await start('dan', { plan: 'enterprise', allowance: 500 });
   expect(await client.setAllowance(id, { credits: 800 })).toMatchObject({ id });
   const grant = await client.issueGrant(id, {
@@ -125,7 +125,7 @@ test('does what operators do', async () => {
   expect(await client.revokeGrant(id, grant.id, { reason: 'a slip' })).toEqual({ revoked: 70 });
 });
 
-test('hears of what happened, and has it told', async () => {
+test('reads events, and has them delivered', async () => {
   const { data } = await client.events({ type: 'subscription.started', order: 'asc', limit: 1 });
   const happened = data[0]!;
   expect(await client.event(happened.id)).toMatchObject({ id: happened.id, deliveries: [] });

@@ -33,7 +33,7 @@ async function problemOf(call: Promise<unknown>): Promise<DrawdownProblem> {
 const assets = (quantity: number) => ({ items: [{ feature: 'video_asset', quantity }] });
 
 describe('insufficient_credits', () => {
-  test('is narrowed by its code, to what the schema of the API has', async () => {
+  test('is narrowed by its code, to the members of the API’s schema', async () => {
     const problem = await problemOf(client.spend(id, assets(20), { idempotencyKey: 'job-1' }));
     expect(problem.code).toBe('insufficient_credits');
     if (problem.code !== 'insufficient_credits') return;
@@ -117,7 +117,7 @@ describe('the members of other codes', () => {
   });
 });
 
-test('an answer cannot reach what an error is made of', () => {
+test('an answer overwrites no member that an error has of its own', () => {
   const body = JSON.parse(
     '{"code":"not_found","detail":"d","message":"m","stack":"s","name":"n","__proto__":{"a":1}}',
   );

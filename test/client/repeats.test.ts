@@ -174,7 +174,7 @@ describe('no repeat', () => {
     expect(network.passed).toHaveLength(1);
   });
 
-  test('of what has no key and is not known to be harmless', async () => {
+  test('of a request without a key that may do harm', async () => {
     network.plan('drop');
     const { data } = await clientOf({ baseUrl: stack.url }).charges(id);
     const settled = clientOf().settleSandboxCharge(data[0]!.id, { outcome: 'paid' });
@@ -240,7 +240,7 @@ describe('a slip of the caller', () => {
   });
 });
 
-test('what answers, but is not Drawdown, is no answer', async () => {
+test('an answer of another server is no answer', async () => {
   network.plan({
     refuse: 200,
     headers: { 'content-type': 'text/html' },

@@ -171,7 +171,7 @@ describe('an attempt', () => {
     expect(await secrets()).toEqual(['whsec_c']);
   });
 
-  test('that was the last ends the delivery; what comes late of it changes nothing', async () => {
+  test('that was the last ends the delivery; a late result of it changes nothing', async () => {
     const ref = await begun();
     await beginAttempt(db, ref, 3);
     await noteAttempt(db, ref, { status: 'pending', answer: 503, failure: 'status' });
@@ -234,7 +234,7 @@ describe('a replay', () => {
     expect((await beginAttempt(db, again!, 3))?.attempt).toBe(1);
   });
 
-  test('leaves alone what is under way, asked twice is once', async () => {
+  test('leaves alone deliveries under way, asked twice is once', async () => {
     const ref = await begun();
     expect(await replayEvent(db, ref.eventId, null)).toBe(0);
     expect(await replayEvent(db, ref.eventId, 'a')).toBe(0);
@@ -254,7 +254,7 @@ describe('a replay', () => {
     expect(await replayEvent(db, ref.eventId, null)).toBe(0);
   });
 
-  test('of an endpoint is of what failed since, or of all', async () => {
+  test('of an endpoint starts the failed ones since, or all', async () => {
     await endpoint('a');
     await endpoint('b');
     await happen('grant.made', 'credits.low', 'purchase.paid');
@@ -272,7 +272,7 @@ describe('a replay', () => {
     expect(await replayEndpoint(db, 'b', new Date(0), 'all')).toBe(3);
   });
 
-  test('of thousands goes behind what is new', async () => {
+  test('of thousands goes behind new ones', async () => {
     await endpoint('a');
     await happen(...Array.from({ length: 20 }, () => 'grant.made'));
     await spread(db, 100);

@@ -76,7 +76,7 @@ test('in one batch each spend speaks for itself', async () => {
   expect(await lines(ledger, /^credits/)).toEqual(['day 0 credits.low 15', 'day 0 credits.exhausted 0']);
 });
 
-test('what a hold takes counts, and what comes back of it', async () => {
+test('held credits count, and returned ones too', async () => {
   const ledger = await withHundred();
   const hold = answerOf(await ledger.hold(90, 3_600));
   await ledger.give('release', hold.id);
@@ -125,7 +125,7 @@ test('R-14: at one instant an expiry and a grant are one; a day between them is 
   ]);
 });
 
-test('an expiry is told of seven days and one day before, dated then, of what is left', async () => {
+test('an expiry has notices seven days and one day before, dated then, of the credits left', async () => {
   const ledger = await RawLedger.open(db);
   await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
   await ledger.grant({ credits: 10, to: T0 + 3 * DAY });
@@ -145,7 +145,7 @@ test('an expiry is told of seven days and one day before, dated then, of what is
   ]);
 });
 
-test('R-50: what a scheduled end takes is told of seven days and one day before the end, and of nothing after it', async () => {
+test('R-50: a scheduled end has notices seven days and one day before it, and none after it', async () => {
   const ledger = await RawLedger.open(db);
   await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
   await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 25 * DAY } } });
@@ -234,7 +234,7 @@ test.each([
   expect(await daysLeft(ledger)).toEqual(told);
 });
 
-test('what arrives while a cancel is scheduled is told to last until the end', async () => {
+test('credits that arrive while a cancel is scheduled last until the end in their event', async () => {
   const ledger = await RawLedger.open(db);
   await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 20 * DAY } } });
   await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
@@ -265,7 +265,7 @@ test('on real time the relay gives the notices, one relay each', async () => {
   expect(await lines(clocked, /expiring/)).toEqual([]);
 });
 
-test('a purchase tells how it went and what was refunded of it', async () => {
+test('a purchase has events of its outcome and of its refunds', async () => {
   const ledger = await RawLedger.open(db);
   const charge = ledger.purchase(300, ledger.now);
   await ledger.book({ charge, outcome: 'declined' });

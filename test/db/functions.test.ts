@@ -41,7 +41,7 @@ test('pg_proc holds the functions of the folder, with their text, and no others'
   for (const { proname, prosrc } of rows) expect(prosrc, proname).toBe(bodies.get(proname));
 });
 
-test('what a newer version put in force stays when an older process starts, and goes when somebody goes back', async () => {
+test('functions of a newer version stay when an older process starts, and go when somebody goes back', async () => {
   expect(await functionsInForce(client)).toBe('current');
   const body = await bodyOf('notice_after');
   const newer = `create or replace function notice_after(p_gone timestamptz, p_at timestamptz)

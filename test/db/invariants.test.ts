@@ -75,7 +75,7 @@ test('an empty database breaks none', async () => {
   await empty.$client.end();
 });
 
-test('nor does a scheduled end that nobody has booked yet: what a hold gives back after it is forfeited at once (R-73)', async () => {
+test('nor does a scheduled end that nobody has booked yet: credits of a hold returned after it are forfeited at once (R-73)', async () => {
   const own = await openDatabase();
   const late = await RawLedger.open(own);
   await late.grant({ credits: 5, to: T0 + DAY });

@@ -38,7 +38,7 @@ async function available(ledger: RawLedger, at: Instant | null = null): Promise<
 }
 
 describe('a step of the workflow', () => {
-  test('sent twice, with whatever it says the second time, is booked once', async () => {
+  test('sent twice, with any content the second time, is booked once', async () => {
     const ledger = await RawLedger.open(db);
     const id = newId('grt');
     const granting = (credits: number) =>
@@ -304,7 +304,7 @@ describe('R-12: the statement decides, though nothing was booked', () => {
 });
 
 describe('R-50: the end', () => {
-  test('what had expired by then expires, the rest is forfeited, and nothing is left', async () => {
+  test('credits that had expired by then expire, the rest is forfeited, and nothing is left', async () => {
     const ledger = await RawLedger.open(db);
     await ledger.grant({ kind: 'allowance', credits: 10, to: T0 + HOUR });
     await ledger.grant({ kind: 'pack', credits: 20, to: T0 + DAY });
@@ -432,7 +432,7 @@ describe('a spend', () => {
 });
 
 describe('I13: the balance at an instant', () => {
-  test('in the past is what it was, whatever happened since', async () => {
+  test('in the past is what it was then, after any later events', async () => {
     const ledger = await RawLedger.open(db);
     const at = (h: number) => T0 + h * HOUR;
     await ledger.grant({ kind: 'allowance', credits: 100, to: at(10) });
@@ -463,7 +463,7 @@ describe('I13: the balance at an instant', () => {
     ]);
   });
 
-  test('at an instant at which several things happened is what was left after the last of them', async () => {
+  test('at an instant of several events is that after the last of them', async () => {
     const ledger = await RawLedger.open(db);
     await ledger.grant({ credits: 100, to: T0 + DAY });
     await ledger.spend(10);

@@ -38,7 +38,7 @@ describe('months are made', () => {
     expect(await keep(8, 10)).toBe(0);
   });
 
-  test('seven ahead with this one, and what is there stays', async () => {
+  test('seven ahead with this one, and existing ones stay', async () => {
     const before = await months();
     await keepMonths(db);
     await keepMonths(db);
@@ -118,7 +118,7 @@ describe('a month that is taken away', () => {
     return archived ?? grants.map(({ kind, remaining, held }) => ({ kind, remaining, held }));
   }
 
-  test('leaves balances, spends, replays, holds and reversals as they are; what it told is `archived`', async () => {
+  test('leaves balances, spends, replays, holds and reversals as they are; its past balances are `archived`', async () => {
     const ledger = await RawLedger.open(db);
     await ledger.grant({ kind: 'allowance', credits: 100, to: T0 + 9 * DAY });
     await ledger.grant({ kind: 'pack', credits: 50, to: T0 + 9 * DAY });

@@ -195,7 +195,7 @@ describe('a ledger that another transaction has locked', () => {
     expect(await held).toMatchObject({ kind: 'ok' });
   });
 
-  test('fails alone after two seconds, whatever travels with it', async () => {
+  test('fails alone after two seconds, in any batch', async () => {
     const ledgers = await Promise.all(Array.from({ length: 8 }, () => withCredits(10)));
     const unlock = await lock(ledgers[0]!);
     const settled = await Promise.allSettled(

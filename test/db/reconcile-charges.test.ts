@@ -153,7 +153,7 @@ test('told as one charge, however often billing said so, until its money is back
   expect(await books.foundAfter([...said, back])).toEqual([]);
 });
 
-test('what is paid between two attempts at a renewal pays it, and is not for nothing', () =>
+test('a payment between two attempts at a renewal pays it, and is not for nothing', () =>
   books.expectTold(
     saidPaid('pastDue', books.charge('pastDue', 'r0_1'), 'signalled'),
     'R-42',

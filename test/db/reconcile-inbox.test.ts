@@ -116,7 +116,7 @@ test.each(['ignored', 'unknown', 'superseded'])('%s is an explanation', async (o
   expect(await books.foundAfter(bend)).toEqual([]);
 });
 
-test('a payment of a renewal that never came, as the subscription ended: told once, until it was given back', async () => {
+test('a payment of a renewal that never came, as the subscription ended: named once, until it was refunded', async () => {
   const charge = books.charge('ended', 'r0_2');
   const early = (event: string, outcome = 'paid') => sql`
     insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)
@@ -142,7 +142,7 @@ test('so are the end of the subscription, a decline after a payment, and one of 
   expect(await books.foundAfter(await settled('purchasePending', 'declined', { attempt: 0 }))).toEqual([]);
 });
 
-test('what came, or was told, a moment ago is on its way', async () => {
+test('a message received or signalled a moment ago is on its way', async () => {
   const now = sql`clock_timestamp()`;
   const fresh = (relayedAt: SQL, outcome: string | null) => sql`
     insert into inbox (provider, event_id, subscription_id, kind, payload, received_at, relayed_at, outcome)

@@ -28,7 +28,7 @@ const asking = (charge: string, id: string, amount: number | null) => ({
   reason: 'r',
 });
 
-test('what is said twice, or is not new, changes nothing', async () => {
+test('a repeated or older report changes nothing', async () => {
   const { ledger, chargeId } = await withPack();
   const say = (toMinor: number) => refundCharge(db, ledger.id, { chargeId, kind: 'refund', toMinor });
   expect(await say(750)).toMatchObject({ answer: { revoked: 150, refunded_minor: 750 } });
@@ -60,7 +60,7 @@ test('of a charge that is not settled nothing is booked; of one that is not ther
   expect(await everythingOf(db, id)).toEqual(before);
 });
 
-test('one refund of a charge is under way at a time; what billing refused is as if it had not been asked for', async () => {
+test('one refund of a charge is under way at a time; one that billing refused leaves nothing', async () => {
   const { ledger, chargeId } = await withPack();
   const { id } = ledger;
   const first = await askRefund(db, id, asking(chargeId, 'rfd_1', 1_000));

@@ -47,7 +47,7 @@ async function callsOf(ledger: RawLedger): Promise<number> {
 }
 
 describe('a batch is served one by one', () => {
-  test('R-61: what is too large is refused, what is smaller and comes later is not', async () => {
+  test('R-61: a request that is too large is refused, a later smaller one is not', async () => {
     const ledger = await with100();
     const served = await together([60, 50, 30, 11, 0, 10, 1, 0].map((credits) => ledger.request(credits)));
     expect(served.map(told)).toEqual([
@@ -72,7 +72,7 @@ describe('a batch is served one by one', () => {
     expect(answerOf(served[1]!).balance).toEqual({ available: 90, held: 20 });
   });
 
-  test('what gives back comes before what spends, though it was asked for later', async () => {
+  test('returns come before spends, though they were asked for later', async () => {
     const ledger = await with100();
     const { id: usage } = answerOf(await ledger.spend(20));
     const holds = [answerOf(await ledger.hold(50, 60)).id, answerOf(await ledger.hold(30, 60)).id];
@@ -209,7 +209,7 @@ test('I7: a refusal changes nothing', async () => {
   expect(await everythingOf(db, ledger.id)).toEqual(before);
 });
 
-test('R-63: a reversal leaves room for what is held and may come back', async () => {
+test('R-63: a reversal leaves room for held credits that may come back', async () => {
   const ledger = await RawLedger.open(db);
   const most = Number.MAX_SAFE_INTEGER - 10;
   await ledger.grant({ credits: most, to: T0 + DAY });

@@ -33,7 +33,7 @@ test('R-82: only an adjustment is revoked, its unused part, once', () => {
   ]);
 });
 
-test('R-50: what had expired by the end expires, the rest is forfeited, once', () => {
+test('R-50: credits that had expired by the end expire, the rest is forfeited, once', () => {
   const target = emptyBook();
   book(target, [granted('a', 'allowance', 200, 30), granted('p', 'pack', 300, 90)]);
   book(target, [

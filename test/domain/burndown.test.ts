@@ -19,7 +19,7 @@ describe('R-12: usable', () => {
     expect([9, 10, 19, 20].map((at) => isUsable(term, at))).toEqual([false, true, true, false]);
   });
 
-  test('what is not usable is not available', () => {
+  test('an unusable grant is not available', () => {
     const grants = [grant('pack', 5, 0, 10), grant('pack', 7, 5, 20), grant('allowance', 11, 10, 30)];
     expect([0, 5, 10, 20, 30].map((at) => available(grants, at))).toEqual([5, 12, 18, 11, 0]);
   });

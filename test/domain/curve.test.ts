@@ -46,7 +46,7 @@ function booked({ book }: Pick<Life, 'book'>, instant: number): number {
 }
 
 describe('looking back and ahead', () => {
-  test('every day is what the book has', () => {
+  test('every day equals the book', () => {
     const lived = life('2026-12-31T09:00:00Z');
     advanceLife(lived, at('2027-01-12T00:00:00Z'));
     command(lived, { type: 'buy_packs', purchaseId: 'pur_1', packs: 1, interval: null, paymentMethod: null });
@@ -71,7 +71,7 @@ describe('looking back and ahead', () => {
     }
   });
 
-  test('what is past its term is gone, also where nobody has booked it yet (R-12)', () => {
+  test('credits past their term are gone, also before that is booked (R-12)', () => {
     const now = at('2027-03-10T00:00:00Z');
     const grant: Grant = {
       id: 'grt_late',
@@ -91,7 +91,7 @@ describe('looking back and ahead', () => {
   });
 });
 
-test('what is left at a scheduled end is gone, also where nobody has booked it yet (R-12)', () => {
+test('credits left at a scheduled end are gone, also before that is booked (R-12)', () => {
   const ends = at('2027-03-05T00:00:00Z');
   const now = at('2027-03-06T00:00:00Z');
   const grant: Grant = {
@@ -110,7 +110,7 @@ test('what is left at a scheduled end is gone, also where nobody has booked it y
   expect([ends - 1, ends, now, now + DAY].map((instant) => valueAt(layer!, instant))).toEqual([120, 0, 0, 0]);
 });
 
-test('the sum of layers is what they have together at every instant', () => {
+test('the sum of layers equals their total at every instant', () => {
   const points = fc.uniqueArray(fc.record({ at: fc.nat({ max: 40 }), credits: fc.nat({ max: 9 }) }), {
     selector: ({ at }) => at,
     maxLength: 12,

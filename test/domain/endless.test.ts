@@ -330,7 +330,7 @@ describe(`${RUNS} states and catalogues`, { timeout: 900_000 }, () => {
     );
   });
 
-  test('what was due at an instant is due no more once it is worked', () => {
+  test('work due at an instant is due no more once it is done', () => {
     assert(cases, ({ state, catalog }) => {
       answered(() => {
         const due = nextDue(state);

@@ -58,7 +58,7 @@ test('a monthly creator with a pack: expiries, then the renewal, then the refres
   ]);
 });
 
-test('a scheduled end forfeits what is left, and nothing follows', () => {
+test('a scheduled end forfeits the credits left, and nothing follows', () => {
   const life = lifeOf('month', '2026-04-17');
   command(life, buy(null));
   command(life, { type: 'cancel', at: 'renewal' });
@@ -76,7 +76,7 @@ test('at most as many as asked for, and the life itself stays where it is', () =
   expect(JSON.stringify([life.state, life.book.entries])).toBe(before);
 });
 
-test('an ended subscription ends once, whatever payment is still pending', () => {
+test('an ended subscription ends once, with any payment still pending', () => {
   const life = lifeOf('month', '2026-04-17');
   command(life, buy('sandbox_pending'));
   command(life, { type: 'cancel', at: 'now' });
@@ -98,7 +98,7 @@ function holding(): Life {
   return life;
 }
 
-test('R-72: open holds are released at their deadlines; what can’t live there any more expires then', () => {
+test('R-72: open holds are released at their deadlines; credits whose term is over expire then', () => {
   const life = holding();
   expect(told(life, { holds: openHolds(life.book) })).toEqual([
     '2026-05-17 end 0 R-50',
@@ -109,7 +109,7 @@ test('R-72: open holds are released at their deadlines; what can’t live there 
   ]);
 });
 
-test('what is held counts as given back from the start where the holds are not told', () => {
+test('without the holds held credits count as returned from the start', () => {
   const life = holding();
   expect(told(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end 0 R-50']);
   const { life: now } = forecast(life.state, openGrants(life.book), life.catalog, { until: life.state.now });
@@ -117,7 +117,7 @@ test('what is held counts as given back from the start where the holds are not t
   expect(balance(life.book, life.state.now)).toMatchObject({ available: 0, held: 200 });
 });
 
-test('R-73: what is held of a grant whose term is over does not come back', () => {
+test('R-73: held credits of a grant whose term is over do not come back', () => {
   const life = holding();
   advanceLife(life, Date.parse('2026-05-17'));
   const at = life.state.now;
@@ -135,13 +135,13 @@ describe('a forecast ends', () => {
     expect(told(life, {})).toEqual(['2026-03-02 expiry -5 R-21']);
   });
 
-  test('at the horizon, whatever is asked for', () => {
+  test('at the horizon, for any bound', () => {
     const life = lifeOf('month', '2026-01-31');
     for (const bounds of [{}, { until: Date.parse('2999-01-01') }, { limit: 1e9 }])
       expect(told(life, bounds).at(-1)).toBe('2036-01-31 refresh 200 R-20');
   });
 
-  test('with an error where what was worked stays due', () => {
+  test('with an error where done work stays due', () => {
     const { state } = lifeOf('month', '2026-01-31');
     // No command leads here: a first payment that is both open and paid.
     const at = Date.parse('2026-02-28');

@@ -101,7 +101,7 @@ describe('R-71: it settles once', () => {
     expect(left(target)).toEqual(['a 0+0', 'p 250+0']);
   });
 
-  test('R-74: captured in part, it gives back what was taken last', () => {
+  test('R-74: captured in part, it returns the credits taken last', () => {
     const target = held(20);
     expect(captureAt(target, 5, 170)).toMatchObject({ captured: 170, released: 80 });
     expect(told(target)).toEqual(['release 200 a @5', 'capture -170 a @5', 'release 50 p @5']);
@@ -138,7 +138,7 @@ describe('R-71: it settles once', () => {
     expect(refused(released, () => captureAt(released, 25))).toBe('hold_already_settled');
   });
 
-  test('from one credit up to what was held', () => {
+  test('from one credit up to all held', () => {
     const target = held(20);
     expect(refused(target, () => captureAt(target, 5, 251))).toBe('capture_exceeds_hold');
     for (const credits of [0, -1, 1.5, Number.NaN])
@@ -173,7 +173,7 @@ describe('R-72: the deadline', () => {
     ]);
   });
 
-  test('from its instant on capture is refused, booked or not; a release answers what happened', () => {
+  test('from its instant on capture is refused, booked or not; a release answers the outcome', () => {
     const target = held(20);
     expect(captureAt(structuredClone(target), 19).status).toBe('captured');
     expect(refused(target, () => captureAt(target, 20))).toBe('hold_expired');
@@ -186,7 +186,7 @@ describe('R-72: the deadline', () => {
 describe('R-73: a hold outlives its grant and its subscription', () => {
   const expire: Effect = { type: 'expire', grantId: 'a', at: 30 };
 
-  test('captured after the expiry; what is not captured expires at once', () => {
+  test('captured after the expiry; the rest expires at once', () => {
     const target = held(40);
     book(target, [expire, expire]);
     expect(left(target)).toEqual(['a 0+200 expired', 'p 250+50']);
@@ -227,7 +227,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     expect(told(target, 6)).toEqual(['expiry -200 a @30']);
   });
 
-  test('captured after the end; what is not captured is forfeited at once', () => {
+  test('captured after the end; the rest is forfeited at once', () => {
     const target = held(40);
     book(target, [{ type: 'forfeit', at: 10 }]);
     expect(left(target)).toEqual(['a 0+200 forfeited', 'p 0+50 forfeited']);
@@ -295,7 +295,7 @@ describe('R-80: a reversal', () => {
     expect(left(target)).toEqual(['a 200+0', 'p 300+0']);
   });
 
-  test('R-74: in parts, what was taken last first', () => {
+  test('R-74: in parts, the credits taken last first', () => {
     const target = bought();
     reverseAt(target, 5, 30);
     reverseAt(target, 6, 40);
@@ -331,7 +331,7 @@ describe('R-80: a reversal', () => {
     expect(refused(target, () => reverseAt(target, 5, 1, 'free'))).toBe('reversal_exceeds_usage');
   });
 
-  test('what belongs to an expired grant expires at once, also before its expiry is booked', () => {
+  test('credits of an expired grant expire at once, also before its expiry is booked', () => {
     const target = bought();
     expect(reverseAt(target, 30)).toEqual({
       restored: 50,
@@ -342,7 +342,7 @@ describe('R-80: a reversal', () => {
     expect(told(target)).toEqual(['reversal 200 a @30', 'expiry -200 a @30', 'reversal 50 p @30']);
   });
 
-  test('after the end what had expired by then expires, the rest is forfeited', () => {
+  test('after the end credits that had expired by then expire, the rest is forfeited', () => {
     const target = bought();
     book(target, [{ type: 'forfeit', at: 30 }]);
     expect(reverseAt(target, 31)).toEqual({
@@ -354,7 +354,7 @@ describe('R-80: a reversal', () => {
     expect(left(target)).toEqual(['a 0+0', 'p 0+0']);
   });
 
-  test('of a capture: what was captured, no more', () => {
+  test('of a capture: the captured credits, no more', () => {
     const target = held(20);
     captureAt(target, 5, 210);
     expect(refused(target, () => reverseAt(target, 6, 211, 'use_5'))).toBe('reversal_exceeds_usage');
@@ -373,7 +373,7 @@ describe('R-82: a revocation beside a hold', () => {
     return target;
   };
 
-  test('takes what is unused; what is held may be captured', () => {
+  test('takes unused credits; held ones may be captured', () => {
     const target = revoked(60);
     expect(left(target)).toEqual(['x 0+60 revoked']);
     captureAt(target, 10);
@@ -381,7 +381,7 @@ describe('R-82: a revocation beside a hold', () => {
     expect(told(target, 2)).toEqual(['revocation -40 x @5', 'release 60 x @10', 'capture -60 x @10']);
   });
 
-  test('what comes back can be spent, expires in its time, and may be revoked again', () => {
+  test('returned credits can be spent, expire in their time, and may be revoked again', () => {
     const target = revoked(100);
     expect(left(target)).toEqual(['x 0+100 revoked']);
     captureAt(target, 10, 70);

@@ -204,7 +204,7 @@ test('R-72 R-13: a deadline passed before the expiry, found after it: released i
   ]);
 });
 
-test('R-73 R-13: what is held is not due at its expiry; released late, it is gone at once', () => {
+test('R-73 R-13: held credits are not due at their expiry; released late, they are gone at once', () => {
   const life = live('creator', 'month', '2026-01-17');
   life.hold(200, '2026-02-15T23:30:00Z', '2026-02-16T00:30:00Z');
   life.wake('2026-02-16T00:15:00Z');

@@ -71,7 +71,7 @@ describe('R-04, R-05: the cost of a line', () => {
     expect(credits).toBe(2_007);
   });
 
-  test('a stated line costs what was stated, whatever its quantity', () => {
+  test('a stated line costs its stated credits, for any quantity', () => {
     expect(cost(use('video_agent', 5, 40))).toBe(40);
     expect(cost(use('video_agent', 1, Number.MAX_SAFE_INTEGER))).toBe(Number.MAX_SAFE_INTEGER);
   });

@@ -35,7 +35,7 @@ test.each([
   expect(dueBack({ credits, refundedMinor, amountMinor })).toBe(due);
 });
 
-describe('the same final amounts in whatever order', () => {
+describe('the same final amounts in every order', () => {
   /** A dispute and its end, in any order; its amount is the same in both. */
   const disputes = fc
     .array(
@@ -67,7 +67,7 @@ describe('the same final amounts in whatever order', () => {
       }),
     );
 
-  test('of what is said; what was spent before stays spent', () => {
+  test('of the reports; earlier spends stay spent', () => {
     fc.assert(
       fc.property(orders, fc.nat({ max: CREDITS }), ({ said, shuffled, again }, spent) => {
         const ends = [said, [...shuffled, ...again.map((i) => said[i]!)]].map((order) => {
@@ -115,7 +115,7 @@ describe('the same final amounts in whatever order', () => {
   });
 });
 
-test('a start moves no credits, whatever is refunded of it', () => {
+test('a start moves no credits, for any refund of it', () => {
   const { life } = bought();
   const start = [...life.book.charges.values()].find(({ kind }) => kind === 'start')!;
   expect(moneyBack(life, start.id, refund(start.amountMinor))).toMatchObject({
@@ -127,7 +127,7 @@ test('a start moves no credits, whatever is refunded of it', () => {
   expect(left(life)).toBe(CREDITS);
 });
 
-describe('what the ledger says of the add-on', () => {
+describe('the ledger’s count for the add-on', () => {
   const withdrawal = (packs: number, nth: number) => ({ type: 'withdraw_packs', packs, nth }) as const;
 
   test('the newest word wins, whenever the older ones come', () => {

@@ -32,7 +32,7 @@ describe.concurrent('drawdown simulate', { timeout: 30_000 }, () => {
     expect(JSON.parse(out).summary).toMatchObject({ grants: 30, charged_minor: 131_400, available: 7_600 });
   });
 
-  test('says in a sentence what it does not understand', async ({ expect }) => {
+  test('names in a sentence the word that it does not understand', async ({ expect }) => {
     expect(await simulate('no such life')).toMatchObject({
       code: 2,
       out: '',

@@ -41,7 +41,7 @@ describe('the pointer', () => {
     expect(storageFault(value)?.pointer ?? null).toBe(pointer);
   });
 
-  test('of what nests too deep is the place where that begins, however deep it goes', () => {
+  test('of a value that nests too deep is the place where that begins, however deep it goes', () => {
     const nested = (depth: number) => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
     expect(storageFault(nested(100))).toBeNull();
     expect(storageFault(nested(101))).toEqual({

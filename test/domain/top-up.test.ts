@@ -122,7 +122,7 @@ test('R-39: no month is dearer than its ceiling, one is in flight, and low is ne
   expect(skipped).toBeGreaterThan(30);
 });
 
-test('R-39: what stands in the way is told once, whatever is spent, and holds up nothing once it is lifted', () => {
+test('R-39: an obstacle is recorded once, for any number of spends, and holds up nothing once it is lifted', () => {
   const life = lifeOf({ interval: 'month', timeZone: 'UTC', acts: [], outcomes: ['paid'] });
   const idle: Act = { after: 1, spends: 0, settles: null, changesMethod: false, turns: null };
   live(life, { ...idle, turns: 'cancel' });

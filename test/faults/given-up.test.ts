@@ -82,7 +82,7 @@ test('a start that can’t be booked leaves nothing, and its key starts it later
   bodyOf(await stack.request('POST', '/v1/subscriptions', { body, headers }), 201);
 });
 
-describe('what is due by itself', () => {
+describe('due work', () => {
   test('on a test clock: the advance is refused, and its key goes on once it can be booked', async () => {
     const door = await Driver.open(stack);
     const mend = await refuse('grants', door.id, '23514');

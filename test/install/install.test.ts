@@ -38,7 +38,7 @@ describe('the installation', () => {
     ]);
   });
 
-  it('runs npm again after a pull, on what is there', async () => {
+  it('runs npm again after a pull, on the existing folder', async () => {
     clone.write('node_modules/old/package.json');
     clone.write('node_modules/.package-lock.json', '{"packages":{"node_modules/old":{"version":"1.0.0"}}}');
     clone.write('go');

@@ -85,7 +85,7 @@ describe('a comment', () => {
 });
 
 describe('src/db/schema.ts', () => {
-  it('is right that functions alone write what credits follow from', () => {
+  it('is right that functions alone write the tables of credits', () => {
     const [, list = ''] = /^\/\/ Functions alone write (.*?)[.:]/ms.exec(read('src/db/schema.ts')) ?? [];
     const tables = [...list.matchAll(/`(\w+)`/g)].map(([, name]) => name!);
     expect(tables).toContain('entries');

@@ -63,7 +63,7 @@ describe('the configuration', () => {
     );
 
     it.each(['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRETS'])(
-      'says that %s is missing, and what to do',
+      'says that %s is missing, and the remedy',
       (name) => {
         const load = () => loadConfig({ ...stripe, [name]: '' });
         expect(load).toThrow(ConfigError);
@@ -117,7 +117,7 @@ describe('the configuration', () => {
       );
     });
 
-    it('says that the secret is missing, and what to do', () => {
+    it('says that the secret is missing, and the remedy', () => {
       const load = () => loadConfig({ BILLING: 'external' });
       expect(load).toThrow(ConfigError);
       expect(load).toThrow(

@@ -15,7 +15,7 @@ const anchor = (heading: string): string =>
 describe.each(pages)('%s', (page) => {
   const text = read(page);
 
-  it('links to what is there', () => {
+  it('links to existing places', () => {
     const links = [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
     const broken = links
       .filter((target) => !/^[a-z]+:/.test(target))
@@ -77,7 +77,7 @@ describe('docs/api.md', () => {
     expect([...new Set(named.map(([, route]) => route))].sort()).toEqual([...new Set(served)].sort());
   });
 
-  it('says what scope each route of the contract asks for, and whether it needs a key', () => {
+  it('names the scope that each route of the contract asks for, and whether it needs a key', () => {
     const rows = [...read('docs/api.md').matchAll(/^\| `(\w+ \/v1[^`]*)` \| (\w+) \| (.*?) \|/gm)];
     const said = rows.map(([, route, scope, marks]) => ({ route, scope, key: marks!.includes('**I**') }));
     const registered = app.openAPIRegistry.definitions.flatMap((definition) => {

@@ -226,7 +226,7 @@ describe('the client', () => {
 });
 
 describe('the layers of src', () => {
-  it('import only what they may', () => {
+  it('import only allowed modules', () => {
     const faults = files.flatMap((file) => faultsOf(file, readFileSync(join(src, file), 'utf8')));
     expect(files.length).toBeGreaterThan(40);
     expect(faults.sort()).toEqual([]);
@@ -236,7 +236,7 @@ describe('the layers of src', () => {
     expect(circlesIn(importsByFile())).toEqual([]);
   });
 
-  it('keep a view free of the database and the API, whatever it imports', () => {
+  it('keep a view free of the database and the API, through all its imports', () => {
     const imports = importsByFile();
     const reached = (file: string, seen = new Set<string>()): Set<string> => {
       for (const target of imports.get(file) ?? []) if (!seen.has(target)) reached(target, seen.add(target));

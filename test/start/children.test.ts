@@ -47,7 +47,7 @@ describe('a child', () => {
   });
 });
 
-describe('what an earlier start left', () => {
+describe('a child of an earlier start', () => {
   it('is stopped by its record', async () => {
     const orphan = spawnSleeper();
     const identity = record(orphan);

@@ -7,7 +7,7 @@ interface Fake extends Running {
 }
 
 describe('something kept alive', () => {
-  it('is started again when it ends, and told what ran before', async () => {
+  it('is started again when it ends, and the new start is given the old one', async () => {
     const { started, start, said } = factory();
     const kept = await keepAlive('API', start, (line) => said.push(line));
     started[0]!.end('ended with code 1');

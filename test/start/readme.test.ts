@@ -54,7 +54,7 @@ function transcript(): { commands: string[]; printed: string } {
 const plain = (text: string): string =>
   text.replaceAll(/\b([a-z]{3})_[0-9a-z]{26}\b/g, '$1_…').replaceAll(/\n\s*/g, '');
 
-test('the transcript of README answers what it shows', async () => {
+test('the transcript of README gives the answers that it shows', async () => {
   const { commands, printed } = transcript();
   const said = plain(await paste([`API=${stack.url} KEY=${stack.key}`, ...commands]));
   // `…` stands for left-out text.

@@ -35,11 +35,11 @@ function viewOf(grants: number): ChartView {
 
 const rowsOf = (view: ChartView): string[] => String(ChartTable({ view })).split('<tr>').slice(2);
 
-test('few marks are told one by one', () => {
+test('few marks are listed one by one', () => {
   expect(rowsOf(viewOf(100)).filter((row) => row.includes('1 credit will expire'))).toHaveLength(100);
 });
 
-test('many are told by the day, and what is available after them is exact', () => {
+test('many are listed by the day, and the balance after them is exact', () => {
   const rows = rowsOf(viewOf(5_000));
   // 5,000 minutes are three days and 680 minutes.
   expect(rows.map((row) => /times [^<]*/.exec(row)?.[0] ?? '').filter(Boolean)).toEqual([

@@ -37,7 +37,7 @@ describe('numbers, money and dates', () => {
     expect(format.daysFrom(at('2027-03-20T12:00:00Z'), now)).toBe('7 days ago');
   });
 
-  test('what a balance buys', () => {
+  test('the uses that a balance buys', () => {
     const format = formatOf('UTC');
     expect([30, 59, 60, 600, 3_600, 5_400].map(format.duration)).toEqual([
       '30 sec',

@@ -211,7 +211,7 @@ describe('past due (R-41, R-42)', () => {
     expect(text).toContain('Nothing is left to use: 200 credits expired unused on Mar 2.');
   });
 
-  test('what a retry would bring is drawn where it would come, not at the boundary that is past', () => {
+  test('the credits of a retry are drawn where they would come, not at the boundary that is past', () => {
     const { chart } = lookedAt(unpaid('sandbox_declined', '2026-03-02'));
     const drawn = (at: string) => totalAt(chart.layers, Date.parse(at));
     expect(drawn('2026-03-01T00:00Z')).toBe(200);

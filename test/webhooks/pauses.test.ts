@@ -27,7 +27,7 @@ it('is tried for more than three days, and less than four', () => {
   expect(all(1)).toBeLessThan(96 * HOUR);
 });
 
-it('docs/events.md says of each failure what the code says', () => {
+it('docs/events.md describes each failure as the code does', () => {
   const page = readFileSync(new URL('../../docs/events.md', import.meta.url), 'utf8');
   const [, table = ''] = /\| `failure` \| \|\n\|---\|---\|\n((?:\|.*\n)+)/.exec(page) ?? [];
   const said = [...table.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, failure, why]) => [failure, why]);

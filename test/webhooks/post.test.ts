@@ -146,7 +146,7 @@ describe('nothing is sent', () => {
     });
   });
 
-  it('to a name that leads to loopback at the moment of connecting, whatever it said before', async () => {
+  it('to a name that leads to loopback at the moment of connecting, after any earlier answer', async () => {
     const names = rebinding('8.8.8.8', '127.0.0.1');
     names.resolve('hooks.example', { all: true }, () => {});
     const answered = await guarded(`https://hooks.example:${port()}/`, { resolve: names.resolve });

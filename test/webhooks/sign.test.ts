@@ -39,7 +39,7 @@ describe('a signature', () => {
   });
 });
 
-describe('what is told of an event', () => {
+describe('the body of an event', () => {
   const happened = {
     type: 'grant.made',
     at: Date.parse('2026-02-17T00:00:00Z'),
@@ -48,7 +48,7 @@ describe('what is told of an event', () => {
     data: { grant_id: 'grt_1', credits: 200 },
   };
 
-  it('is whose it is, and what its type says', () => {
+  it('names its subscription and customer, with the data of its type', () => {
     expect(JSON.stringify(eventBody(happened))).toBe(
       '{"type":"grant.made","timestamp":"2026-02-17T00:00:00.000Z","data":{"subscription_id":"sub_1","customer_id":"ada","grant_id":"grt_1","credits":200}}',
     );

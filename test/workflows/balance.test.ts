@@ -66,7 +66,7 @@ test('I8: after spends the workflow learns the ledger’s balance by itself', as
   for (const id of ids) await atRest(id);
 });
 
-test('I8: GET …/workflow is never behind what was answered before it', async () => {
+test('I8: GET …/workflow is never behind an earlier answer', async () => {
   const id = await subscribe(stack, monthly);
   for (let spent = 1; spent <= 5; spent += 1) {
     await did(stack, id, 'POST usage', look);
@@ -88,7 +88,7 @@ test('R-52: the workflow of an ended subscription still answers', async () => {
   expect(await handle.query(QUERY.schedule)).toEqual([]);
 });
 
-test('temporal workflow query --type balance says what GET …/balance says, of a live subscription', async () => {
+test('temporal workflow query --type balance answers as GET …/balance, of a live subscription', async () => {
   const id = await subscribe(stack, monthly, { test_clock: undefined });
   await did(stack, id, 'POST purchases', { packs: 2 });
   await did(stack, id, 'POST usage', look);

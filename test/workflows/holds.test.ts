@@ -173,7 +173,7 @@ test('a busy subscription is told at its pace; once it is quiet, nothing is left
   expect(await version()).toBe(seq);
 });
 
-test('a nudge that hangs blocks no spend, and what it did not tell stays behind', async () => {
+test('a nudge that hangs blocks no spend, and the workflow stays behind', async () => {
   const id = await subscribe(stack, monthly);
   await until('no workflow is behind', async () => !(await rowOf(id)).behind);
   let answer = (): void => {};

@@ -57,7 +57,7 @@ test('many workers make one schedule: every night at 03:00 UTC, one run at a tim
   expect(second!.getTime() - first!.getTime()).toBe(86_400_000);
 });
 
-test('what an operator changed of it stays', async () => {
+test('an operator’s change of it stays', async () => {
   const schedule = stack.client.schedule.getHandle(reconcileScheduleId(stack.taskQueue));
   await schedule.pause('not this week');
   await ensure();

@@ -107,7 +107,7 @@ describe('an update that went past the API', () => {
   });
 });
 
-test('a cancel from a system that owns billing is heard', async () => {
+test('a cancel from a system that owns billing takes effect', async () => {
   const body = {
     customer_id: 'heard',
     plan: 'creator',
@@ -123,7 +123,7 @@ test('a cancel from a system that owns billing is heard', async () => {
   expect(after.body).toMatchObject({ status: 'ended', ended_at: '2026-02-17T00:00:00.000Z' });
 });
 
-test('R-81: of what the ledger says of the add-on the newest word wins, whenever the older ones come', async () => {
+test('R-81: the ledger’s newest count for the add-on wins, though older ones come later', async () => {
   const body = {
     customer_id: 'withdrawn',
     plan: 'creator',

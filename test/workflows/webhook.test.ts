@@ -68,7 +68,7 @@ test('an event arrives, signed, as GET tells it', async () => {
   expect(deliveries).toMatchObject([{ endpoint_id: endpoint, status: 'delivered', attempts: 1 }]);
 });
 
-test('what the Temporal UI shows: type, endpoint, attempt, and neither URL nor secret', async () => {
+test('the Temporal UI shows type, endpoint, attempt, and neither URL nor secret', async () => {
   receiver.answer(() => 503);
   const secret = secretOf(8);
   const endpoint = await endpointAt(stack.db, `${receiver.url}/hooks?token=hunter2`, { secret });
