@@ -35,20 +35,20 @@ async function insist(stack: Stack, path: string, body: object): Promise<string>
     const answer = await stack.post(path, body, key);
     if (answer.status === 201) return answer.text;
     const mayPass = answer.status === 503 || answer.status === 0;
-    if (!mayPass || attempt === 5) throw new Error(`POST ${path} answered ${told(answer)}`);
+    if (!mayPass || attempt === 5) throw new Error(`POST ${path} answered ${reported(answer)}`);
     await sleep(1_000 * attempt);
   }
 }
 
-const told = ({ status, text }: Answer): string => `${status || 'nothing'}: ${text.slice(0, 300)}`;
+const reported = ({ status, text }: Answer): string => `${status || 'nothing'}: ${text.slice(0, 300)}`;
 
 /** `work` for each of 0 … count − 1, at most `width` at a time; the first error ends it. */
 export async function inParallel(count: number, width: number, work: (i: number) => Promise<void>) {
   let next = 0;
-  const lane = async () => {
+  const one = async () => {
     while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: width }, lane)).finally(() => {
+  await Promise.all(Array.from({ length: width }, one)).finally(() => {
     next = count;
   });
 }
@@ -82,7 +82,7 @@ export function spendConstantly(stack: Stack, ids: string[], aSecond: number): S
     const from = performance.now();
     const answer = await stack.post(`/v1/subscriptions/${id}/usage`, body, randomUUID());
     const ms = performance.now() - from;
-    return { at, ms, fault: answer.status === 201 ? null : told(answer) };
+    return { at, ms, fault: answer.status === 201 ? null : reported(answer) };
   }
 
   async function run(): Promise<void> {

@@ -36,7 +36,7 @@ export interface Meter {
 }
 
 /** Milliseconds to wait for table counts: a server reports them when a connection is idle, or a second later. */
-const TOLD_AFTER_MS = 150;
+const REPORTED_AFTER_MS = 150;
 
 /** Makes the meters of the servers and the API. */
 export async function createMeters(servers: Record<'small' | 'large', postgres.Sql | null>, apiPid: number) {
@@ -61,7 +61,7 @@ export async function createMeters(servers: Record<'small' | 'large', postgres.S
       return {
         async stop({ spent, replayed, short }, requests) {
           const after = await read(sql);
-          await sleep(TOLD_AFTER_MS);
+          await sleep(REPORTED_AFTER_MS);
           const updated = await updates(sql);
           const asked = (spent + replayed) * requests + short;
           const written = after.xid - before.xid;

@@ -57,7 +57,7 @@ export function contractOf({ paths, components }: OpenApi): string {
     `export interface Operations {\n${routes.map(({ name, operation }) => typed(name, operation, isEmpty)).join('')}}\n`,
     '/** What a route takes besides ids, and whether it needs an Idempotency-Key. */',
     `export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {`,
-    `${routes.map(({ name, operation }) => told(name, operation)).join('')}};\n`,
+    `${routes.map(({ name, operation }) => takesLine(name, operation)).join('')}};\n`,
     "export interface Operation {\n  readonly takes: 'query' | 'body' | null;\n  readonly keyed: boolean;\n}\n",
   ].join('\n');
 }
@@ -103,7 +103,7 @@ function sentWith({
   return { takes: 'query', schema: { type: 'object', properties } };
 }
 
-function told(name: string, operation: Operation): string {
+function takesLine(name: string, operation: Operation): string {
   const { takes } = sentWith(operation) ?? { takes: null };
   const keyed = (operation.parameters ?? []).some(({ name: header }) => header === 'Idempotency-Key');
   return `  '${name}': { takes: ${takes && `'${takes}'`}, keyed: ${keyed} },\n`;

@@ -238,8 +238,8 @@ class Paywall extends Base implements PaywallMembers {
   }
 
   #refused({ code, detail }: Answer): void {
-    const told = typeof detail === 'string' ? detail : this.#say('failed');
-    this.#alert.textContent = code === 'payment_declined' ? this.#say('declined') : told;
+    const shown = typeof detail === 'string' ? detail : this.#say('failed');
+    this.#alert.textContent = code === 'payment_declined' ? this.#say('declined') : shown;
   }
 
   async #closed(): Promise<void> {

@@ -66,7 +66,7 @@ export interface ActivityDeps {
 }
 
 /** The most unexplained rows that go into a Temporal history. */
-const UNEXPLAINED_TOLD = 20;
+const UNEXPLAINED_NAMED = 20;
 
 /** Several times within the heartbeat timeout of the workflow. */
 const HEARTBEAT_MS = 2_000;
@@ -151,7 +151,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
   }
 
   async function reconcileBooks(): Promise<Reconciled> {
-    const { not_here, ...found } = await reconcile(books, { limit: UNEXPLAINED_TOLD });
+    const { not_here, ...found } = await reconcile(books, { limit: UNEXPLAINED_NAMED });
     return found;
   }
 

@@ -63,7 +63,7 @@ export function emptyDataFolder(folder: string): void {
 }
 
 /** Keeps the logs of the start before beside the new ones: they may say why it ended. */
-export function turnLogs(folder: string): void {
+export function rotateLogs(folder: string): void {
   const logs = join(folder, 'logs');
   if (!existsSync(logs)) return;
   rmSync(`${logs}.previous`, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { type Config, localUrl } from '../config.ts';
 import { migrate } from '../db/migrate.ts';
 import { forgetAddresses, writeAddresses } from './addresses.ts';
 import { type Log, stopOrphans } from './children.ts';
-import { claimDataFolder, emptyDataFolder, makeCacheFolder, StartRefused, turnLogs } from './data-folder.ts';
+import { claimDataFolder, emptyDataFolder, makeCacheFolder, StartRefused, rotateLogs } from './data-folder.ts';
 import { keepAlive } from './keep.ts';
 import { freePort, isFree } from './ports.ts';
 import { type PostgresService, startPostgres } from './postgres.ts';
@@ -43,7 +43,7 @@ export async function startAll(options: StartOptions, shutdown: Shutdown): Promi
   makeCacheFolder(config.cacheFolder);
   await stopOrphans(config.dataFolder, say);
   if (options.reset) reset(config, say);
-  turnLogs(config.dataFolder);
+  rotateLogs(config.dataFolder);
   const port = await choosePort(config);
   const [databaseUrl, temporal] = await Promise.all([
     bringUpDatabase(options, shutdown),

@@ -30,31 +30,31 @@ const EDITED: Catalog = {
 };
 
 test('a use is priced at once with the newest, and earlier answers stay', async () => {
-  const door = await Driver.open(stack);
-  await door.buy(3);
+  const driver = await Driver.open(stack);
+  await driver.buy(3);
   const key = { 'Idempotency-Key': 'one' };
   const use = (feature: string, quantity: number, more = {}) => ({ items: [{ feature, quantity, ...more }] });
   const asked: [string, () => Promise<Answer>][] = [
-    ['a look', () => door.post('usage', use('generate_look', 5), { 'Idempotency-Key': 'look' })],
+    ['a look', () => driver.post('usage', use('generate_look', 5), { 'Idempotency-Key': 'look' })],
     [
       'a feature that goes',
-      () => door.post('usage', use('ai_model_training', 1), { 'Idempotency-Key': 'training' }),
+      () => driver.post('usage', use('ai_model_training', 1), { 'Idempotency-Key': 'training' }),
     ],
     [
       'credits no longer stated',
-      () => door.post('usage', use('video_agent', 1, { credits: 7 }), { 'Idempotency-Key': 'agent' }),
+      () => driver.post('usage', use('video_agent', 1, { credits: 7 }), { 'Idempotency-Key': 'agent' }),
     ],
     [
       'a quantity no longer possible',
-      () => door.post('usage', use('avatar_iv', 1.5), { 'Idempotency-Key': 'avatar' }),
+      () => driver.post('usage', use('avatar_iv', 1.5), { 'Idempotency-Key': 'avatar' }),
     ],
-    ['more packs than now', () => door.post('purchases', { packs: 6 }, key)],
+    ['more packs than now', () => driver.post('purchases', { packs: 6 }, key)],
   ];
   const before = [];
   for (const [, ask] of asked) before.push(bodyOf(await ask(), 201));
 
   await publishCatalog(stack.db, EDITED);
-  expect(bodyOf(await door.spend(5), 201)).toMatchObject({ credits: 10, catalog_version: 'edited' });
+  expect(bodyOf(await driver.spend(5), 201)).toMatchObject({ credits: 10, catalog_version: 'edited' });
   await expect
     .poll(async () => bodyOf(await stack.request('GET', '/v1/catalog'))['version'], { timeout: 10_000 })
     .toBe('edited');
@@ -64,14 +64,14 @@ test('a use is priced at once with the newest, and earlier answers stay', async 
     expect(again.body, what).toEqual(before[i]);
     expect(again.headers.get('Idempotent-Replayed'), what).toBe('true');
   }
-  expectProblem(await door.post('usage', use('ai_model_training', 1)), 'unknown_feature');
+  expectProblem(await driver.post('usage', use('ai_model_training', 1)), 'unknown_feature');
   expectProblem(
-    await door.post('usage', use('ai_model_training', 2), { 'Idempotency-Key': 'training' }),
+    await driver.post('usage', use('ai_model_training', 2), { 'Idempotency-Key': 'training' }),
     'idempotency_key_reused',
   );
-  expect(faultsOf(await door.post('usage', use('video_agent', 1, { credits: 7 })))).toBe(
+  expect(faultsOf(await driver.post('usage', use('video_agent', 1, { credits: 7 })))).toBe(
     'invalid_request: /items/0/credits',
   );
-  expect(faultsOf(await door.post('purchases', { packs: 6 }))).toBe('invalid_request: /packs');
-  expect(bodyOf(await door.post('purchases', { packs: 5 }), 201)).toMatchObject({ credits: 1_500 });
+  expect(faultsOf(await driver.post('purchases', { packs: 6 }))).toBe('invalid_request: /packs');
+  expect(bodyOf(await driver.post('purchases', { packs: 5 }), 201)).toMatchObject({ credits: 1_500 });
 });

@@ -31,20 +31,23 @@ const timelineOf = async (id: string, query = '') => linesOf(await pageOf(id, qu
 
 describe('a timeline', () => {
   test('tells a life as it was lived, newest first, with the rule of each', async () => {
-    const door = await Driver.open(stack);
-    await door.spend(5);
-    await door.buy(1);
-    const held = await hold(door, 20);
-    bodyOf(await door.post(`holds/${held['id']}/capture`, { credits: 12 }));
-    bodyOf(await door.post('usage', { items: [{ feature: 'video_translation_audio', quantity: 30 }] }), 201);
-    const used = bodyOf(await door.spend(200), 201);
-    bodyOf(await door.post(`usage/${used['id']}/reverse`, { credits: 30, reason: 'it failed' }));
-    await door.give(50);
-    await door.advance('2026-03-05T00:00:00.000Z');
-    bodyOf(await door.post('cancel', { reason: 'moving on' }));
-    await door.advance('2026-04-01T00:00:00.000Z');
+    const driver = await Driver.open(stack);
+    await driver.spend(5);
+    await driver.buy(1);
+    const held = await hold(driver, 20);
+    bodyOf(await driver.post(`holds/${held['id']}/capture`, { credits: 12 }));
+    bodyOf(
+      await driver.post('usage', { items: [{ feature: 'video_translation_audio', quantity: 30 }] }),
+      201,
+    );
+    const used = bodyOf(await driver.spend(200), 201);
+    bodyOf(await driver.post(`usage/${used['id']}/reverse`, { credits: 30, reason: 'it failed' }));
+    await driver.give(50);
+    await driver.advance('2026-03-05T00:00:00.000Z');
+    bodyOf(await driver.post('cancel', { reason: 'moving on' }));
+    await driver.advance('2026-04-01T00:00:00.000Z');
 
-    expect(await timelineOf(door.id)).toBe(
+    expect(await timelineOf(driver.id)).toBe(
       [
         '2026-03-31 R-51 · The subscription ended',
         '2026-03-31 R-50 -650 650 credits forfeited',
@@ -73,28 +76,28 @@ describe('a timeline', () => {
         '2026-01-31 R-20 +200 Allowance of 200 credits',
       ].join('\n'),
     );
-    expect(await timelineOf(door.id, '?kind=money')).toBe(
+    expect(await timelineOf(driver.id, '?kind=money')).toBe(
       [
         '2026-02-28 R-32 · The renewal of $44.00: paid',
         '2026-01-31 R-30 · A purchase of $15.00: paid',
         '2026-01-31 R-43 · The start of $29.00: paid',
       ].join('\n'),
     );
-    expect(await timelineOf(door.id, `?about=${held['id']}`)).toBe(
+    expect(await timelineOf(driver.id, `?about=${held['id']}`)).toBe(
       ['2026-01-31 R-71 +8 Captured 12 credits of 20 held', '2026-01-31 R-70 -20 Held 20 credits'].join('\n'),
     );
-    expect(await timelineOf(door.id, `?about=${used['id']}`)).toBe(
+    expect(await timelineOf(driver.id, `?about=${used['id']}`)).toBe(
       ['2026-01-31 R-80 +30 Reversed 30 credits', '2026-01-31 R-60 -200 Spent 200 credits'].join('\n'),
     );
   });
 
   test('shows the life of a purchase: asked, billed, granted, refunded', async () => {
-    const door = await Driver.open(stack);
-    const bought = await door.buy(2);
-    await door.spend(1);
+    const driver = await Driver.open(stack);
+    const bought = await driver.buy(2);
+    await driver.spend(1);
     const body = { amount_minor: 1_500, reason: 'half was too much' };
-    bodyOf(await door.post(`purchases/${bought['id']}/refund`, body));
-    expect(await timelineOf(door.id, `?about=${bought['id']}`)).toBe(
+    bodyOf(await driver.post(`purchases/${bought['id']}/refund`, body));
+    expect(await timelineOf(driver.id, `?about=${bought['id']}`)).toBe(
       [
         '2026-01-31 R-81 -300 300 credits of a pack taken back',
         '2026-01-31 R-81 · Refund of $15.00',
@@ -162,14 +165,14 @@ describe('pages of a timeline', () => {
   });
 
   test('show at most 25 lines, and the way to older ones and back', async () => {
-    const door = await Driver.open(stack);
-    for (let n = 0; n < 30; n += 1) bodyOf(await door.spend(1, { 'Idempotency-Key': `n-${n}` }), 201);
-    const first = await pageOf(door.id);
+    const driver = await Driver.open(stack);
+    for (let n = 0; n < 30; n += 1) bodyOf(await driver.spend(1, { 'Idempotency-Key': `n-${n}` }), 201);
+    const first = await pageOf(driver.id);
     expect(linesOf(first)).toHaveLength(25);
     const older = hrefOf(first, 'Older');
     const second = await pageOf('', older.replace('/console/subscriptions/', ''));
     expect(linesOf(second).at(-1)).toBe('2026-01-31 R-43 · The start of $29.00: paid');
-    expect(hrefOf(second, 'Newest')).toBe(`/console/subscriptions/${door.id}#timeline`);
+    expect(hrefOf(second, 'Newest')).toBe(`/console/subscriptions/${driver.id}#timeline`);
   });
 
   test.each([
@@ -178,15 +181,15 @@ describe('pages of a timeline', () => {
     Buffer.from('[1e99,0,0,""]').toString('base64url'),
     Buffer.from('[0,0,0,1]').toString('base64url'),
   ])('have no page after %s', async (cursor) => {
-    const door = await Driver.open(stack);
-    const seen = await visit.get(`/console/subscriptions/${door.id}?after=${cursor}`);
+    const driver = await Driver.open(stack);
+    const seen = await visit.get(`/console/subscriptions/${driver.id}?after=${cursor}`);
     expect(seen.status).toBe(400);
   });
 
   test('have nothing of another subscription, with its ids and places too', async () => {
-    const [door, other] = [await Driver.open(stack), await Driver.open(stack)];
+    const [driver, other] = [await Driver.open(stack), await Driver.open(stack)];
     const used = bodyOf(await other.spend(3), 201);
-    expect(linesOf(await pageOf(door.id, `?about=${used['id']}`))).toEqual([]);
+    expect(linesOf(await pageOf(driver.id, `?about=${used['id']}`))).toEqual([]);
   });
 });
 

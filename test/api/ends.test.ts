@@ -6,16 +6,16 @@ import { PageVisitor, textOf } from './pages.ts';
 // R-50: with a cancel scheduled nothing that names when credits are gone names a day after the end.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
   // Its grants last until March 2nd, May 29th and December 1st.
-  door = await Driver.open(stack);
-  await door.buy(1);
-  await door.give(50, '2026-12-01T00:00:00Z');
+  driver = await Driver.open(stack);
+  await driver.buy(1);
+  await driver.give(50, '2026-12-01T00:00:00Z');
 });
 
 const END = '2026-02-28T00:00:00.000Z';
@@ -32,10 +32,10 @@ function goneAt(value: unknown): string[] {
 }
 
 const READS = ['balance', 'balance?at=2026-02-20T00:00:00Z', 'grants', 'purchases', 'workflow'];
-const told = async (path: string) => [...new Set(goneAt(bodyOf(await door.get(path))))].sort();
+const reported = async (path: string) => [...new Set(goneAt(bodyOf(await driver.get(path))))].sort();
 const eventsOf = async (types: RegExp) =>
   (
-    (await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100)) as unknown as {
+    (await all(stack, `/v1/events?subscription_id=${driver.id}&order=asc`, 100)) as unknown as {
       type: string;
       timestamp: string;
       data: Json;
@@ -44,23 +44,23 @@ const eventsOf = async (types: RegExp) =>
 
 test('the API, until it is undone', async () => {
   const before = new Map<string, string[]>();
-  for (const path of READS) before.set(path, await told(path));
+  for (const path of READS) before.set(path, await reported(path));
   expect(before.get('balance')).toEqual([
     '2026-03-02T00:00:00.000Z',
     '2026-05-29T00:00:00.000Z',
     '2026-12-01T00:00:00.000Z',
   ]);
-  bodyOf(await door.post('cancel', {}));
-  for (const path of READS) expect([path, ...(await told(path))]).toEqual([path, END]);
-  expect(goneAt(await door.give(10, '2026-12-01T00:00:00Z'))).toEqual([END]);
-  bodyOf(await door.post('resume', {}));
-  for (const path of READS) expect([path, ...(await told(path))]).toEqual([path, ...before.get(path)!]);
+  bodyOf(await driver.post('cancel', {}));
+  for (const path of READS) expect([path, ...(await reported(path))]).toEqual([path, END]);
+  expect(goneAt(await driver.give(10, '2026-12-01T00:00:00Z'))).toEqual([END]);
+  bodyOf(await driver.post('resume', {}));
+  for (const path of READS) expect([path, ...(await reported(path))]).toEqual([path, ...before.get(path)!]);
 });
 
 test('events, whose notices count from the end', async () => {
-  await door.advance('2026-02-10T00:00:00Z');
-  bodyOf(await door.post('cancel', {}));
-  await door.advance('2026-03-01T00:00:00Z');
+  await driver.advance('2026-02-10T00:00:00Z');
+  bodyOf(await driver.post('cancel', {}));
+  await driver.advance('2026-03-01T00:00:00Z');
   const notices = await eventsOf(/^grant.expiring$/);
   const days = notices.map(
     ({ timestamp, data }) => `${timestamp.slice(0, 10)} ${String(data['kind'])} ${data['days']}`,
@@ -78,8 +78,8 @@ test('events, whose notices count from the end', async () => {
 });
 
 test('the wallet’s pages', async () => {
-  const visitor = await PageVisitor.enter(stack, door.id);
-  bodyOf(await door.post('cancel', {}));
+  const visitor = await PageVisitor.enter(stack, driver.id);
+  bodyOf(await driver.post('cancel', {}));
   const pages = ['/wallet', '/wallet/add-ons', '/wallet/out-of-credits?needed=900', '/wallet/activity'];
   for (const path of pages) {
     const page = textOf((await visitor.get(path)).html);

@@ -10,12 +10,12 @@ const CALLED: MiddlewareHandler<Env> = async (_, next) => next();
 
 /** Routes that compute for so long before they wait, between two waits, and at last. */
 function appOf() {
-  const told: LoopBlock[] = [];
+  const reported: LoopBlock[] = [];
   let busy = 1_000;
   const compute = (ms: number) => {
     busy += ms;
   };
-  const loop = createLoopWatch((kept) => told.push(kept), { clock: () => busy });
+  const loop = createLoopWatch((kept) => reported.push(kept), { clock: () => busy });
   const app = new Hono<Env>();
   app.use(loop.watched(CALLED));
   const pauses: (() => void)[] = [];
@@ -36,34 +36,34 @@ function appOf() {
     await vi.waitFor(() => expect(pauses).not.toHaveLength(0));
     for (const pause of pauses.splice(0)) pause();
   };
-  return { app, told, compute, goOn };
+  return { app, reported, compute, goOn };
 }
 
 const ROUTE = 'GET /things/:id/:first/:middle/:last';
 
 test('a request that computed too long before it waited, or at its end, is named by its route', async () => {
   for (const path of ['/things/sub_1/101/0/0', '/things/sub_1/0/0/101']) {
-    const { app, told, goOn } = appOf();
+    const { app, reported, goOn } = appOf();
     const answer = app.request(path);
     await goOn();
     await answer;
-    expect(told).toEqual([{ ms: 101, routes: [ROUTE] }]);
-    expect(keptLine(told[0]!)).toBe(`the event loop was kept for 101 ms by ${ROUTE}`);
+    expect(reported).toEqual([{ ms: 101, routes: [ROUTE] }]);
+    expect(keptLine(reported[0]!)).toBe(`the event loop was kept for 101 ms by ${ROUTE}`);
   }
 });
 
 test('between two waits the beat finds it, among all that are under way', async () => {
-  const { app, told, goOn } = appOf();
+  const { app, reported, goOn } = appOf();
   const answers = [app.request('/stands'), app.request('/things/sub_1/0/150/0')];
-  await vi.waitFor(() => expect(told).toEqual([{ ms: 150, routes: ['GET /stands', ROUTE] }]));
+  await vi.waitFor(() => expect(reported).toEqual([{ ms: 150, routes: ['GET /stands', ROUTE] }]));
   await goOn();
   await Promise.all(answers);
-  expect(told).toHaveLength(1);
-  expect(keptLine(told[0]!)).toBe(`the event loop was kept for 150 ms by one of GET /stands, ${ROUTE}`);
+  expect(reported).toHaveLength(1);
+  expect(keptLine(reported[0]!)).toBe(`the event loop was kept for 150 ms by one of GET /stands, ${ROUTE}`);
 });
 
 test('a short slice, and work while no request is served, is no request’s', async () => {
-  const { app, told, compute, goOn } = appOf();
+  const { app, reported, compute, goOn } = appOf();
   for (let i = 0; i < 3; i += 1) {
     const answer = app.request('/things/sub_1/90/0/90');
     await goOn();
@@ -71,13 +71,13 @@ test('a short slice, and work while no request is served, is no request’s', as
     compute(5_000);
   }
   await app.request('/no/such/path');
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
 });
 
 test('a request that fails is timed too, and one without a route has no path', async () => {
-  const told: LoopBlock[] = [];
+  const reported: LoopBlock[] = [];
   let busy = 0;
-  const loop = createLoopWatch((kept) => told.push(kept), { clock: () => busy });
+  const loop = createLoopWatch((kept) => reported.push(kept), { clock: () => busy });
   const app = new Hono<Env>();
   app.use(
     loop.watched((c) => {
@@ -90,5 +90,5 @@ test('a request that fails is timed too, and one without a route has no path', a
   app.get('/throws', (c) => c.text('never'));
   expect((await app.request('/throws')).status).toBe(500);
   expect((await app.request('/customers/c-1')).status).toBe(404);
-  expect(told.map(({ routes }) => routes)).toEqual([['GET /throws'], ['GET no route']]);
+  expect(reported.map(({ routes }) => routes)).toEqual([['GET /throws'], ['GET no route']]);
 });

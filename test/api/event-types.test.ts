@@ -20,46 +20,46 @@ afterAll(() => stack?.stop());
 const fine = async (asked: Promise<Answer>): Promise<void> => expect(codeOf(await asked)).toBe('ok');
 
 /** A life in which everything happens. */
-async function live(door: Driver): Promise<void> {
-  const bought = await door.buy(1);
-  const declined = await door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
+async function live(driver: Driver): Promise<void> {
+  const bought = await driver.buy(1);
+  const declined = await driver.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
   expect(codeOf(declined)).toBe('payment_declined');
-  await fine(door.post(`purchases/${bought['id']}/refund`, { amount_minor: 500, reason: 'asked for' }));
-  await fine(door.spend(390));
-  await fine(door.spend(10));
-  const gift = await door.give(100, '2026-06-01T00:00:00Z');
-  await fine(door.post(`grants/${gift['id']}/revoke`, { reason: 'a mistake' }));
-  await fine(door.post('change', { plan: 'pro', interval: 'month' }));
-  await fine(door.post('change', { plan: 'creator', interval: 'month' }));
-  await fine(door.post('resume', {}));
-  await fine(door.post('cancel', {}));
-  await fine(door.post('resume', {}));
-  await fine(door.put('top_up', { threshold: 50, packs: 1, monthly_ceiling_minor: 1_500 }));
-  await door.advance('2026-02-17T00:00:00Z');
-  await fine(door.put('payment_method', { payment_method: 'sandbox_declined' }));
-  await door.advance('2026-03-17T12:00:00Z');
-  await fine(door.spend((await door.available()) - 10));
-  await door.advance('2026-03-18T00:00:00Z');
-  await fine(door.post('cancel', { at: 'now' }));
+  await fine(driver.post(`purchases/${bought['id']}/refund`, { amount_minor: 500, reason: 'asked for' }));
+  await fine(driver.spend(390));
+  await fine(driver.spend(10));
+  const gift = await driver.give(100, '2026-06-01T00:00:00Z');
+  await fine(driver.post(`grants/${gift['id']}/revoke`, { reason: 'a mistake' }));
+  await fine(driver.post('change', { plan: 'pro', interval: 'month' }));
+  await fine(driver.post('change', { plan: 'creator', interval: 'month' }));
+  await fine(driver.post('resume', {}));
+  await fine(driver.post('cancel', {}));
+  await fine(driver.post('resume', {}));
+  await fine(driver.put('top_up', { threshold: 50, packs: 1, monthly_ceiling_minor: 1_500 }));
+  await driver.advance('2026-02-17T00:00:00Z');
+  await fine(driver.put('payment_method', { payment_method: 'sandbox_declined' }));
+  await driver.advance('2026-03-17T12:00:00Z');
+  await fine(driver.spend((await driver.available()) - 10));
+  await driver.advance('2026-03-18T00:00:00Z');
+  await fine(driver.post('cancel', { at: 'now' }));
 }
 
 /** Renewals paid before they were asked for, with another amount than their bill's (R-42). */
-async function payAhead(door: Driver): Promise<void> {
-  const charge = (cycle: number) => `chg_${door.id.slice('sub_'.length)}_r0_${cycle}`;
+async function payAhead(driver: Driver): Promise<void> {
+  const charge = (cycle: number) => `chg_${driver.id.slice('sub_'.length)}_r0_${cycle}`;
   const pay = async (chargeId: string, amountMinor: number, at: string) =>
-    stack.client.workflow.getHandle(workflowId(door.id)).signal(SIGNAL.paymentSettled, {
+    stack.client.workflow.getHandle(workflowId(driver.id)).signal(SIGNAL.paymentSettled, {
       chargeId,
       outcome: 'paid',
       at: Date.parse(at),
       amountMinor,
       currency: 'USD',
     });
-  await fine(door.put('payment_method', { payment_method: 'sandbox_pending' }));
+  await fine(driver.put('payment_method', { payment_method: 'sandbox_pending' }));
   await pay(charge(1), 5_000, '2026-01-18T00:00:00Z');
   await pay(charge(2), 1_000, '2026-01-19T00:00:00Z');
-  await door.advance('2026-03-17T00:00:00Z');
+  await driver.advance('2026-03-17T00:00:00Z');
   await pay(charge(2), 1_900, '2026-03-17T00:00:00Z');
-  await door.advance('2026-03-18T00:00:00Z');
+  await driver.advance('2026-03-18T00:00:00Z');
 }
 
 /** Ids differ from run to run. */
@@ -68,34 +68,34 @@ const withoutIds = (event: unknown): unknown =>
 
 /** The first of each type. */
 async function examples(): Promise<Map<string, unknown>> {
-  const told = new Map<string, unknown>();
+  const reported = new Map<string, unknown>();
   for (const act of [live, payAhead]) {
-    const door = await Driver.open(stack, {
+    const driver = await Driver.open(stack, {
       customer_id: 'ada',
       test_clock: { now: '2026-01-17T00:00:00Z' },
     });
-    await act(door);
-    for (const event of await all(stack, `/v1/events?subscription_id=${door.id}&order=asc`, 100)) {
+    await act(driver);
+    for (const event of await all(stack, `/v1/events?subscription_id=${driver.id}&order=asc`, 100)) {
       const { type, timestamp, data } = event as { type: string; timestamp: string; data: Json };
-      if (!told.has(type)) told.set(type, withoutIds({ type, timestamp, data }));
+      if (!reported.has(type)) reported.set(type, withoutIds({ type, timestamp, data }));
     }
-    await door.post('cancel', { at: 'now' });
+    await driver.post('cancel', { at: 'now' });
   }
-  return told;
+  return reported;
 }
 
 const EXAMPLE = /^### `([\w.]+)`\n\n[\s\S]+?\n\n```json\n([\s\S]*?)\n```$/gm;
 
 test('docs/events.md shows an event of each type', async () => {
-  const told = await examples();
-  expect([...told.keys()].sort()).toEqual([...EVENT_TYPES].sort());
+  const reported = await examples();
+  expect([...reported.keys()].sort()).toEqual([...EVENT_TYPES].sort());
   if (process.env['RECORD_EVENTS']) {
     const text = readFileSync(page, 'utf8').replaceAll(EXAMPLE, (section, type: string, before: string) =>
-      section.replace(`\n${before}\n`, `\n${JSON.stringify(told.get(type), null, 2)}\n`),
+      section.replace(`\n${before}\n`, `\n${JSON.stringify(reported.get(type), null, 2)}\n`),
     );
     writeFileSync(page, text);
   }
   const shown = [...readFileSync(page, 'utf8').matchAll(EXAMPLE)];
   expect(shown.map(([, type]) => type)).toEqual([...EVENT_TYPES]);
-  for (const [, type, example] of shown) expect(JSON.parse(example!), type).toEqual(told.get(type!));
+  for (const [, type, example] of shown) expect(JSON.parse(example!), type).toEqual(reported.get(type!));
 });

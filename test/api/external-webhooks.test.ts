@@ -129,11 +129,11 @@ describe('an event that no workflow waits for is kept, acknowledged and marked',
   });
 
   test('a charge that this subscription has not, and will not have', async () => {
-    const door = await Driver.open(stack);
-    for (const charge of ['chg_nobody', 'chg_nobody_r0_1', `chg_${door.id.slice(4)}_r0_0`]) {
+    const driver = await Driver.open(stack);
+    for (const charge of ['chg_nobody', 'chg_nobody_r0_1', `chg_${driver.id.slice(4)}_r0_0`]) {
       const id = eventId();
-      bodyOf(await deliver(stack, 'payment.settled', { ...settled, subscription: door.id, charge }, id));
-      expect(await storedOf(id)).toMatchObject([{ outcome: 'unknown', subscriptionId: door.id }]);
+      bodyOf(await deliver(stack, 'payment.settled', { ...settled, subscription: driver.id, charge }, id));
+      expect(await storedOf(id)).toMatchObject([{ outcome: 'unknown', subscriptionId: driver.id }]);
     }
   });
 });
@@ -160,8 +160,8 @@ describe('who bills', () => {
   });
 
   test('the sandbox’s settling is closed; any payment method will do, or none', async () => {
-    const door = await Driver.open(stack, { payment_method: 'invoice 30 days' });
-    const charge = `chg_${door.id.slice(4)}_s`;
+    const driver = await Driver.open(stack, { payment_method: 'invoice 30 days' });
+    const charge = `chg_${driver.id.slice(4)}_s`;
     const settle = await stack.request('POST', `/v1/sandbox/charges/${charge}/settle`, {
       body: { outcome: 'paid' },
     });

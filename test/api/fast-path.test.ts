@@ -16,7 +16,7 @@ import { hold, use } from './holding.ts';
 // on
 // both ways, and unusual requests go through the application.
 
-interface Told {
+interface Reported {
   status: number;
   headers: Record<string, string | null>;
   body: unknown;
@@ -28,7 +28,7 @@ type Make = (of: { subscription: string; usage: string; hold: string }) => [path
 let stack: Stack;
 let app: App;
 let server: Listening;
-let door: Driver;
+let driver: Driver;
 let mayOnlyRead: string;
 /** Requests that came to the application. */
 let longWay = 0;
@@ -36,7 +36,7 @@ let isOpen = true;
 
 beforeAll(async () => {
   stack = await startStack();
-  door = await Driver.open(stack);
+  driver = await Driver.open(stack);
   mayOnlyRead = await keyWith(stack.db, ['read']);
   const deps = { ...stack.deps, isOpen: () => isOpen };
   app = createApp(deps);
@@ -55,7 +55,7 @@ afterAll(async () => {
 
 const OF_ANSWERS = ['content-type', 'idempotent-replayed', 'retry-after', 'www-authenticate'];
 
-async function told(response: Response): Promise<Told> {
+async function reported(response: Response): Promise<Reported> {
   const body = (await response.json()) as Record<string, unknown>;
   const id = response.headers.get('Request-Id');
   expect(id).toMatch(/^req_[0-9a-z]{26}$/);
@@ -78,8 +78,9 @@ const sent = (asked: Asked = {}): Asked => ({
   },
 });
 
-const overTheSocket = async (path: string, asked: Asked) => told(await fetch(`${server.url}${path}`, asked));
-const throughTheApp = async (path: string, asked: Asked) => told(await app.request(path, asked));
+const overTheSocket = async (path: string, asked: Asked) =>
+  reported(await fetch(`${server.url}${path}`, asked));
+const throughTheApp = async (path: string, asked: Asked) => reported(await app.request(path, asked));
 
 const looks = (quantity: unknown) => JSON.stringify({ items: [{ feature: 'generate_look', quantity }] });
 const at = (id: string, below: string) => `/v1/subscriptions/${id}/${below}`;
@@ -187,8 +188,8 @@ const NOT_PLAIN: Record<string, Make> = {
 };
 
 async function made(make: Make): Promise<[path: string, asked: Asked]> {
-  const [{ id: usage }, { id: held }] = [await use(door, 2), await hold(door, 2)];
-  const [path, asked] = make({ subscription: door.id, usage: usage as string, hold: held as string });
+  const [{ id: usage }, { id: held }] = [await use(driver, 2), await hold(driver, 2)];
+  const [path, asked] = make({ subscription: driver.id, usage: usage as string, hold: held as string });
   return [path, sent(asked)];
 }
 

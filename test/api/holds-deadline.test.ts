@@ -16,101 +16,111 @@ beforeAll(async () => {
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
-const hold = async (door: Driver, credits: number): Promise<unknown> =>
-  bodyOf(await door.hold(credits), 201)['id'];
+const hold = async (driver: Driver, credits: number): Promise<unknown> =>
+  bodyOf(await driver.hold(credits), 201)['id'];
 
 /** An open hold of 30 whose hour is over, and nobody has come by: the clock stands later than anything knows. */
-async function overdue(): Promise<{ door: Driver; held: unknown }> {
-  const door = await Driver.open(stack);
-  const held = await hold(door, 30);
+async function overdue(): Promise<{ driver: Driver; held: unknown }> {
+  const driver = await Driver.open(stack);
+  const held = await hold(driver, 30);
   await stack.db.execute(sql`
-    update ledgers set test_clock = test_clock + interval '90 minutes' where subscription_id = ${door.id}`);
-  return { door, held };
+    update ledgers set test_clock = test_clock + interval '90 minutes' where subscription_id = ${driver.id}`);
+  return { driver, held };
 }
 
 const DEADLINE = '2026-01-31T01:00:00.000Z';
 const free = { available: 200, held: 0 };
-type Look = [what: string, ask: (door: Driver, held: unknown) => Promise<unknown>, wanted: unknown];
+type Look = [what: string, ask: (driver: Driver, held: unknown) => Promise<unknown>, wanted: unknown];
 
 /** Each is the first to come by. */
 const FIRST: Look[] = [
-  ['balance', async (door) => bodyOf(await door.get('balance')), free],
-  ['a past balance', async (door) => bodyOf(await door.get(`balance?at=${DEADLINE}`)), free],
+  ['balance', async (driver) => bodyOf(await driver.get('balance')), free],
+  ['a past balance', async (driver) => bodyOf(await driver.get(`balance?at=${DEADLINE}`)), free],
   [
     'a balance before the deadline',
-    async (door) => bodyOf(await door.get('balance?at=2026-01-31T00:59:59.999Z')),
+    async (driver) => bodyOf(await driver.get('balance?at=2026-01-31T00:59:59.999Z')),
     { available: 170, held: 30 },
   ],
-  ['a forecast', async (door) => bodyOf(await door.get('balance?at=2026-02-01T00:00:00Z')), free],
-  ['the subscription', async (door) => bodyOf(await door.get()), { ledger_version: 3 }],
-  ['grants', async (door) => bodyOf<Page>(await door.get('grants')).data, [{ remaining: 200, held: 0 }]],
-  ['open grants', async (door) => bodyOf<Page>(await door.get('grants?open=true')).data, [{ held: 0 }]],
-  ['holds', async (door) => bodyOf<Page>(await door.get('holds')).data, [{ status: 'released' }]],
+  ['a forecast', async (driver) => bodyOf(await driver.get('balance?at=2026-02-01T00:00:00Z')), free],
+  ['the subscription', async (driver) => bodyOf(await driver.get()), { ledger_version: 3 }],
+  ['grants', async (driver) => bodyOf<Page>(await driver.get('grants')).data, [{ remaining: 200, held: 0 }]],
+  ['open grants', async (driver) => bodyOf<Page>(await driver.get('grants?open=true')).data, [{ held: 0 }]],
+  ['holds', async (driver) => bodyOf<Page>(await driver.get('holds')).data, [{ status: 'released' }]],
   [
     'the hold',
-    async (door, held) => bodyOf(await door.get(`holds/${held}`)),
+    async (driver, held) => bodyOf(await driver.get(`holds/${held}`)),
     { status: 'released', captured: 0, released: 30, settled_at: DEADLINE },
   ],
   [
     'entries',
-    async (door) => bodyOf<Page>(await door.get('entries')).data[0],
+    async (driver) => bodyOf<Page>(await driver.get('entries')).data[0],
     { kind: 'release', credits: 30, effective_at: DEADLINE, balance_after: 200 },
   ],
   [
     'entries as CSV',
-    async (door) => (await door.get('entries', { Accept: 'text/csv' })).text,
+    async (driver) => (await driver.get('entries', { Accept: 'text/csv' })).text,
     expect.stringContaining(',release,30,'),
   ],
-  ['the workflow', async (door) => bodyOf(await door.get('workflow'))['balance'], free],
+  ['the workflow', async (driver) => bodyOf(await driver.get('workflow'))['balance'], free],
   [
     'the schedule',
-    async (door) => bodyOf<Page>(await door.get('schedule')).data[0],
+    async (driver) => bodyOf<Page>(await driver.get('schedule')).data[0],
     { kind: 'renewal', at: '2026-02-28T00:00:00.000Z' },
   ],
-  ['a quote', async (door) => bodyOf(await door.post('quote', looks(200))), { sufficient: true }],
-  ['a use of all', async (door) => bodyOf(await door.spend(200), 201)['balance'], { available: 0, held: 0 }],
-  ['a use of more', async (door) => (await door.spend(201)).body, { ...free, code: 'insufficient_credits' }],
-  ['a hold of all', async (door) => bodyOf(await door.hold(200), 201), { credits: 200 }],
+  ['a quote', async (driver) => bodyOf(await driver.post('quote', looks(200))), { sufficient: true }],
+  [
+    'a use of all',
+    async (driver) => bodyOf(await driver.spend(200), 201)['balance'],
+    { available: 0, held: 0 },
+  ],
+  [
+    'a use of more',
+    async (driver) => (await driver.spend(201)).body,
+    { ...free, code: 'insufficient_credits' },
+  ],
+  ['a hold of all', async (driver) => bodyOf(await driver.hold(200), 201), { credits: 200 }],
   [
     'a capture',
-    async (door, held) => codeOf(await door.post(`holds/${held}/capture`, {})),
+    async (driver, held) => codeOf(await driver.post(`holds/${held}/capture`, {})),
     expect.stringMatching('hold_expired'),
   ],
   [
     'a release',
-    async (door, held) => bodyOf(await door.post(`holds/${held}/release`, {})),
+    async (driver, held) => bodyOf(await driver.post(`holds/${held}/release`, {})),
     { status: 'released', captured: 0, released: 30, usage_id: null, balance: free },
   ],
 ];
 
 describe('R-72: after its deadline a hold is released, seen first by', () => {
   test.each(FIRST)('%s', async (_, ask, wanted) => {
-    const { door, held } = await overdue();
-    const seen = await ask(door, held);
+    const { driver, held } = await overdue();
+    const seen = await ask(driver, held);
     if (typeof seen === 'string') expect(seen).toEqual(wanted);
     else expect(seen).toMatchObject(wanted as Json);
-    const [release] = (await all(stack, door.path('entries'), 100)).filter(({ kind }) => kind === 'release');
+    const [release] = (await all(stack, driver.path('entries'), 100)).filter(
+      ({ kind }) => kind === 'release',
+    );
     expect(release).toMatchObject({ credits: 30, effective_at: DEADLINE, hold_id: held });
   });
 
   test('its capture in time, whose answer was lost, is still answered', async () => {
-    const door = await Driver.open(stack);
-    const held = await hold(door, 30);
+    const driver = await Driver.open(stack);
+    const held = await hold(driver, 30);
     const headers = { 'Idempotency-Key': randomUUID() };
-    const first = await door.post(`holds/${held}/capture`, {}, headers);
-    await door.advance('2026-02-01T00:00:00Z');
-    expect((await door.post(`holds/${held}/capture`, {}, headers)).text).toBe(first.text);
-    expect((await door.post(`holds/${held}/capture`, {})).text).toBe(first.text);
+    const first = await driver.post(`holds/${held}/capture`, {}, headers);
+    await driver.advance('2026-02-01T00:00:00Z');
+    expect((await driver.post(`holds/${held}/capture`, {}, headers)).text).toBe(first.text);
+    expect((await driver.post(`holds/${held}/capture`, {})).text).toBe(first.text);
   });
 
   test('hold_expired says so, at the very deadline too, and not before', async () => {
-    const door = await Driver.open(stack);
-    const [early, late] = [await hold(door, 1), await hold(door, 2)];
-    await door.advance('2026-01-31T00:59:59.999Z');
-    bodyOf(await door.post(`holds/${early}/capture`, {}));
-    await door.advance(DEADLINE);
-    expectProblem(await door.post(`holds/${late}/capture`, {}), 'hold_expired');
-    expect(bodyOf(await door.get('balance'))).toMatchObject({ available: 199, held: 0 });
-    expect((await door.subscription()).test_clock).toEqual({ now: DEADLINE });
+    const driver = await Driver.open(stack);
+    const [early, late] = [await hold(driver, 1), await hold(driver, 2)];
+    await driver.advance('2026-01-31T00:59:59.999Z');
+    bodyOf(await driver.post(`holds/${early}/capture`, {}));
+    await driver.advance(DEADLINE);
+    expectProblem(await driver.post(`holds/${late}/capture`, {}), 'hold_expired');
+    expect(bodyOf(await driver.get('balance'))).toMatchObject({ available: 199, held: 0 });
+    expect((await driver.subscription()).test_clock).toEqual({ now: DEADLINE });
   });
 });

@@ -16,7 +16,7 @@ afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
 
 interface Made {
-  door: Driver;
+  driver: Driver;
   held: unknown;
   used: unknown;
 }
@@ -31,38 +31,38 @@ const ASKS: [string, (made: Made) => string, status: number, body: Json, other: 
 ];
 
 async function made(): Promise<Made> {
-  const door = await Driver.open(stack);
-  return { door, held: (await hold(door, 10))['id'], used: (await use(door, 20))['id'] };
+  const driver = await Driver.open(stack);
+  return { driver, held: (await hold(driver, 10))['id'], used: (await use(driver, 20))['id'] };
 }
 
 describe('R-65: a key', () => {
   test.each(ASKS)('of %s: the same bytes, after any later request', async (_, path, status, body, other) => {
     const on = await made();
-    const { door } = on;
+    const { driver } = on;
     const headers = { 'Idempotency-Key': randomUUID() };
-    const first = await door.post(path(on), body, headers);
+    const first = await driver.post(path(on), body, headers);
     expect([first.status, first.headers.get('Idempotent-Replayed')]).toEqual([status, null]);
     const repeat = async (when: string) => {
-      const before = [await seen(door), await all(stack, door.path('holds'), 100)];
-      const again = await door.post(path(on), body, headers);
+      const before = [await seen(driver), await all(stack, driver.path('holds'), 100)];
+      const again = await driver.post(path(on), body, headers);
       const replayed = again.headers.get('Idempotent-Replayed');
       expect([again.status, again.text, replayed], when).toEqual([status, first.text, 'true']);
       expect(again.headers.get('Content-Type')).toBe(first.headers.get('Content-Type'));
       if (JSON.stringify(other) !== JSON.stringify(body))
-        expectProblem(await door.post(path(on), other, headers), 'idempotency_key_reused');
-      expect([await seen(door), await all(stack, door.path('holds'), 100)], when).toEqual(before);
+        expectProblem(await driver.post(path(on), other, headers), 'idempotency_key_reused');
+      expect([await seen(driver), await all(stack, driver.path('holds'), 100)], when).toEqual(before);
     };
     await repeat('at once');
-    await use(door, 1);
-    await door.advance(IN_AN_HOUR);
+    await use(driver, 1);
+    await driver.advance(IN_AN_HOUR);
     await repeat('after the deadline');
-    await door.post('cancel', { at: 'now' });
+    await driver.post('cancel', { at: 'now' });
     await repeat('after the end');
   });
 
   test('belongs to one operation on one hold or usage', async () => {
-    const { door, held, used } = await made();
-    const [second, third] = [await hold(door, 5), await hold(door, 6)];
+    const { driver, held, used } = await made();
+    const [second, third] = [await hold(driver, 5), await hold(driver, 6)];
     const headers = { 'Idempotency-Key': randomUUID() };
     const paths: [string, Json][] = [
       ['usage', looks(1)],
@@ -73,31 +73,31 @@ describe('R-65: a key', () => {
       [`usage/${used}/reverse`, { reason: 'r' }],
     ];
     const answers: Answer[] = [];
-    for (const [path, body] of paths) answers.push(await door.post(path, body, headers));
+    for (const [path, body] of paths) answers.push(await driver.post(path, body, headers));
     for (const answer of answers) {
       expect(answer.status, answer.text).toBeLessThan(300);
       expect(answer.headers.get('Idempotent-Replayed')).toBeNull();
     }
     // 35 were there or held; the two new ones took 2, and 6 + 20 came back.
-    expect(await balance(door)).toEqual({ available: 200 - 10 - 5 - 6 - 20 - 2 + 6 + 20, held: 1 });
+    expect(await balance(driver)).toEqual({ available: 200 - 10 - 5 - 6 - 20 - 2 + 6 + 20, held: 1 });
   });
 
   test('of a hold that was short is free: a pack, and the same request again', async () => {
-    const door = await Driver.open(stack);
+    const driver = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
     for (let i = 0; i < 2; i += 1)
-      expectProblem(await door.post('holds', looks(201), headers), 'insufficient_credits');
-    await door.buy(1);
-    expect((await door.post('holds', looks(201), headers)).status).toBe(201);
-    expect(await balance(door)).toEqual({ available: 299, held: 201 });
+      expectProblem(await driver.post('holds', looks(201), headers), 'insufficient_credits');
+    await driver.buy(1);
+    expect((await driver.post('holds', looks(201), headers)).status).toBe(201);
+    expect(await balance(driver)).toEqual({ available: 299, held: 201 });
   });
 
   test('R-71: the same settlement under another key answers the same and is no replay', async () => {
-    const { door, held } = await made();
-    const first = await door.post(`holds/${held}/capture`, { credits: 4 });
-    const again = await door.post(`holds/${held}/capture`, { credits: 4 });
+    const { driver, held } = await made();
+    const first = await driver.post(`holds/${held}/capture`, { credits: 4 });
+    const again = await driver.post(`holds/${held}/capture`, { credits: 4 });
     expect([again.status, again.text]).toEqual([200, first.text]);
     expect(again.headers.get('Idempotent-Replayed')).toBeNull();
-    expect(await entriesOf(door)).toHaveLength(4);
+    expect(await entriesOf(driver)).toHaveLength(4);
   });
 });

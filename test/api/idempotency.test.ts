@@ -10,11 +10,11 @@ import { filled, nameOf, ROUTES, type Route } from './routes.ts';
 // R-65, I10: one key and body, one effect and one answer, for ever.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Driver.open(stack);
-  await door.give(1_000_000);
+  driver = await Driver.open(stack);
+  await driver.give(1_000_000);
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
@@ -31,9 +31,9 @@ const bytes = (on: Driver, below: string, body: unknown, headers: Record<string,
 
 describe.each(marked.map((route): [string, Route] => [nameOf(route), route]))('%s', (_, route) => {
   test('needs a key of 1 to 255 visible ASCII characters', async () => {
-    const before = await seen(door);
+    const before = await seen(driver);
     const ask = (headers: Record<string, string>) =>
-      raw(stack, filled(route.path, door.id), {
+      raw(stack, filled(route.path, driver.id), {
         method: route.method,
         body: JSON.stringify(route.body),
         headers: { 'Content-Type': 'application/json', ...headers },
@@ -41,7 +41,7 @@ describe.each(marked.map((route): [string, Route] => [nameOf(route), route]))('%
     expectProblem(await ask({}), 'idempotency_key_required');
     for (const key of ['x'.repeat(256), 'a b', 'caf\u00e9', 'a\tb', '""', '"a b"', `"${'x'.repeat(256)}"`])
       expectProblem(await ask({ 'Idempotency-Key': key }), 'invalid_request');
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
   });
 });
 
@@ -51,7 +51,11 @@ describe('a route that is not marked', () => {
   )('%s needs no key', async (_, route) => {
     const body = route.method === 'GET' ? {} : { body: JSON.stringify(route.body) };
     const headers = { 'Content-Type': 'application/json' };
-    const answer = await raw(stack, filled(route.path, door.id), { method: route.method, headers, ...body });
+    const answer = await raw(stack, filled(route.path, driver.id), {
+      method: route.method,
+      headers,
+      ...body,
+    });
     expect(codeOf(answer)).not.toBe('idempotency_key_required');
   });
 });
@@ -59,8 +63,8 @@ describe('a route that is not marked', () => {
 describe('a key', () => {
   test('bare or quoted is the same key', async () => {
     const key = randomUUID();
-    const bare = await bytes(door, 'usage', one, { 'Idempotency-Key': key });
-    const quoted = await bytes(door, 'usage', one, { 'Idempotency-Key': `"${key}"` });
+    const bare = await bytes(driver, 'usage', one, { 'Idempotency-Key': key });
+    const quoted = await bytes(driver, 'usage', one, { 'Idempotency-Key': `"${key}"` });
     expect([bare.status, quoted.status, quoted.text]).toEqual([201, 201, bare.text]);
     expect(quoted.headers.get('Idempotent-Replayed')).toBe('true');
   });
@@ -76,8 +80,8 @@ describe('a key', () => {
     'constructor',
     '$1',
   ])('may be %s', async (key) => {
-    const first = await bytes(door, 'usage', one, { 'Idempotency-Key': key });
-    const again = await bytes(door, 'usage', one, { 'Idempotency-Key': key });
+    const first = await bytes(driver, 'usage', one, { 'Idempotency-Key': key });
+    const again = await bytes(driver, 'usage', one, { 'Idempotency-Key': key });
     expect([first.status, again.status, again.text]).toEqual([201, 201, first.text]);
   });
 
@@ -85,17 +89,17 @@ describe('a key', () => {
     const key = randomUUID();
     const ids = [];
     for (const each of [`${key}a`, `${key}A`])
-      ids.push(bodyOf(await door.spend(1, { 'Idempotency-Key': each }), 201)['id']);
+      ids.push(bodyOf(await driver.spend(1, { 'Idempotency-Key': each }), 201)['id']);
     expect(ids[0]).not.toBe(ids[1]);
   });
 
   test('belongs to one subscription', async () => {
     const other = await Driver.open(stack);
     const headers = { 'Idempotency-Key': randomUUID() };
-    const [a, b] = [await door.spend(1, headers), await other.spend(1, headers)];
+    const [a, b] = [await driver.spend(1, headers), await other.spend(1, headers)];
     expect([a.status, b.status]).toEqual([201, 201]);
     expect(b.headers.get('Idempotent-Replayed')).toBeNull();
-    for (const each of [door, other])
+    for (const each of [driver, other])
       expect(
         (await each.post('purchases', { packs: 1 }, headers)).headers.get('Idempotent-Replayed'),
       ).toBeNull();
@@ -141,13 +145,13 @@ describe('the same body', () => {
   test('is the same as JSON: order of members and spaces do not count', async () => {
     const headers = { 'Idempotency-Key': randomUUID() };
     const first = await bytes(
-      door,
+      driver,
       'usage',
       '{"items":[{"feature":"avatar_iv","quantity":60}],"reference":"r"}',
       headers,
     );
     const again = await bytes(
-      door,
+      driver,
       'usage',
       ' { "reference" : "\\u0072", "items" : [ { "quantity" : 6.0e1, "feature" : "avatar_iv" } ] } ',
       headers,
@@ -162,10 +166,10 @@ describe('the same body', () => {
     ['an empty member more', { ...one, metadata: {} }],
   ])('is not: %s', async (_, other) => {
     const headers = { 'Idempotency-Key': randomUUID() };
-    await door.post('usage', one, headers);
-    const before = await seen(door);
-    expectProblem(await door.post('usage', other, headers), 'idempotency_key_reused');
-    expect(await seen(door)).toEqual(before);
+    await driver.post('usage', one, headers);
+    const before = await seen(driver);
+    expectProblem(await driver.post('usage', other, headers), 'idempotency_key_reused');
+    expect(await seen(driver)).toEqual(before);
   });
 });
 

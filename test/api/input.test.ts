@@ -9,11 +9,11 @@ import { filled, nameOf, ROUTES, type Route } from './routes.ts';
 // Bad input is refused with a pointer to each member, and changes nothing.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Driver.open(stack);
-  await door.give(1_000_000);
+  driver = await Driver.open(stack);
+  await driver.give(1_000_000);
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
@@ -257,11 +257,11 @@ function send(on: Driver, name: string, body: string): Promise<Answer> {
 
 describe.each(Object.entries(TABLES))('%s', (name, rows) => {
   test.each(rows)('%s', async (body, faults) => {
-    const before = await seen(door);
-    const answer = await send(door, name, body);
+    const before = await seen(driver);
+    const answer = await send(driver, name, body);
     expect(faultsOf(answer)).toBe(faults);
     expectProblem(answer, 'invalid_request');
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
   });
 });
 
@@ -335,20 +335,20 @@ describe('R-05: quantities', () => {
     [1e9, 'video_asset', 15_000_000_000],
     [1e9 + 1, 'video_asset', fault],
   ])('%j of %s: %s', async (quantity, feature, wanted) => {
-    const before = await seen(door);
-    const quoted = await door.post('quote', usage(line(quantity, feature)));
+    const before = await seen(driver);
+    const quoted = await driver.post('quote', usage(line(quantity, feature)));
     if (typeof wanted === 'string') {
       expect(faultsOf(quoted)).toBe(wanted);
-      expect(faultsOf(await door.post('usage', usage(line(quantity, feature))))).toBe(wanted);
+      expect(faultsOf(await driver.post('usage', usage(line(quantity, feature))))).toBe(wanted);
     } else expect(bodyOf(quoted)).toMatchObject({ credits: wanted, lines: [{ credits: wanted, quantity }] });
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
   });
 
   test.each(['1e400', '-1e400', 'NaN', 'Infinity', '0x10', '1_000', '01'])(
     'the number %s',
     async (number) => {
       const answer = await send(
-        door,
+        driver,
         'POST usage',
         `{"items":[{"feature":"avatar_iv","quantity":${number}}]}`,
       );
@@ -357,28 +357,28 @@ describe('R-05: quantities', () => {
   );
 
   test('each line is named by its own pointer', async () => {
-    const answer = await door.post('usage', usage(look, line('x'), look, line(1, '')));
+    const answer = await driver.post('usage', usage(look, line('x'), look, line(1, '')));
     expect(faultsOf(answer)).toBe('invalid_request: /items/1/quantity, /items/3/feature');
   });
 
   test('100 lines are taken, 101 refused', async () => {
-    const before = await seen(door);
+    const before = await seen(driver);
     const lines = (n: number) => Array.from({ length: n }, () => look);
-    expect(faultsOf(await door.post('usage', usage(...lines(101))))).toBe('invalid_request: /items');
-    expect(await seen(door)).toEqual(before);
-    expect(bodyOf(await door.post('usage', usage(...lines(100))), 201)['credits']).toBe(100);
+    expect(faultsOf(await driver.post('usage', usage(...lines(101))))).toBe('invalid_request: /items');
+    expect(await seen(driver)).toEqual(before);
+    expect(bodyOf(await driver.post('usage', usage(...lines(100))), 201)['credits']).toBe(100);
   });
 });
 
 describe('a body', () => {
   const json = { 'Content-Type': 'application/json', 'Idempotency-Key': 'k' };
   const commands = ROUTES.filter(({ method }) => method !== 'GET');
-  const at = (route: Route) => filled(route.path, door.id, 'chg_0');
+  const at = (route: Route) => filled(route.path, driver.id, 'chg_0');
 
   test.each(commands.map((route): [string, Route] => [nameOf(route), route]))(
     '%s: malformed, of another type, or too large',
     async (_, route) => {
-      const before = await seen(door);
+      const before = await seen(driver);
       const { method } = route;
       const ask = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>) =>
         raw(stack, at(route), { method, body, headers: { ...json, ...headers } });
@@ -401,13 +401,13 @@ describe('a body', () => {
           'unsupported_media_type',
         );
       expectProblem(await ask(`{"x":"${'y'.repeat(64 * 1024)}"}`, {}), 'body_too_large');
-      expect(await seen(door)).toEqual(before);
+      expect(await seen(driver)).toEqual(before);
     },
   );
 
   test('of exactly 64 KiB is read, one byte more is not', async () => {
     const body = `{"reason":"${'x'.repeat(64 * 1024 - 13)}"}`;
-    const ask = (text: string) => raw(stack, door.path('cancel'), { body: text, headers: json });
+    const ask = (text: string) => raw(stack, driver.path('cancel'), { body: text, headers: json });
     expect(faultsOf(await ask(body))).toBe('invalid_request: /reason');
     expect(faultsOf(await ask(`${body} `))).toBe('body_too_large');
   });
@@ -422,7 +422,10 @@ describe('a body', () => {
         else controller.enqueue(chunk);
       },
     });
-    expectProblem(await raw(stack, door.path('cancel'), { body: endless, headers: json }), 'body_too_large');
+    expectProblem(
+      await raw(stack, driver.path('cancel'), { body: endless, headers: json }),
+      'body_too_large',
+    );
     expect(sent).toBeLessThan(20);
   });
 
@@ -430,7 +433,7 @@ describe('a body', () => {
     'as %s is read',
     async (type) => {
       const body = JSON.stringify(usage(look));
-      const answer = await raw(stack, door.path('quote'), { body, headers: { 'Content-Type': type } });
+      const answer = await raw(stack, driver.path('quote'), { body, headers: { 'Content-Type': type } });
       expect(answer.status).toBe(200);
     },
   );
@@ -442,7 +445,7 @@ describe('a body', () => {
       `{"items":${deep}}`,
       `{"items":[{"feature":"generate_look","quantity":1}],"metadata":{"a":${deep}}}`,
     ])
-      expect((await send(door, 'POST usage', body)).status).toBe(400);
+      expect((await send(driver, 'POST usage', body)).status).toBe(400);
   });
 
   test('may be missing where every member is optional', async () => {
@@ -476,7 +479,7 @@ describe('a query', () => {
     ['subscriptions/{id}/entries?__proto__=1', '?__proto__'],
     ['catalog?version=1', '?version'],
   ])('%s', async (path, pointer) => {
-    const answer = await stack.request('GET', `/v1/${path.replace('{id}', door.id)}`);
+    const answer = await stack.request('GET', `/v1/${path.replace('{id}', driver.id)}`);
     expectProblem(answer, 'invalid_request');
     expect(faultsOf(answer)).toBe(`invalid_request: ${pointer}`);
   });

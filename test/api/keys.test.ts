@@ -11,10 +11,10 @@ import { filled, nameOf, ofSubscription, ROUTES, type Route } from './routes.ts'
 // Which keys may ask, and the answer to every other: the same for every route.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Driver.open(stack);
+  driver = await Driver.open(stack);
 });
 afterEach(() => expectPromises(stack.db));
 afterAll(() => stack.stop());
@@ -22,7 +22,7 @@ afterAll(() => stack.stop());
 const named = (routes: Route[]): [string, Route][] => routes.map((route) => [nameOf(route), route]);
 
 /** The route asked with a header of one's own; `Authorization: ''` stands for none. */
-function ask(route: Route, authorization: string, id = door.id, subId?: string): Promise<Answer> {
+function ask(route: Route, authorization: string, id = driver.id, subId?: string): Promise<Answer> {
   const body = route.method === 'GET' ? {} : { body: route.body };
   const headers = { Authorization: authorization };
   return stack.request(route.method, filled(route.path, id, subId), { ...body, headers });
@@ -33,7 +33,7 @@ const keyWith = (scopes: readonly Scope[], isRevoked = false) => keyOf(stack.db,
 
 describe.each(named(ROUTES))('%s', (_, route) => {
   test('answers 401 without a key that is valid, and changes nothing', async () => {
-    const before = await seen(door);
+    const before = await seen(driver);
     const [, , id, secret] = stack.key.split('_', 4) as [string, string, string, string];
     const foreign = await createKey(stack.db, 'test');
     const wrong = {
@@ -55,7 +55,7 @@ describe.each(named(ROUTES))('%s', (_, route) => {
       expectProblem(answer, 'unauthenticated');
       expect(answer.headers.get('WWW-Authenticate')).toBe('Bearer');
     }
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
   });
 
   test(`needs the scope ${route.scope} and no other`, async () => {
@@ -68,7 +68,7 @@ describe.each(named(ROUTES))('%s', (_, route) => {
 
 describe.each(named(ofSubscription))('%s', (_, route) => {
   test('gives missing, foreign and impossible ids the same answer', async () => {
-    const before = await seen(door);
+    const before = await seen(driver);
     const answers = [];
     for (const id of [
       'sub_none',
@@ -83,7 +83,7 @@ describe.each(named(ofSubscription))('%s', (_, route) => {
       expectProblem(answer, 'not_found');
       expect(anonymous(answer)).toEqual(anonymous(answers[0]!));
     }
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
   });
 });
 
@@ -101,10 +101,10 @@ describe('an object of another subscription looks missing', () => {
     const [foreign, missing] =
       list === 'grants'
         ? [
-            await door.post(`grants/${id}/revoke`, { reason: 'r' }),
-            await door.post('grants/grt_0/revoke', { reason: 'r' }),
+            await driver.post(`grants/${id}/revoke`, { reason: 'r' }),
+            await driver.post('grants/grt_0/revoke', { reason: 'r' }),
           ]
-        : [await door.get(`${list}/${id}`), await door.get(`${list}/none_0`)];
+        : [await driver.get(`${list}/${id}`), await driver.get(`${list}/none_0`)];
     expectProblem(foreign, 'not_found');
     expect(anonymous(foreign)).toEqual(anonymous(missing));
     expect(await seen(other)).toEqual(before);

@@ -10,21 +10,21 @@ import { expectProblem } from './problem.ts';
 // Pages, in both orders, by cursors that say nothing to their bearer and do nothing but page.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 const LISTS = ['entries', 'grants', 'usage', 'holds', 'charges', 'purchases'] as const;
 
 beforeAll(async () => {
   stack = await startStack();
-  door = await Driver.open(stack);
+  driver = await Driver.open(stack);
   // Many rows at one instant, as a test clock stands still, and some at others.
-  await door.buy(2);
-  for (let i = 1; i <= 4; i += 1) await door.spend(i);
-  for (let i = 1; i <= 3; i += 1) await door.hold(i);
-  await door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
-  await door.buy(1);
-  await door.advance('2026-03-05T00:00:00Z');
-  for (let i = 1; i <= 3; i += 1) await door.spend(120 * i);
-  await door.buy(1);
+  await driver.buy(2);
+  for (let i = 1; i <= 4; i += 1) await driver.spend(i);
+  for (let i = 1; i <= 3; i += 1) await driver.hold(i);
+  await driver.post('purchases', { packs: 1, payment_method: 'sandbox_declined' });
+  await driver.buy(1);
+  await driver.advance('2026-03-05T00:00:00Z');
+  for (let i = 1; i <= 3; i += 1) await driver.spend(120 * i);
+  await driver.buy(1);
   for (let i = 0; i < 3; i += 1) await Driver.open(stack);
   for (let i = 0; i < 3; i += 1)
     await stack.request('POST', '/v1/webhook_endpoints', { body: { url: 'http://127.0.0.1:9/' } });
@@ -68,15 +68,15 @@ const idsOf = (rows: Json[]): unknown[] => rows.map(({ id }) => id);
 const encode = (text: string): string => Buffer.from(text).toString('base64url');
 
 describe.each<[string, () => string]>([
-  ...LISTS.map((list): [string, () => string] => [list, () => door.path(list)]),
-  ['grants?open=true', () => door.path('grants?open=true')],
-  ['grants?open=false', () => door.path('grants?open=false')],
+  ...LISTS.map((list): [string, () => string] => [list, () => driver.path(list)]),
+  ['grants?open=true', () => driver.path('grants?open=true')],
+  ['grants?open=false', () => driver.path('grants?open=false')],
   ['api_keys', () => '/v1/api_keys'],
   ['webhook_endpoints', () => '/v1/webhook_endpoints'],
   ['events', () => '/v1/events'],
-  ['events?subscription_id', () => `/v1/events?subscription_id=${door.id}`],
+  ['events?subscription_id', () => `/v1/events?subscription_id=${driver.id}`],
   ['events?type', () => '/v1/events?type=grant.made'],
-  ['events?subscription_id&type', () => `/v1/events?subscription_id=${door.id}&type=grant.made`],
+  ['events?subscription_id&type', () => `/v1/events?subscription_id=${driver.id}&type=grant.made`],
   ['subscriptions', () => '/v1/subscriptions'],
   ['subscriptions?status=active', () => '/v1/subscriptions?status=active'],
 ])('%s', (name, path) => {
@@ -141,23 +141,23 @@ test.each<[string, string]>([
   ['usage', 'entries'],
   ['entries', 'usage'],
 ])('a cursor of %s is none of %s', async (from, to) => {
-  const { next_cursor } = bodyOf<Page>(await door.get(`${from}?limit=1`));
-  expectProblem(await door.get(`${to}?limit=1&cursor=${next_cursor}`), 'invalid_request');
+  const { next_cursor } = bodyOf<Page>(await driver.get(`${from}?limit=1`));
+  expectProblem(await driver.get(`${to}?limit=1&cursor=${next_cursor}`), 'invalid_request');
 });
 
 test.each(LISTS)('a cursor of another subscription’s %s is none of this one’s', async (list) => {
   const other = await Driver.open(stack);
-  const { next_cursor } = bodyOf<Page>(await door.get(`${list}?limit=1`));
+  const { next_cursor } = bodyOf<Page>(await driver.get(`${list}?limit=1`));
   expectProblem(await other.get(`${list}?cursor=${next_cursor}`), 'invalid_request');
 });
 
 test.each(['entries', 'grants', 'charges', 'purchases'])(
   'a cursor at the end of all numbers is the end of %s',
   async (list) => {
-    const { next_cursor } = bodyOf<Page>(await door.get(`${list}?limit=1`));
+    const { next_cursor } = bodyOf<Page>(await driver.get(`${list}?limit=1`));
     const [name, , ...rest] = JSON.parse(Buffer.from(next_cursor!, 'base64url').toString()) as unknown[];
     const cursor = encode(JSON.stringify([name, Number.MAX_SAFE_INTEGER, ...rest]));
-    expect(bodyOf<Page>(await door.get(`${list}?order=asc&cursor=${cursor}`)).data).toEqual([]);
+    expect(bodyOf<Page>(await driver.get(`${list}?order=asc&cursor=${cursor}`)).data).toEqual([]);
   },
 );
 
@@ -213,7 +213,7 @@ describe('a write between two pages neither repeats nor hides an older row', () 
 });
 
 test('entries run in seq order with a running sum', async () => {
-  const entries = await all(stack, `${door.path('entries')}?order=asc`, 7);
+  const entries = await all(stack, `${driver.path('entries')}?order=asc`, 7);
   const bySeq = [...entries].sort((a, b) => Number(a['seq']) - Number(b['seq']));
   let sum = 0;
   bySeq.forEach((entry, i) => {
@@ -243,7 +243,7 @@ test('an entry that was booked late stands where it was booked, not where it cou
 
 describe('entries as CSV', () => {
   test.each(['desc', 'asc'])('equal to JSON, %s', async (order) => {
-    const answer = await door.get(`entries?order=${order}`, { Accept: 'text/csv' });
+    const answer = await driver.get(`entries?order=${order}`, { Accept: 'text/csv' });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('Content-Type')).toBe('text/csv; charset=utf-8');
     const [head, ...lines] = answer.text.trimEnd().split('\r\n');
@@ -261,14 +261,14 @@ describe('entries as CSV', () => {
       'hold_id',
       'feature',
     ]);
-    const json = await all(stack, `${door.path('entries')}?order=${order}`, 100);
+    const json = await all(stack, `${driver.path('entries')}?order=${order}`, 100);
     const cells = json.map((entry) => columns.map((column) => String(entry[column] ?? '')).join(','));
     expect(lines).toEqual(cells);
     expect(Object.keys(json[0]!).sort()).toEqual([...columns].sort());
   });
 
   test('no cell starts a formula', async () => {
-    const { text } = await door.get('entries', { Accept: 'text/csv' });
+    const { text } = await driver.get('entries', { Accept: 'text/csv' });
     for (const cell of text.split(/[\r\n,]+/)) expect(cell).not.toMatch(/^(?:[=+@\t]|-(?!\d+$))/);
   });
 

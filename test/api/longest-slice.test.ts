@@ -75,10 +75,10 @@ async function surely(path: string, body: unknown): Promise<Answer> {
 }
 
 /** As a step of the workflow would book them, without thousands of updates. */
-async function giveMany(door: Driver): Promise<void> {
-  const row = (await readSubscription(stack.db, door.id))!;
+async function giveMany(driver: Driver): Promise<void> {
+  const row = (await readSubscription(stack.db, driver.id))!;
   const [ledger] = await stack.db.execute<{ step: number }>(
-    sql`select step from ledgers where subscription_id = ${door.id}`,
+    sql`select step from ledgers where subscription_id = ${driver.id}`,
   );
   const grant = (i: number): Effect => ({
     type: 'grant',
@@ -97,7 +97,7 @@ async function giveMany(door: Driver): Promise<void> {
     const after = { state: row.state, endsAt: null, blocked: false, lowBelow: 20 };
     const head = { step, catalogVersion: DEFAULT_CATALOG.version, catalogAt: null, command: null };
     const rest = { begin: null, conflict: null, charge: null, outcome: null, finish: false };
-    const booked = await bookStep(stack.db, door.id, {
+    const booked = await bookStep(stack.db, driver.id, {
       ...head,
       ...rest,
       effects,

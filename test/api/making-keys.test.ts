@@ -146,7 +146,7 @@ test('I15: a secret stands in no table, no list, no problem and no log, also whe
   // Short enough to pass for an id.
   const short = `dd_live_a1_${secret}`;
   expect(await registerKey(stack.db, short)).toBe(true);
-  const told = [
+  const reported = [
     await revoke(encodeURIComponent(key)),
     await revoke(short),
     await request(here, key, 'GET', '/v1/api_keys?limit=100'),
@@ -164,6 +164,6 @@ test('I15: a secret stands in no table, no list, no problem and no log, also whe
   await stack.db.execute(sql`alter table api_keys_away rename to api_keys`);
   expect(failing.map(codeOf)).toContain('internal_error');
   expect(logged.length).toBeGreaterThan(0);
-  for (const text of [...told, ...failing.map((answer) => answer.text), ...logged, JSON.stringify(rows)])
+  for (const text of [...reported, ...failing.map((answer) => answer.text), ...logged, JSON.stringify(rows)])
     expect(text).not.toContain(secret);
 });

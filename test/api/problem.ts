@@ -27,12 +27,12 @@ export function anonymous(answer: Answer): Json {
 }
 
 /** I7: all that a caller can see of a subscription; a declined charge is a fact of its own. */
-export async function seen(door: Driver): Promise<Json> {
+export async function seen(driver: Driver): Promise<Json> {
   const lists = ['grants', 'entries', 'usage', 'holds', 'charges', 'purchases'];
-  const rows = await Promise.all(lists.map((below) => all(door.stack, door.path(below), 100)));
-  const { as_of: _, ...balance } = bodyOf(await door.get('balance'));
+  const rows = await Promise.all(lists.map((below) => all(driver.stack, driver.path(below), 100)));
+  const { as_of: _, ...balance } = bodyOf(await driver.get('balance'));
   return {
-    subscription: bodyOf(await door.get()),
+    subscription: bodyOf(await driver.get()),
     balance,
     ...Object.fromEntries(
       lists.map((below, i) => [below, rows[i]!.filter(({ status }) => status !== 'declined')]),

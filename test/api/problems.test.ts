@@ -35,13 +35,13 @@ afterAll(async () => {
   for (const each of [stack, idle, strict]) await each.stop();
 });
 
-const cancelled = async (door: Driver) => bodyOf(await door.post('cancel', { at: 'now' }));
-const cancelling = async (door: Driver) => bodyOf(await door.post('cancel', {}));
+const cancelled = async (driver: Driver) => bodyOf(await driver.post('cancel', { at: 'now' }));
+const cancelling = async (driver: Driver) => bodyOf(await driver.post('cancel', {}));
 const BOUNDARY = '2026-02-28T00:00:00.000Z';
-async function pastDue(door: Driver): Promise<void> {
-  bodyOf(await door.put('payment_method', { payment_method: 'sandbox_declined' }));
-  await door.advance(BOUNDARY);
-  expect((await door.subscription()).status).toBe('past_due');
+async function pastDue(driver: Driver): Promise<void> {
+  bodyOf(await driver.put('payment_method', { payment_method: 'sandbox_declined' }));
+  await driver.advance(BOUNDARY);
+  expect((await driver.subscription()).status).toBe('past_due');
 }
 const enterprise = { plan: 'enterprise', allowance: 5_000 };
 const pending = { payment_method: 'sandbox_pending' };
@@ -51,8 +51,8 @@ interface Row {
   when: string;
   /** How the subscription started. */
   started?: Json;
-  after?(door: Driver): Promise<unknown>;
-  ask(door: Driver): Promise<Answer>;
+  after?(driver: Driver): Promise<unknown>;
+  ask(driver: Driver): Promise<Answer>;
   /** Members beyond the standard ones. */
   members?: Json;
 }
@@ -63,34 +63,37 @@ const video_agent = { feature: 'video_agent', quantity: 1 };
 const pro = { plan: 'pro', interval: 'month' };
 
 /** The path of the newest object. */
-const newest = async (door: Driver, list: 'holds' | 'usage'): Promise<string> =>
-  `${list}/${bodyOf<Page>(await door.get(`${list}?limit=1`)).data[0]!['id']}`;
+const newest = async (driver: Driver, list: 'holds' | 'usage'): Promise<string> =>
+  `${list}/${bodyOf<Page>(await driver.get(`${list}?limit=1`)).data[0]!['id']}`;
 
-const EVERYTHING: [string, (door: Driver) => Promise<Answer>][] = [
-  ['spend', (door) => door.spend(1)],
+const EVERYTHING: [string, (driver: Driver) => Promise<Answer>][] = [
+  ['spend', (driver) => driver.spend(1)],
   [
     'spend nothing',
-    (door) => door.post('usage', items({ feature: 'video_translation_audio', quantity: 60 })),
+    (driver) => driver.post('usage', items({ feature: 'video_translation_audio', quantity: 60 })),
   ],
-  ['hold', (door) => door.hold(1)],
-  ['buy', (door) => door.post('purchases', { packs: 1 })],
-  ['buy another interval', (door) => door.post('purchases', { packs: 1, interval: 'year' })],
-  ['cancel', (door) => door.post('cancel', {})],
-  ['cancel now', (door) => door.post('cancel', { at: 'now' })],
-  ['resume', (door) => door.post('resume', {})],
-  ['change', (door) => door.post('change', pro)],
-  ['preview a change', (door) => door.post('change', { ...pro, preview: true })],
-  ['lower', (door) => door.put('add_on', { packs: 0 })],
-  ['new payment method', (door) => door.put('payment_method', { payment_method: 'sandbox_ok' })],
-  ['grant', (door) => door.post('grants', { credits: 1, expires_at: '2030-01-01T00:00:00Z', reason: 'r' })],
-  ['allowance', (door) => door.put('allowance', { credits: 1 })],
+  ['hold', (driver) => driver.hold(1)],
+  ['buy', (driver) => driver.post('purchases', { packs: 1 })],
+  ['buy another interval', (driver) => driver.post('purchases', { packs: 1, interval: 'year' })],
+  ['cancel', (driver) => driver.post('cancel', {})],
+  ['cancel now', (driver) => driver.post('cancel', { at: 'now' })],
+  ['resume', (driver) => driver.post('resume', {})],
+  ['change', (driver) => driver.post('change', pro)],
+  ['preview a change', (driver) => driver.post('change', { ...pro, preview: true })],
+  ['lower', (driver) => driver.put('add_on', { packs: 0 })],
+  ['new payment method', (driver) => driver.put('payment_method', { payment_method: 'sandbox_ok' })],
+  [
+    'grant',
+    (driver) => driver.post('grants', { credits: 1, expires_at: '2030-01-01T00:00:00Z', reason: 'r' }),
+  ],
+  ['allowance', (driver) => driver.put('allowance', { credits: 1 })],
 ];
 
 const ROWS: Row[] = [
   {
     code: 'insufficient_credits',
     when: 'one credit is missing',
-    ask: (door) => door.spend(201),
+    ask: (driver) => driver.spend(201),
     members: {
       detail: 'This needs 201 credits and 200 are available.',
       needed: 201,
@@ -110,7 +113,7 @@ const ROWS: Row[] = [
   {
     code: 'insufficient_credits',
     when: '301 are missing: two packs cover it',
-    ask: (door) => door.spend(501),
+    ask: (driver) => driver.spend(501),
     members: {
       shortfall: 301,
       offer: { packs: 2, credits: 600, price: { amount_minor: 3_000, currency: 'USD' } },
@@ -119,21 +122,21 @@ const ROWS: Row[] = [
   {
     code: 'insufficient_credits',
     when: '100 packs would not do',
-    ask: (door) => door.spend(200 + 30_001),
+    ask: (driver) => driver.spend(200 + 30_001),
     members: { shortfall: 30_001, offer: null, contact: 'pack_limit' },
   },
   {
     code: 'insufficient_credits',
     when: 'on an annual plan its own pack is offered',
     started: { interval: 'year' },
-    ask: (door) => door.spend(201),
+    ask: (driver) => driver.spend(201),
     members: { offer: { packs: 1, credits: 3_600, expires_at: '2027-05-01T00:00:00.000Z' } },
   },
   {
     code: 'insufficient_credits',
     when: 'on enterprise',
     started: enterprise,
-    ask: (door) => door.spend(5_001),
+    ask: (driver) => driver.spend(5_001),
     members: {
       offer: null,
       contact: 'contact_account_manager',
@@ -144,26 +147,26 @@ const ROWS: Row[] = [
     code: 'insufficient_credits',
     when: 'a cancel is scheduled: nothing comes any more',
     after: cancelling,
-    ask: (door) => door.spend(201),
+    ask: (driver) => driver.spend(201),
     members: { offer: null, contact: 'cancellation_scheduled', next_refresh: null },
   },
   {
     code: 'insufficient_credits',
     when: 'past due',
     after: pastDue,
-    ask: (door) => door.spend(201),
+    ask: (driver) => driver.spend(201),
     members: { offer: null, contact: 'payment_past_due', next_refresh: null, available: 200 },
   },
   {
     code: 'payment_declined',
     when: 'R-35: a purchase with this payment method',
-    ask: (door) => door.post('purchases', { packs: 1, payment_method: 'sandbox_declined' }),
+    ask: (driver) => driver.post('purchases', { packs: 1, payment_method: 'sandbox_declined' }),
   },
   {
     code: 'payment_declined',
     when: 'R-35: an upgrade',
-    after: (door) => door.put('payment_method', { payment_method: 'sandbox_declined' }),
-    ask: (door) => door.post('change', pro),
+    after: (driver) => driver.put('payment_method', { payment_method: 'sandbox_declined' }),
+    ask: (driver) => driver.post('change', pro),
   },
   ...EVERYTHING.map(
     ([what, ask]): Row => ({
@@ -202,36 +205,36 @@ const ROWS: Row[] = [
   {
     code: 'customer_already_subscribed',
     when: 'the customer has a live one',
-    ask: async (door) => start(stack, { customer_id: (await door.subscription()).customer_id }),
+    ask: async (driver) => start(stack, { customer_id: (await driver.subscription()).customer_id }),
   },
   {
     code: 'customer_already_subscribed',
     when: 'the customer has an incomplete one',
     started: pending,
-    ask: async (door) => start(stack, { customer_id: (await door.subscription()).customer_id }),
+    ask: async (driver) => start(stack, { customer_id: (await driver.subscription()).customer_id }),
   },
   {
     code: 'contact_account_manager',
     when: 'R-36: enterprise buys',
     started: enterprise,
-    ask: (door) => door.post('purchases', { packs: 1 }),
+    ask: (driver) => driver.post('purchases', { packs: 1 }),
   },
   {
     code: 'pack_not_offered',
     when: 'R-34: an annual pack on a monthly plan',
-    ask: (door) => door.post('purchases', { packs: 1, interval: 'year' }),
+    ask: (driver) => driver.post('purchases', { packs: 1, interval: 'year' }),
   },
   {
     code: 'pack_not_offered',
     when: 'R-34: a monthly pack on an annual plan',
     started: { interval: 'year' },
-    ask: (door) => door.post('purchases', { packs: 1, interval: 'month' }),
+    ask: (driver) => driver.post('purchases', { packs: 1, interval: 'month' }),
   },
   {
     code: 'unknown_feature',
     when: 'a line of a usage',
-    ask: (door) =>
-      door.post(
+    ask: (driver) =>
+      driver.post(
         'usage',
         items({ feature: 'generate_look', quantity: 1 }, { feature: 'teleport', quantity: 1 }),
       ),
@@ -240,27 +243,27 @@ const ROWS: Row[] = [
   {
     code: 'unknown_feature',
     when: 'a line of a quote',
-    ask: (door) => door.post('quote', items({ feature: 'teleport', quantity: 1 })),
+    ask: (driver) => driver.post('quote', items({ feature: 'teleport', quantity: 1 })),
     members: { errors: [{ pointer: '/items/0/feature' }] },
   },
   ...['__proto__', 'constructor', 'toString', 'hasOwnProperty'].map(
     (feature): Row => ({
       code: 'unknown_feature',
       when: `called ${feature}`,
-      ask: (door) => door.post('usage', items({ feature, quantity: 1 })),
+      ask: (driver) => driver.post('usage', items({ feature, quantity: 1 })),
       members: { feature },
     }),
   ),
   {
     code: 'credits_required',
     when: 'video_agent without credits, used',
-    ask: (door) => door.post('usage', items(video_agent)),
+    ask: (driver) => driver.post('usage', items(video_agent)),
     members: { errors: [{ pointer: '/items/0/credits' }] },
   },
   {
     code: 'credits_required',
     when: 'video_agent without credits, quoted',
-    ask: (door) => door.post('quote', items(video_agent)),
+    ask: (driver) => driver.post('quote', items(video_agent)),
   },
   ...(
     [
@@ -269,135 +272,145 @@ const ROWS: Row[] = [
       ['from enterprise', pro, enterprise],
     ] as const
   ).flatMap(([what, wanted, started]): Row[] => [
-    { code: 'plan_not_eligible', when: `R-55: ${what}`, started, ask: (door) => door.post('change', wanted) },
+    {
+      code: 'plan_not_eligible',
+      when: `R-55: ${what}`,
+      started,
+      ask: (driver) => driver.post('change', wanted),
+    },
     {
       code: 'plan_not_eligible',
       when: `R-55: ${what}, previewed`,
       started,
-      ask: (door) => door.post('change', { ...wanted, preview: true }),
+      ask: (driver) => driver.post('change', { ...wanted, preview: true }),
     },
   ]),
   {
     code: 'plan_not_eligible',
     when: 'R-36: an allowance of one’s own on creator',
-    ask: (door) => door.put('allowance', { credits: 1 }),
+    ask: (driver) => driver.put('allowance', { credits: 1 }),
   },
   {
     code: 'plan_not_eligible',
     when: 'R-42: a second upgrade while one is pending',
-    after: async (door) => {
-      await door.put('payment_method', pending);
-      expect((await door.post('change', pro)).status).toBe(202);
+    after: async (driver) => {
+      await driver.put('payment_method', pending);
+      expect((await driver.post('change', pro)).status).toBe(202);
     },
-    ask: (door) => door.post('change', { plan: 'creator', interval: 'year' }),
+    ask: (driver) => driver.post('change', { plan: 'creator', interval: 'year' }),
   },
   {
     code: 'idempotency_in_progress',
     when: 'the first request with the key is still running, and this is another',
-    ask: async (door) => {
+    ask: async (driver) => {
       const key = randomUUID();
       await stack.db.execute(sql`insert into commands (scope, operation, key, body_hash, status, attempt, subscription_id, object_id)
-        values (${door.id}, 'cancel', ${key}, 'another', 'taken', 1, ${door.id}, 'cmd_0')`);
-      return door.post('cancel', {}, { 'Idempotency-Key': key });
+        values (${driver.id}, 'cancel', ${key}, 'another', 'taken', 1, ${driver.id}, 'cmd_0')`);
+      return driver.post('cancel', {}, { 'Idempotency-Key': key });
     },
   },
   {
     code: 'idempotency_key_reused',
     when: 'a usage',
-    after: (door) => door.spend(1, { 'Idempotency-Key': 'u' }),
-    ask: (door) => door.spend(2, { 'Idempotency-Key': 'u' }),
+    after: (driver) => driver.spend(1, { 'Idempotency-Key': 'u' }),
+    ask: (driver) => driver.spend(2, { 'Idempotency-Key': 'u' }),
   },
   {
     code: 'idempotency_key_reused',
     when: 'a purchase',
-    after: (door) => door.post('purchases', { packs: 1 }, { 'Idempotency-Key': 'p' }),
-    ask: (door) => door.post('purchases', { packs: 2 }, { 'Idempotency-Key': 'p' }),
+    after: (driver) => driver.post('purchases', { packs: 1 }, { 'Idempotency-Key': 'p' }),
+    ask: (driver) => driver.post('purchases', { packs: 2 }, { 'Idempotency-Key': 'p' }),
   },
   {
     code: 'insufficient_credits',
     when: 'R-70: a hold finds what others hold no longer there',
-    after: (door) => door.hold(30),
-    ask: (door) => door.hold(171),
+    after: (driver) => driver.hold(30),
+    ask: (driver) => driver.hold(171),
     members: { needed: 171, available: 170, held: 30, shortfall: 1, offer: { packs: 1 } },
   },
   {
     code: 'unknown_feature',
     when: 'a line of a hold',
-    ask: (door) => door.post('holds', items({ feature: 'teleport', quantity: 1 })),
+    ask: (driver) => driver.post('holds', items({ feature: 'teleport', quantity: 1 })),
     members: { feature: 'teleport', errors: [{ pointer: '/items/0/feature' }] },
   },
   {
     code: 'credits_required',
     when: 'video_agent without credits, held',
-    ask: (door) => door.post('holds', items(video_agent)),
+    ask: (driver) => driver.post('holds', items(video_agent)),
     members: { errors: [{ pointer: '/items/0/credits' }] },
   },
   {
     code: 'idempotency_key_reused',
     when: 'a hold',
-    after: (door) => door.hold(1, { 'Idempotency-Key': 'h' }),
-    ask: (door) => door.hold(2, { 'Idempotency-Key': 'h' }),
+    after: (driver) => driver.hold(1, { 'Idempotency-Key': 'h' }),
+    ask: (driver) => driver.hold(2, { 'Idempotency-Key': 'h' }),
   },
   {
     code: 'hold_expired',
     when: 'R-72: a capture at the deadline',
-    after: async (door) => {
-      await door.hold(30);
-      await door.advance('2026-01-31T01:00:00.000Z');
+    after: async (driver) => {
+      await driver.hold(30);
+      await driver.advance('2026-01-31T01:00:00.000Z');
     },
-    ask: async (door) => door.post(`${await newest(door, 'holds')}/capture`, {}),
+    ask: async (driver) => driver.post(`${await newest(driver, 'holds')}/capture`, {}),
   },
   {
     code: 'hold_already_settled',
     when: 'R-71: a release after a capture',
-    after: async (door) => {
-      await door.hold(30);
-      await door.post(`${await newest(door, 'holds')}/capture`, { credits: 12 });
+    after: async (driver) => {
+      await driver.hold(30);
+      await driver.post(`${await newest(driver, 'holds')}/capture`, { credits: 12 });
     },
-    ask: async (door) => door.post(`${await newest(door, 'holds')}/release`, {}),
+    ask: async (driver) => driver.post(`${await newest(driver, 'holds')}/release`, {}),
   },
   {
     code: 'capture_exceeds_hold',
     when: 'R-71: one credit more than was held',
-    after: (door) => door.hold(30),
-    ask: async (door) => door.post(`${await newest(door, 'holds')}/capture`, { credits: 31 }),
+    after: (driver) => driver.hold(30),
+    ask: async (driver) => driver.post(`${await newest(driver, 'holds')}/capture`, { credits: 31 }),
     members: { held: 30, errors: [{ pointer: '/credits', detail: 'must be at most 30' }] },
   },
   {
     code: 'reversal_exceeds_usage',
     when: 'R-80: one credit more than is left of it',
-    after: async (door) => {
-      await door.spend(30);
-      await door.post(`${await newest(door, 'usage')}/reverse`, { reason: 'r', credits: 10 });
+    after: async (driver) => {
+      await driver.spend(30);
+      await driver.post(`${await newest(driver, 'usage')}/reverse`, { reason: 'r', credits: 10 });
     },
-    ask: async (door) => door.post(`${await newest(door, 'usage')}/reverse`, { reason: 'r', credits: 21 }),
+    ask: async (driver) =>
+      driver.post(`${await newest(driver, 'usage')}/reverse`, { reason: 'r', credits: 21 }),
     members: { reversible: 20 },
   },
   ...(['holds/hld_0/capture', 'holds/hld_0/release', 'usage/use_0/reverse'] as const).map(
     (below): Row => ({
       code: 'not_found',
       when: `there is none: ${below}`,
-      ask: (door) => door.post(below, below.endsWith('reverse') ? { reason: 'r' } : {}),
+      ask: (driver) => driver.post(below, below.endsWith('reverse') ? { reason: 'r' } : {}),
     }),
   ),
   {
     code: 'idempotency_key_required',
     when: 'a usage',
-    ask: (door) =>
-      raw(stack, door.path('usage'), { body: '{}', headers: { 'Content-Type': 'application/json' } }),
+    ask: (driver) =>
+      raw(stack, driver.path('usage'), { body: '{}', headers: { 'Content-Type': 'application/json' } }),
   },
-  { code: 'not_found', when: 'there is no such charge', ask: (door) => door.get('charges/chg_0') },
-  { code: 'unauthenticated', when: 'there is no key', ask: (door) => door.get('', { Authorization: '' }) },
+  { code: 'not_found', when: 'there is no such charge', ask: (driver) => driver.get('charges/chg_0') },
+  {
+    code: 'unauthenticated',
+    when: 'there is no key',
+    ask: (driver) => driver.get('', { Authorization: '' }),
+  },
   {
     code: 'malformed_json',
     when: 'a brace is missing',
-    ask: (door) => raw(stack, door.path('cancel'), { body: '{"at": "now"', headers: JSON_TYPE }),
+    ask: (driver) => raw(stack, driver.path('cancel'), { body: '{"at": "now"', headers: JSON_TYPE }),
   },
   {
     code: 'unsupported_media_type',
     when: 'a form',
-    ask: (door) =>
-      raw(stack, door.path('cancel'), {
+    ask: (driver) =>
+      raw(stack, driver.path('cancel'), {
         body: 'at=now',
         headers: { ...JSON_TYPE, 'Content-Type': 'application/x-www-form-urlencoded' },
       }),
@@ -405,8 +418,8 @@ const ROWS: Row[] = [
   {
     code: 'body_too_large',
     when: '64 KiB and one byte',
-    ask: (door) =>
-      raw(stack, door.path('cancel'), {
+    ask: (driver) =>
+      raw(stack, driver.path('cancel'), {
         body: `{"reason":"${'x'.repeat(64 * 1024 - 12)}"}`,
         headers: JSON_TYPE,
       }),
@@ -414,7 +427,7 @@ const ROWS: Row[] = [
   {
     code: 'invalid_request',
     when: 'a member is unknown',
-    ask: (door) => door.post('cancel', { when: 'now' }),
+    ask: (driver) => driver.post('cancel', { when: 'now' }),
   },
 ];
 
@@ -424,17 +437,17 @@ reached.add('forbidden_scope');
 
 describe('I7: a refusal is told in full and changes nothing', () => {
   test.each(ROWS.map((row): [string, Row] => [`${row.code}: ${row.when}`, row]))('%s', async (_, row) => {
-    const door = await Driver.open(stack, row.started);
-    await row.after?.(door);
-    const before = await seen(door);
-    const problem = expectProblem(await row.ask(door), row.code);
+    const driver = await Driver.open(stack, row.started);
+    await row.after?.(driver);
+    const before = await seen(driver);
+    const problem = expectProblem(await row.ask(driver), row.code);
     if (row.members) expect(problem).toMatchObject(row.members);
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
   });
 
   test('insufficient_credits names its subscription', async () => {
-    const door = await Driver.open(stack);
-    expect((await door.spend(201)).body).toMatchObject({ subscription_id: door.id });
+    const driver = await Driver.open(stack);
+    expect((await driver.spend(201)).body).toMatchObject({ subscription_id: driver.id });
   });
 
   test('no member of one request leaks into the detail of a 404', async () => {
@@ -454,34 +467,34 @@ describe('payment_declined', () => {
   });
 
   test('R-35: a declined purchase is seen in the lists alone', async () => {
-    const door = await Driver.open(stack);
-    await door.post('purchases', { packs: 3, payment_method: 'sandbox_declined' });
-    const { data } = bodyOf<{ data: Json[] }>(await door.get('purchases'));
+    const driver = await Driver.open(stack);
+    await driver.post('purchases', { packs: 3, payment_method: 'sandbox_declined' });
+    const { data } = bodyOf<{ data: Json[] }>(await driver.get('purchases'));
     expect(data).toMatchObject([{ status: 'declined', packs: 3, credits: 900, grant: null }]);
     expect(data[0]!['charge']).toMatchObject({ status: 'declined', amount: { amount_minor: 4_500 } });
-    expect((await door.subscription()).add_on).toEqual({ packs: 0 });
+    expect((await driver.subscription()).add_on).toEqual({ packs: 0 });
   });
 });
 
 describe('where past due blocks spending (R-41, pastDueSpending: block)', () => {
   test('it is refused as payment_past_due, a quote says so, and nothing changes', async () => {
-    const door = await Driver.open(strict);
-    await pastDue(door);
-    const before = await seen(door);
-    expectProblem(await door.spend(1), 'payment_past_due');
+    const driver = await Driver.open(strict);
+    await pastDue(driver);
+    const before = await seen(driver);
+    expectProblem(await driver.spend(1), 'payment_past_due');
     const look = { items: [{ feature: 'generate_look', quantity: 1 }] };
-    expect(bodyOf(await door.post('quote', look))).toMatchObject({ credits: 1, sufficient: false });
-    expect(await seen(door)).toEqual(before);
+    expect(bodyOf(await driver.post('quote', look))).toMatchObject({ credits: 1, sufficient: false });
+    expect(await seen(driver)).toEqual(before);
   });
 });
 
 describe('not_a_test_clock', () => {
   reached.add('not_a_test_clock');
   test('a subscription on real time is not advanced', async () => {
-    const door = await Driver.open(stack, { test_clock: undefined });
-    const before = await seen(door);
-    expectProblem(await door.post('advance', { to: '2030-01-01T00:00:00Z' }), 'not_a_test_clock');
-    expect(await seen(door)).toEqual(before);
+    const driver = await Driver.open(stack, { test_clock: undefined });
+    const before = await seen(driver);
+    expectProblem(await driver.post('advance', { to: '2030-01-01T00:00:00Z' }), 'not_a_test_clock');
+    expect(await seen(driver)).toEqual(before);
   });
 
   test('where test mode is off no clock is made', async () => {
@@ -508,20 +521,20 @@ describe('the engine away', () => {
   });
 
   test('billing does not say: 503 with Retry-After, nothing is booked, and no secret is logged', async () => {
-    const door = await Driver.open(stack);
-    const { id } = await door.buy(1);
-    const before = await seen(door);
+    const driver = await Driver.open(stack);
+    const { id } = await driver.buy(1);
+    const before = await seen(driver);
     const lines: string[] = [];
     const gateway = { refundPart: () => Promise.reject(new Error('sk_live_secret')) };
     const log = (line: string) => lines.push(line);
     const app = createApp({ db: stack.db, gateway, log, isOpen: () => true } as never);
-    const path = door.path(`purchases/${String(id)}/refund`);
+    const path = driver.path(`purchases/${String(id)}/refund`);
     const answer = await ask((at, init) => app.request(at, init), stack.key, 'POST', path, {
       body: { reason: 'r' },
     });
     expectProblem(answer, 'billing_unavailable');
     expect(answer.headers.get('Retry-After')).toBe('1');
-    expect(await seen(door)).toEqual(before);
+    expect(await seen(driver)).toEqual(before);
     expect(lines.join()).toMatch(/^refund rfd_\w+: Error$/);
   });
 

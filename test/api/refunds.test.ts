@@ -30,7 +30,7 @@ const method = (does: string): string => {
 };
 
 interface Bought {
-  door: Driver;
+  driver: Driver;
   purchase: string;
   charge: string;
   intent: Intent;
@@ -41,27 +41,27 @@ interface Bought {
 
 /** A monthly creator with two packs of 300 for 3,000. */
 async function bought(): Promise<Bought> {
-  const door = await Driver.open(stack, { payment_method: method('visa') });
-  const body = await door.buy(2);
+  const driver = await Driver.open(stack, { payment_method: method('visa') });
+  const body = await driver.buy(2);
   const purchase = String(body['id']);
   const charge = (body['charge'] as { id: string }).id;
   return {
-    door,
+    driver,
     purchase,
     charge,
     intent: account.intent(charge),
     refund: (wanted, key = randomUUID()) =>
-      door.post(
+      driver.post(
         `purchases/${purchase}/refund`,
         { reason: 'asked for', ...wanted },
         { 'Idempotency-Key': key },
       ),
     async stand() {
-      const { by_kind } = bodyOf<{ by_kind: { pack: number } }>(await door.get('balance'));
+      const { by_kind } = bodyOf<{ by_kind: { pack: number } }>(await driver.get('balance'));
       const { refunded } = bodyOf<{ refunded: { amount_minor: number } }>(
-        await door.get(`charges/${charge}`),
+        await driver.get(`charges/${charge}`),
       );
-      const { add_on } = await door.subscription();
+      const { add_on } = await driver.subscription();
       return { left: by_kind.pack, refunded: refunded.amount_minor, packs: add_on.packs };
     },
   };
@@ -96,7 +96,7 @@ describe('an operator’s refund', () => {
   });
 
   test('more than is not refunded yet, and an unpaid charge, is refused', async () => {
-    const { door, refund, stand, intent } = await bought();
+    const { driver, refund, stand, intent } = await bought();
     expect(faultsOf(await refund({ amount_minor: 3_001 }))).toBe('invalid_request: /amount_minor');
     bodyOf(await refund({}));
     const nothing = await refund({});
@@ -104,12 +104,12 @@ describe('an operator’s refund', () => {
     expect((nothing.body as Problem).detail).toBe('nothing is left to refund');
     expect(await stand()).toMatchObject({ refunded: 3_000 });
     expect(intent.refunds).toHaveLength(1);
-    bodyOf(await door.post('purchases', { packs: 1, payment_method: method('bankDebit') }), 202);
-    const { data } = bodyOf<{ data: { id: string }[] }>(await door.get('purchases'));
-    expect(faultsOf(await door.post(`purchases/${data[0]!.id}/refund`, { reason: 'r' }))).toBe(
+    bodyOf(await driver.post('purchases', { packs: 1, payment_method: method('bankDebit') }), 202);
+    const { data } = bodyOf<{ data: { id: string }[] }>(await driver.get('purchases'));
+    expect(faultsOf(await driver.post(`purchases/${data[0]!.id}/refund`, { reason: 'r' }))).toBe(
       'invalid_request: ',
     );
-    expect(codeOf(await door.post('purchases/pur_missing/refund', { reason: 'r' }))).toBe('not_found');
+    expect(codeOf(await driver.post('purchases/pur_missing/refund', { reason: 'r' }))).toBe('not_found');
   });
 
   test('ten at once under one key: one refund. Ten under ten keys: as many as the price allows', async () => {
@@ -117,15 +117,15 @@ describe('an operator’s refund', () => {
     const key = randomUUID();
     const copies = await Promise.all(Array.from({ length: 10 }, () => refund({ amount_minor: 500 }, key)));
     // Stripe refuses a key that is in use: such a copy gets an answer to come again.
-    const told = new Set(copies.map(codeOf));
-    expect([...told].filter((code) => code !== 'ok' && code !== 'billing_unavailable')).toEqual([]);
+    const reported = new Set(copies.map(codeOf));
+    expect([...reported].filter((code) => code !== 'ok' && code !== 'billing_unavailable')).toEqual([]);
     expect(bodyOf(await refund({ amount_minor: 500 }, key))).toMatchObject({ revoked: 100 });
     expect(intent.refunds).toHaveLength(1);
-    const untilTold = async (own: string): Promise<string> => {
+    const untilReported = async (own: string): Promise<string> => {
       const answer = await refund({ amount_minor: 500 }, own);
-      return codeOf(answer) === 'billing_unavailable' ? untilTold(own) : faultsOf(answer);
+      return codeOf(answer) === 'billing_unavailable' ? untilReported(own) : faultsOf(answer);
     };
-    const others = await Promise.all(Array.from({ length: 10 }, () => untilTold(randomUUID())));
+    const others = await Promise.all(Array.from({ length: 10 }, () => untilReported(randomUUID())));
     expect(others.filter((code) => code === 'ok')).toHaveLength(5);
     expect(new Set(others)).toEqual(new Set(['ok', 'invalid_request: /amount_minor']));
     expect(await stand()).toEqual({ left: 0, refunded: 3_000, packs: 0 });
@@ -167,8 +167,8 @@ describe('an operator’s refund', () => {
   });
 
   test('R-52: after the end, when no workflow runs', async () => {
-    const { door, refund, stand, intent } = await bought();
-    bodyOf(await door.post('cancel', { at: 'now' }));
+    const { driver, refund, stand, intent } = await bought();
+    bodyOf(await driver.post('cancel', { at: 'now' }));
     expect(bodyOf(await refund({}))).toEqual({
       refunded: money(3_000),
       revoked: 0,
@@ -218,12 +218,12 @@ describe('a report of Stripe', () => {
   });
 
   test('sums in any order, each under several ids: the highest counts', async () => {
-    const { door, stand, charge } = await bought();
+    const { driver, stand, charge } = await bought();
     const events = [1_500, 500, 3_000, 1_500, 500].map((sum) => refundedAt(charge, sum));
     for (const event of events) await say(event);
     for (const event of events) expect(await outcomeOf(event)).toBe('booked');
     await expect.poll(stand, { timeout: 15_000 }).toEqual({ left: 0, refunded: 3_000, packs: 0 });
-    const { data } = bodyOf<{ data: Json[] }>(await door.get('entries?limit=100'));
+    const { data } = bodyOf<{ data: Json[] }>(await driver.get('entries?limit=100'));
     const taken = data.filter(({ kind }) => kind === 'revocation').map(({ credits }) => Number(credits));
     expect(taken.reduce((sum, credits) => sum + credits, 0)).toBe(-600);
   });
@@ -245,16 +245,16 @@ describe('a report of Stripe', () => {
   });
 
   test('a renewal that is refunded moves no credits', async () => {
-    const { door, stand } = await bought();
-    await door.advance('2026-02-28T00:00:00Z');
-    const before = await door.available();
-    const { data } = bodyOf<{ data: { id: string; kind: string }[] }>(await door.get('charges'));
+    const { driver, stand } = await bought();
+    await driver.advance('2026-02-28T00:00:00Z');
+    const before = await driver.available();
+    const { data } = bodyOf<{ data: { id: string; kind: string }[] }>(await driver.get('charges'));
     const { id } = data.find(({ kind }) => kind === 'renewal')!;
     const event = refundedAt(id, 5_900);
     await say(event);
     expect(await outcomeOf(event)).toBe('booked');
-    expect(bodyOf(await door.get(`charges/${id}`))['refunded']).toEqual(money(5_900));
-    expect(await door.available()).toBe(before);
+    expect(bodyOf(await driver.get(`charges/${id}`))['refunded']).toEqual(money(5_900));
+    expect(await driver.available()).toBe(before);
     expect((await stand()).packs).toBe(2);
   });
 

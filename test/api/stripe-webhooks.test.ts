@@ -64,8 +64,8 @@ function method(does: string): string {
 /** A subscription whose first payment is made, or is pending. */
 const open = (does: string): Promise<Driver> => Driver.open(stack, { payment_method: method(does) });
 
-const chargeOf = async (door: Driver, kind: string): Promise<Json & { id: string; status: string }> => {
-  const { data } = bodyOf<{ data: (Json & { id: string; status: string })[] }>(await door.get('charges'));
+const chargeOf = async (driver: Driver, kind: string): Promise<Json & { id: string; status: string }> => {
+  const { data } = bodyOf<{ data: (Json & { id: string; status: string })[] }>(await driver.get('charges'));
   return data.find((charge) => charge['kind'] === kind)!;
 };
 
@@ -144,16 +144,16 @@ describe('an event that no workflow waits for is kept, acknowledged and marked',
 
 describe('3-D Secure and slow banks', () => {
   test('R-43: a first payment waits for its customer, then the subscription starts, once', async () => {
-    const door = await open('authenticationRequired');
-    expect((await door.subscription()).status).toBe('incomplete');
-    const { id } = await chargeOf(door, 'start');
+    const driver = await open('authenticationRequired');
+    expect((await driver.subscription()).status).toBe('incomplete');
+    const { id } = await chargeOf(driver, 'start');
     // Stripe says that it failed, meaning that the bank wants to see the customer.
     const asked = about(id, 'payment_intent.payment_failed');
     bodyOf(await deliver(asked));
     expect(await storedOf(asked)).toMatchObject([{ outcome: 'ignored' }]);
     const event = about(id, 'payment_intent.succeeded');
     expect(bodyOf(await deliver(event))).toMatchObject({ duplicate: false });
-    await expect.poll(async () => (await door.subscription()).status, { timeout: 15_000 }).toBe('active');
+    await expect.poll(async () => (await driver.subscription()).status, { timeout: 15_000 }).toBe('active');
     expect(bodyOf(await deliver(event))).toMatchObject({ duplicate: true });
     // The same news under another id.
     bodyOf(await deliver(about(id, 'payment_intent.succeeded')));
@@ -163,57 +163,57 @@ describe('3-D Secure and slow banks', () => {
       outcome: 'signalled',
       payload: { chargeId: id, attempt: 1, outcome: 'paid', at: event.created * 1_000 },
     });
-    await door.advance('2026-02-01T00:00:00Z');
-    expect(await door.available()).toBe(200);
+    await driver.advance('2026-02-01T00:00:00Z');
+    expect(await driver.available()).toBe(200);
     await expectPromises(stack.db);
   });
 
   test.each(['threeDSecure', 'bankDebit'])(
     'R-42: a purchase by %s is pending until Stripe says',
     async (does) => {
-      const door = await open('visa');
+      const driver = await open('visa');
       const buy = async () => {
-        const bought = await door.post('purchases', { packs: 1, payment_method: method(does) });
+        const bought = await driver.post('purchases', { packs: 1, payment_method: method(does) });
         return bodyOf<Json & { charge: { id: string } }>(bought, 202).charge.id;
       };
       const paid = await buy();
       const declined = await buy();
       bodyOf(await deliver(about(declined, 'payment_intent.payment_failed')));
       bodyOf(await deliver(about(paid, 'payment_intent.succeeded')));
-      await expect.poll(() => door.available(), { timeout: 15_000 }).toBe(500);
-      const status = async () => bodyOf(await door.get(`charges/${declined}`))['status'];
+      await expect.poll(() => driver.available(), { timeout: 15_000 }).toBe(500);
+      const status = async () => bodyOf(await driver.get(`charges/${declined}`))['status'];
       await expect.poll(status, { timeout: 15_000 }).toBe('declined');
     },
   );
 
   test('a late decline of the first attempt does not decline the second', async () => {
-    const door = await open('visa');
-    bodyOf(await door.put('payment_method', { payment_method: method('chargeDeclined') }));
-    await door.advance('2026-02-28T00:00:00Z');
-    expect((await door.subscription()).status).toBe('past_due');
-    bodyOf(await door.put('payment_method', { payment_method: method('bankDebit') }), 202);
-    const { id } = await chargeOf(door, 'renewal');
+    const driver = await open('visa');
+    bodyOf(await driver.put('payment_method', { payment_method: method('chargeDeclined') }));
+    await driver.advance('2026-02-28T00:00:00Z');
+    expect((await driver.subscription()).status).toBe('past_due');
+    bodyOf(await driver.put('payment_method', { payment_method: method('bankDebit') }), 202);
+    const { id } = await chargeOf(driver, 'renewal');
     const late = about(id, 'payment_intent.payment_failed', 1);
     expect(bodyOf(await deliver(late))).toEqual({ received: true, duplicate: false });
     expect(await storedOf(late)).toMatchObject([
-      { outcome: 'superseded', subscriptionId: door.id, kind: 'payment_intent.payment_failed' },
+      { outcome: 'superseded', subscriptionId: driver.id, kind: 'payment_intent.payment_failed' },
     ]);
-    expect((await chargeOf(door, 'renewal')).status).toBe('pending');
+    expect((await chargeOf(driver, 'renewal')).status).toBe('pending');
     bodyOf(await deliver(about(id, 'payment_intent.succeeded', 2)));
-    await expect.poll(async () => (await door.subscription()).status, { timeout: 15_000 }).toBe('active');
-    expect((await chargeOf(door, 'renewal')).status).toBe('paid');
+    await expect.poll(async () => (await driver.subscription()).status, { timeout: 15_000 }).toBe('active');
+    expect((await chargeOf(driver, 'renewal')).status).toBe('paid');
     expect(account.paid(id)).toHaveLength(1);
   });
 });
 
 test('R-52: an event for an ended subscription is kept and marked, and changes nothing', async () => {
-  const door = await open('visa');
-  bodyOf(await door.post('cancel', { at: 'now' }));
-  const { id } = await chargeOf(door, 'start');
+  const driver = await open('visa');
+  bodyOf(await driver.post('cancel', { at: 'now' }));
+  const { id } = await chargeOf(driver, 'start');
   const event = about(id, 'payment_intent.succeeded');
   bodyOf(await deliver(event));
   await expect.poll(async () => (await storedOf(event))[0]?.outcome, { timeout: 15_000 }).toBe('ended');
-  expect((await door.subscription()).status).toBe('ended');
+  expect((await driver.subscription()).status).toBe('ended');
 });
 
 describe('who bills', () => {
@@ -241,8 +241,8 @@ describe('who bills', () => {
   });
 
   test('with it the sandbox’s is closed, and its payment methods are refused', async () => {
-    const door = await open('bankDebit');
-    const { id } = await chargeOf(door, 'start');
+    const driver = await open('bankDebit');
+    const { id } = await chargeOf(driver, 'start');
     const settle = await stack.request('POST', `/v1/sandbox/charges/${id}/settle`, {
       body: { outcome: 'paid' },
     });

@@ -29,14 +29,14 @@ interface Operation {
 }
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 let untouched: Json;
 let schemas: Record<string, Schema>;
 let operations: Record<string, Operation>;
 beforeAll(async () => {
   stack = await startStack();
-  door = await Driver.open(stack);
-  untouched = await seen(door);
+  driver = await Driver.open(stack);
+  untouched = await seen(driver);
   const { paths, components } = bodyOf<{
     paths: Record<string, Record<string, Operation>>;
     components: { schemas: Record<string, Schema> };
@@ -77,7 +77,7 @@ const send = (method: string, path: string, body?: unknown): Promise<Answer> =>
 describe('every text of every operation', () => {
   test.each(ROUTES.map((route) => [nameOf(route), route] as const))('%s', async (name, route) => {
     const { parameters = [], requestBody } = operations[name]!;
-    const path = filled(route.path, door.id).replaceAll(/\{\w+\}/g, 'none_0');
+    const path = filled(route.path, driver.id).replaceAll(/\{\w+\}/g, 'none_0');
     const refused = async (at: string, body: unknown, pointer: string, what: string) => {
       const answer = await send(route.method, at, body);
       expect(faultsOf(answer), `${pointer}: ${what}`).toBe(`invalid_request: ${pointer}`);
@@ -121,12 +121,12 @@ describe('every text of every operation', () => {
   });
 
   test('and nothing was changed, and the subscription does as it is told', async () => {
-    expect(await seen(door)).toEqual(untouched);
-    expect((await door.spend(1)).status).toBe(201);
-    expect(bodyOf(await door.post('cancel', { at: 'renewal', reason: 'ok 😀' }))).toMatchObject({
+    expect(await seen(driver)).toEqual(untouched);
+    expect((await driver.spend(1)).status).toBe(201);
+    expect(bodyOf(await driver.post('cancel', { at: 'renewal', reason: 'ok 😀' }))).toMatchObject({
       scheduled_change: { kind: 'cancel' },
     });
-    expect((await door.post('resume', {})).status).toBe(200);
+    expect((await driver.post('resume', {})).status).toBe(200);
   });
 });
 

@@ -6,22 +6,28 @@ import { headingOf, type PageAnswer, PageVisitor, textOf } from './pages.ts';
 // The wallet's forms: the same commands as the API's, for one subscription.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 let visitor: PageVisitor;
 beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
-  door = await Driver.open(stack);
-  visitor = await PageVisitor.enter(stack, door.id);
+  driver = await Driver.open(stack);
+  visitor = await PageVisitor.enter(stack, driver.id);
 });
 
 const BUY = { packs: '2', price: '1500' };
 const locationOf = ({ headers }: PageAnswer): string => headers.get('Location') ?? '';
 const seen = async () => {
-  const { ledger_version, add_on, scheduled_change, status } = await door.subscription();
-  return { ledger_version, packs: add_on.packs, scheduled_change, status, available: await door.available() };
+  const { ledger_version, add_on, scheduled_change, status } = await driver.subscription();
+  return {
+    ledger_version,
+    packs: add_on.packs,
+    scheduled_change,
+    status,
+    available: await driver.available(),
+  };
 };
 
 describe('Buy Now', () => {
@@ -56,7 +62,7 @@ describe('Buy Now', () => {
   });
 
   test('that is declined does nothing, and says so', async () => {
-    await door.put('payment_method', { payment_method: 'sandbox_declined' });
+    await driver.put('payment_method', { payment_method: 'sandbox_declined' });
     const before = await seen();
     const answer = await visitor.post('/wallet/purchases', BUY);
     expect([answer.status, headingOf(answer)]).toEqual([402, 'The payment was declined']);
@@ -64,7 +70,7 @@ describe('Buy Now', () => {
   });
 
   test('that is pending says that the credits are on their way', async () => {
-    await door.put('payment_method', { payment_method: 'sandbox_pending' });
+    await driver.put('payment_method', { payment_method: 'sandbox_pending' });
     expect(await visitor.sent('/wallet/purchases', BUY)).toContain('Your payment is on its way.');
   });
 });
@@ -111,7 +117,7 @@ describe('a form', () => {
 });
 
 test('an add-on is lowered, and delivered packs stay', async () => {
-  await door.buy(3);
+  await driver.buy(3);
   expect(await visitor.sent('/wallet/add-ons', { packs: '1' })).toContain(
     'The add-on is changed. Credits you have stay.',
   );
@@ -122,7 +128,7 @@ test('an add-on is lowered, and delivered packs stay', async () => {
 });
 
 test('a cancel names the credits that will be lost, and can be undone', async () => {
-  await door.buy(1);
+  await driver.buy(1);
   const asked = textOf((await visitor.get('/wallet/cancel')).html);
   expect(asked).toContain('Your plan goes on until Feb 28');
   expect(asked).toContain('500 credits will be lost then, unless you use them first.');
@@ -142,7 +148,7 @@ describe('who can’t buy is told why, and the way out', () => {
   const addOns = async () => textOf((await visitor.get('/wallet/add-ons')).html);
 
   test('Free', async () => {
-    await door.post('cancel', { at: 'now' });
+    await driver.post('cancel', { at: 'now' });
     const page = await addOns();
     expect(page).toContain('You are on the Free plan since Jan 31. Unused credits expired with the plan');
     expect(page).toContain('You must have an active Creator, Pro or Business plan to have an active add-on.');
@@ -150,8 +156,8 @@ describe('who can’t buy is told why, and the way out', () => {
   });
 
   test('Enterprise', async () => {
-    door = await Driver.open(stack, { plan: 'enterprise', allowance: 5_000 });
-    visitor = await PageVisitor.enter(stack, door.id);
+    driver = await Driver.open(stack, { plan: 'enterprise', allowance: 5_000 });
+    visitor = await PageVisitor.enter(stack, driver.id);
     const page = await addOns();
     expect(page).toContain('reach out to their account manager to purchase Premium Credits');
     expect(page).not.toContain('Buy Now');
@@ -159,8 +165,8 @@ describe('who can’t buy is told why, and the way out', () => {
   });
 
   test('past due, and paying with a card that works goes on', async () => {
-    await door.put('payment_method', { payment_method: 'sandbox_declined' });
-    await door.advance('2026-03-01T12:00:00Z');
+    await driver.put('payment_method', { payment_method: 'sandbox_declined' });
+    await driver.advance('2026-03-01T12:00:00Z');
     const page = await addOns();
     expect(page).toContain('Your renewal of Feb 28 was declined. It is tried again on Mar 3.');
     expect(page).not.toContain('Buy Now');
@@ -171,7 +177,7 @@ describe('who can’t buy is told why, and the way out', () => {
   });
 
   test('cancelling', async () => {
-    await door.post('cancel', {});
+    await driver.post('cancel', {});
     const page = await addOns();
     expect(page).toContain('Keep my plan');
     expect(page).toContain('What you buy now would be lost when the plan ends.');
@@ -181,9 +187,9 @@ describe('who can’t buy is told why, and the way out', () => {
 
 test('a renewal that is less than seven days away is told before buying', async () => {
   const warning = 'A pack bought now is charged again then, unless you remove it before.';
-  await door.advance('2026-02-20T23:59:59Z');
+  await driver.advance('2026-02-20T23:59:59Z');
   expect(textOf((await visitor.get('/wallet/add-ons')).html)).not.toContain(warning);
-  await door.advance('2026-02-21T00:00:01Z');
+  await driver.advance('2026-02-21T00:00:01Z');
   expect(textOf((await visitor.get('/wallet/add-ons')).html)).toContain(
     `Your plan renews in 7 days. ${warning}`,
   );

@@ -6,15 +6,15 @@ import { PageVisitor, textOf } from './pages.ts';
 // The wallet's notices are true: the effect of a form is shown once, everything else is read from the ledger.
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 let visitor: PageVisitor;
 beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(() => stack?.stop());
 beforeEach(async () => {
-  door = await Driver.open(stack);
-  visitor = await PageVisitor.enter(stack, door.id);
+  driver = await Driver.open(stack);
+  visitor = await PageVisitor.enter(stack, driver.id);
 });
 
 const wallet = async (path = '/wallet') => textOf((await visitor.get(path)).html);
@@ -32,7 +32,7 @@ describe('an address claims nothing', () => {
   );
 
   test('?purchase= thanks for nothing', async () => {
-    const { id } = await door.buy(1);
+    const { id } = await driver.buy(1);
     expect(await wallet(`/wallet?purchase=${String(id)}`)).toBe(await wallet());
     expect((await visitor.get('/wallet?purchase=pur_none')).status).toBe(200);
   });
@@ -54,19 +54,19 @@ describe('the effect of a form', () => {
     const again = await visitor.sent('/wallet/cancel', { key: 'end' });
     expect(again).toContain(AGAIN);
     expect(again).not.toMatch(/is cancelled|ends on/);
-    expect(bodyOf(await door.get())).toMatchObject({ scheduled_change: null });
+    expect(bodyOf(await driver.get())).toMatchObject({ scheduled_change: null });
   });
 
   test.each(['cancel', 'resume', 'pay'])('is nothing where it was so already: %s', async (form) => {
-    if (form === 'cancel') await door.post('cancel', {});
+    if (form === 'cancel') await driver.post('cancel', {});
     expect(await visitor.sent(`/wallet/${form}`)).toContain(AGAIN);
   });
 
   test('is said of a purchase as it stands by then', async () => {
     const answer = await visitor.post('/wallet/purchases', BUY);
     expect(answer.status).toBe(303);
-    const { data } = bodyOf(await door.get('purchases')) as { data: Json[] };
-    bodyOf(await door.post(`purchases/${String(data[0]!['id'])}/refund`, { reason: 'changed their mind' }));
+    const { data } = bodyOf(await driver.get('purchases')) as { data: Json[] };
+    bodyOf(await driver.post(`purchases/${String(data[0]!['id'])}/refund`, { reason: 'changed their mind' }));
     const page = await wallet();
     expect(page).toContain('Of the $15.00 you paid, $15.00 were given back.');
     expect(page).not.toContain('Thank you');
@@ -78,7 +78,7 @@ describe('the effect of a form', () => {
     const headers = { 'Drawdown-Notice': /data-notice="([^"]+)"/.exec(html)![1]! };
     const again = async () => textOf((await visitor.get('/wallet', headers)).html);
     expect(await again()).toContain('Your plan is cancelled.');
-    await door.post('resume', {});
+    await driver.post('resume', {});
     expect(await again()).not.toContain('Your plan is cancelled.');
     // Fetched by a page that knows of nothing, it waits for the next page all the same.
     await visitor.post('/wallet/cancel');
@@ -93,18 +93,18 @@ describe('the effect of a form', () => {
   test('is said in the wallet it was done in, and in no other', async () => {
     const other = await PageVisitor.enter(stack, (await Driver.open(stack)).id);
     await visitor.post('/wallet/cancel');
-    const told = /drawdown_told=[^;]+/.exec(visitor.cookie!)![0];
+    const reported = /drawdown_told=[^;]+/.exec(visitor.cookie!)![0];
     await other.post('/wallet/cancel');
-    other.cookie = other.cookie!.replace(/drawdown_told=[^;]+/, told);
+    other.cookie = other.cookie!.replace(/drawdown_told=[^;]+/, reported);
     expect(textOf((await other.get('/wallet')).html)).not.toContain('Your plan is cancelled.');
   });
 });
 
 describe('past due', () => {
   test('a payment that is pending is no next charge, and no failure', async () => {
-    await door.put('payment_method', { payment_method: 'sandbox_pending' });
-    await door.advance('2026-03-02T12:00:00Z');
-    expect(bodyOf(await door.get())).toMatchObject({ status: 'past_due', next_renewal: null });
+    await driver.put('payment_method', { payment_method: 'sandbox_pending' });
+    await driver.advance('2026-03-02T12:00:00Z');
+    expect(bodyOf(await driver.get())).toMatchObject({ status: 'past_due', next_renewal: null });
     const page = await wallet();
     expect(page).toContain('Charge under way The payment is on its way.');
     expect(page).toContain('Your renewal of Feb 28 is not paid yet. Its payment is on its way');
@@ -121,31 +121,31 @@ const tableOf = (html: string) =>
     ),
   ].map(([, at, what, credits]) => ({ at: at!, what: what!, credits: Number(credits!.replaceAll(',', '')) }));
 
-const balanceAt = async (at: string) => Number(bodyOf(await door.get(`balance?at=${at}`))['available']);
+const balanceAt = async (at: string) => Number(bodyOf(await driver.get(`balance?at=${at}`))['available']);
 const use = async (quantity: number) =>
-  bodyOf(await door.post('usage', { items: [{ feature: 'generate_look', quantity }] }), 201);
+  bodyOf(await driver.post('usage', { items: [{ feature: 'generate_look', quantity }] }), 201);
 
 test('every row of the table equals the answer of `balance?at=`, on a day full of uses too', async () => {
   await use(20);
-  await door.advance('2026-02-10T09:00:00Z');
+  await driver.advance('2026-02-10T09:00:00Z');
   await use(3);
-  await door.buy(1);
+  await driver.buy(1);
   await use(4);
-  await door.advance('2026-02-10T17:30:00Z');
+  await driver.advance('2026-02-10T17:30:00Z');
   await use(5);
-  await door.advance('2026-03-01T22:00:00Z');
+  await driver.advance('2026-03-01T22:00:00Z');
   await use(6);
-  await door.put('payment_method', { payment_method: 'sandbox_declined' });
+  await driver.put('payment_method', { payment_method: 'sandbox_declined' });
   // The first allowance expires on March 2nd, in the middle of a day that is used before and after.
-  await door.advance('2026-03-02T09:00:00Z');
+  await driver.advance('2026-03-02T09:00:00Z');
   await use(7);
   for (const day of ['2026-03-02T12:00:00Z', '2026-03-31T12:00:00Z', '2026-04-01T06:00:00Z']) {
-    await door.advance(day);
+    await driver.advance(day);
     const rows = tableOf((await visitor.get('/wallet')).html);
     expect(rows.length).toBeGreaterThan(3);
     for (const { at, what, credits } of rows)
       expect([at, what, credits]).toEqual([at, what, await balanceAt(at)]);
-    const { data } = bodyOf(await door.get('schedule?limit=8')) as { data: Json[] };
+    const { data } = bodyOf(await driver.get('schedule?limit=8')) as { data: Json[] };
     const last = rows.at(-1)!.at;
     for (const { at } of data.filter((happening) => String(happening['at']) <= last))
       expect(rows.map((row) => row.at)).toContain(at);
@@ -167,7 +167,7 @@ describe('Or wait', () => {
   });
 
   test('counts without credits that expire until then', async () => {
-    await door.advance('2026-03-05T00:00:00Z');
+    await driver.advance('2026-03-05T00:00:00Z');
     // On March 31st the allowance of February 28th is gone since March 30th.
     expect(await prompt(201)).not.toContain('Or wait');
   });

@@ -89,8 +89,8 @@ describe('a link', () => {
 
 test('where the public address is https the cookie travels by https alone', async () => {
   const secure = await startStack({ publicUrl: 'https://credits.example.com' });
-  const door = await Driver.open(secure);
-  const link = await linkTo(secure, door.id);
+  const driver = await Driver.open(secure);
+  const link = await linkTo(secure, driver.id);
   const opened = await new PageVisitor(secure).get(link);
   await secure.stop();
   expect(opened.headers.get('Set-Cookie')).toMatch(/; Secure/);

@@ -22,24 +22,24 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-async function spendMany(door: Driver, times: number): Promise<void> {
+async function spendMany(driver: Driver, times: number): Promise<void> {
   for (let sent = 0; sent < times; sent += 100) {
-    const answers = await Promise.all(Array.from({ length: 100 }, () => door.spend(1)));
+    const answers = await Promise.all(Array.from({ length: 100 }, () => driver.spend(1)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
   }
 }
 
 test('a ledger of 5,000 entries: each page is under 40 KB; its server time is told', async () => {
-  const door = await Driver.open(stack);
-  await door.give(20_000);
-  await spendMany(door, 2_500);
-  await door.advance('2026-02-10T00:00:00Z');
-  await spendMany(door, 2_500);
+  const driver = await Driver.open(stack);
+  await driver.give(20_000);
+  await spendMany(driver, 2_500);
+  await driver.advance('2026-02-10T00:00:00Z');
+  await spendMany(driver, 2_500);
   const [row] = await stack.db.execute<{ n: string }>(
-    sql`select count(*) as n from entries where subscription_id = ${door.id}`,
+    sql`select count(*) as n from entries where subscription_id = ${driver.id}`,
   );
   expect(Number(row!.n)).toBeGreaterThanOrEqual(5_000);
-  const visitor = await PageVisitor.enter(stack, door.id);
+  const visitor = await PageVisitor.enter(stack, driver.id);
   for (const path of PAGES) {
     const times: number[] = [];
     let bytes = 0;
@@ -59,14 +59,17 @@ test('a ledger of 5,000 entries: each page is under 40 KB; its server time is to
 });
 
 test('hundreds of grants and the largest numbers there are stay readable, and light', async () => {
-  const door = await Driver.open(stack, { plan: 'enterprise', allowance: 1_000_000_000_000 });
+  const driver = await Driver.open(stack, { plan: 'enterprise', allowance: 1_000_000_000_000 });
   for (let i = 0; i < 30; i += 1)
     await Promise.all(
       Array.from({ length: 5 }, (_, n) =>
-        door.give(1_000_000_000 + i * 5 + n, `2026-04-${String((i % 28) + 1).padStart(2, '0')}T0${n}:00:00Z`),
+        driver.give(
+          1_000_000_000 + i * 5 + n,
+          `2026-04-${String((i % 28) + 1).padStart(2, '0')}T0${n}:00:00Z`,
+        ),
       ),
     );
-  const visitor = await PageVisitor.enter(stack, door.id);
+  const visitor = await PageVisitor.enter(stack, driver.id);
   const { html } = await visitor.get('/wallet');
   expect(Buffer.byteLength(html)).toBeLessThan(MOST_BYTES);
   const page = textOf(html);

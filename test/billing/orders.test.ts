@@ -42,8 +42,8 @@ afterAll(() => stack?.stop());
 const AT_ONCE = 32;
 const PATIENCE_MS = 60_000;
 
-interface Told {
-  door: Driver;
+interface Reported {
+  driver: Driver;
   when: Case['when'];
   amounts: { refund: number; dispute: number };
   /** The pack whose payment is pending. */
@@ -62,53 +62,53 @@ async function until(isSo: () => Promise<boolean>, what: string): Promise<void> 
 const chargeStatus = async (id: string): Promise<string | undefined> =>
   (await stack.db.select().from(charges).where(eq(charges.id, id)))[0]?.status;
 
-async function begin({ when, howMuch }: Case): Promise<Told> {
-  const door = await Driver.open(stack, {
+async function begin({ when, howMuch }: Case): Promise<Reported> {
+  const driver = await Driver.open(stack, {
     anchor_at: iso(LIFE.anchorAt),
     test_clock: { now: iso(LIFE.from) },
   });
-  const first = await buy(door, LIFE.packs);
-  await settle(door, first, LIFE.from);
+  const first = await buy(driver, LIFE.packs);
+  await settle(driver, first, LIFE.from);
   await until(async () => (await chargeStatus(first)) === 'paid', 'the first packs');
-  const charge = await buy(door, LIFE.pending);
-  await door.advance(iso(MOMENTS[when].told));
-  return { door, when, amounts: AMOUNTS[howMuch], charge, key: randomUUID() };
+  const charge = await buy(driver, LIFE.pending);
+  await driver.advance(iso(MOMENTS[when].reported));
+  return { driver, when, amounts: AMOUNTS[howMuch], charge, key: randomUUID() };
 }
 
-async function buy(door: Driver, packs: number): Promise<string> {
-  return bodyOf<{ charge: { id: string } }>(await door.post('purchases', { packs }), 202).charge.id;
+async function buy(driver: Driver, packs: number): Promise<string> {
+  return bodyOf<{ charge: { id: string } }>(await driver.post('purchases', { packs }), 202).charge.id;
 }
 
-const say = async (door: Driver, type: string, data: object): Promise<void> => {
-  bodyOf(await deliver(stack, type, { subscription: door.id, ...data }, eventId()));
+const say = async (driver: Driver, type: string, data: object): Promise<void> => {
+  bodyOf(await deliver(stack, type, { subscription: driver.id, ...data }, eventId()));
 };
-const settle = (door: Driver, charge: string, at: number, more: object = {}): Promise<void> =>
-  say(door, 'payment.settled', { charge, outcome: 'paid', at: iso(at), ...more });
+const settle = (driver: Driver, charge: string, at: number, more: object = {}): Promise<void> =>
+  say(driver, 'payment.settled', { charge, outcome: 'paid', at: iso(at), ...more });
 /** R-42: the renewal may not exist yet, so its payment says the amount. */
 const BILL = { amount: { amount_minor: 5_900, currency: 'USD' } };
-const renewalOf = (door: Driver): string => `chg_${door.id.slice('sub_'.length)}_r0_1`;
+const renewalOf = (driver: Driver): string => `chg_${driver.id.slice('sub_'.length)}_r0_1`;
 
 /** Each copy of an event of billing has an id of its own; a caller repeats its request with its key. */
-async function tell({ door, when, amounts, charge, key }: Told, event: Event): Promise<void> {
+async function send({ driver, when, amounts, charge, key }: Reported, event: Event): Promise<void> {
   const { renewal, purchase } = MOMENTS[when];
   switch (event) {
     case 'renewal paid':
-      return settle(door, renewalOf(door), renewal, BILL);
+      return settle(driver, renewalOf(driver), renewal, BILL);
     case 'purchase paid':
-      return settle(door, charge, purchase);
+      return settle(driver, charge, purchase);
     case 'refund':
-      return say(door, 'payment.refunded', { charge, refunded_minor: amounts.refund });
+      return say(driver, 'payment.refunded', { charge, refunded_minor: amounts.refund });
     case 'dispute':
-      return say(door, 'payment.disputed', {
+      return say(driver, 'payment.disputed', {
         charge,
         dispute: 'd',
         amount_minor: amounts.dispute,
         status: 'open',
       });
     case 'cancel at renewal':
-      return say(door, 'subscription.cancelled', { at: 'renewal' });
+      return say(driver, 'subscription.cancelled', { at: 'renewal' });
     case 'add-on lowered': {
-      const answer = await door.put('add_on', { packs: LIFE.lowered }, { 'Idempotency-Key': key });
+      const answer = await driver.put('add_on', { packs: LIFE.lowered }, { 'Idempotency-Key': key });
       expect(['ok', 'payment_past_due', 'subscription_not_active']).toContain(codeOf(answer));
     }
   }
@@ -124,7 +124,7 @@ interface Seen extends Record<string, unknown> {
   waiting: number;
 }
 
-async function look({ door, charge }: Told): Promise<Seen> {
+async function look({ driver, charge }: Reported): Promise<Seen> {
   const [seen] = await stack.db.execute<Seen>(sql`
     select s.status, s.state->>'scheduled' is not null as is_cancelled, p.status as purchase, r.status as renewal,
       (select count(*)::int from inbox i where i.subscription_id = s.id and i.outcome is null
@@ -133,32 +133,32 @@ async function look({ door, charge }: Told): Promise<Seen> {
     from subscriptions s
     join ledgers l on l.subscription_id = s.id
     join charges p on p.subscription_id = s.id and p.id = ${charge}
-    left join charges r on r.subscription_id = s.id and r.id = ${renewalOf(door)}
-    where s.id = ${door.id}`);
+    left join charges r on r.subscription_id = s.id and r.id = ${renewalOf(driver)}
+    where s.id = ${driver.id}`);
   return seen!;
 }
 
 /** An order is kept only if each event has arrived before the next is sent. */
-function isHeard(event: Event, { status, is_cancelled, purchase, renewal, waiting }: Seen): boolean {
+function isSignalled(event: Event, { status, is_cancelled, purchase, renewal, waiting }: Seen): boolean {
   if (waiting > 0) return false;
   if (event === 'purchase paid') return purchase !== 'pending';
   if (event === 'renewal paid') return status === 'ended' || renewal !== 'pending';
   return event !== 'cancel at renewal' || status === 'ended' || is_cancelled;
 }
 
-async function live(order: Order, wanted: Case): Promise<{ id: string; told: string; end: string }> {
-  const told = await begin(wanted);
-  const { door } = told;
-  const heard = new Set<Event>();
+async function live(order: Order, wanted: Case): Promise<{ id: string; reported: string; end: string }> {
+  const reported = await begin(wanted);
+  const { driver } = reported;
+  const signalled = new Set<Event>();
   for (const event of TWICE[wanted.twice](order)) {
-    await tell(told, event);
-    if (!heard.has(event)) await until(async () => isHeard(event, await look(told)), event);
-    heard.add(event);
+    await send(reported, event);
+    if (!signalled.has(event)) await until(async () => isSignalled(event, await look(reported)), event);
+    signalled.add(event);
   }
-  await until(async () => (await look(told)).waiting === 0, 'the copies');
-  const atOnce = linesOf(await standOf(stack.db, door.id)).join('\n');
-  await door.advance(iso(LIFE.end));
-  return { id: door.id, told: atOnce, end: linesOf(await standOf(stack.db, door.id)).join('\n') };
+  await until(async () => (await look(reported)).waiting === 0, 'the copies');
+  const atOnce = linesOf(await standOf(stack.db, driver.id)).join('\n');
+  await driver.advance(iso(LIFE.end));
+  return { id: driver.id, reported: atOnce, end: linesOf(await standOf(stack.db, driver.id)).join('\n') };
 }
 
 /** Of each group as many as are wanted. */
@@ -191,7 +191,7 @@ test.each(CASES)(
         const { id, ...lived } = await live(order, wanted);
         expect(lived, context).toEqual(ledger);
         ids.push(id);
-        if (wanted.when === 'before the renewal' || ledger.told.includes('given_up')) forNothing.push(id);
+        if (wanted.when === 'before the renewal' || ledger.reported.includes('given_up')) forNothing.push(id);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));

@@ -16,7 +16,7 @@ const external = { webhookSecrets: [SECRETS.new] };
 const SOON = { timeout: 30_000 };
 
 let stack: Stack;
-let door: Driver;
+let driver: Driver;
 let purchase: string;
 /** The event that is delivered again and again, under its own id. */
 const same = eventId();
@@ -26,15 +26,15 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-const stem = (): string => door.id.slice('sub_'.length);
+const stem = (): string => driver.id.slice('sub_'.length);
 const at = '2026-01-31T00:00:00.000Z';
-const data = (charge: string): Json => ({ subscription: door.id, charge, outcome: 'paid', at });
+const data = (charge: string): Json => ({ subscription: driver.id, charge, outcome: 'paid', at });
 const settle = async (charge: string, more: object = {}): Promise<void> =>
   void bodyOf(await deliver(stack, 'payment.settled', { ...data(charge), ...more }));
 
 /** A third each: one event many times, the same fact as many events, and past the API. */
 async function fiftyTimes(bySignal = true): Promise<void> {
-  const workflow = stack.client.workflow.getHandle(workflowId(door.id));
+  const workflow = stack.client.workflow.getHandle(workflowId(driver.id));
   const ways = [
     () => deliver(stack, 'payment.settled', data(purchase), same).then(bodyOf),
     () => deliver(stack, 'payment.settled', data(purchase)).then(bodyOf),
@@ -44,34 +44,34 @@ async function fiftyTimes(bySignal = true): Promise<void> {
 }
 
 /** Nothing waits for the relay, and the workflow has handled all earlier messages. */
-async function heard(): Promise<void> {
-  const waiting = and(eq(inbox.subscriptionId, door.id), isNull(inbox.outcome));
+async function signalled(): Promise<void> {
+  const waiting = and(eq(inbox.subscriptionId, driver.id), isNull(inbox.outcome));
   await expect.poll(() => stack.db.$count(inbox, waiting), SOON).toBe(0);
-  bodyOf(await door.post('resume', {}));
+  bodyOf(await driver.post('resume', {}));
 }
 
 /** The one effect: the pack, once, after any other events of the subscription. */
 async function expectOnce(packs: number): Promise<void> {
-  await heard();
-  const facts = await realFacts(stack.db, door.id);
+  await signalled();
+  const facts = await realFacts(stack.db, driver.id);
   expect(facts.filter((fact) => fact.startsWith(at) && fact.includes('pack'))).toEqual([
     '2026-01-31T00:00:00.000Z  grant pack                   +300  until 2026-05-29T00:00:00.000Z',
   ]);
-  expect(bodyOf(await door.get(`charges/${purchase}`))).toMatchObject({
+  expect(bodyOf(await driver.get(`charges/${purchase}`))).toMatchObject({
     status: 'paid',
     refunded: { amount_minor: 0 },
     attempts: [{ outcome: 'paid' }],
   });
-  expect((await door.subscription()).add_on.packs).toBe(packs);
+  expect((await driver.subscription()).add_on.packs).toBe(packs);
   await expectPromises(stack.db);
 }
 
 test('at first', async () => {
-  door = await Driver.open(stack);
+  driver = await Driver.open(stack);
   await settle(`chg_${stem()}_s`);
-  await expect.poll(async () => (await door.subscription()).status, SOON).toBe('active');
+  await expect.poll(async () => (await driver.subscription()).status, SOON).toBe('active');
   const bought = async () => {
-    const answer = await door.post('purchases', { packs: 1 });
+    const answer = await driver.post('purchases', { packs: 1 });
     if (answer.status === 202) purchase = bodyOf<{ charge: { id: string } }>(answer, 202).charge.id;
     return answer.status;
   };
@@ -84,26 +84,26 @@ test('again, when the workflow has continued as new', async () => {
   // The bill of plan and pack, as the charge does not exist yet (R-42).
   const bill = { amount: { amount_minor: 4_400, currency: 'USD' } };
   for (let n = 1; n <= 13; n += 1) await settle(`chg_${stem()}_r0_${n}`, bill);
-  await heard();
-  await door.advance('2027-03-01T00:00:00Z');
-  expect((await runsOf(stack.client, door.id)).length).toBeGreaterThan(1);
-  const before = await realFacts(stack.db, door.id);
+  await signalled();
+  await driver.advance('2027-03-01T00:00:00Z');
+  expect((await runsOf(stack.client, driver.id)).length).toBeGreaterThan(1);
+  const before = await realFacts(stack.db, driver.id);
   await fiftyTimes();
   await expectOnce(1);
-  expect(await realFacts(stack.db, door.id)).toEqual(before);
+  expect(await realFacts(stack.db, driver.id)).toEqual(before);
 });
 
 test('again, while everything is down, and when it is there again', async () => {
-  const before = await realFacts(stack.db, door.id);
+  const before = await realFacts(stack.db, driver.id);
   await stack.stop();
   stack = await startStack({ external, after: stack, withWorker: false });
-  door = new Driver(stack, door.id);
+  driver = new Driver(stack, driver.id);
   await fiftyTimes(false);
-  expect(await realFacts(stack.db, door.id)).toEqual(before);
+  expect(await realFacts(stack.db, driver.id)).toEqual(before);
   await stack.stop();
   stack = await startStack({ external, after: stack });
-  door = new Driver(stack, door.id);
+  driver = new Driver(stack, driver.id);
   await fiftyTimes();
   await expectOnce(1);
-  expect(await realFacts(stack.db, door.id)).toEqual(before);
+  expect(await realFacts(stack.db, driver.id)).toEqual(before);
 });

@@ -98,7 +98,7 @@ async function pendingRenewal(method: string) {
   return { id, renewal, read };
 }
 
-async function tell(type: string, intent: object): Promise<void> {
+async function send(type: string, intent: object): Promise<void> {
   const text = JSON.stringify(eventOf(type, intent));
   const headers = { Authorization: '', 'Stripe-Signature': signatureOf(text, 'whsec_new') };
   expect((await stack.request('POST', '/v1/billing/webhooks/stripe', { text, headers })).status).toBe(200);
@@ -112,7 +112,7 @@ test('a pending attempt is cancelled at Stripe, and the new card pays', async ()
   expect(account.intent(renewal, 1).status).toBe('canceled');
   expect(account.paid(renewal)).toHaveLength(1);
   // Stripe's word of the cancel comes later, and is of an attempt that was followed by another.
-  await tell('payment_intent.canceled', account.intent(renewal, 1));
+  await send('payment_intent.canceled', account.intent(renewal, 1));
   await did(stack, id, 'POST advance', { to: '2026-02-25T00:00:00Z' });
   expect(await read()).toEqual(['paid', 'cancelled', 'paid']);
 });
@@ -123,7 +123,7 @@ test('an attempt that turned out paid counts, and no other is made', async () =>
   await did(stack, id, 'PUT payment_method', { payment_method: 'pm_visa_8' });
   expect(await read()).toEqual(['paid', 'paid']);
   expect(account.intent(renewal, 2)).toBeUndefined();
-  await tell('payment_intent.succeeded', account.intent(renewal, 1));
+  await send('payment_intent.succeeded', account.intent(renewal, 1));
   expect(account.paid(renewal)).toHaveLength(1);
   await expectPromises(stack.db);
 });
@@ -136,7 +136,7 @@ test('one under way at the bank stays; declined, the new card is tried at once',
     status: 'requires_payment_method',
     last_payment_error: { type: 'card_error', code: 'debit_not_authorized', message: 'no' },
   });
-  await tell('payment_intent.payment_failed', intent);
+  await send('payment_intent.payment_failed', intent);
   await expect.poll(read, { timeout: 15_000 }).toEqual(['paid', 'declined', 'paid']);
   expect(account.paid(renewal)).toHaveLength(1);
   await expectPromises(stack.db);

@@ -40,15 +40,15 @@ export function launch(): Promise<Browser> {
 
 function findChromium(): string {
   const named = process.env[VARIABLE];
-  if (named) return told(`${named} (${VARIABLE})`, named);
+  if (named) return reported(`${named} (${VARIABLE})`, named);
   const here = onThisMachine();
-  if (here) return told(`${here} of this machine`, here);
+  if (here) return reported(`${here} of this machine`, here);
   const own = chromium.executablePath();
-  if (existsSync(own)) return told(`${own} of Playwright`, own);
+  if (existsSync(own)) return reported(`${own} of Playwright`, own);
   return downloaded(own) ?? packaged() ?? missing();
 }
 
-function told(line: string, path: string): string {
+function reported(line: string, path: string): string {
   say(line);
   return path;
 }
@@ -63,7 +63,7 @@ function downloaded(own: string): string | null {
   say('none here; downloading the one of Playwright …');
   const cli = join(dirname(createRequire(import.meta.url).resolve('playwright-core/package.json')), 'cli.js');
   const { status } = spawnSync(process.execPath, [cli, 'install', 'chromium'], { stdio: 'ignore' });
-  return status === 0 && existsSync(own) ? told(`${own}, downloaded now`, own) : null;
+  return status === 0 && existsSync(own) ? reported(`${own}, downloaded now`, own) : null;
 }
 
 function packaged(): string | null {
@@ -78,7 +78,7 @@ function packaged(): string | null {
   const { status, stderr } = apt('install', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
   if (status !== 0) say(`apt-get: ${stderr?.trim().split('\n').at(-1) ?? 'is not here'}`);
   const found = onThisMachine();
-  return found ? told(`${found}, installed now`, found) : null;
+  return found ? reported(`${found}, installed now`, found) : null;
 }
 
 function missing(): never {

@@ -19,27 +19,27 @@ afterAll(() => bench?.stop());
 
 /** A customer who bought, used, held, gave back and was refunded, in a zone of their own. */
 async function lead(customer_id: string, key: string): Promise<Driver> {
-  const door = await Driver.open(bench.stack, {
+  const driver = await Driver.open(bench.stack, {
     customer_id,
     time_zone: 'Europe/London',
     metadata: { team: 'engines' },
   });
-  const bought = await door.buy(1);
-  await door.advance('2026-02-10T09:30:00.000Z');
+  const bought = await driver.buy(1);
+  await driver.advance('2026-02-10T09:30:00.000Z');
   const video = { items: [{ feature: 'avatar_iv', quantity: 630 }], reference: 'launch film', via: 'zapier' };
-  bodyOf(await door.post('usage', video, { 'Idempotency-Key': key }), 201);
-  const held = await hold(door, 40);
-  bodyOf(await door.post(`holds/${held['id']}/capture`, { credits: 25 }));
-  await door.advance('2026-02-20T15:00:00.000Z');
-  const look = bodyOf(await door.post('usage', { items: [{ feature: 'video_asset', quantity: 4 }] }), 201);
-  bodyOf(await door.post(`usage/${look['id']}/reverse`, { credits: 15, reason: 'one asset failed' }));
-  await door.give(50, '2026-06-01T00:00:00Z');
-  bodyOf(await door.post(`purchases/${bought['id']}/refund`, { amount_minor: 300, reason: 'goodwill' }));
-  await door.advance('2026-03-05T00:00:00.000Z');
-  return door;
+  bodyOf(await driver.post('usage', video, { 'Idempotency-Key': key }), 201);
+  const held = await hold(driver, 40);
+  bodyOf(await driver.post(`holds/${held['id']}/capture`, { credits: 25 }));
+  await driver.advance('2026-02-20T15:00:00.000Z');
+  const look = bodyOf(await driver.post('usage', { items: [{ feature: 'video_asset', quantity: 4 }] }), 201);
+  bodyOf(await driver.post(`usage/${look['id']}/reverse`, { credits: 15, reason: 'one asset failed' }));
+  await driver.give(50, '2026-06-01T00:00:00Z');
+  bodyOf(await driver.post(`purchases/${bought['id']}/refund`, { amount_minor: 300, reason: 'goodwill' }));
+  await driver.advance('2026-03-05T00:00:00.000Z');
+  return driver;
 }
 
-const pathOf = (door: Driver, below = '') => `/console/subscriptions/${door.id}${below}`;
+const pathOf = (driver: Driver, below = '') => `/console/subscriptions/${driver.id}${below}`;
 
 /** Lets a visitor in without the sign-in page, which has tests of its own. */
 async function enter(visitor: Visitor): Promise<void> {
@@ -113,7 +113,7 @@ const HANDS: Record<string, Hand> = {
 describe.each(Object.entries(HANDS))('by %s', (name, hand) => {
   test('an operator signs in, finds a use by its key, reads its outcome, and gives credits for a reason', async () => {
     const key = `render ${name}`.replaceAll(' ', '-');
-    const door = await lead(`customer-${name.replaceAll(' ', '-')}`, key);
+    const driver = await lead(`customer-${name.replaceAll(' ', '-')}`, key);
     const visitor = await visit(bench, { script: hand.script });
     const { page } = visitor;
 
@@ -134,11 +134,11 @@ describe.each(Object.entries(HANDS))('by %s', (name, hand) => {
     expect(await textOf(page, '.timeline')).toContain('R-60');
     expect(await textOf(page, '#verdict')).toBe('The three agree.');
 
-    await hand.press(page, `.note a[href="${pathOf(door)}#timeline"]`);
-    await page.waitForURL(`**${pathOf(door)}#timeline`);
+    await hand.press(page, `.note a[href="${pathOf(driver)}#timeline"]`);
+    await page.waitForURL(`**${pathOf(driver)}#timeline`);
     expect(await page.locator('.line').count()).toBeGreaterThan(12);
 
-    await hand.press(page, `a[href="${pathOf(door)}/do/grant"]`);
+    await hand.press(page, `a[href="${pathOf(driver)}/do/grant"]`);
     await page.waitForURL('**/do/grant');
     await hand.type(page, '#credits', '75');
     await hand.type(page, '#reason', 'the render failed twice');
@@ -146,18 +146,18 @@ describe.each(Object.entries(HANDS))('by %s', (name, hand) => {
     await page.waitForSelector('#curl');
     expect(await textOf(page, '#curl')).toContain('"credits":75');
     expect(await textOf(page, '.rehearsal')).toContain('75 credits of adjustment');
-    const before = await door.available();
+    const before = await driver.available();
     await hand.press(page, 'form.row button.primary');
     await page.waitForSelector('h1:has-text("done")');
-    expect(await door.available()).toBe(before + 75);
+    expect(await driver.available()).toBe(before + 75);
     await hand.press(page, 'a.button.primary');
-    await page.waitForURL(`**${pathOf(door)}`);
+    await page.waitForURL(`**${pathOf(driver)}`);
     expect(await textOf(page, '.line:first-child')).toContain('Adjustment of 75 credits');
     expect(await textOf(page, '.line:first-child')).toContain('the render failed twice');
 
     await hand.press(page, '.top form button');
     await page.waitForURL('**/console/sign-in');
-    await page.goto(pathOf(door));
+    await page.goto(pathOf(driver));
     expect(await textOf(page, 'h1')).toBe('Sign in');
     expect(visitor.complaints).toEqual([]);
     await visitor.leave();

@@ -130,11 +130,11 @@ describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
 });
 
 test('a wallet’s session, brought there by hand, spends nothing and moves no clock', async () => {
-  const door = await Driver.open(bench.stack);
+  const driver = await Driver.open(bench.stack);
   const visitor = await visit(bench);
-  await enter(bench, visitor, door.id);
+  await enter(bench, visitor, driver.id);
   const [cookie] = await visitor.context.cookies(`${bench.url}/wallet`);
-  const before = await door.subscription();
+  const before = await driver.subscription();
   for (const [path, fields] of [
     ['make', 'making=looks'],
     ['advance', 'to=year'],
@@ -152,6 +152,6 @@ test('a wallet’s session, brought there by hand, spends nothing and moves no c
     );
     expect(answer.status).toBe(401);
   }
-  expect(await door.subscription()).toEqual(before);
+  expect(await driver.subscription()).toEqual(before);
   await visitor.leave();
 });

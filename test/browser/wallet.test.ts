@@ -47,11 +47,11 @@ describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
 });
 
 describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
-  async function open(): Promise<{ door: Driver; visitor: Visitor; page: Page }> {
-    const door = await Driver.open(bench.stack);
+  async function open(): Promise<{ driver: Driver; visitor: Visitor; page: Page }> {
+    const driver = await Driver.open(bench.stack);
     const visitor = await visit(bench, { script: hand.script });
-    await enter(bench, visitor, door.id);
-    return { door, visitor, page: visitor.page };
+    await enter(bench, visitor, driver.id);
+    return { driver, visitor, page: visitor.page };
   }
 
   async function done({ complaints, leave }: Visitor): Promise<void> {
@@ -60,7 +60,7 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
   }
 
   test('two packs are bought, and removed again', async () => {
-    const { door, visitor, page } = await open();
+    const { driver, visitor, page } = await open();
     await hand.press(page, 'a[href="/wallet/add-ons"]');
     await page.waitForURL('**/add-ons');
     await hand.more(page);
@@ -83,19 +83,19 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     expect(await textOf(page, '[aria-labelledby=active]')).toContain(
       '600 credits of your packs are not used yet',
     );
-    expect(await door.subscription()).toMatchObject({ add_on: { packs: 0 } });
-    expect(await door.available()).toBe(800);
+    expect(await driver.subscription()).toMatchObject({ add_on: { packs: 0 } });
+    expect(await driver.available()).toBe(800);
     await done(visitor);
   });
 
   test('the plan is cancelled, and the cancel undone', async () => {
-    const { door, visitor, page } = await open();
+    const { driver, visitor, page } = await open();
     await hand.press(page, 'a[href="/wallet/cancel"]');
     await page.waitForURL('**/cancel');
     expect(await textOf(page, 'main')).toContain('200 credits will be lost then, unless you use them first.');
     await hand.press(page, 'button.danger');
     await page.locator('.note[role=status]', { hasText: 'Your plan is cancelled.' }).waitFor();
-    expect(await door.subscription()).toMatchObject({ scheduled_change: { kind: 'cancel' } });
+    expect(await driver.subscription()).toMatchObject({ scheduled_change: { kind: 'cancel' } });
     await hand.press(page, 'form[action="/wallet/resume"] button');
     await page.locator('.note[role=status]', { hasText: 'Your plan goes on.' }).waitFor();
     // Back, and on again: the notice does not come a second time, and the plan is not cancelled again.
@@ -103,13 +103,13 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await page.goForward();
     await page.locator('[aria-labelledby=charge]').waitFor();
     expect(await textOf(page, 'main')).not.toMatch(/Your plan (goes on\.|is cancelled)/);
-    expect(await door.subscription()).toMatchObject({ scheduled_change: null });
+    expect(await driver.subscription()).toMatchObject({ scheduled_change: null });
     await done(visitor);
   });
 
   test('a refusal leads to the prompt, which sells the missing credits', async () => {
-    const { door, visitor, page } = await open();
-    const refused = await door.spend(801);
+    const { driver, visitor, page } = await open();
+    const refused = await driver.spend(801);
     const { wallet_url } = refused.body as { wallet_url: string };
     await page.goto(new URL(wallet_url).pathname + new URL(wallet_url).search);
     await page.waitForURL('**/out-of-credits?needed=801');
@@ -119,7 +119,7 @@ describe.each(Object.entries(HANDS))('by %s', (_, hand) => {
     await hand.press(page, 'dialog button.primary');
     await page.locator('.note[role=status]', { hasText: 'Thank you.' }).waitFor();
     expect(await textOf(page, 'main')).toContain('You have enough credits');
-    expect((await door.spend(801)).status).toBe(201);
+    expect((await driver.spend(801)).status).toBe(201);
     await done(visitor);
   });
 
@@ -147,11 +147,11 @@ test('a link followed from another site leads in: the cookie is set on the way',
 });
 
 test('a spend elsewhere shows by itself', async () => {
-  const door = await Driver.open(bench.stack);
+  const driver = await Driver.open(bench.stack);
   const visitor = await visit(bench);
-  await enter(bench, visitor, door.id);
+  await enter(bench, visitor, driver.id);
   expect(await textOf(visitor.page, '.number')).toBe('200');
-  await use(door, 'generate_look', 3);
+  await use(driver, 'generate_look', 3);
   await visitor.page.locator('.number', { hasText: /^197$/ }).waitFor();
   expect(await textOf(visitor.page, '#said')).toBe('197 credits available');
   await visitor.leave();
@@ -175,10 +175,10 @@ test('the gap before the next default credits and their overlap after February a
 });
 
 test('a page is one language, in every browser, in the customer’s zone', async () => {
-  const door = await Driver.open(bench.stack, { interval: 'year', time_zone: 'Europe/Berlin' });
-  await door.buy(1);
+  const driver = await Driver.open(bench.stack, { interval: 'year', time_zone: 'Europe/Berlin' });
+  await driver.buy(1);
   const visitor = await visit(bench, { locale: 'de-DE' });
-  await enter(bench, visitor, door.id);
+  await enter(bench, visitor, driver.id);
   expect(await textOf(visitor.page, '.number')).toBe('3,800');
   expect(await textOf(visitor.page, 'main')).toContain('$438.00');
   expect(await visitor.page.locator('time').first().getAttribute('title')).toMatch(

@@ -130,9 +130,9 @@ describe('a row breaks a promise: it is named, exit code 1', () => {
       () => sql`update ledgers set subscription_id = ${ids[0]} where subscription_id = 'sub_stray'`,
       /^a row belongs to a subscription that is there\n {5}sub_stray {2}ledgers$/m,
     ],
-  ])('%s', async (_, bend, mend, told) => {
+  ])('%s', async (_, bend, mend, reported) => {
     const { code, out } = await bent(bend(), mend());
-    expect(out).toMatch(told);
+    expect(out).toMatch(reported);
     expect(code).toBe(1);
   });
 

@@ -206,14 +206,14 @@ describe('no repeat', () => {
   }, 30_000);
 
   test('elsewhere: a key follows no redirection', async () => {
-    const heard: (string | undefined)[] = [];
+    const signalled: (string | undefined)[] = [];
     const elsewhere = await listen((request, response) => {
-      heard.push(request.headers.authorization);
+      signalled.push(request.headers.authorization);
       response.setHeader('Content-Type', 'application/json').end('{}');
     });
     network.plan({ refuse: 307, headers: { location: `${elsewhere.url}/v1/catalog` } });
     await expect(clientOf({ retries: 0 }).catalog()).rejects.toBeInstanceOf(DrawdownNoAnswer);
-    expect(heard).toEqual([]);
+    expect(signalled).toEqual([]);
     await elsewhere.close();
   });
 });

@@ -25,8 +25,8 @@ export async function expectEqual(
   expect(await usagesOf(db, id)).toEqual(new Map(core.usages));
   const instants: Instant[] = [];
   for (let at = T0 - 4 * SECOND; at <= now + 2 * SECOND; at += SECOND) instants.push(at);
-  const told = await Promise.all(instants.map((at) => balanceOf(db, id, at)));
-  expect(told).toEqual(instants.map((at) => coreBalance(core, endsAt, at)));
+  const reported = await Promise.all(instants.map((at) => balanceOf(db, id, at)));
+  expect(reported).toEqual(instants.map((at) => coreBalance(core, endsAt, at)));
 }
 
 async function entriesOf(db: Database, id: string): Promise<unknown[]> {
@@ -50,21 +50,21 @@ async function usagesOf(db: Database, id: string): Promise<Map<string, unknown>>
   return new Map(rows.map((row) => [row.id, { ...row }]));
 }
 
-interface Told {
+interface Reported {
   /** Since the clock's first instant. */
   at: number;
   available: number;
   held: number;
 }
 
-async function balanceOf(db: Database, id: string, at: Instant): Promise<Told> {
+async function balanceOf(db: Database, id: string, at: Instant): Promise<Reported> {
   const { grants } = (await balanceAt(db, id, at))!;
   const sum = (what: 'remaining' | 'held') => grants.reduce((total, grant) => total + grant[what], 0);
   return { at: at - T0, available: sum('remaining'), held: sum('held') };
 }
 
 /** I13, in another way than the SQL's: by the entries up to then, of the grants usable then. */
-function coreBalance({ entries, grants }: Book, endsAt: Instant | null, at: Instant): Told {
+function coreBalance({ entries, grants }: Book, endsAt: Instant | null, at: Instant): Reported {
   const until = entries.filter(({ effectiveAt }) => effectiveAt <= at);
   const usable = until.filter(({ grantId }) => {
     const { effectiveAt, expiresAt } = grants.get(grantId)!;

@@ -66,9 +66,9 @@ export class BentBooks<Name extends LifeName> {
   }
 
   /** One row, under its rule, in exactly this sentence; when a message came is the database's clock. */
-  async expectTold(bend: SQL, rule: string, problem: string): Promise<void> {
+  async expectNamed(bend: SQL, rule: string, problem: string): Promise<void> {
     const found = await this.foundAfter(bend);
-    const told = found.map((row) => `${row.rule} ${row.problem.replace(/(message of )\S+/, '$1…')}`);
-    expect(told).toEqual([`${rule} ${problem}`]);
+    const reported = found.map((row) => `${row.rule} ${row.problem.replace(/(message of )\S+/, '$1…')}`);
+    expect(reported).toEqual([`${rule} ${problem}`]);
   }
 }

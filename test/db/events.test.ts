@@ -16,14 +16,14 @@ afterAll(async () => {
   await db.$client.end();
 });
 
-interface Told {
+interface Reported {
   type: string;
   at: Instant;
   data: Record<string, unknown>;
 }
 
-async function toldOf({ id }: RawLedger): Promise<Told[]> {
-  const rows = await db.execute<{ type: string; at: string; data: Told['data'] }>(
+async function eventsOf({ id }: RawLedger): Promise<Reported[]> {
+  const rows = await db.execute<{ type: string; at: string; data: Reported['data'] }>(
     sql`select type, ms(at)::text as at, data from events where subscription_id = ${id} order by nth`,
   );
   return rows.map(({ type, at, data }) => ({ type, at: Number(at), data }));
@@ -31,8 +31,8 @@ async function toldOf({ id }: RawLedger): Promise<Told[]> {
 
 /** `day 30 credits.low 15` of the events of these kinds. */
 async function lines(ledger: RawLedger, kinds: RegExp, from = T0): Promise<string[]> {
-  const told = (await toldOf(ledger)).filter(({ type }) => kinds.test(type));
-  return told.map(
+  const reported = (await eventsOf(ledger)).filter(({ type }) => kinds.test(type));
+  return reported.map(
     ({ type, at, data }) => `day ${(at - from) / DAY} ${type} ${data['available'] ?? data['credits']}`,
   );
 }
@@ -61,12 +61,11 @@ test('credits are low once, exhausted once, and recovered when there is enough a
   let before = 0;
   for (const [step, act, wanted] of steps) {
     await act();
-    const told = (await toldOf(ledger)).filter(({ type }) => type.startsWith('credits.'));
-    expect([step, ...told.slice(before).map(({ type, data }) => `${type} ${data['available']}`)]).toEqual([
-      step,
-      ...wanted,
-    ]);
-    before = told.length;
+    const reported = (await eventsOf(ledger)).filter(({ type }) => type.startsWith('credits.'));
+    expect([step, ...reported.slice(before).map(({ type, data }) => `${type} ${data['available']}`)]).toEqual(
+      [step, ...wanted],
+    );
+    before = reported.length;
   }
 });
 
@@ -93,9 +92,9 @@ test('held credits count, and returned ones too', async () => {
 
 test('R-14: at one instant an expiry and a grant are one; a day between them is told', async () => {
   const ledger = await withHundred();
-  const [, made] = (await toldOf(ledger)).filter(({ type }) => type !== 'subscription.started');
+  const [, made] = (await eventsOf(ledger)).filter(({ type }) => type !== 'subscription.started');
   expect(made).toBeUndefined();
-  const grantId = String((await toldOf(ledger)).at(-1)!.data['grant_id']);
+  const grantId = String((await eventsOf(ledger)).at(-1)!.data['grant_id']);
   const at = T0 + 30 * DAY;
   const arrives = (id: string, from: Instant, to: Instant) => ({
     type: 'grant' as const,
@@ -161,7 +160,7 @@ test('R-50: a scheduled end has notices seven days and one day before it, and no
 
 /** The days left in the events, and the first day without credits: `day 18: 7 until 25`. */
 const daysLeft = async (ledger: RawLedger): Promise<string[]> =>
-  (await toldOf(ledger))
+  (await eventsOf(ledger))
     .filter(({ type }) => type === 'grant.expiring')
     .map(({ at, data }) => {
       const until = (Date.parse(String(data['expires_at'])) - T0) / DAY;
@@ -222,7 +221,7 @@ test.each([
     ],
     ['day 23: 7 until 30', 'day 29: 1 until 30'],
   ],
-] as [string, [string, number, number?][], string[]][])('a cancel %s', async (_, steps, told) => {
+] as [string, [string, number, number?][], string[]][])('a cancel %s', async (_, steps, reported) => {
   const ledger = await RawLedger.open(db);
   await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
   for (const [step, day, at] of steps) {
@@ -231,14 +230,14 @@ test.each([
       await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + at! * DAY } } });
     if (step === 'undo') await ledger.book({ state: { scheduled: null } });
   }
-  expect(await daysLeft(ledger)).toEqual(told);
+  expect(await daysLeft(ledger)).toEqual(reported);
 });
 
 test('credits that arrive while a cancel is scheduled last until the end in their event', async () => {
   const ledger = await RawLedger.open(db);
   await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 20 * DAY } } });
   await ledger.grant({ credits: 100, to: T0 + 30 * DAY });
-  const made = (await toldOf(ledger)).find(({ type }) => type === 'grant.made');
+  const made = (await eventsOf(ledger)).find(({ type }) => type === 'grant.made');
   expect(made!.data['expires_at']).toBe(iso(T0 + 20 * DAY));
   await ledger.stand(T0 + 19 * DAY);
   expect(await daysLeft(ledger)).toEqual(['day 13: 7 until 20', 'day 19: 1 until 20']);
@@ -260,8 +259,8 @@ test('on real time the relay gives the notices, one relay each', async () => {
     }),
   );
   expect(given.reduce((sum, count) => sum + count, 0)).toBe(1);
-  const told = (await toldOf(ledger)).filter(({ type }) => type === 'grant.expiring');
-  expect(told.map(({ at, data }) => [iso(at), data['days']])).toEqual([[iso(start + 300), 1]]);
+  const reported = (await eventsOf(ledger)).filter(({ type }) => type === 'grant.expiring');
+  expect(reported.map(({ at, data }) => [iso(at), data['days']])).toEqual([[iso(start + 300), 1]]);
   expect(await lines(clocked, /expiring/)).toEqual([]);
 });
 
@@ -275,8 +274,8 @@ test('a purchase has events of its outcome and of its refunds', async () => {
   await ledger.book({
     effects: [{ type: 'settle_charge', chargeId: other.id, attempt: 1, status: 'given_up', at: ledger.now }],
   });
-  const told = (await toldOf(ledger)).filter(({ type }) => type.startsWith('purchase'));
-  expect(told.map(({ type, data }) => [type, data['status'], data['credits']])).toEqual([
+  const reported = (await eventsOf(ledger)).filter(({ type }) => type.startsWith('purchase'));
+  expect(reported.map(({ type, data }) => [type, data['status'], data['credits']])).toEqual([
     ['purchase.declined', 'declined', 300],
     ['purchase.paid', 'paid', 300],
     ['purchase.declined', 'given_up', 300],

@@ -197,8 +197,8 @@ async function runSeed(isLive: boolean, wanted: Plan): Promise<void> {
   expect((await life.ledger.spend(0)).kind).toBe('subscription_not_active');
 
   // The answers to callers equal the entries: 9 and 7 before the instant, and each served spend.
-  const told = served.flatMap((one) => ('answer' in one ? (answerOf(one).debits ?? []) : []));
-  expect(-sum(taken.map(({ credits }) => credits))).toBe(9 + 7 + sum(told.map(({ credits }) => credits)));
+  const reported = served.flatMap((one) => ('answer' in one ? (answerOf(one).debits ?? []) : []));
+  expect(-sum(taken.map(({ credits }) => credits))).toBe(9 + 7 + sum(reported.map(({ credits }) => credits)));
   const asked = entries.filter(({ kind }) => ASKED.includes(kind));
   asked.forEach(({ seq, at }, i) => {
     expect(at, `seq ${seq} goes back in time`).toBeGreaterThanOrEqual(asked[i - 1]?.at ?? 0);

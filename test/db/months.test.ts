@@ -113,7 +113,7 @@ describe('a month that is taken away', () => {
     return row!.name;
   }
 
-  async function told(ledger: RawLedger, at: Instant | null): Promise<unknown> {
+  async function reported(ledger: RawLedger, at: Instant | null): Promise<unknown> {
     const { grants, archived } = (await balanceAt(db, ledger.id, at))!;
     return archived ?? grants.map(({ kind, remaining, held }) => ({ kind, remaining, held }));
   }
@@ -132,15 +132,15 @@ describe('a month that is taken away', () => {
     await ledger.stand(T0 + 4 * HOUR);
 
     const instants = [0, 0.5, 1, 2, 2.5, 3, 3.5, 4].map((hours) => T0 + hours * HOUR);
-    const before = await Promise.all(instants.map((at) => told(ledger, at)));
+    const before = await Promise.all(instants.map((at) => reported(ledger, at)));
     const month = await age(ledger, 5);
-    expect(await Promise.all(instants.map((at) => told(ledger, at)))).toEqual(before);
+    expect(await Promise.all(instants.map((at) => reported(ledger, at)))).toEqual(before);
     await expectPromises(db);
     await db.$client.unsafe(`alter table entries detach partition ${month}`);
 
-    const after = await Promise.all(instants.map((at) => told(ledger, at)));
+    const after = await Promise.all(instants.map((at) => reported(ledger, at)));
     expect(after).toEqual([true, true, true, true, true, ...before.slice(5)]);
-    expect(await told(ledger, null)).toEqual(before.at(-1));
+    expect(await reported(ledger, null)).toEqual(before.at(-1));
     expect(await ledger.spend(110, { key: 'old' })).toEqual({ ...first, kind: 'replay' });
     expect(await ledger.hold(20, 86_400, { key: 'held' })).toEqual({ ...held, kind: 'replay' });
     expect(answerOf(await ledger.spend(10)).balance).toEqual({ available: 5, held: 20 });
@@ -148,12 +148,12 @@ describe('a month that is taken away', () => {
     expect(answerOf(capture)).toMatchObject({ captured: 15, balance: { available: 10, held: 0 } });
     const reverse = await ledger.give('reverse', answerOf(first).id, 30);
     expect(answerOf(reverse)).toMatchObject({ restored: 30, balance: { available: 40 } });
-    expect(await told(ledger, null)).toEqual([
+    expect(await reported(ledger, null)).toEqual([
       { kind: 'allowance', remaining: 20, held: 0 },
       { kind: 'pack', remaining: 20, held: 0 },
     ]);
     await ledger.end();
-    expect(await told(ledger, null)).toEqual([]);
+    expect(await reported(ledger, null)).toEqual([]);
 
     await db.$client.unsafe(`drop table ${month}`);
     expect(await keep(-3, -3)).toBe(1);
@@ -168,11 +168,11 @@ describe('a month that is taken away', () => {
     await ledger.spend(10);
     await ledger.stand(T0 + 3 * HOUR);
     const at = T0 + 1.5 * HOUR;
-    const before = await told(ledger, at);
+    const before = await reported(ledger, at);
     expect(before).toEqual([{ kind: 'pack', remaining: 50, held: 0 }]);
     const month = await age(ledger, 3);
     await db.$client.unsafe(`alter table entries detach partition ${month}`);
-    expect([true, before]).toContainEqual(await told(ledger, at));
-    expect(await told(ledger, null)).toEqual([{ kind: 'pack', remaining: 40, held: 0 }]);
+    expect([true, before]).toContainEqual(await reported(ledger, at));
+    expect(await reported(ledger, null)).toEqual([{ kind: 'pack', remaining: 40, held: 0 }]);
   });
 });

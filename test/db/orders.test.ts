@@ -18,7 +18,7 @@ import { expectPromises } from '../support/invariants.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { standOf } from '../support/orders-ledger.ts';
-import { type Books, live, START } from '../support/orders-teller.ts';
+import { type Books, live, START } from '../support/orders-sender.ts';
 import { openDatabase } from './raw-ledger.ts';
 
 // All 720 orders of six events against the ledger's functions: the core decides, PostgreSQL books.
@@ -83,7 +83,7 @@ async function openBooks(): Promise<Books> {
       await carryOut(decision);
       return decision.reached;
     },
-    async giveBack(chargeId, back) {
+    async returnCredits(chargeId, back) {
       const { kind } = await refundCharge(db, id, { chargeId, ...back });
       if (kind === 'ok') await hearWithdrawals();
       return kind !== 'pending';

@@ -108,7 +108,7 @@ test.each<Fault>([
     () =>
       `The renewal of USD 29.00 of 2026-02-28T00:00:00.000Z is still pending; at its last retry, ${RETRIED}, the subscription should have ended.`,
   ],
-])('%s', (_, bend, rule, problem) => books.expectTold(bend(), rule, problem()));
+])('%s', (_, bend, rule, problem) => books.expectNamed(bend(), rule, problem()));
 
 /** Billing said an hour ago that a charge was paid. */
 const saidPaid = (name: Name, charge: string, outcome = 'ended') => sql`
@@ -140,7 +140,7 @@ test.each<Fault>([
     () =>
       'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z is refunded here, and billing says that it was paid at 2026-02-03T00:00:00.000Z: USD 10.00 was taken for nothing and is to be given back.',
   ],
-])('taken for nothing: %s', (_, bend, rule, problem) => books.expectTold(bend(), rule, problem()));
+])('taken for nothing: %s', (_, bend, rule, problem) => books.expectNamed(bend(), rule, problem()));
 
 test('told as one charge, however often billing said so, until its money is back', async () => {
   const id = books.charge('unpaid', 'r0_1');
@@ -154,7 +154,7 @@ test('told as one charge, however often billing said so, until its money is back
 });
 
 test('a payment between two attempts at a renewal pays it, and is not for nothing', () =>
-  books.expectTold(
+  books.expectNamed(
     saidPaid('pastDue', books.charge('pastDue', 'r0_1'), 'signalled'),
     'R-42',
     'The renewal of USD 29.00 of 2026-02-28T00:00:00.000Z is declined here, and billing says that it was paid at 2026-04-02T00:00:00.000Z: the renewal should have been made.',

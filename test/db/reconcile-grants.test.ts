@@ -114,7 +114,7 @@ test.each<Fault>([
     'R-36',
     () => `The adjustment of 100 credits of ${JAN} was issued without a reason.`,
   ],
-])('%s', (_, bend, rule, problem) => books.expectTold(bend(), rule, problem()));
+])('%s', (_, bend, rule, problem) => books.expectNamed(bend(), rule, problem()));
 
 test.each([
   ['declined', sql`status = 'declined'`, 'declined'],

@@ -24,21 +24,21 @@ const settled = async (name: Name, outcome: string, more: object = {}) =>
   message(name, { chargeId: await books.newestCharge(name), outcome, at: 0, ...more });
 
 test('an old message that nobody relayed', () =>
-  books.expectTold(
+  books.expectNamed(
     message('monthly', { chargeId: books.charge('monthly', 's'), outcome: 'paid', at: 0 }, { outcome: null }),
     'R-42',
     'The message of … from test still waits for a worker to tell it to its subscription.',
   ));
 
 test('a message that says paid of a charge that is pending', async () =>
-  books.expectTold(
+  books.expectNamed(
     await settled('purchasePending', 'paid'),
     'R-42',
     `The message of … from test says that ${await books.newestCharge('purchasePending')} is paid; here it is still pending.`,
   ));
 
 test('a message that says declined of a charge that is pending', async () =>
-  books.expectTold(
+  books.expectNamed(
     await settled('purchasePending', 'declined', { attempt: 1 }),
     'R-42',
     `The message of … from test says that ${await books.newestCharge('purchasePending')} is declined; here it is still pending.`,

@@ -30,9 +30,9 @@ test('a zone that JavaScript knows and PostgreSQL does not fails nobody’s reco
   const { db } = books.stack;
   const zone = 'US/Pacific-New';
   await expect(db.execute(sql`select now() at time zone ${zone}`)).rejects.toThrow();
-  const door = await Driver.open(books.stack, { time_zone: zone });
-  await door.advance('2026-03-15T00:00:00Z');
-  const wanted = { ...AT_REST, subscriptionIds: [door.id] };
+  const driver = await Driver.open(books.stack, { time_zone: zone });
+  await driver.advance('2026-03-15T00:00:00Z');
+  const wanted = { ...AT_REST, subscriptionIds: [driver.id] };
   expect(await reconcile(db, wanted)).toMatchObject({ all: { total: 4, explained: 4 }, unexplained: [] });
 });
 

@@ -33,7 +33,7 @@ const together = (requests: SpendRequest[]): Promise<SpendOutcome[]> =>
   Promise.all(requests.map((request) => spending.submit(request)));
 
 /** The outcome of each: the credits that are left, or the refusal. */
-const told = (served: SpendOutcome): string => {
+const reported = (served: SpendOutcome): string => {
   if ('answer' in served) return `${served.kind}, ${answerOf(served).balance.available} left`;
   return 'available' in served ? `${served.kind}, ${served.available} there` : served.kind;
 };
@@ -50,7 +50,7 @@ describe('a batch is served one by one', () => {
   test('R-61: a request that is too large is refused, a later smaller one is not', async () => {
     const ledger = await with100();
     const served = await together([60, 50, 30, 11, 0, 10, 1, 0].map((credits) => ledger.request(credits)));
-    expect(served.map(told)).toEqual([
+    expect(served.map(reported)).toEqual([
       'ok, 40 left',
       'insufficient_credits, 40 there',
       'ok, 10 left',
@@ -83,7 +83,7 @@ describe('a batch is served one by one', () => {
       ledger.giving('release', holds[1]!),
       ledger.giving('reverse', usage),
     ]);
-    expect(served.map(told)).toEqual([
+    expect(served.map(reported)).toEqual([
       'ok, 30 left',
       'insufficient_credits, 30 there',
       'ok, 40 left',
@@ -98,7 +98,7 @@ describe('a batch is served one by one', () => {
     const served = await together(Array.from({ length: 600 }, () => ledger.request(1)));
     const left = served.slice(0, 500).map((one) => answerOf(one).balance.available);
     expect(left).toEqual(Array.from({ length: 500 }, (_, i) => 499 - i));
-    expect(new Set(served.slice(500).map(told))).toEqual(new Set(['insufficient_credits, 0 there']));
+    expect(new Set(served.slice(500).map(reported))).toEqual(new Set(['insufficient_credits, 0 there']));
     expect(await callsOf(ledger)).toBe(2);
   });
 
@@ -128,14 +128,14 @@ describe('R-65: one key', () => {
     const served = await together(Array.from({ length: 50 }, () => ({ ...request, id: randomUUID() })));
     expect(served.map(({ kind }) => kind)).toEqual(['ok', ...Array.from({ length: 49 }, () => 'replay')]);
     expect(new Set(served.map((one) => 'answer' in one && one.answer)).size).toBe(1);
-    expect(told(await ledger.spend(0))).toBe('ok, 80 left');
+    expect(reported(await ledger.spend(0))).toBe('ok, 80 left');
   });
 
   test('copies of a refusal are refused alike', async () => {
     const ledger = await with100();
     const request = ledger.request(101);
     const served = await together(Array.from({ length: 5 }, () => request));
-    expect(new Set(served.map(told))).toEqual(new Set(['insufficient_credits, 100 there']));
+    expect(new Set(served.map(reported))).toEqual(new Set(['insufficient_credits, 100 there']));
   });
 
   test('another body in flight waits: `reused` after a success, on its own after a refusal or an error', async () => {
@@ -147,7 +147,7 @@ describe('R-65: one key', () => {
       const second = { ...ledger.request(10, other), key: first.key };
       const [a, b] = await Promise.allSettled([spending.submit(first), spending.submit(second)]);
       outcomes.push(
-        `${a.status === 'fulfilled' ? told(a.value) : 'failed'}; ${b.status === 'fulfilled' ? told(b.value) : 'failed'}`,
+        `${a.status === 'fulfilled' ? reported(a.value) : 'failed'}; ${b.status === 'fulfilled' ? reported(b.value) : 'failed'}`,
       );
     }
     expect(outcomes).toEqual([

@@ -307,12 +307,12 @@ export class Twins {
     const answer = this.answerOr(served, credits, act);
     if (answer === null) return;
     const { status, captured, released, usageId: usage_id } = answer;
-    const told = jsonOf(served);
-    expect(told).toMatchObject({ id, status, captured, released, usage_id });
-    if (isFirst) expect(told['balance']).toEqual(this.balance);
+    const reported = jsonOf(served);
+    expect(reported).toMatchObject({ id, status, captured, released, usage_id });
+    if (isFirst) expect(reported['balance']).toEqual(this.balance);
     // A repeat answers as the first; a release by the deadline answers as of then.
-    if (this.settled.has(id)) expect(told).toEqual(this.settled.get(id));
-    this.settled.set(id, told);
+    if (this.settled.has(id)) expect(reported).toEqual(this.settled.get(id));
+    this.settled.set(id, reported);
   }
 
   /** */

@@ -239,13 +239,13 @@ describe(`${RUNS} states and catalogues`, { timeout: 900_000 }, () => {
       ([one, bounds, withHolds]) => {
         const { state, catalog, holds } = one;
         const wanted = withHolds ? { ...bounds, holds } : bounds;
-        const told = within(mostSteps(one), () =>
+        const reported = within(mostSteps(one), () =>
           answered(() => forecast(state, state.grants, catalog, wanted)),
         );
-        if (!told) return;
+        if (!reported) return;
         const horizon = boundary(state.now, 'UTC', 12 * YEARS_AHEAD);
-        for (const { at } of told.happenings) expect(at).toBeLessThanOrEqual(horizon);
-        expect(balance(told.life.book, horizon).available).toBeGreaterThanOrEqual(0);
+        for (const { at } of reported.happenings) expect(at).toBeLessThanOrEqual(horizon);
+        expect(balance(reported.life.book, horizon).available).toBeGreaterThanOrEqual(0);
       },
     );
   });

@@ -33,7 +33,7 @@ function lifeOf(interval: 'month' | 'year', from: string, plan: PlanId = 'creato
 const buy = (paymentMethod: string | null) =>
   ({ type: 'buy_packs', purchaseId: 'pur_1', packs: 1, interval: null, paymentMethod }) as const;
 
-function told(life: Life, bounds: { until?: number; limit?: number; holds?: OpenHold[] }): string[] {
+function reported(life: Life, bounds: { until?: number; limit?: number; holds?: OpenHold[] }): string[] {
   const { happenings } = forecast(life.state, openGrants(life.book), life.catalog, bounds);
   return happenings.map(({ at, kind, credits, charge, rule }) =>
     [iso(at).slice(0, 10), kind, credits ?? '', charge?.amount_minor ?? '', rule]
@@ -45,7 +45,7 @@ function told(life: Life, bounds: { until?: number; limit?: number; holds?: Open
 test('a monthly creator with a pack: expiries, then the renewal, then the refresh', () => {
   const life = lifeOf('month', '2026-01-31');
   command(life, buy(null));
-  expect(told(life, { until: Date.parse('2026-04-30') })).toEqual([
+  expect(reported(life, { until: Date.parse('2026-04-30') })).toEqual([
     '2026-02-28 renewal 300 4400 R-32',
     '2026-02-28 refresh 200 R-20',
     '2026-03-02 expiry -200 R-21',
@@ -62,13 +62,13 @@ test('a scheduled end forfeits the credits left, and nothing follows', () => {
   const life = lifeOf('month', '2026-04-17');
   command(life, buy(null));
   command(life, { type: 'cancel', at: 'renewal' });
-  expect(told(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end -300 R-50']);
+  expect(reported(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end -300 R-50']);
 });
 
 test('at most as many as asked for, and the life itself stays where it is', () => {
   const life = lifeOf('year', '2026-01-17');
   const before = JSON.stringify([life.state, life.book.entries]);
-  expect(told(life, { limit: 3 })).toEqual([
+  expect(reported(life, { limit: 3 })).toEqual([
     '2026-02-16 expiry -200 R-21',
     '2026-02-17 refresh 200 R-20',
     '2026-03-17 refresh 200 R-20',
@@ -80,7 +80,7 @@ test('an ended subscription ends once, with any payment still pending', () => {
   const life = lifeOf('month', '2026-04-17');
   command(life, buy('sandbox_pending'));
   command(life, { type: 'cancel', at: 'now' });
-  expect(told(life, {})).toEqual([]);
+  expect(reported(life, {})).toEqual([]);
 });
 
 /** Half an hour before its allowance expires on 2026-05-17, all of it is held until half an hour after. */
@@ -100,18 +100,18 @@ function holding(): Life {
 
 test('R-72: open holds are released at their deadlines; credits whose term is over expire then', () => {
   const life = holding();
-  expect(told(life, { holds: openHolds(life.book) })).toEqual([
+  expect(reported(life, { holds: openHolds(life.book) })).toEqual([
     '2026-05-17 end 0 R-50',
     '2026-05-17 expiry -200 R-21',
   ]);
-  expect(told(life, { until: Date.parse('2026-05-17'), holds: openHolds(life.book) })).toEqual([
+  expect(reported(life, { until: Date.parse('2026-05-17'), holds: openHolds(life.book) })).toEqual([
     '2026-05-17 end 0 R-50',
   ]);
 });
 
 test('without the holds held credits count as returned from the start', () => {
   const life = holding();
-  expect(told(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end 0 R-50']);
+  expect(reported(life, {})).toEqual(['2026-05-17 expiry -200 R-21', '2026-05-17 end 0 R-50']);
   const { life: now } = forecast(life.state, openGrants(life.book), life.catalog, { until: life.state.now });
   expect(balance(now.book, life.state.now)).toMatchObject({ available: 200, held: 0 });
   expect(balance(life.book, life.state.now)).toMatchObject({ available: 0, held: 200 });
@@ -124,21 +124,21 @@ test('R-73: held credits of a grant whose term is over do not come back', () => 
   expect(openGrants(life.book).map(({ held, taken }) => [held, taken])).toEqual([[200, 'expired']]);
   const { life: without } = forecast(life.state, openGrants(life.book), life.catalog, { until: at });
   expect(balance(without.book, at)).toMatchObject({ available: 0, held: 0 });
-  expect(told(life, { holds: openHolds(life.book) })).toEqual(['2026-05-17 expiry -200 R-21']);
+  expect(reported(life, { holds: openHolds(life.book) })).toEqual(['2026-05-17 expiry -200 R-21']);
 });
 
 describe('a forecast ends', () => {
   test('ten years from now, where nothing comes any more', () => {
     const life = lifeOf('month', '2026-01-31', 'enterprise');
     command(life, { type: 'set_allowance', credits: 0 });
-    expect(told(life, { limit: 2 })).toEqual(['2026-03-02 expiry -5 R-21']);
-    expect(told(life, {})).toEqual(['2026-03-02 expiry -5 R-21']);
+    expect(reported(life, { limit: 2 })).toEqual(['2026-03-02 expiry -5 R-21']);
+    expect(reported(life, {})).toEqual(['2026-03-02 expiry -5 R-21']);
   });
 
   test('at the horizon, for any bound', () => {
     const life = lifeOf('month', '2026-01-31');
     for (const bounds of [{}, { until: Date.parse('2999-01-01') }, { limit: 1e9 }])
-      expect(told(life, bounds).at(-1)).toBe('2036-01-31 refresh 200 R-20');
+      expect(reported(life, bounds).at(-1)).toBe('2036-01-31 refresh 200 R-20');
   });
 
   test('with an error where done work stays due', () => {

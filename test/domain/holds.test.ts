@@ -27,7 +27,7 @@ const reverseAt = (target: Book, at: number, credits: number | null = null, usag
   reverse(target, usageId, { credits, at });
 
 /** The entries after those that made the book: `kind credits grant @instant`. */
-const told = (target: Book, from = 4) =>
+const reported = (target: Book, from = 4) =>
   target.entries.slice(from).map((e) => `${e.kind} ${e.credits} ${e.grantId} @${e.effectiveAt}`);
 
 /** The spendable and the held credits, and why the rest of each grant was taken. */
@@ -54,7 +54,7 @@ function refused(target: Book, act: () => unknown): string {
 describe('R-70: a hold', () => {
   test('sets aside in burn order, out of reach of others', () => {
     const target = held(20);
-    expect(told(target, 2)).toEqual(['hold -200 a @1', 'hold -50 p @1']);
+    expect(reported(target, 2)).toEqual(['hold -200 a @1', 'hold -50 p @1']);
     expect(left(target)).toEqual(['a 0+200', 'p 250+50']);
     expect(balance(target, 1)).toEqual({
       available: 250,
@@ -92,7 +92,7 @@ describe('R-71: it settles once', () => {
       usageId: 'use_5',
       at: 5,
     });
-    expect(told(target)).toEqual([
+    expect(reported(target)).toEqual([
       'release 200 a @5',
       'capture -200 a @5',
       'release 50 p @5',
@@ -104,7 +104,7 @@ describe('R-71: it settles once', () => {
   test('R-74: captured in part, it returns the credits taken last', () => {
     const target = held(20);
     expect(captureAt(target, 5, 170)).toMatchObject({ captured: 170, released: 80 });
-    expect(told(target)).toEqual(['release 200 a @5', 'capture -170 a @5', 'release 50 p @5']);
+    expect(reported(target)).toEqual(['release 200 a @5', 'capture -170 a @5', 'release 50 p @5']);
     expect(target.usages.get('use_5')?.debits).toEqual([{ grant_id: 'a', kind: 'allowance', credits: 170 }]);
     expect(left(target)).toEqual(['a 30+0', 'p 300+0']);
   });
@@ -118,7 +118,7 @@ describe('R-71: it settles once', () => {
       usageId: null,
       at: 5,
     });
-    expect(told(target)).toEqual(['release 200 a @5', 'release 50 p @5']);
+    expect(reported(target)).toEqual(['release 200 a @5', 'release 50 p @5']);
     expect(left(target)).toEqual(['a 200+0', 'p 300+0']);
   });
 
@@ -154,10 +154,10 @@ describe('R-72: the deadline', () => {
   test('releases by itself, dated there however late it is booked', () => {
     const target = held(20);
     releaseDue(target, 19);
-    expect(told(target)).toEqual([]);
+    expect(reported(target)).toEqual([]);
     releaseDue(target, 25);
     releaseDue(target, 25);
-    expect(told(target)).toEqual(['release 200 a @20', 'release 50 p @20']);
+    expect(reported(target)).toEqual(['release 200 a @20', 'release 50 p @20']);
   });
 
   test('the soonest first, then in the order of making', () => {
@@ -165,7 +165,7 @@ describe('R-72: the deadline', () => {
     hold(target, { id: 'b', credits: 3, at: 2, deadline: 15 });
     hold(target, { id: 'a', credits: 4, at: 2, deadline: 15 });
     releaseDue(target, 20);
-    expect(told(target, 6)).toEqual([
+    expect(reported(target, 6)).toEqual([
       'release 3 p @15',
       'release 4 p @15',
       'release 200 a @20',
@@ -179,7 +179,7 @@ describe('R-72: the deadline', () => {
     expect(refused(target, () => captureAt(target, 20))).toBe('hold_expired');
     expect(release(target, 'h', 25)).toMatchObject({ released: 250, at: 20 });
     expect(refused(target, () => captureAt(target, 25))).toBe('hold_expired');
-    expect(told(target)).toEqual(['release 200 a @20', 'release 50 p @20']);
+    expect(reported(target)).toEqual(['release 200 a @20', 'release 50 p @20']);
   });
 });
 
@@ -191,7 +191,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     book(target, [expire, expire]);
     expect(left(target)).toEqual(['a 0+200 expired', 'p 250+50']);
     captureAt(target, 35, 170);
-    expect(told(target)).toEqual([
+    expect(reported(target)).toEqual([
       'release 200 a @35',
       'capture -170 a @35',
       'expiry -30 a @35',
@@ -205,9 +205,9 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     book(target, [granted('a', 'allowance', 200, 30)]);
     hold(target, { id: 'h', credits: 150, at: 1, deadline: 40 });
     release(target, 'h', 30);
-    expect(told(target, 2)).toEqual(['release 150 a @30', 'expiry -150 a @30']);
+    expect(reported(target, 2)).toEqual(['release 150 a @30', 'expiry -150 a @30']);
     book(target, [expire]);
-    expect(told(target, 4)).toEqual(['expiry -50 a @30']);
+    expect(reported(target, 4)).toEqual(['expiry -50 a @30']);
     expect(openGrants(target)).toEqual([]);
   });
 
@@ -215,7 +215,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     const target = held(20);
     book(target, [expire]);
     releaseDue(target, 35);
-    expect(told(target)).toEqual(['release 200 a @20', 'expiry -200 a @30', 'release 50 p @20']);
+    expect(reported(target)).toEqual(['release 200 a @20', 'expiry -200 a @30', 'release 50 p @20']);
     expect(left(target)).toEqual(['a 0+0', 'p 300+0']);
   });
 
@@ -224,7 +224,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     releaseDue(target, 20);
     expect(left(target)).toEqual(['a 200+0', 'p 300+0']);
     book(target, [expire]);
-    expect(told(target, 6)).toEqual(['expiry -200 a @30']);
+    expect(reported(target, 6)).toEqual(['expiry -200 a @30']);
   });
 
   test('captured after the end; the rest is forfeited at once', () => {
@@ -232,7 +232,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     book(target, [{ type: 'forfeit', at: 10 }]);
     expect(left(target)).toEqual(['a 0+200 forfeited', 'p 0+50 forfeited']);
     captureAt(target, 15, 170);
-    expect(told(target)).toEqual([
+    expect(reported(target)).toEqual([
       'forfeiture -250 p @10',
       'release 200 a @15',
       'capture -170 a @15',
@@ -248,7 +248,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     book(target, [{ type: 'forfeit', at: 30 }]);
     expect(left(target)).toEqual(['a 0+200 expired', 'p 0+50 forfeited']);
     releaseDue(target, 40);
-    expect(told(target, 5)).toEqual([
+    expect(reported(target, 5)).toEqual([
       'release 200 a @40',
       'expiry -200 a @40',
       'release 50 p @40',
@@ -260,7 +260,7 @@ describe('R-73: a hold outlives its grant and its subscription', () => {
     const target = held(8);
     book(target, [{ type: 'forfeit', at: 10 }]);
     releaseDue(target, 12);
-    expect(told(target, 5)).toEqual([
+    expect(reported(target, 5)).toEqual([
       'release 200 a @8',
       'forfeiture -200 a @10',
       'release 50 p @8',
@@ -291,7 +291,7 @@ describe('R-80: a reversal', () => {
       forfeited_at_once: 0,
       revoked_at_once: 0,
     });
-    expect(told(target)).toEqual(['reversal 200 a @5', 'reversal 50 p @5']);
+    expect(reported(target)).toEqual(['reversal 200 a @5', 'reversal 50 p @5']);
     expect(left(target)).toEqual(['a 200+0', 'p 300+0']);
   });
 
@@ -300,7 +300,7 @@ describe('R-80: a reversal', () => {
     reverseAt(target, 5, 30);
     reverseAt(target, 6, 40);
     reverseAt(target, 7);
-    expect(told(target)).toEqual([
+    expect(reported(target)).toEqual([
       'reversal 30 p @5',
       'reversal 20 a @6',
       'reversal 20 p @6',
@@ -339,7 +339,7 @@ describe('R-80: a reversal', () => {
       forfeited_at_once: 0,
       revoked_at_once: 0,
     });
-    expect(told(target)).toEqual(['reversal 200 a @30', 'expiry -200 a @30', 'reversal 50 p @30']);
+    expect(reported(target)).toEqual(['reversal 200 a @30', 'expiry -200 a @30', 'reversal 50 p @30']);
   });
 
   test('after the end credits that had expired by then expire, the rest is forfeited', () => {
@@ -378,7 +378,7 @@ describe('R-82: a revocation beside a hold', () => {
     expect(left(target)).toEqual(['x 0+60 revoked']);
     captureAt(target, 10);
     expect(left(target)).toEqual(['x 0+0']);
-    expect(told(target, 2)).toEqual(['revocation -40 x @5', 'release 60 x @10', 'capture -60 x @10']);
+    expect(reported(target, 2)).toEqual(['revocation -40 x @5', 'release 60 x @10', 'capture -60 x @10']);
   });
 
   test('returned credits can be spent, expire in their time, and may be revoked again', () => {
@@ -407,6 +407,6 @@ describe('R-82: a revocation beside a hold', () => {
     const target = revoked(100);
     release(target, 'h', 20);
     book(target, [{ type: 'expire', grantId: 'x', at: 30 }]);
-    expect(told(target, 2)).toEqual(['release 100 x @20', 'expiry -100 x @30']);
+    expect(reported(target, 2)).toEqual(['release 100 x @20', 'expiry -100 x @30']);
   });
 });

@@ -77,7 +77,7 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
     get state() {
       return state;
     },
-    get told() {
+    get reported() {
       return facts(book0).map(({ at: when, what, amount }) => `${iso(when).slice(0, 10)} ${what} ${amount}`);
     },
     notes: book0.notes,
@@ -88,7 +88,7 @@ function live(plan: 'creator', interval: 'month' | 'year', from: string) {
 test('R-13: a boundary found a day late is charged and granted at the boundary', () => {
   const life = live('creator', 'month', '2026-01-17');
   life.wake('2026-02-18');
-  expect(life.told).toEqual([
+  expect(life.reported).toEqual([
     '2026-01-17 charge start USD 29.00',
     '2026-01-17 grant allowance +200',
     '2026-02-16 expiry allowance -200',
@@ -100,7 +100,7 @@ test('R-13: a boundary found a day late is charged and granted at the boundary',
 test('R-13: ninety days of outage: renewals found when the next was due are skipped and recorded', () => {
   const life = live('creator', 'month', '2026-01-17');
   life.wake('2026-04-20');
-  expect(life.told).toEqual([
+  expect(life.reported).toEqual([
     '2026-01-17 charge start USD 29.00',
     '2026-01-17 grant allowance +200',
     '2026-02-16 expiry allowance -200',
@@ -137,7 +137,7 @@ test('R-13 R-51: a change scheduled for a renewal that is skipped is told anew, 
 test('R-13 R-20: missed refreshes of a paid year come one by one, each with its own expiry', () => {
   const life = live('creator', 'year', '2026-01-17');
   life.wake('2026-04-20');
-  expect(life.told).toEqual([
+  expect(life.reported).toEqual([
     '2026-01-17 charge start USD 288.00',
     '2026-01-17 grant allowance +200',
     '2026-02-16 expiry allowance -200',
@@ -154,7 +154,7 @@ test('R-13 R-20: a skipped year brings no allowances', () => {
   life.wake('2028-01-20');
   const renewals = [...life.charges.values()].filter(({ kind }) => kind === 'renewal');
   expect(renewals.map((charge) => iso(charge.at).slice(0, 10))).toEqual(['2028-01-17']);
-  expect(life.told.filter((line) => line.startsWith('2027-') && line.includes('grant'))).toEqual([]);
+  expect(life.reported.filter((line) => line.startsWith('2027-') && line.includes('grant'))).toEqual([]);
 });
 
 test('R-13 R-41: retries missed while nothing ran count as one, and the end waits for a retry really made', () => {
@@ -196,7 +196,7 @@ test('R-72 R-13: a deadline passed before the expiry, found after it: released i
   life.hold(150, '2026-02-15', '2026-02-15T01:00:00Z');
   life.wake('2026-02-16');
   life.release('2026-02-16');
-  expect(life.told.slice(2)).toEqual([
+  expect(life.reported.slice(2)).toEqual([
     '2026-02-15 hold allowance -150',
     '2026-02-15 release allowance +150',
     '2026-02-16 expiry allowance -50',
@@ -212,7 +212,7 @@ test('R-73 R-13: held credits are not due at their expiry; released late, they a
   expect(life.state.grants.map(({ held, taken }) => [held, taken])).toEqual([[200, 'expired']]);
   expect(nextDue(life.state)).toEqual({ at: at('2026-02-17'), kind: 'renewal' });
   life.release('2026-02-18');
-  expect(life.told.slice(3)).toEqual([
+  expect(life.reported.slice(3)).toEqual([
     '2026-02-16 release allowance +200',
     '2026-02-16 expiry allowance -200',
   ]);

@@ -185,7 +185,7 @@ export class Model {
       case 'capture':
       case 'release':
       case 'reverse':
-        return this.giveBack(op);
+        return this.returnCredits(op);
       default:
         return this.order(this.commandOf(op));
     }
@@ -384,7 +384,7 @@ export class Model {
   }
 
   /** credits that can no longer be spent do not return to stay. */
-  private giveBack(op: Extract<Op, { do: 'capture' | 'release' | 'reverse' }>): void {
+  private returnCredits(op: Extract<Op, { do: 'capture' | 'release' | 'reverse' }>): void {
     const before = this.unspendable();
     if (op.do === 'capture') this.holds.capture(op);
     else if (op.do === 'release') this.holds.release(op);

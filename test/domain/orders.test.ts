@@ -3,7 +3,7 @@ import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { advanceLife, command, moneyBack, nextInstant, startLife } from '../../src/domain/timeline.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
-import { type Books, live, START } from '../support/orders-teller.ts';
+import { type Books, live, START } from '../support/orders-sender.ts';
 
 // All 720 orders of six events on the pure core. test/support/orders-groups.ts describes the events, and the orders that
 // may
@@ -21,7 +21,7 @@ function openBooks(): Books {
       advanceLife(life, isThere ? to : next);
       return isThere;
     },
-    async giveBack(chargeId, back) {
+    async returnCredits(chargeId, back) {
       if (life.book.charges.get(chargeId)?.status === 'pending') return false;
       moneyBack(life, chargeId, back);
       return true;
@@ -47,7 +47,7 @@ test('there are 720 orders, and no two groups have the same ledger', () => {
   for (const wanted of CASES) {
     const ledgers = ORDERS.map((order) => expected(order, wanted));
     const names = new Set(ledgers.map(({ group }) => group));
-    const texts = new Set(ledgers.map(({ told, end }) => `${told}\n${end}`));
+    const texts = new Set(ledgers.map(({ reported, end }) => `${reported}\n${end}`));
     expect(texts.size).toBe(names.size);
   }
 });

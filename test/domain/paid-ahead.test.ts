@@ -122,17 +122,17 @@ function moneyBackTwice(life: Life, toMinor: number): void {
 test('a settlement of a charge that exists is of its amount, or is refused and told', () => {
   const life = open();
   advanceLife(life, BOUNDARY);
-  const told = { type: 'payment_settled', chargeId: RENEWAL, outcome: 'paid', at: BOUNDARY } as const;
+  const reported = { type: 'payment_settled', chargeId: RENEWAL, outcome: 'paid', at: BOUNDARY } as const;
   for (const wrong of [
     { amountMinor: 1, currency: 'USD' },
     { amountMinor: 14_900, currency: 'EUR' },
   ]) {
     const before = structuredClone(life.state);
-    command(life, { ...told, ...wrong });
+    command(life, { ...reported, ...wrong });
     expect(life.state).toEqual(before);
   }
   expect(notes(life, 'payment_refused')).toBe(2);
-  command(life, told);
+  command(life, reported);
   expect(life.state.status).toBe('active');
 });
 

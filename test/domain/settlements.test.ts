@@ -55,12 +55,12 @@ test('a renewal that is paid between two attempts is paid, and no further attemp
   const life = simulate({ plan: 'creator', interval: 'month', from });
   command(life, { type: 'set_payment_method', paymentMethod: 'sandbox_declined' });
   simulateUntil(life, renewal);
-  const told = { chargeId: life.state.unpaid!.charge.id, at: Date.parse(renewal) };
-  expect(isAwaited(life.state, { ...told, outcome: 'declined' })).toBe(false);
-  expect(isEarly(life.state, { ...told, outcome: 'paid' })).toBe(false);
-  command(life, { type: 'payment_settled', ...told, outcome: 'paid' });
+  const reported = { chargeId: life.state.unpaid!.charge.id, at: Date.parse(renewal) };
+  expect(isAwaited(life.state, { ...reported, outcome: 'declined' })).toBe(false);
+  expect(isEarly(life.state, { ...reported, outcome: 'paid' })).toBe(false);
+  command(life, { type: 'payment_settled', ...reported, outcome: 'paid' });
   expect(life.state).toMatchObject({ status: 'active', unpaid: null, paidRenewal: 1 });
-  expect(life.book.charges.get(told.chargeId)!.status).toBe('paid');
+  expect(life.book.charges.get(reported.chargeId)!.status).toBe('paid');
   simulateUntil(life, '2026-03-01T00:00:00.000Z');
   expect(life.book.charges.size).toBe(2);
   expect(life.book.entries.at(-1)).toMatchObject({ kind: 'grant', effectiveAt: Date.parse(renewal) });

@@ -31,7 +31,7 @@ const change = (plan: 'creator' | 'business', interval: 'month' | 'year' = 'mont
 });
 
 /** `change_scheduled creator/month on 2026-02-17` of all but how it started. */
-function told(life: Life): string[] {
+function reported(life: Life): string[] {
   return life.book.notes.slice(1).map((note) => {
     const of = 'change' in note ? note.change : undefined;
     if (!of) return note.kind;
@@ -89,5 +89,5 @@ test.each<[string, Command[], string[]]>([
 ])('%s', (_, commands, expected) => {
   const life = pro();
   for (const wanted of commands) command(life, wanted);
-  expect(told(life)).toEqual(expected);
+  expect(reported(life)).toEqual(expected);
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { endpointAt, tell, until } from '../support/deliveries.ts';
+import { endpointAt, send, until } from '../support/deliveries.ts';
 import { createProcesses, type Processes } from '../support/processes.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 
@@ -28,7 +28,7 @@ test('every event arrives though the worker is killed three times', async () => 
   // Migrations and catalogue come with the first start.
   let worker = await processes.startWorker();
   await endpointAt(processes.db, receiver.url);
-  const events = await tell(processes.db, 'grant.made', EVENTS);
+  const events = await send(processes.db, 'grant.made', EVENTS);
   for (const enough of [1, 15, 30]) {
     await until(
       async () => receiver.received.length,

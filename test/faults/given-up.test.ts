@@ -34,41 +34,41 @@ const incidentsOf = async (id: string) =>
 test.each(['22P02', '23514', 'P0001'])(
   'a cancel that can’t be booked (%s) is refused, and the next one works',
   async (code) => {
-    const door = await Driver.open(stack);
-    const mend = await refuse('notes', door.id, code);
+    const driver = await Driver.open(stack);
+    const mend = await refuse('notes', driver.id, code);
     const key = { 'Idempotency-Key': `cancel-${code}` };
-    const refused = await door.post('cancel', { at: 'now', reason: 'because' }, key);
+    const refused = await driver.post('cancel', { at: 'now', reason: 'because' }, key);
     expect([refused.status, codeOf(refused)]).toEqual([500, 'internal_error']);
     expect(refused.text).not.toContain('must not show');
-    expect(await incidentsOf(door.id)).toMatchObject([{ step: 2, what: 'cancel', code, tries: 1 }]);
+    expect(await incidentsOf(driver.id)).toMatchObject([{ step: 2, what: 'cancel', code, tries: 1 }]);
     // The same again: refused again, and counted.
-    expect((await door.post('cancel', { at: 'now', reason: 'because' }, key)).status).toBe(500);
-    expect(await incidentsOf(door.id)).toMatchObject([{ step: 2, tries: 2 }]);
+    expect((await driver.post('cancel', { at: 'now', reason: 'because' }, key)).status).toBe(500);
+    expect(await incidentsOf(driver.id)).toMatchObject([{ step: 2, tries: 2 }]);
     // Nothing of it happened, and all else goes on.
-    expect((await door.subscription()).status).toBe('active');
-    bodyOf(await door.spend(5), 201);
-    bodyOf(await door.put('add_on', { packs: 0 }));
+    expect((await driver.subscription()).status).toBe('active');
+    bodyOf(await driver.spend(5), 201);
+    bodyOf(await driver.put('add_on', { packs: 0 }));
     await mend();
-    bodyOf(await door.post('cancel', { at: 'now', reason: 'because' }, key));
-    expect((await door.subscription()).status).toBe('ended');
+    bodyOf(await driver.post('cancel', { at: 'now', reason: 'because' }, key));
+    expect((await driver.subscription()).status).toBe('ended');
     await expectPromises(stack.db);
   },
 );
 
 test('a purchase that was paid and can’t be booked: its money goes back, and it says so', async () => {
-  const door = await Driver.open(stack);
-  const mend = await refuse('grants', door.id, '23514');
-  const answer = await door.post('purchases', { packs: 1 });
+  const driver = await Driver.open(stack);
+  const mend = await refuse('grants', driver.id, '23514');
+  const answer = await driver.post('purchases', { packs: 1 });
   expect([answer.status, codeOf(answer)]).toEqual([500, 'internal_error']);
   await mend();
-  const { data } = bodyOf<{ data: Json[] }>(await door.get('purchases'));
+  const { data } = bodyOf<{ data: Json[] }>(await driver.get('purchases'));
   expect(data).toMatchObject([
     { status: 'refunded', grant: null, charge: { attempts: [{ outcome: 'paid' }] } },
   ]);
-  expect(await incidentsOf(door.id)).toMatchObject([{ what: 'buy_packs', outcome: 'paid' }]);
-  expect(await door.available()).toBe(200);
-  await door.buy(1);
-  expect(await door.available()).toBe(500);
+  expect(await incidentsOf(driver.id)).toMatchObject([{ what: 'buy_packs', outcome: 'paid' }]);
+  expect(await driver.available()).toBe(200);
+  await driver.buy(1);
+  expect(await driver.available()).toBe(500);
   await expectPromises(stack.db);
 });
 
@@ -84,16 +84,16 @@ test('a start that can’t be booked leaves nothing, and its key starts it later
 
 describe('due work', () => {
   test('on a test clock: the advance is refused, and its key goes on once it can be booked', async () => {
-    const door = await Driver.open(stack);
-    const mend = await refuse('grants', door.id, '23514');
+    const driver = await Driver.open(stack);
+    const mend = await refuse('grants', driver.id, '23514');
     const key = { 'Idempotency-Key': 'advance-of-no-grant' };
-    const refused = await door.post('advance', { to: '2026-03-01T00:00:00Z' }, key);
+    const refused = await driver.post('advance', { to: '2026-03-01T00:00:00Z' }, key);
     expect([refused.status, codeOf(refused)]).toEqual([500, 'internal_error']);
-    expect(await incidentsOf(door.id)).toMatchObject([{ what: 'advance', code: '23514' }]);
-    expect((await door.subscription()).test_clock!.now).toBe('2026-01-31T00:00:00.000Z');
+    expect(await incidentsOf(driver.id)).toMatchObject([{ what: 'advance', code: '23514' }]);
+    expect((await driver.subscription()).test_clock!.now).toBe('2026-01-31T00:00:00.000Z');
     await mend();
-    bodyOf(await door.post('advance', { to: '2026-03-01T00:00:00Z' }, key));
-    expect(await door.available()).toBe(400);
+    bodyOf(await driver.post('advance', { to: '2026-03-01T00:00:00Z' }, key));
+    expect(await driver.available()).toBe(400);
     await expectPromises(stack.db);
   });
 
@@ -106,13 +106,13 @@ describe('due work', () => {
       anchor_at: month!.toISOString(),
     };
     const { id } = bodyOf<{ id: string }>(await stack.request('POST', '/v1/subscriptions', { body }), 201);
-    const door = new Driver(stack, id);
-    await door.give(9, new Date(soon + 86_400_000).toISOString());
+    const driver = new Driver(stack, id);
+    await driver.give(9, new Date(soon + 86_400_000).toISOString());
     const mend = await refuse('grants', id, '23514');
     await expect.poll(() => incidentsOf(id), { timeout: 20_000 }).toMatchObject([{ what: 'due' }]);
-    const refused = await door.put('allowance', { credits: 80 });
+    const refused = await driver.put('allowance', { credits: 80 });
     expect([refused.status, codeOf(refused)]).toEqual([500, 'internal_error']);
-    bodyOf(await door.spend(4), 201);
+    bodyOf(await driver.spend(4), 201);
     await mend();
   });
 });

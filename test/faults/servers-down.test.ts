@@ -192,7 +192,7 @@ async function expectExactly({ id, acknowledged, refused }: Load): Promise<void>
   expect(sums).toEqual({ entered: left, remaining: left, debits: acknowledged.length, balance: left });
 }
 
-const told = ({ acknowledged, refused }: Load) =>
+const reported = ({ acknowledged, refused }: Load) =>
   `${acknowledged.length} spends, ${JSON.stringify(Object.fromEntries(refused))}, restarts: ${complaints.splice(0).join('; ') || 'none'}`;
 
 test('I5: backends killed under spending load, between and during statements: every acknowledged spend once', async () => {
@@ -206,7 +206,7 @@ test('I5: backends killed under spending load, between and during statements: ev
     }
     await admin.$client.end({ timeout: 1 });
   });
-  console.log(`backends killed: ${told(load)}`);
+  console.log(`backends killed: ${reported(load)}`);
   await expectExactly(load);
 });
 
@@ -216,7 +216,7 @@ test('PostgreSQL stopped under load: 503 database_unavailable, and everything co
     await untilRefused(id);
     database = await startDatabase(database.port);
   });
-  console.log(`PostgreSQL stopped: ${told(load)}`);
+  console.log(`PostgreSQL stopped: ${reported(load)}`);
   await expectExactly(load);
   // The workers are back too.
   await insist(`/v1/subscriptions/${load.id}/purchases`, { packs: 1 }, 'after');

@@ -22,9 +22,9 @@ import {
 import { refund, sayBack } from './core-refunds.ts';
 import {
   type Data,
-  giveBackUsage,
   quote,
   refreshAt,
+  returnUsage,
   said,
   setAside,
   settleHold,
@@ -101,7 +101,7 @@ export class CoreDriver implements Driver {
       case 'release':
         return settleHold(this.life, step, this.id('use'));
       case 'reverse':
-        return giveBackUsage(this.life, step);
+        return returnUsage(this.life, step);
       case 'cancel':
         return this.cancel(step);
       case 'resume':

@@ -96,7 +96,7 @@ export function settleHold(life: Life, step: Of<'capture' | 'release'>, usageId:
 }
 
 /** also after the end and while past due. */
-export function giveBackUsage(life: Life, { which, credits }: Of<'reverse'>): Answer {
+export function returnUsage(life: Life, { which, credits }: Of<'reverse'>): Answer {
   const { book, state } = life;
   const { id } = pick(book.usages.values(), which);
   const given = reverse(book, id, { credits: credits ?? null, at: state.now });
@@ -123,10 +123,10 @@ function offer({ state, catalog }: Life, shortfall: number): Data {
 /** the next refresh and its credits. */
 function nextRefresh(life: Life): Data {
   const at = refreshAt(life);
-  return { next: at === null ? 'none' : showMoment(at), brings: at === null ? 'none' : broughtAt(life, at) };
+  return { next: at === null ? 'none' : showMoment(at), brings: at === null ? 'none' : grantedAt(life, at) };
 }
 
-function broughtAt({ state, book, catalog }: Life, at: Instant): number {
+function grantedAt({ state, book, catalog }: Life, at: Instant): number {
   const { happenings } = forecast(state, openGrants(book), catalog, { until: at });
   return happenings.find((happening) => happening.kind === 'refresh' && happening.at === at)?.credits ?? 0;
 }

@@ -373,25 +373,25 @@ export class HttpDriver implements Driver {
         ? ['refund', { refunded_minor: step.amount }]
         : ['dispute', { dispute: step.name, amount_minor: step.amount, status: step.status }];
     const reply = await this.stack.request('POST', `/v1/sandbox/charges/${charge.id}/${path}`, { body });
-    await this.heard();
+    await this.signalled();
     return answerOf(reply);
   }
 
   /** No message waits for the relay, and the workflow has booked the ledger's newest count for the add-on. */
-  private async heard(): Promise<void> {
+  private async signalled(): Promise<void> {
     for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
-      const [row] = await this.stack.db.execute<{ heard: boolean }>(sql`
+      const [row] = await this.stack.db.execute<{ signalled: boolean }>(sql`
         select not exists (select from inbox where subscription_id = s.id and relayed_at is null)
           and (s.status = 'ended' or coalesce((s.state->'withdrawn'->>'nth')::int, 0) = l.withdrawals) as heard
         from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${this.id}`);
-      if (row?.heard) return;
+      if (row?.signalled) return;
     }
     throw new Error(`messages of ${this.id} were not worked within 30 s`);
   }
 
   private async settled(chargeId: string, wasPending: boolean): Promise<void> {
     // A purchase that was written off may still be refunded: a signal's way through the workflow.
-    if (!wasPending) return this.heard().then(() => sleep(750));
+    if (!wasPending) return this.signalled().then(() => sleep(750));
     for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
       const charge = await this.get<ChargeBody>(this.path(`charges/${chargeId}`));
       if (charge.status !== 'pending') return;

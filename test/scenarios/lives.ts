@@ -5,7 +5,7 @@ import { catalogOf } from './format.ts';
 import { loadTables } from './load.ts';
 import { runTable } from './runner.ts';
 
-export interface Told {
+export interface Reported {
   title: string;
   rules: string[];
   /** The customer's subscriptions, one after the other. */
@@ -13,7 +13,7 @@ export interface Told {
 }
 
 /** The lives of the tables whose title holds these words, or whose file this is, lived on the pure core. */
-export async function livesOf(wanted: string): Promise<Told[]> {
+export async function livesOf(wanted: string): Promise<Reported[]> {
   const words = wanted.toLowerCase();
   const file = basename(wanted).replace(/(\.scenario)?(\.ts)?$/, '.scenario.ts');
   const tables = (await loadTables()).filter((table) => table.on !== 'stack');
@@ -21,9 +21,9 @@ export async function livesOf(wanted: string): Promise<Told[]> {
   const found = named.length > 0 ? named : tables.filter(({ title }) => title.toLowerCase().includes(words));
   return Promise.all(
     found.map(async (table) => {
-      const door = new CoreDriver(catalogOf(table));
-      await runTable(table, door, 'core');
-      return { title: table.title, rules: table.rules, lives: door.lives };
+      const driver = new CoreDriver(catalogOf(table));
+      await runTable(table, driver, 'core');
+      return { title: table.title, rules: table.rules, lives: driver.lives };
     }),
   );
 }

@@ -9,11 +9,11 @@ export interface Report {
 }
 
 /** Runs a table through a driver: each row moves the clock, does its command, then compares the cells. */
-export async function runTable(table: Table, door: Driver, room: Room): Promise<Report> {
+export async function runTable(table: Table, driver: Driver, room: Room): Promise<Report> {
   const happened: Row['cells'][] = [];
   const run = { now: null as number | null, paidMinor: 0, booked: tellsEntries(table) ? 0 : null };
   for (const row of table.rows)
-    happened.push(row.on !== null && row.on !== room ? row.cells : await runRow(row, table, door, run));
+    happened.push(row.on !== null && row.on !== room ? row.cells : await runRow(row, table, driver, run));
   return report(table, happened);
 }
 
@@ -24,26 +24,26 @@ const tellsEntries = ({ rows }: Table): boolean =>
   rows.some(({ cells }) => / booked\b/.test(cells.outcome ?? ''));
 
 /** The entries since the row before, in order: `release:50,expiry:-200,grant:200`. */
-async function bookedSince(door: Driver, run: Run, isNew: boolean): Promise<Record<string, string>> {
+async function bookedSince(driver: Driver, run: Run, isNew: boolean): Promise<Record<string, string>> {
   if (run.booked === null) return {};
-  const entries = await door.entries();
+  const entries = await driver.entries();
   const made = entries.slice(isNew ? 0 : run.booked);
   run.booked = entries.length;
   return { booked: made.map(({ kind, credits }) => `${kind}:${credits}`).join(',') || 'nothing' };
 }
 
-async function runRow(row: Row, table: Table, door: Driver, run: Run): Promise<Row['cells']> {
+async function runRow(row: Row, table: Table, driver: Driver, run: Run): Promise<Row['cells']> {
   const cells: Row['cells'] = { at: row.at, do: row.cells.do ?? '', ...(row.on ? { on: row.on } : {}) };
   try {
     const at = moment(row.at);
     const isMoved = run.now !== null && at > run.now;
-    if (isMoved && !['outage', 'subscribe'].includes(row.step.verb)) await door.advance(at);
-    const answer = await door.do(row.step, row.at);
-    const view = await door.look();
+    if (isMoved && !['outage', 'subscribe'].includes(row.step.verb)) await driver.advance(at);
+    const answer = await driver.do(row.step, row.at);
+    const view = await driver.look();
     const isNew = row.step.verb === 'subscribe' && ['ok', 'pending'].includes(answer.outcome);
     if (isNew) Object.assign(run, { now: null, paidMinor: 0 });
     run.now = view === null ? null : Math.max(at, run.now ?? at);
-    const booked = view === null ? {} : await bookedSince(door, run, isNew);
+    const booked = view === null ? {} : await bookedSince(driver, run, isNew);
     const paidMinor = (view?.charges ?? []).reduce(
       (sum, charge) => sum + (charge.status === 'paid' ? charge.amountMinor : 0),
       0,

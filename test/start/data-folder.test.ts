@@ -15,8 +15,8 @@ import {
   claimDataFolder,
   emptyDataFolder,
   makeCacheFolder,
+  rotateLogs,
   StartRefused,
-  turnLogs,
 } from '../../src/embedded/data-folder.ts';
 
 let folder: string;
@@ -91,7 +91,7 @@ describe('the data folder', () => {
     for (const text of ['first', 'second']) {
       mkdirSync(join(folder, 'logs'));
       writeFileSync(join(folder, 'logs', 'api.log'), text);
-      turnLogs(folder);
+      rotateLogs(folder);
     }
     expect(existsSync(join(folder, 'logs'))).toBe(false);
     expect(readFileSync(join(folder, 'logs.previous', 'api.log'), 'utf8')).toBe('second');

@@ -21,7 +21,7 @@ export async function endpointAt(
 }
 
 /** Makes events of one type, numbered from 1; answers their ids in order. */
-export async function tell(db: Database, type: string, count = 1, subscription = 'sub_1'): Promise<string[]> {
+export async function send(db: Database, type: string, count = 1, subscription = 'sub_1'): Promise<string[]> {
   const [{ before } = { before: '0' }] = await db.execute<{ before: string }>(
     sql`select coalesce(max(nth), 0) as before from events`,
   );

@@ -28,7 +28,7 @@ export interface Group {
   name: string;
   has(order: Order, twice: Twice): boolean;
   /** Once all six came twice; the clock stands where it stood. */
-  told: string;
+  reported: string;
   /** Weeks later; absent where nothing changes any more. */
   end?: string;
 }
@@ -71,7 +71,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'every order',
     has: () => true,
-    told: `
+    reported: `
   active until 02-17, add-on 1
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -89,7 +89,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in whole',
     name: 'the add-on is set, then lowered by the refund',
     has: (order) => !isSetLast(order),
-    told: `
+    reported: `
   active until 02-17, add-on 0
   purchase 02-16T21:00 15.00 paid 15.00 back
   purchase 02-16T21:00 30.00 paid
@@ -102,7 +102,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in whole',
     name: 'the add-on is lowered by the refund, then set',
     has: isSetLast,
-    told: `
+    reported: `
   active until 02-17, add-on 1
   purchase 02-16T21:00 15.00 paid 15.00 back
   purchase 02-16T21:00 30.00 paid
@@ -115,7 +115,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'the renewal is heard of before the cancel',
     has: (order, twice) => !isCancelled(order) && !isRefused(order, twice),
-    told: `
+    reported: `
   active until 03-17, add-on 1
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -131,7 +131,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'likewise, but lowering the add-on was refused while past due, and not asked for again',
     has: (order, twice) => !isCancelled(order) && isRefused(order, twice),
-    told: `
+    reported: `
   active until 03-17, add-on 3
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -147,7 +147,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'it ends with the renewal open, and the purchase pending: paid, it is given back',
     has: (order) => ended(order, false, false, false),
-    told: `
+    reported: `
   ended 02-17T06:00, add-on 0
   purchase 02-16T21:00 15.00 refunded 15.00 back
   purchase 02-16T21:00 30.00 paid
@@ -159,7 +159,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'it ends with the renewal open, and the purchase paid',
     has: (order) => ended(order, true, false, false),
-    told: `
+    reported: `
   ended 02-17T06:00, add-on 0
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -172,7 +172,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'it ends with the renewal open, and the purchase paid and refunded',
     has: (order) => ended(order, true, true, false),
-    told: `
+    reported: `
   ended 02-17T06:00, add-on 0
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -185,7 +185,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'it ends with the renewal open, and the purchase paid and disputed',
     has: (order) => ended(order, true, false, true),
-    told: `
+    reported: `
   ended 02-17T06:00, add-on 0
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -198,7 +198,7 @@ export const GROUPS: readonly Group[] = [
     howMuch: 'in part',
     name: 'it ends with the renewal open, and the purchase paid, refunded and disputed',
     has: (order) => ended(order, true, true, true),
-    told: `
+    reported: `
   ended 02-17T06:00, add-on 0
   purchase 02-16T21:00 15.00 paid 9.00 back
   purchase 02-16T21:00 30.00 paid
@@ -212,7 +212,7 @@ const textOf = (table: string): string => table.replaceAll(/^ +/gm, '').trim();
 
 export interface Ledger {
   group: string;
-  told: string;
+  reported: string;
   end: string;
 }
 
@@ -222,5 +222,5 @@ export function expected(order: Order, { when, howMuch, twice }: Case): Ledger {
     (each) => each.when === when && each.howMuch === howMuch && each.has(order, twice),
   );
   if (!group || more.length > 0) throw new Error(`not in one group: ${order.join(', ')}`);
-  return { group: group.name, told: textOf(group.told), end: textOf(group.end ?? group.told) };
+  return { group: group.name, reported: textOf(group.reported), end: textOf(group.end ?? group.reported) };
 }

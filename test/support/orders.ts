@@ -45,12 +45,12 @@ export const LIFE = {
 /** The instants of the two payments at their provider, and the one at which the clock stands while all six come. */
 export const MOMENTS = {
   'before the renewal': {
-    told: on('02-16T23:00'),
+    reported: on('02-16T23:00'),
     purchase: on('02-16T22:30'),
     renewal: on('02-16T22:45'),
   },
   'after the renewal': {
-    told: on('02-17T06:00'),
+    reported: on('02-17T06:00'),
     purchase: on('02-16T22:30'),
     renewal: on('02-17T05:00'),
   },

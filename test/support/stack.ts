@@ -142,14 +142,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
 /** One request to an application, with a key; a command gets a fresh Idempotency-Key unless it brings one. */
 export async function ask(
-  door: (path: string, init: NonNullable<Parameters<typeof fetch>[1]>) => Response | Promise<Response>,
+  driver: (path: string, init: NonNullable<Parameters<typeof fetch>[1]>) => Response | Promise<Response>,
   key: string,
   method: string,
   path: string,
   init: RequestInit = {},
 ): Promise<Answer> {
   const sent = init.text ?? (init.body === undefined ? undefined : JSON.stringify(init.body));
-  const response = await door(path, {
+  const response = await driver(path, {
     method,
     headers: {
       Authorization: `Bearer ${key}`,

@@ -29,8 +29,18 @@ function lookedAt(life: Life) {
   const row = { state, version: book.entries.length, testClock: now, nextDeadline: null, metadata: {} };
   const assets = { style: '', script: '' };
   const format = formatOf(state.timeZone);
-  const frame = { assets, format, now, state, live: '', key: '', said: null, told: null, canPayHere: false };
-  const visit = { row, frame, catalog, told: null } as unknown as Visit;
+  const frame = {
+    assets,
+    format,
+    now,
+    state,
+    live: '',
+    key: '',
+    said: null,
+    reported: null,
+    canPayHere: false,
+  };
+  const visit = { row, frame, catalog, reported: null } as unknown as Visit;
   const from = now - LOOKS_BACK;
   const found: ChartData = {
     grants: [...book.grants.values()]

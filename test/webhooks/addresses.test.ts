@@ -148,7 +148,7 @@ describe('the look-up of a name', () => {
   it('tells why a name has no address', async () => {
     const error = Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
     const lookup = publicLookup((_, __, callback) => callback(error, []));
-    const told = await new Promise((resolve) => lookup('hooks.example', {}, resolve));
-    expect(told).toBe(error);
+    const reported = await new Promise((resolve) => lookup('hooks.example', {}, resolve));
+    expect(reported).toBe(error);
   });
 });

@@ -91,8 +91,8 @@ async function repeatSignals(storm: Storm): Promise<number> {
   // As fast as the workflow takes them: a query is answered after the earlier signals. Faster signals would leave no moment
   // without
   // news in which a run could hand over.
-  const isHeard = () => handle.query(QUERY.subscription).catch(() => pause(100));
-  for (; !storm.isOver; sent += 1, await pause(40), await isHeard()) {
+  const isSignalled = () => handle.query(QUERY.subscription).catch(() => pause(100));
+  for (; !storm.isOver; sent += 1, await pause(40), await isSignalled()) {
     const known = await stack.db.select().from(charges).where(eq(charges.subscriptionId, storm.id));
     const charge = known[sent % known.length]!;
     const outcome = sent % 2 === 0 ? ('paid' as const) : ('declined' as const);

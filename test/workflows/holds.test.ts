@@ -157,15 +157,15 @@ test('a busy subscription is told at its pace; once it is quiet, nothing is left
   })();
   const version = async () => (await balanceOf(id)).ledger_version;
   await until('it is told a first time', async () => (await version()) > 1);
-  const told = await version();
+  const reported = await version();
   await sleep(3_000);
-  expect(await version()).toBe(told);
+  expect(await version()).toBe(reported);
   expect((await rowOf(id)).behind).toBe(true);
   // Half a minute later, and busy all the time.
   await stack.db.execute(
     sql`update ledgers set told_at = told_at - interval '30 seconds' where subscription_id = ${id}`,
   );
-  await until('it is told again', async () => (await version()) > told + 10);
+  await until('it is told again', async () => (await version()) > reported + 10);
   isOver = true;
   await busy;
   await until('no workflow is behind', async () => !(await rowOf(id)).behind);

@@ -10,7 +10,7 @@ import { findTestServer } from '../../src/embedded/temporal-binary.ts';
 import { createTimedCaller } from '../../src/temporal.ts';
 import { createPost } from '../../src/webhooks/post.ts';
 import { deliveryQueue, webhookId } from '../../src/workflows/messages.ts';
-import { deliveriesOf, endpointAt, eventTicks, secretOf, tell, until } from '../support/deliveries.ts';
+import { deliveriesOf, endpointAt, eventTicks, secretOf, send, until } from '../support/deliveries.ts';
 import { startReceiver, verified } from '../support/receiver.ts';
 import { createDatabase } from '../support/stack.ts';
 
@@ -97,7 +97,7 @@ test('a receiver that is down for an hour gets every event once it is back, with
   try {
     const secret = secretOf(5);
     const endpoints = [await endpointAt(db, down.url, { secret }), await endpointAt(db, up.url, { secret })];
-    const events = await tell(db, 'grant.made', EVENTS);
+    const events = await send(db, 'grant.made', EVENTS);
     const workflows = await deliver(events, endpoints, 5);
     const results = await Promise.all(workflows.map((workflow) => workflow.result()));
     expect(new Set(results.map(({ outcome }) => outcome))).toEqual(new Set(['delivered']));
@@ -130,7 +130,7 @@ test('one that stays away is given up after ten attempts in three days, and all 
   });
   try {
     const endpoint = await endpointAt(db, down.url, { types: ['credits.low'] });
-    const [event] = await tell(db, 'credits.low');
+    const [event] = await send(db, 'credits.low');
     const [workflow] = await deliver([event!], [endpoint], 10);
     expect((await workflow!.describe()).status.name).toBe('FAILED');
     expect(hours.map((at) => Math.round(at * 10) / 10)).toEqual([

@@ -5,7 +5,7 @@ import { changeEndpoint, deleteEndpoint, rotateSecret } from '../../src/db/endpo
 import { MOST_STARTS_A_TICK } from '../../src/relay/deliveries.ts';
 import { createTimedCaller } from '../../src/temporal.ts';
 import { webhookId } from '../../src/workflows/messages.ts';
-import { deliveriesOf, ended, endpointAt, eventTicks, secretOf, tell, until } from '../support/deliveries.ts';
+import { deliveriesOf, ended, endpointAt, eventTicks, secretOf, send, until } from '../support/deliveries.ts';
 import { type Received, type Receiver, startReceiver, verified } from '../support/receiver.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -42,7 +42,7 @@ test('an event arrives, signed, as GET tells it', async () => {
     body: { customer_id: 'ada', plan: 'creator', interval: 'month' },
   });
   const { id } = body as { id: string };
-  const [event] = await tell(stack.db, 'grant.made', 1, id);
+  const [event] = await send(stack.db, 'grant.made', 1, id);
   expect(await ended(stack.db, event!)).toMatchObject({
     endpoint_id: endpoint,
     status: 'delivered',
@@ -72,7 +72,7 @@ test('the Temporal UI shows type, endpoint, attempt, and neither URL nor secret'
   receiver.answer(() => 503);
   const secret = secretOf(8);
   const endpoint = await endpointAt(stack.db, `${receiver.url}/hooks?token=hunter2`, { secret });
-  const [event] = await tell(stack.db, 'credits.low');
+  const [event] = await send(stack.db, 'credits.low');
   const waiting = await until(
     () => pendingActivity(event!, endpoint).catch(() => undefined),
     (seen) => seen?.lastFailure !== undefined && seen.lastFailure !== null,
@@ -105,7 +105,7 @@ test('while a secret is rotated both sign', async () => {
   const [old, fresh] = [secretOf(1), secretOf(2)];
   const endpoint = await endpointAt(stack.db, receiver.url, { secret: old });
   await rotateSecret(stack.db, endpoint, fresh);
-  const [event] = await tell(stack.db, 'grant.made');
+  const [event] = await send(stack.db, 'grant.made');
   await ended(stack.db, event!);
   const [one] = receiver.received as [Received];
   for (const secret of [old, fresh]) expect(verified(secret, one)).toMatchObject({ type: 'grant.made' });
@@ -116,7 +116,7 @@ describe('a delivery ends', () => {
   test('at 410, which disables the endpoint', async () => {
     receiver.answer(() => 410);
     const endpoint = await endpointAt(stack.db, receiver.url);
-    const [event] = await tell(stack.db, 'grant.made');
+    const [event] = await send(stack.db, 'grant.made');
     expect(await ended(stack.db, event!)).toMatchObject({
       status: 'failed',
       failure: 'gone',
@@ -125,7 +125,7 @@ describe('a delivery ends', () => {
     expect(await workflowOf(event!, endpoint).result()).toMatchObject({ outcome: 'endpoint_gone' });
     const shown = await stack.request('GET', `/v1/webhook_endpoints/${endpoint}`);
     expect(shown.body).toMatchObject({ disabled: true });
-    const [next] = await tell(stack.db, 'grant.made');
+    const [next] = await send(stack.db, 'grant.made');
     await until(
       () =>
         stack.db.execute<{ done: boolean }>(
@@ -147,7 +147,7 @@ describe('a delivery ends', () => {
   ] as const)('when the endpoint is %s meanwhile', async (_, failure, end) => {
     receiver.answer(() => 503);
     const endpoint = await endpointAt(stack.db, receiver.url);
-    const [event] = await tell(stack.db, 'grant.made');
+    const [event] = await send(stack.db, 'grant.made');
     await until(
       () => deliveriesOf(stack.db, event!),
       ([seen]) => seen?.failure === 'status',
@@ -161,7 +161,7 @@ describe('a delivery ends', () => {
   test('after its last attempt, failed, in the row and in Temporal; a replay is another workflow', async () => {
     receiver.answer(() => 500);
     const endpoint = await endpointAt(stack.db, receiver.url);
-    const [event] = await tell(stack.db, 'grant.made');
+    const [event] = await send(stack.db, 'grant.made');
     await until(
       () => deliveriesOf(stack.db, event!),
       ([seen]) => seen?.failure === 'status',
@@ -192,7 +192,7 @@ describe('a delivery ends', () => {
   test('as lost when the last attempt was counted and never recorded', async () => {
     receiver.answer(() => 503);
     await endpointAt(stack.db, receiver.url);
-    const [event] = await tell(stack.db, 'grant.made');
+    const [event] = await send(stack.db, 'grant.made');
     await until(
       () => deliveriesOf(stack.db, event!),
       ([seen]) => seen?.failure === 'status',
@@ -219,7 +219,7 @@ describe('the relay', () => {
 
   test('killed between the start of a workflow and its mark: the event arrives once', async () => {
     const endpoint = await endpointAt(stack.db, receiver.url);
-    const [event] = await tell(stack.db, 'grant.made');
+    const [event] = await send(stack.db, 'grant.made');
     await ended(stack.db, event!);
     await workflowOf(event!, endpoint).result();
     const { runId } = await workflowOf(event!, endpoint).describe();
@@ -233,7 +233,7 @@ describe('the relay', () => {
   test('killed so while the workflow still runs: it goes on, alone', async () => {
     receiver.answer(() => 503);
     const endpoint = await endpointAt(stack.db, receiver.url);
-    const [event] = await tell(stack.db, 'grant.made');
+    const [event] = await send(stack.db, 'grant.made');
     await until(
       async () => receiver.received.length,
       (seen) => seen === 1,
@@ -250,7 +250,7 @@ describe('the relay', () => {
   test('of two at once each delivers once', async () => {
     await endpointAt(stack.db, receiver.url);
     const deps = { db: stack.db, temporal: createTimedCaller(stack.client), taskQueue: stack.taskQueue };
-    const events = await tell(stack.db, 'grant.made', 40);
+    const events = await send(stack.db, 'grant.made', 40);
     // Beside the stack's own.
     const relays = [1, 2].map(async () => {
       const tick = eventTicks(deps);
@@ -265,7 +265,7 @@ describe('the relay', () => {
     const quiet = await startStack({ withWorker: false });
     try {
       await endpointAt(quiet.db, receiver.url);
-      await tell(quiet.db, 'grant.made', 1_000);
+      await send(quiet.db, 'grant.made', 1_000);
       const deps = { db: quiet.db, temporal: createTimedCaller(stack.client), taskQueue: quiet.taskQueue };
       const tick = eventTicks(deps);
       const seen = async () =>
@@ -293,7 +293,7 @@ describe('the relay', () => {
 test('receivers that hang hold up no other work of the workers', async () => {
   receiver.answer(() => undefined);
   await endpointAt(stack.db, receiver.url);
-  await tell(stack.db, 'grant.made', 150);
+  await send(stack.db, 'grant.made', 150);
   await until(
     async () => receiver.received.length,
     (seen) => seen >= 50,

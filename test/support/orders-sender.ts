@@ -29,7 +29,7 @@ export interface Books {
   /** Works towards an instant; false when billing was asked on the way, so that there is more to do. */
   advance(to: Instant): Promise<boolean>;
   /** False: the charge is pending, and nothing was booked. */
-  giveBack(chargeId: string, back: MoneyBack): Promise<boolean>;
+  returnCredits(chargeId: string, back: MoneyBack): Promise<boolean>;
   stand(): Promise<Stand>;
 }
 
@@ -43,7 +43,7 @@ export const START = {
   testClock: true,
 } as const;
 
-interface Told {
+interface Reported {
   books: Books;
   when: When;
   howMuch: HowMuch;
@@ -56,66 +56,66 @@ interface Told {
   answered: Set<Event>;
 }
 
-async function begin(books: Books, when: When, howMuch: HowMuch): Promise<Told> {
+async function begin(books: Books, when: When, howMuch: HowMuch): Promise<Reported> {
   const own = stem(books.state().id);
-  const told: Told = {
+  const reported: Reported = {
     ...{ books, when, howMuch, pending: `chg_${own}b` },
     ...{ early: [], waiting: [], answered: new Set<Event>() },
   };
   const buy = (purchaseId: string, packs: number) =>
     books.command({ type: 'buy_packs', purchaseId, packs, interval: null, paymentMethod: null });
   await buy(`pur_${own}a`, LIFE.packs);
-  await settle(told, `chg_${own}a`, LIFE.from);
+  await settle(reported, `chg_${own}a`, LIFE.from);
   await buy(`pur_${own}b`, LIFE.pending);
-  await advance(told, MOMENTS[when].told);
-  return told;
+  await advance(reported, MOMENTS[when].reported);
+  return reported;
 }
 
 /** A settlement as the workflow gets it. */
-async function settle(told: Told, chargeId: string, at: Instant): Promise<void> {
-  const { books } = told;
+async function settle(reported: Reported, chargeId: string, at: Instant): Promise<void> {
+  const { books } = reported;
   // Billing says how much where the charge may not exist yet: the bill of the renewal, which nothing here changes before it.
   const money = chargeId.endsWith('_r0_1') ? { amountMinor: 5_900, currency: 'USD' } : {};
   const settlement = { chargeId, outcome: 'paid', at, ...money } as const;
   if (isAwaited(books.state(), settlement)) await books.command({ type: 'payment_settled', ...settlement });
-  else if (isEarly(books.state(), settlement)) told.early = withEarly(told.early, settlement)!;
+  else if (isEarly(books.state(), settlement)) reported.early = withEarly(reported.early, settlement)!;
 }
 
-async function advance(told: Told, to: Instant): Promise<void> {
+async function advance(reported: Reported, to: Instant): Promise<void> {
   for (let isThere = false; !isThere; ) {
-    isThere = await told.books.advance(to);
-    const due = told.early.filter((settlement) => isAwaited(told.books.state(), settlement));
-    for (const { chargeId, at } of due) await settle(told, chargeId, at);
+    isThere = await reported.books.advance(to);
+    const due = reported.early.filter((settlement) => isAwaited(reported.books.state(), settlement));
+    for (const { chargeId, at } of due) await settle(reported, chargeId, at);
   }
 }
 
-async function ask(told: Told, event: Event, wanted: Command): Promise<void> {
-  if (told.answered.has(event)) return;
+async function ask(reported: Reported, event: Event, wanted: Command): Promise<void> {
+  if (reported.answered.has(event)) return;
   try {
-    await told.books.command(wanted);
-    told.answered.add(event);
+    await reported.books.command(wanted);
+    reported.answered.add(event);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
 }
 
-async function tell(told: Told, event: Event): Promise<void> {
-  const { books, when, howMuch, pending } = told;
+async function send(reported: Reported, event: Event): Promise<void> {
+  const { books, when, howMuch, pending } = reported;
   const { refund: toMinor, dispute: amountMinor } = AMOUNTS[howMuch];
   const sayBack = async (back: MoneyBack) => {
-    if (!(await books.giveBack(pending, back))) told.waiting.push(event);
+    if (!(await books.returnCredits(pending, back))) reported.waiting.push(event);
   };
   switch (event) {
     case 'renewal paid':
-      return settle(told, `chg_${stem(books.state().id)}_r0_1`, MOMENTS[when].renewal);
+      return settle(reported, `chg_${stem(books.state().id)}_r0_1`, MOMENTS[when].renewal);
     case 'purchase paid':
-      await settle(told, pending, MOMENTS[when].purchase);
-      for (const late of told.waiting.splice(0)) await tell(told, late);
+      await settle(reported, pending, MOMENTS[when].purchase);
+      for (const late of reported.waiting.splice(0)) await send(reported, late);
       return;
     case 'add-on lowered':
-      return ask(told, event, { type: 'set_add_on', packs: LIFE.lowered });
+      return ask(reported, event, { type: 'set_add_on', packs: LIFE.lowered });
     case 'cancel at renewal':
-      return ask(told, event, { type: 'cancel', at: 'renewal' });
+      return ask(reported, event, { type: 'cancel', at: 'renewal' });
     case 'refund':
       return sayBack({ kind: 'refund', toMinor });
     case 'dispute':
@@ -128,10 +128,10 @@ export async function live(
   books: Books,
   order: Order,
   wanted: Case,
-): Promise<Record<'told' | 'end', string>> {
-  const told = await begin(books, wanted.when, wanted.howMuch);
-  for (const event of TWICE[wanted.twice](order)) await tell(told, event);
+): Promise<Record<'reported' | 'end', string>> {
+  const reported = await begin(books, wanted.when, wanted.howMuch);
+  for (const event of TWICE[wanted.twice](order)) await send(reported, event);
   const atOnce = linesOf(await books.stand()).join('\n');
-  await advance(told, LIFE.end);
-  return { told: atOnce, end: linesOf(await books.stand()).join('\n') };
+  await advance(reported, LIFE.end);
+  return { reported: atOnce, end: linesOf(await books.stand()).join('\n') };
 }
