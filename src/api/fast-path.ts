@@ -6,7 +6,8 @@ import type { Deps } from './deps.ts';
 import { ledgerAway, problemOf, type Rendered, reported } from './problems.ts';
 import { replyOf } from './replies.ts';
 import { inputOf, readJson } from './route.ts';
-import { type SpendRoute, spends } from './subscriptions/spend-routes.ts';
+import type { SpendRoute } from './subscriptions/spend.ts';
+import { spends } from './subscriptions/spend-routes.ts';
 
 // The five POST routes of subscriptions/spend-routes.ts, served without Hono: a web Request, Response and context cost as much as
 // the rest of a spend (bench/README.md). Checks, effects and refusals are the same functions on both paths, and

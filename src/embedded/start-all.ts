@@ -3,7 +3,13 @@ import { type Config, localUrl } from '../config.ts';
 import { migrate } from '../db/migrate.ts';
 import { forgetAddresses, writeAddresses } from './addresses.ts';
 import { type Log, stopOrphans } from './children.ts';
-import { claimDataFolder, emptyDataFolder, makeCacheFolder, StartRefused, rotateLogs } from './data-folder.ts';
+import {
+  claimDataFolder,
+  emptyDataFolder,
+  makeCacheFolder,
+  rotateLogs,
+  StartRefused,
+} from './data-folder.ts';
 import { keepAlive } from './keep.ts';
 import { freePort, isFree } from './ports.ts';
 import { type PostgresService, startPostgres } from './postgres.ts';

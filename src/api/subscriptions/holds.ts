@@ -1,15 +1,64 @@
 import { z } from 'zod';
 import { type HoldRow, listHolds, readHold } from '../../db/reads.ts';
+import { DEFAULT_TERM } from '../../domain/model/holds.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { subscriptionOr404 } from './found.ts';
+import { returnCredits, type SpendRoute, spendItems, spendRoute } from './spend.ts';
 
-const at = '/v1/subscriptions/{id}/holds';
+// GET /v1/subscriptions/{id}/holds and …/holds/{hold_id}: read holds, once those past their deadline are released (found.ts).
+// POST …/holds, …/holds/{hold_id}/capture and …/release: one call of spend_batch (spend.ts).
 
-// GET /v1/subscriptions/{id}/holds and …/holds/{hold_id}: read holds. spend-routes.ts makes, captures and releases them.
+const HOLDS = '/v1/subscriptions/{id}/holds';
+
+/** The routes that make and end a hold, for the application and the fast path. */
+export const holdSpends = (deps: Deps): SpendRoute[] => [hold(deps), capture(deps), release(deps)];
+
+const hold = (deps: Deps) =>
+  spendRoute(
+    {
+      path: HOLDS,
+      summary: 'Set credits aside for a job: all lines or nothing (R-70)',
+      params: s.byId,
+      body: s.holdRequest,
+      answers: { 201: { description: 'Held', schema: s.hold } },
+      refusals: s.shortOfCredits,
+    },
+    (input, scopes) => spendItems(deps, input, 'hold', input.body.expires_in_seconds ?? DEFAULT_TERM, scopes),
+  );
+
+const SETTLED = { 200: { description: 'Settled', schema: s.settlement } };
+
+const capture = (deps: Deps) =>
+  spendRoute(
+    {
+      path: `${HOLDS}/{hold_id}/capture`,
+      summary: 'Spend the credits of a hold, or fewer (R-71)',
+      params: s.byHold,
+      body: s.captureRequest,
+      answers: SETTLED,
+    },
+    (input) =>
+      returnCredits(deps, input, {
+        op: 'capture',
+        object: input.params.hold_id,
+        credits: input.body.credits ?? null,
+      }),
+  );
+
+const release = (deps: Deps) =>
+  spendRoute(
+    {
+      path: `${HOLDS}/{hold_id}/release`,
+      summary: 'Return all credits of a hold',
+      params: s.byHold,
+      answers: SETTLED,
+    },
+    (input) => returnCredits(deps, input, { op: 'release', object: input.params.hold_id, credits: null }),
+  );
 
 /** Registers the reads of holds. */
 export function holdRoutes(app: App, deps: Deps): void {
@@ -17,7 +66,7 @@ export function holdRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: at,
+      path: HOLDS,
       summary: 'List holds',
       scope: 'read',
       params: s.byId,
@@ -35,7 +84,7 @@ export function holdRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: `${at}/{hold_id}`,
+      path: `${HOLDS}/{hold_id}`,
       summary: 'Read a hold',
       scope: 'read',
       params: s.byHold,

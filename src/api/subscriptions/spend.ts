@@ -18,12 +18,35 @@ import type { Scope } from '../auth.ts';
 import type { Reply } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { notFound } from '../problems.ts';
+import type { Definition, Input } from '../route.ts';
 import type * as s from '../schemas.ts';
 import { promptUrl } from '../tickets.ts';
 import type { Once } from '../updates.ts';
 import { subscriptionOr404 } from './found.ts';
 
-// The handlers of spend-routes.ts. They price, submit to the ledger, and turn its outcome into an answer or a refusal.
+// The routes of usage.ts and holds.ts that spend, hold and return credits have one way: they price, submit to the ledger, and turn
+// its outcome into an answer or a refusal. One call of spend_batch serves each, which locks the ledger's row; Temporal is not asked.
+
+type SpendHandler<Params extends z.ZodType, Body extends z.ZodType> = (
+  input: Input<z.output<Params>, unknown, z.output<Body>>,
+  scopes: readonly Scope[],
+) => Promise<Reply>;
+
+/** A route on both paths: its definition, and a handler that needs no Hono. */
+export interface SpendRoute<Params extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
+  definition: Definition<Params, z.ZodType, Body>;
+  respond: SpendHandler<Params, Body>;
+}
+
+/** Drops the types of a route's input: its own definition checks it. */
+export const spendRoute = <Params extends z.ZodType, Body extends z.ZodType>(
+  definition: Omit<Definition<Params, z.ZodType, Body>, 'method' | 'scope' | 'idempotent'>,
+  respond: SpendHandler<Params, Body>,
+): SpendRoute =>
+  ({
+    definition: { ...definition, method: 'post', scope: 'spend', idempotent: true },
+    respond,
+  }) as unknown as SpendRoute;
 
 /** Items without undefined members: zod's `credits?: number | undefined` becomes present or absent. */
 export const itemsOf = (items: z.output<typeof s.items>): Item[] =>

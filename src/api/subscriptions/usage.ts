@@ -12,10 +12,45 @@ import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { nowOf } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
-import { itemsOf } from './spend.ts';
+import { itemsOf, returnCredits, type SpendRoute, spendItems, spendRoute } from './spend.ts';
 
 // POST /v1/subscriptions/{id}/quote: reads the balance and prices the items. GET …/usage and …/usage/{usage_id}: read usages.
-// They lock nothing, and Temporal is not asked. spend-routes.ts makes and reverses usages.
+// They lock nothing, and Temporal is not asked. POST …/usage and …/usage/{usage_id}/reverse: one call of spend_batch (spend.ts).
+
+const USAGE = '/v1/subscriptions/{id}/usage';
+
+/** The routes that make and reverse a usage, for the application and the fast path. */
+export const usageSpends = (deps: Deps): SpendRoute[] => [usage(deps), reversal(deps)];
+
+const usage = (deps: Deps) =>
+  spendRoute(
+    {
+      path: USAGE,
+      summary: 'Spend credits: all lines or nothing',
+      params: s.byId,
+      body: s.usageRequest,
+      answers: { 201: { description: 'Spent', schema: s.usage } },
+      refusals: s.shortOfCredits,
+    },
+    (input, scopes) => spendItems(deps, input, 'usage', null, scopes),
+  );
+
+const reversal = (deps: Deps) =>
+  spendRoute(
+    {
+      path: `${USAGE}/{usage_id}/reverse`,
+      summary: 'Return the credits of a usage, whole or in part (R-80)',
+      params: s.byUsage,
+      body: s.reverseRequest,
+      answers: { 200: { description: 'Where the credits went', schema: s.reversal } },
+    },
+    (input) =>
+      returnCredits(deps, input, {
+        op: 'reverse',
+        object: input.params.usage_id,
+        credits: input.body.credits ?? null,
+      }),
+  );
 
 /** Registers the quote and the reads of usages. */
 export function usageRoutes(app: App, deps: Deps): void {
@@ -29,7 +64,7 @@ function quoteRoute(app: App, deps: Deps): void {
     {
       method: 'post',
       path: '/v1/subscriptions/{id}/quote',
-      summary: 'What a use would cost, and whether it would succeed',
+      summary: 'The cost of a use, and whether it would succeed',
       scope: 'spend',
       params: s.byId,
       body: z.strictObject({ items: s.items }),
@@ -68,7 +103,7 @@ function readRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: '/v1/subscriptions/{id}/usage',
+      path: USAGE,
       summary: 'List usage',
       scope: 'read',
       params: s.byId,
@@ -86,7 +121,7 @@ function readRoutes(app: App, deps: Deps): void {
     app,
     {
       method: 'get',
-      path: '/v1/subscriptions/{id}/usage/{usage_id}',
+      path: `${USAGE}/{usage_id}`,
       summary: 'Read a usage',
       scope: 'read',
       params: s.byUsage,
