@@ -16,7 +16,7 @@ export async function runCommand(run: (running: Running) => Promise<number>): Pr
   const shutdown = new Shutdown();
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stopping.abort(new Error(`${signal}: stopping, and dropping what was made`)));
+    process.on(signal, () => stopping.abort(new Error(`${signal}: stopping, and dropping its work`)));
   const stopped = new Promise<never>((_, reject) =>
     stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason)),
   );

@@ -54,7 +54,7 @@ async function run({ shutdown, stopping }: Running): Promise<number> {
     return figures.faults.length > 0 ? 1 : 0;
   } catch (error) {
     const isPlain = stopping.aborted || error instanceof StartRefused;
-    if (!isPlain) say(`What API and worker wrote last:\n${stack.logs()}\n`);
+    if (!isPlain) say(`The last lines of API and worker:\n${stack.logs()}\n`);
     throw error;
   }
 }

@@ -119,12 +119,12 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   let wrong: string | null = null;
   try {
     await measureRounds({ small, large, api }, ledgers, meters, wanted, results);
-    say('reading what bench_small holds now');
+    say('reading the rows of bench_small');
     await checkAll(ledgers.small, Object.values(small.subscriptions).flat(), wanted);
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
     wrong = error.message;
-    say(`What the API wrote last:\n${lastLines(api.logFile)}`);
+    say(`The last lines of the API:\n${lastLines(api.logFile)}`);
   }
   const [version] = await sql<{ server_version: string }[]>`
     select current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers') as server_version`;

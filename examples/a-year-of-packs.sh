@@ -9,11 +9,11 @@ call 201 POST "subscriptions/$sub/purchases" '{"packs":1}' |
   pick '`  ${a.credits} credits for ${money(a.charge.amount)}, until ${day(a.grant.expires_at)}`'
 expect 'available' "$(call 200 GET "subscriptions/$sub/balance" | pick a.available)" 3800
 
-say 'The clock moves to the renewal, 17 January 2027. What happened by itself:'
+say 'The clock moves to the renewal, 17 January 2027. These events came by themselves:'
 call 200 POST "subscriptions/$sub/advance" '{"to":"2027-01-17T00:00:00Z"}' |
   pick 'a.fired.map((f) => `  ${day(f.at)}  ${f.kind.padEnd(8)}${String(f.credits ?? "").padStart(6)}`).join("\n")'
 
-say 'What was charged:'
+say 'The charges:'
 charges=$(call 200 GET "subscriptions/$sub/charges?order=asc")
 pick 'a.data.map((c) => `  ${day(c.at)}  ${c.kind.padEnd(9)} ${money(c.amount).padStart(11)}  ${c.status}`).join("\n")' <<<"$charges"
 expect 'the renewal' "$(pick 'money(a.data.at(-1).amount)' <<<"$charges")" 'USD 438.00'

@@ -10,7 +10,7 @@ held=$(call 201 POST "subscriptions/$sub/holds" "$job" 'job-1')
 pick '`  ${a.status}: ${a.credits} until ${a.deadline}\n  left: ${a.balance.available}`' <<<"$held"
 hold=$(pick a.id <<<"$held")
 
-say 'Meanwhile somebody wants six video assets, 90 credits. What is held is not theirs.'
+say 'Meanwhile somebody wants six video assets, 90 credits. The held credits are not theirs.'
 assets='{"items":[{"feature":"video_asset","quantity":6}],"reference":"job-2"}'
 refusal=$(call 402 POST "subscriptions/$sub/usage" "$assets" 'job-2')
 pick '`  ${a.code}: ${a.detail} ${a.held} are held.`' <<<"$refusal"
@@ -30,7 +30,7 @@ say 'Two of the six assets failed: their 30 credits go back where they came from
 call 200 POST "subscriptions/$sub/usage/$(pick a.id <<<"$used")/reverse" '{"credits":30,"reason":"two of six failed"}' 'job-2-failed' |
   pick '`  restored ${a.restored}`'
 
-say 'What is left, and how it came to that:'
+say 'The rest, and the entries behind it:'
 call 200 GET "subscriptions/$sub/entries?order=asc" |
   pick 'a.data.map((e) => `  ${e.kind.padEnd(8)}${String(e.credits).padStart(6)}${String(e.balance_after).padStart(6)}`).join("\n")'
 balance=$(call 200 GET "subscriptions/$sub/balance")

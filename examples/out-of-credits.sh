@@ -11,7 +11,7 @@ pick '`  ${a.code}: ${a.detail}\n  ${a.next_refresh.credits} come on ${day(a.nex
 pick '`  offer: ${a.offer.packs} pack, ${a.offer.credits} credits, ${money(a.offer.price)}, until ${day(a.offer.expires_at)}`' <<<"$refusal"
 expect 'nothing was taken' "$(call 200 GET "subscriptions/$sub/balance" | pick a.available)" 200
 
-say 'Buy what was offered.'
+say 'Buy the offered packs.'
 packs=$(pick a.offer.packs <<<"$refusal")
 call 201 POST "subscriptions/$sub/purchases" "{\"packs\":$packs}" | pick '`  ${a.status}: ${a.credits} credits`'
 

@@ -75,7 +75,7 @@ export const variables = {
   ),
   DRAWDOWN_CACHE: variable(
     z.string().optional(),
-    'Folder for what `npm start` and `npm test` download; ~/.cache/drawdown when it is not set.',
+    'Folder for the downloads of `npm start` and `npm test`; ~/.cache/drawdown when it is not set.',
     'a folder',
   ),
   DRAWDOWN_CATALOG: variable(

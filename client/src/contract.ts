@@ -506,7 +506,7 @@ export interface WebhookEndpointWithSecret {
   secret: string;
 }
 
-/** What each route takes, after its name in order, and what it answers. */
+/** The input of each route, after its name in order, and its answer. */
 export interface Operations {
   /** Revoke an API key */
   'DELETE /v1/api_keys/{id}': {
@@ -535,7 +535,7 @@ export interface Operations {
     args: [];
     answer: Catalog;
   };
-  /** List what happened, in the order in which it was recorded */
+  /** List events, in the order in which they were recorded */
   'GET /v1/events': {
     args: [query?: {
       limit?: number | undefined;
@@ -567,7 +567,7 @@ export interface Operations {
     args: [id: string];
     answer: Subscription;
   };
-  /** What can be spent now, at a past instant, or (a forecast) at a future one */
+  /** Read the balance now, at a past instant, or (a forecast) at a future one */
   'GET /v1/subscriptions/{id}/balance': {
     args: [id: string, query?: {
       at?: string | undefined;
@@ -658,7 +658,7 @@ export interface Operations {
     args: [id: string, usage_id: string];
     answer: UsageRecord;
   };
-  /** What the workflow itself says */
+  /** Read the balance and state of the workflow itself */
   'GET /v1/subscriptions/{id}/workflow': {
     args: [id: string];
     answer: Record<string, unknown>;
@@ -701,7 +701,7 @@ export interface Operations {
       replayed: number;
     };
   };
-  /** Say what became of a dispute (sandbox billing only) */
+  /** Report the state of a dispute (sandbox billing only) */
   'POST /v1/sandbox/charges/{id}/dispute': {
     args: [id: string, body: {
       dispute: string;
@@ -782,7 +782,7 @@ export interface Operations {
     args: [id: string, body: GrantRequest];
     answer: Grant;
   };
-  /** Take back what is unused of an adjustment */
+  /** Take back the unused credits of an adjustment */
   'POST /v1/subscriptions/{id}/grants/{grant_id}/revoke': {
     args: [id: string, grant_id: string, body: {
       reason: string;
@@ -796,12 +796,12 @@ export interface Operations {
     args: [id: string, body: HoldRequest];
     answer: Hold;
   };
-  /** Spend what was held, or less of it */
+  /** Spend a hold, or less of it */
   'POST /v1/subscriptions/{id}/holds/{hold_id}/capture': {
     args: [id: string, hold_id: string, body?: CaptureRequest | undefined];
     answer: Settlement;
   };
-  /** Give back all that was held */
+  /** Return all of a hold */
   'POST /v1/subscriptions/{id}/holds/{hold_id}/release': {
     args: [id: string, hold_id: string];
     answer: Settlement;
@@ -811,12 +811,12 @@ export interface Operations {
     args: [id: string, body: PurchaseRequest];
     answer: Purchase;
   };
-  /** Refund a purchase, in whole or in part, and take back what is unused of it */
+  /** Refund a purchase, in whole or in part, and take back its unused credits */
   'POST /v1/subscriptions/{id}/purchases/{purchase_id}/refund': {
     args: [id: string, purchase_id: string, body: RefundRequest];
     answer: Refund;
   };
-  /** What a use would cost, and whether it would succeed */
+  /** Price a use, and say whether it would succeed */
   'POST /v1/subscriptions/{id}/quote': {
     args: [id: string, body: {
       items: Item[];
@@ -833,7 +833,7 @@ export interface Operations {
     args: [id: string, body: UsageRequest];
     answer: Usage;
   };
-  /** Give back what was spent, whole or in part */
+  /** Return the credits of a usage, in whole or in part */
   'POST /v1/subscriptions/{id}/usage/{usage_id}/reverse': {
     args: [id: string, usage_id: string, body: ReverseRequest];
     answer: Reversal;
@@ -848,7 +848,7 @@ export interface Operations {
     args: [body: WebhookEndpointRequest];
     answer: WebhookEndpointWithSecret;
   };
-  /** Deliver to an endpoint again what it did not take since an instant, or all of it */
+  /** Deliver to an endpoint again the events since an instant, failed ones or all */
   'POST /v1/webhook_endpoints/{id}/replay': {
     args: [id: string, body: EndpointReplayRequest];
     answer: {
@@ -904,7 +904,7 @@ export interface Operations {
   };
 }
 
-/** What a route takes besides ids, and whether it needs an Idempotency-Key. */
+/** The input of a route besides ids, and whether it needs an Idempotency-Key. */
 export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'DELETE /v1/api_keys/{id}': { takes: null, keyed: false },
   'DELETE /v1/webhook_endpoints/{id}': { takes: null, keyed: false },

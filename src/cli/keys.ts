@@ -15,7 +15,7 @@ Examples:
   KEY=$(npx drawdown keys create --name laptop --scopes operator)
   npx drawdown keys revoke key_01m82nnn9tqpyya54mhxr3nrvy
 
-What changes is in force at every API within a second. \`keys COMMAND --help\` says more.`;
+A change is in force at every API within a second. \`keys COMMAND --help\` says more.`;
 
 const POOL = { max: 1, statementTimeoutMs: 10_000 };
 
@@ -110,8 +110,8 @@ const listing = programOf('list', 'Lists every key, newest first: never the secr
   .action(acting(COMPLAINT, list));
 
 const making = programOf('create', 'Makes a key and prints it, this once.')
-  .addOption(new Option('--scopes <scopes...>', 'what it may do').choices([...SCOPES]).makeOptionMandatory())
-  .option('--name <name>', 'what it is for')
+  .addOption(new Option('--scopes <scopes...>', 'its scopes').choices([...SCOPES]).makeOptionMandatory())
+  .option('--name <name>', 'its name')
   .option('--json', 'print one JSON document')
   .addHelpText(
     'after',
@@ -128,7 +128,7 @@ Exit codes: 0 made, 2 not.`,
 
 const revoking = programOf('revoke', 'Revokes keys, for ever: every API refuses them within a second.')
   .argument('<ids...>', 'ids as `keys list` shows them, or whole keys')
-  .option('--dry-run', 'say what would be revoked, and change nothing')
+  .option('--dry-run', 'name the keys that would be revoked, and change nothing')
   .option('--json', 'print one JSON document')
   .addHelpText(
     'after',

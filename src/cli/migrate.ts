@@ -33,7 +33,7 @@ async function run({ dryRun, json }: MigrateOptions): Promise<Exit> {
 
 /** `drawdown migrate`. */
 export const program = programOf('migrate', 'Brings the database of the ledger to the newest schema.')
-  .option('--dry-run', 'say what would be applied, and change nothing')
+  .option('--dry-run', 'name the migrations that would be applied, and change nothing')
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)
   .action(acting('The database could not be migrated', run));

@@ -13,9 +13,9 @@ export type Exit = (typeof EXIT)[keyof typeof EXIT];
 export const USAGE = `
 Examples:
   npx drawdown start                 everything on this machine, with servers of its own
-  npx drawdown keys list             who may ask the API
-  npx drawdown verify                whether the ledger keeps its promises
-  npx drawdown verify --help         what a command does, with examples
+  npx drawdown keys list             the keys of the API
+  npx drawdown verify                whether the ledger keeps its invariants
+  npx drawdown verify --help         the options of a command, with examples
 
 The commands use the servers of DATABASE_URL and TEMPORAL_ADDRESS, or else those that a start on this machine runs.
 Exit codes: 0 good, 1 it ran and found or left something that is not, 2 it could not run. docs/operating.md says more.`;

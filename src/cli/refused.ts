@@ -7,12 +7,12 @@ import { ledgerConfig, withLedger } from './servers.ts';
 
 const EXAMPLES = `
 Examples:
-  npx drawdown refused list                     what is refused, how often, and why
+  npx drawdown refused list                     the refused rows, how often, and why
   npx drawdown refused retry                    tries all of it at once, rather than in some minutes
   npx drawdown refused retry 'message 4711'     tries one row
-  npx drawdown refused drop 'message 4711'      gives a message of billing up: it is never told to its subscription
+  npx drawdown refused drop 'message 4711'      drops a message of billing: it never reaches its subscription
 
-Rows are named as \`list\` and \`drawdown reconcile\` name them. docs/operating.md says what each kind is.
+Rows are named as \`list\` and \`drawdown reconcile\` name them. docs/operating.md explains each kind.
 Exit codes: 0 nothing is refused (or it was done), 1 something is refused (or a row is not there), 2 it could not look.`;
 
 const POOL = { max: 1, statementTimeoutMs: 10_000 };
@@ -90,16 +90,16 @@ async function drop(words: string[]): Promise<Exit> {
   return fates.every(([, isDropped]) => isDropped) ? EXIT.good : EXIT.bad;
 }
 
-const COMPLAINT = 'What is refused could not be looked at';
+const COMPLAINT = 'The refused rows could not be read';
 
 /** `drawdown refused`. */
 export const program = programOf(
   'refused',
-  'Lists what is refused again and again, tries it at once, or drops a message.',
+  'Lists rows that are refused again and again, tries them at once, or drops a message.',
 )
   .addHelpText('after', EXAMPLES)
   .addCommand(
-    programOf('list', 'Lists what is refused, the most often tried first.')
+    programOf('list', 'Lists the refused rows, the most often tried first.')
       .option('--json', 'print one JSON document')
       .action(acting(COMPLAINT, list)),
   )

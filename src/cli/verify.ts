@@ -106,7 +106,7 @@ function stuckLines(asked: WorkflowAnswers | null): string[] {
       `I14  ${subscription_id}  ${what} failed ${attempts} times`,
       `     ${reason}`,
     ]),
-    'docs/operating.md says what to do with each: “A stuck workflow”.',
+    'docs/operating.md has the remedy: “A stuck workflow”.',
   ];
 }
 
@@ -132,7 +132,7 @@ function screen(
     ...['I1', 'I2', 'I3', 'I4', 'I6'].map((id) => line(id, '')),
     asked === null
       ? 'I8   not looked at: --workflows asks the workflows'
-      : line('I8', `${asked.equal} workflows say what their ledgers say`),
+      : line('I8', `${asked.equal} workflows agree with their ledgers`),
     ...(asked && asked.stuck.length === 0 ? ['I14  holds   no workflow is stuck'] : []),
     line('I11', 'the guards of entries and grants; not looked at: a hash chain, of which there is none yet'),
     ...(broken.length === 0 && !asked?.stuck.length

@@ -83,7 +83,7 @@ async function choosePort(config: Config): Promise<number> {
   if (await isFree(config.port, config.host)) return config.port;
   if (!config.portIsExplicit) return freePort();
   throw new StartRefused(
-    `Port ${config.port} on ${config.host} is taken. Stop what listens there, or set PORT to another ` +
+    `Port ${config.port} on ${config.host} is taken. Stop the program that listens there, or set PORT to another ` +
       'port; without PORT a free one is found.',
   );
 }

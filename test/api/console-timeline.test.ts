@@ -66,7 +66,7 @@ describe('a timeline', () => {
         '2026-01-31 R-36 · Asked: issue grant',
         '2026-01-31 R-80 +30 Reversed 30 credits',
         '2026-01-31 R-60 -200 Spent 200 credits',
-        '2026-01-31 R-62 0 Used what costs nothing',
+        '2026-01-31 R-62 0 Used a free feature',
         '2026-01-31 R-71 +8 Captured 12 credits of 20 held',
         '2026-01-31 R-70 -20 Held 20 credits',
         '2026-01-31 R-30 +300 Pack of 300 credits',

@@ -137,7 +137,7 @@ test('a cancel names the credits that will be lost, and can be undone', async ()
   const cancelled = await visitor.sent('/wallet/cancel');
   expect(await seen()).toMatchObject({ scheduled_change: { kind: 'cancel' }, available: 500 });
   expect(cancelled).toContain('Your plan is cancelled. You can undo that until it ends.');
-  expect(cancelled).toContain('Your plan ends on Feb 28. Whatever is unused then');
+  expect(cancelled).toContain('Your plan ends on Feb 28. Unused credits, packs included, expire then');
   expect(cancelled).toContain('Nothing more will be charged.');
 
   expect(await visitor.sent('/wallet/resume')).toContain('Your plan goes on.');
@@ -180,7 +180,7 @@ describe('who can’t buy is told why, and the way out', () => {
     await driver.post('cancel', {});
     const page = await addOns();
     expect(page).toContain('Keep my plan');
-    expect(page).toContain('What you buy now would be lost when the plan ends.');
+    expect(page).toContain('Packs bought now would be lost when the plan ends.');
     expect(page).not.toContain('Buy Now');
   });
 });

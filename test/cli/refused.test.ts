@@ -76,6 +76,6 @@ test('a database that is away: a sentence, exit code 2', async () => {
   const { code, err } = await drawdown(['refused', 'list'], {
     DATABASE_URL: 'postgres://nobody@127.0.0.1:9/x',
   });
-  expect(err).toMatch(/^What is refused could not be looked at: .*ECONNREFUSED/);
+  expect(err).toMatch(/^The refused rows could not be read: .*ECONNREFUSED/);
   expect(code).toBe(2);
 });

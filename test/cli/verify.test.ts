@@ -70,7 +70,7 @@ test('whole: each promise holds, the unchecked parts are named, exit code 0', as
 
 test('the workflows are asked too: those that must be running', async () => {
   const { code, out } = await verify(['--workflows']);
-  expect(out).toMatch(/^I8 +holds +2 workflows say what their ledgers say$/m);
+  expect(out).toMatch(/^I8 +holds +2 workflows agree with their ledgers$/m);
   expect(code).toBe(0);
   expect(JSON.parse((await verify(['--workflows', '1', '--json'])).out)).toMatchObject({
     subscriptions: 3,
@@ -189,7 +189,7 @@ describe('I8: a workflow that is not as its ledger', () => {
     // Asked before the relay has nudged it, most of the time, and after.
     for (const _ of [1, 2]) {
       const { code, out } = await verify(['--workflows', '--subscription', id]);
-      expect(out).toContain('1 workflows say what their ledgers say');
+      expect(out).toContain('1 workflows agree with their ledgers');
       expect(code).toBe(0);
     }
   });

@@ -217,7 +217,7 @@ function replayRoute(app: App, deps: Deps): void {
       ...one,
       method: 'post',
       path: `${one.path}/replay`,
-      summary: 'Deliver to an endpoint again what it did not take since an instant, or all of it',
+      summary: 'Deliver to an endpoint again the events since an instant, failed ones or all',
       body: z
         .strictObject({ since: s.instant, which: z.enum(['failed', 'all']).default('failed') })
         .meta({ id: 'EndpointReplayRequest' }),

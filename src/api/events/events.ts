@@ -62,7 +62,7 @@ export function eventRoutes(app: App, deps: Deps): void {
     {
       method: 'get',
       path: '/v1/events',
-      summary: 'List what happened, in the order in which it was recorded',
+      summary: 'List events, in the order in which they were recorded',
       scope: 'read',
       query: z.strictObject({
         ...s.paging,

@@ -30,7 +30,7 @@ function balanceRoute(app: App, deps: Deps): void {
     {
       method: 'get',
       path: '/v1/subscriptions/{id}/balance',
-      summary: 'What can be spent now, at a past instant, or (a forecast) at a future one',
+      summary: 'Read the balance now, at a past instant, or (a forecast) at a future one',
       scope: 'read',
       params: s.byId,
       query: z.strictObject({ at: s.instant.optional() }),
@@ -105,7 +105,7 @@ function scheduleRoute(app: App, deps: Deps): void {
       scope: 'read',
       params: s.byId,
       query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(24) }),
-      answers: { 200: { description: 'What comes', schema: z.object({ data: z.array(s.happening) }) } },
+      answers: { 200: { description: 'Coming events', schema: z.object({ data: z.array(s.happening) }) } },
     },
     async (c, { params, query: { limit } }) => {
       const row = await subscriptionOr404(deps, params.id);

@@ -92,7 +92,7 @@ function returnRoutes(app: App, deps: Deps): void {
     {
       ...common,
       path: `${at}/dispute`,
-      summary: 'Say what became of a dispute (sandbox billing only)',
+      summary: 'Report the state of a dispute (sandbox billing only)',
       body: z.strictObject({
         dispute: s.text(64),
         amount_minor: z.int().min(1).max(Number.MAX_SAFE_INTEGER),

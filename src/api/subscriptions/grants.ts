@@ -86,12 +86,12 @@ function revokeRoute(app: App, deps: Deps, at: string): void {
     {
       method: 'post',
       path: `${at}/{grant_id}/revoke`,
-      summary: 'Take back what is unused of an adjustment (R-82)',
+      summary: 'Take back the unused credits of an adjustment (R-82)',
       scope: 'operator',
       params: s.byGrant,
       body: z.strictObject({ reason: s.reason }),
       idempotent: true,
-      answers: { 200: { description: 'What was taken', schema: z.object({ revoked: z.int() }) } },
+      answers: { 200: { description: 'The revoked credits', schema: z.object({ revoked: z.int() }) } },
     },
     async (c, input) => {
       const { id, grant_id: grantId } = input.params;

@@ -30,16 +30,16 @@ const hold = (deps: Deps) =>
     (input, scopes) => spendItems(deps, input, 'hold', input.body.expires_in_seconds ?? DEFAULT_TERM, scopes),
   );
 
-const SETTLED = { 200: { description: 'Settled', schema: s.settlement } };
+const ENDED = { 200: { description: 'Captured or released', schema: s.settlement } };
 
 const capture = (deps: Deps) =>
   spendRoute(
     {
       path: `${HOLDS}/{hold_id}/capture`,
-      summary: 'Spend the credits of a hold, or fewer (R-71)',
+      summary: 'Spend a hold, or less of it (R-71)',
       params: s.byHold,
       body: s.captureRequest,
-      answers: SETTLED,
+      answers: ENDED,
     },
     (input) =>
       returnCredits(deps, input, {
@@ -53,9 +53,9 @@ const release = (deps: Deps) =>
   spendRoute(
     {
       path: `${HOLDS}/{hold_id}/release`,
-      summary: 'Return all credits of a hold',
+      summary: 'Return all of a hold',
       params: s.byHold,
-      answers: SETTLED,
+      answers: ENDED,
     },
     (input) => returnCredits(deps, input, { op: 'release', object: input.params.hold_id, credits: null }),
   );

@@ -27,7 +27,7 @@ export function refundRoute(app: App, deps: Deps): void {
     {
       method: 'post',
       path: '/v1/subscriptions/{id}/purchases/{purchase_id}/refund',
-      summary: 'Refund a purchase, in whole or in part, and take back what is unused of it (R-81)',
+      summary: 'Refund a purchase, in whole or in part, and take back its unused credits (R-81)',
       scope: 'operator',
       params: s.byPurchase,
       body: refundRequest,
@@ -97,7 +97,7 @@ async function ask(
         '/amount_minor',
         asked.left === 0
           ? 'nothing is left to refund'
-          : `must be at most ${asked.left}, what is not refunded yet`,
+          : `must be at most ${asked.left}, the amount not refunded yet`,
       );
     default:
       return asked.refund;

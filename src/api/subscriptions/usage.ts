@@ -39,10 +39,10 @@ const reversal = (deps: Deps) =>
   spendRoute(
     {
       path: `${USAGE}/{usage_id}/reverse`,
-      summary: 'Return the credits of a usage, whole or in part (R-80)',
+      summary: 'Return the credits of a usage, in whole or in part (R-80)',
       params: s.byUsage,
       body: s.reverseRequest,
-      answers: { 200: { description: 'Where the credits went', schema: s.reversal } },
+      answers: { 200: { description: 'The returned credits', schema: s.reversal } },
     },
     (input) =>
       returnCredits(deps, input, {
@@ -64,7 +64,7 @@ function quoteRoute(app: App, deps: Deps): void {
     {
       method: 'post',
       path: '/v1/subscriptions/{id}/quote',
-      summary: 'The cost of a use, and whether it would succeed',
+      summary: 'Price a use, and say whether it would succeed',
       scope: 'spend',
       params: s.byId,
       body: z.strictObject({ items: s.items }),

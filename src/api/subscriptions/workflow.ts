@@ -19,7 +19,7 @@ export function workflowRoute(app: App, deps: Deps): void {
     {
       method: 'get',
       path: '/v1/subscriptions/{id}/workflow',
-      summary: 'What the workflow itself says',
+      summary: 'Read the balance and state of the workflow itself',
       scope: 'read',
       params: s.byId,
       answers: {

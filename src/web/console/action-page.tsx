@@ -58,7 +58,7 @@ export function actionFormPage(view: ActionFormView, assets: Assets): string {
             kind: 'text',
             value: reason,
             hint: takesReason
-              ? 'Stays on record with what is done.'
+              ? 'Stays on record with the action.'
               : 'The call has no place for it: it is written to this server’s log.',
           }}
           fault={faultOf('reason')}
@@ -142,7 +142,7 @@ export function actionCheckPage(view: ActionCheckView, assets: Assets): string {
   return consolePage(
     { title, assets },
     <section class="card narrow">
-      <h1>{title}: what it will do</h1>
+      <h1>{title}: effects</h1>
       <p class="quiet">
         For <a href={back}>{customerId}</a>, because “{hidden['reason']}”
       </p>
@@ -224,7 +224,7 @@ export function actionDonePage(view: ActionDoneView, assets: Assets): string {
           Back to {customerId}
         </a>
       </p>
-      <h2 id="answer">What the API answered: {status}</h2>
+      <h2 id="answer">The API’s answer: {status}</h2>
       <pre class="wraps">{answer}</pre>
       <Curl curl={curl} />
     </section>,

@@ -61,7 +61,7 @@ const adjustments = ({ grants }: ActionContext) =>
 export const revoke: Action = {
   title: 'Revoke an adjustment',
   verb: 'Take it back',
-  says: 'Takes back what is unused of credits that an operator gave.',
+  says: 'Takes back the unused credits of an adjustment.',
   takesReason: true,
   isOffered: (context) => isLive(context) && adjustments(context).length > 0,
   fields: (context) => [

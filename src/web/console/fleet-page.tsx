@@ -120,7 +120,7 @@ export function fleetPage(view: FleetView, assets: Assets): string {
 function Waiting({ backlogs, overdueCount, now, format }: FleetView) {
   return (
     <section class="card" aria-labelledby="waiting">
-      <h2 id="waiting">What waits</h2>
+      <h2 id="waiting">Waiting</h2>
       <dl class="facts">
         {backlogs.map(({ label, says, count, since, isLate }) => (
           <div>

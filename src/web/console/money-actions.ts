@@ -27,7 +27,7 @@ const refundable = ({ charges }: ActionContext) =>
 export const refund: Action = {
   title: 'Refund a purchase',
   verb: 'Refund it',
-  says: 'Gives money back, and takes what is unused of its credits.',
+  says: 'Returns the money, and takes back the unused credits.',
   takesReason: true,
   isOffered: (context) => refundable(context).length > 0,
   fields: (context) => [

@@ -96,14 +96,14 @@ function effectLines({ state, grants, format }: RehearsalContext, effect: Effect
         ),
       ];
     case 'expire':
-      return [line(`What is left of ${effect.grantId} expires.`, 'R-12')];
+      return [line(`The rest of ${effect.grantId} expires.`, 'R-12')];
     case 'forfeit':
       return [forfeits(grants, effect.at, format)];
     case 'revoke': {
       const grant = grants.find(({ id }) => id === effect.grantId);
       return [
         line(
-          `${format.creditsOf(grant?.remaining ?? 0)} are taken back; what is held or spent stays so.`,
+          `${format.creditsOf(grant?.remaining ?? 0)} are taken back; held and spent credits stay so.`,
           'R-82',
         ),
       ];
@@ -113,7 +113,7 @@ function effectLines({ state, grants, format }: RehearsalContext, effect: Effect
     case 'refund':
       return [line('The money of the charge goes back.', 'R-42')];
     case 'owe_back':
-      return [line('Money that is not what the charge asks for is owed back.', 'R-42')];
+      return [line('A payment of another amount than the charge’s is owed back.', 'R-42')];
     case 'note':
       // The subscription's state shows its transition.
       return effect.kind === 'renewal_skipped' ? [line(effect.detail, effect.rule)] : [];

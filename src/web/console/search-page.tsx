@@ -37,7 +37,7 @@ export function searchPage(view: SearchView, assets: Assets): string {
         <search>
           <form class="search" method="get" action="/console">
             <div class="field grow">
-              <label for="q">What you have in hand</label>
+              <label for="q">Id, customer, key or reference</label>
               <input
                 id="q"
                 name="q"

@@ -192,7 +192,7 @@ function ComingCard({ coming, now, format }: { coming: ComingView; now: number; 
   return (
     <section class="card" aria-labelledby="coming">
       <header>
-        <h2 id="coming">What comes next</h2>
+        <h2 id="coming">Coming events</h2>
         <p class="quiet small">{isForecast ? 'forecast from the ledger' : 'the workflow’s own list'}</p>
       </header>
       <p>{dueSentence(coming, now, format)}</p>

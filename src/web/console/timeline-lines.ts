@@ -48,7 +48,7 @@ function lineText(row: TimelineRow, format: Format): LineText {
       return {
         ...PLAIN,
         mark: 'minus',
-        title: 'Used what costs nothing',
+        title: 'Used a free feature',
         says,
         credits: 0,
         rule: ruleView('R-62'),
@@ -99,7 +99,7 @@ const NOTES: Record<string, string> = {
   changed: 'The plan changed',
   cancel_scheduled: 'A cancel was scheduled',
   change_scheduled: 'A change of plan was scheduled',
-  resumed: 'What was scheduled was undone',
+  resumed: 'The scheduled change was undone',
   top_up_skipped: 'A top-up was skipped',
   payment_refused: 'A payment was refused',
   payment_method_changed: 'The payment method changed',
@@ -278,7 +278,7 @@ const MESSAGES: Record<string, string> = {
   paymentSettled: 'Billing says how a payment went',
   cancelled: 'Billing says that it was cancelled',
   planChanged: 'Billing says that the plan changed',
-  packsWithdrawn: 'The ledger says what refunds took of the add-on',
+  packsWithdrawn: 'The ledger reports the packs that refunds took',
   moneyBack: 'Billing says that money went back',
 };
 const OUTCOMES: Record<string, string> = {
@@ -344,7 +344,7 @@ function commandLine({ operation, key, status, attempt, object_id, refusal }: Co
     title: `Asked: ${name.replaceAll('_', ' ')}`,
     says: [STATUSES[status] ?? status, ...why, ...tries, `key ${key}`],
     rule: ruleView(commandRule(operation, status)),
-    about: id ? [{ id, label: 'what it is about' }] : [],
+    about: id ? [{ id, label: 'its object' }] : [],
   };
 }
 

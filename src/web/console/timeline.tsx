@@ -24,7 +24,7 @@ export function Timeline({ view, format }: { view: TimelineView; format: Format 
   return (
     <section class="card" id="timeline" aria-labelledby="timeline-title">
       <header>
-        <h2 id="timeline-title">{about ? 'What became of it' : 'What happened'}</h2>
+        <h2 id="timeline-title">{about ? 'Events of one object' : 'Events'}</h2>
         <p class="quiet small">Newest first, times in {format.timeZone}</p>
       </header>
       {about ? (

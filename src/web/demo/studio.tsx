@@ -265,8 +265,8 @@ function TimeMachine({ view }: { view: StudioView }) {
 function FiredList({ fired, format, now }: { fired: FiredView[]; format: Format; now: Instant }) {
   if (fired.length === 0) return <Empty>Nothing was due until then.</Empty>;
   return (
-    <Scroll label="What happened on the way" kind="fired">
-      <h3>What happened on the way</h3>
+    <Scroll label="Events on the way" kind="fired">
+      <h3>Events on the way</h3>
       <ol class="stack small">
         {fired.map(({ at, text }) => (
           <li class="spread">

@@ -108,7 +108,7 @@
     const link = document.createElement('a');
     link.href = location.href;
     link.textContent = 'Load it again';
-    note.append('What this page shows may have changed. ', link);
+    note.append('This page may be out of date. ', link);
     document.getElementById('main').prepend(note);
   }
 

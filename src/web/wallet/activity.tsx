@@ -89,7 +89,7 @@ export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; for
         <thead>
           <tr>
             <th scope="col">When</th>
-            <th scope="col">What</th>
+            <th scope="col">Event</th>
             <th scope="col" class="right">
               Credits
             </th>

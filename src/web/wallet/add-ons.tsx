@@ -159,7 +159,7 @@ function NoOffer({ view: { refusal } }: { view: AddOnsView }) {
       'You must have an active Creator, Pro or Business plan to have an active add-on. Start one where you manage your subscription, and come back here.',
     payment_past_due: 'Packs can be bought again as soon as the open renewal is paid.',
     cancellation_scheduled:
-      'What you buy now would be lost when the plan ends. Keep your plan, and packs can be bought again.',
+      'Packs bought now would be lost when the plan ends. Keep your plan, and packs can be bought again.',
   };
   return (
     <section class="card" aria-labelledby="pack">

@@ -318,7 +318,7 @@ export function ChartTable({ view }: { view: ChartView }) {
         <thead>
           <tr>
             <th scope="col">Date</th>
-            <th scope="col">What</th>
+            <th scope="col">Event</th>
             <th scope="col" class="right">
               Available
             </th>
@@ -344,6 +344,6 @@ function whatHappens({ marks, seams, now, from, format }: ChartView, at: Instant
   const happened = marks.filter((mark) => mark.at === at).map(({ text }) => text);
   const begun = seams.filter((seam) => seam.from === at).map((seam) => seamText(seam, format, now));
   if (at === now) happened.unshift('Today');
-  else if (at === from) happened.unshift('What there was');
+  else if (at === from) happened.unshift('Balance at the start');
   return [...happened, ...begun].join('. ').replaceAll('..', '.');
 }

@@ -194,7 +194,7 @@ function Outlook({ view }: { view: WalletView }) {
     <section class="card" aria-labelledby="outlook">
       <header>
         <h2 id="outlook">The last 30 and the next 60 days</h2>
-        <p class="small quiet">Solid is what was; hatched is what is to come.</p>
+        <p class="small quiet">Solid is the past; hatched is the forecast.</p>
       </header>
       <Chart view={chart} />
       <ChartKey view={chart} />
@@ -222,8 +222,8 @@ function Order({ view }: { view: WalletView }) {
   return (
     <section class="card" aria-labelledby="order">
       <header>
-        <h2 id="order">What is used when</h2>
-        <p class="small quiet">Default credits first, then what expires first.</p>
+        <h2 id="order">Order of use</h2>
+        <p class="small quiet">Default credits first, then the earliest expiry.</p>
       </header>
       {grants.length === 0 ? (
         <Empty>There are no credits to use.</Empty>
@@ -265,7 +265,7 @@ function WhatItBuys({ view }: { view: WalletView }) {
   return (
     <section class="card" aria-labelledby="buys">
       <header>
-        <h2 id="buys">What {format.creditsOf(available)} will make</h2>
+        <h2 id="buys">Uses for {format.creditsOf(available)}</h2>
         <p class="small quiet">Each line on its own.</p>
       </header>
       <dl class="facts">

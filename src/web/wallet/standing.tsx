@@ -112,8 +112,8 @@ function Scheduled({ frame }: { frame: WalletFrame }) {
       <p>
         {change.kind === 'cancel' ? (
           <>
-            <strong>Your plan ends on {date}.</strong> Whatever is unused then, packs included, expires and
-            can’t be used.
+            <strong>Your plan ends on {date}.</strong> Unused credits, packs included, expire then and can’t
+            be used.
           </>
         ) : (
           <>
