@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Two cores are what CI has; more workers only wait for each other. */
+/** CI has two cores; more workers only wait for each other. */
 const WORKERS = 2;
 
 /** Thousands of random histories, states and catalogues. */

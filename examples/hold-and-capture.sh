@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A job of unknown cost: hold what it may need, capture what it took; a job that failed is reversed (R-70 to R-80).
+# A job of unknown cost: hold its largest cost, capture its real one; reverse a job that failed (R-70 to R-80).
 . "$(dirname "${BASH_SOURCE[0]}")/http.sh"
 
 say 'A monthly creator has 200 credits. A video agent may need 120 of them: held for half an hour.'

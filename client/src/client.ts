@@ -12,7 +12,7 @@ export const METHODS = {
   subscription: 'GET /v1/subscriptions/{id}',
   /** At the next renewal unless `at` is `now`; the answer has `credits_at_risk`. */
   cancel: 'POST /v1/subscriptions/{id}/cancel',
-  /** Undoes what is scheduled. */
+  /** Undoes a scheduled cancel or change of plan. */
   resume: 'POST /v1/subscriptions/{id}/resume',
   /** Upgrades now, downgrades at the renewal; with `preview` it only says so. */
   change: 'POST /v1/subscriptions/{id}/change',
@@ -21,27 +21,27 @@ export const METHODS = {
   setPaymentMethod: 'PUT /v1/subscriptions/{id}/payment_method',
   setAllowance: 'PUT /v1/subscriptions/{id}/allowance',
 
-  /** What can be spent now; with `at` what could be then, or a forecast. */
+  /** The credits that can be spent now; with `at` at a past instant, or a forecast. */
   balance: 'GET /v1/subscriptions/{id}/balance',
   schedule: 'GET /v1/subscriptions/{id}/schedule',
   grants: 'GET /v1/subscriptions/{id}/grants',
   entries: 'GET /v1/subscriptions/{id}/entries',
   workflow: 'GET /v1/subscriptions/{id}/workflow',
 
-  /** What a use would cost, and whether it would succeed. */
+  /** Prices a use, and says whether it would succeed. */
   quote: 'POST /v1/subscriptions/{id}/quote',
   /** All items or none; short of credits it throws `insufficient_credits`. */
   spend: 'POST /v1/subscriptions/{id}/usage',
   usages: 'GET /v1/subscriptions/{id}/usage',
   usage: 'GET /v1/subscriptions/{id}/usage/{usage_id}',
-  /** Gives back what was spent, whole or in part. */
+  /** Returns the credits of a usage, in whole or in part. */
   reverse: 'POST /v1/subscriptions/{id}/usage/{usage_id}/reverse',
 
   /** Sets credits aside for a job, until its deadline. */
   hold: 'POST /v1/subscriptions/{id}/holds',
   holds: 'GET /v1/subscriptions/{id}/holds',
   held: 'GET /v1/subscriptions/{id}/holds/{hold_id}',
-  /** Spends what was held, or less of it. */
+  /** Spends a hold, or less of it. */
   capture: 'POST /v1/subscriptions/{id}/holds/{hold_id}/capture',
   release: 'POST /v1/subscriptions/{id}/holds/{hold_id}/release',
 
@@ -53,7 +53,7 @@ export const METHODS = {
   charges: 'GET /v1/subscriptions/{id}/charges',
   charge: 'GET /v1/subscriptions/{id}/charges/{charge_id}',
 
-  /** What happened, to whoever did not hear of it. */
+  /** Delivers an event again to endpoints that did not take it. */
   events: 'GET /v1/events',
   event: 'GET /v1/events/{id}',
   replayEvent: 'POST /v1/events/{id}/replay',
@@ -91,7 +91,7 @@ type Method<Named extends Route> = (
   ...args: [...Operations[Named]['args'], options?: CallOptions | undefined]
 ) => Promise<Operations[Named]['answer']>;
 
-/** The API, one method a route. Whatever changes something is sent under one key until it is answered. */
+/** The API, one method a route. A change is sent under one key until it is answered. */
 export function createClient(options: ClientOptions): Client {
   const send = createSend(options);
   const methods = Object.entries(METHODS).map(([name, route]) => [
@@ -108,7 +108,7 @@ export function createClient(options: ClientOptions): Client {
   return Object.fromEntries(methods) as Client;
 }
 
-/** The path with the ids that come first, and what comes after them. */
+/** The path with the ids, which come first, and the arguments after them. */
 function filled(route: Route, args: readonly unknown[]): [path: string, rest: unknown[]] {
   const rest = [...args];
   const path = route.slice(route.indexOf(' ') + 1).replaceAll(/\{(\w+)\}/g, (_, name) => {

@@ -1,7 +1,7 @@
 /** Of these words, and so of numbers and dates where the page names no language of its own. */
 export const LANGUAGE = 'en';
 
-/** What the paywall says. `{…}` is filled in; one and other are chosen by the locale's plural rules. */
+/** The texts of the paywall. `{…}` is filled in; the locale's plural rules choose between one and other. */
 export const WORDS = {
   title: 'You are out of Premium Credits',
   needs: 'This needs {needed} and you have {available}.',

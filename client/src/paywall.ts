@@ -3,7 +3,7 @@ import { STYLE } from './paywall-style.ts';
 import { LANGUAGE, WORDS, type Words } from './paywall-words.ts';
 import { newKey } from './random.ts';
 
-// <drawdown-paywall>: what an app shows on a 402. No framework, no markup from strings, no style attribute: it works under
+// <drawdown-paywall>: an app shows it on a 402. No framework, no markup from strings, no style attribute: it works under
 // `default-src 'none'; script-src 'self'` with Trusted Types.
 
 /** `retry`: Try again was pressed, and the app's `retry` succeeded if it gave one. `bought`: closed after buying. */
@@ -17,7 +17,7 @@ export interface Purchase {
 
 export interface PaywallMembers {
   /**
-   * Buys packs through the app's own back end. May answer what the API answered, or the Response that brings it; rejects, or
+   * Buys packs through the app's own back end. May answer the API's answer, or the Response that brings it; rejects, or
    * answers a Response that is not ok, where nothing was bought. Without it the wallet is offered.
    */
   buy?: ((packs: number, purchase: Purchase) => Promise<unknown>) | undefined;
@@ -46,7 +46,7 @@ const MOST_PACKS = 100;
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 class Paywall extends Base implements PaywallMembers {
-  // Declared, not defined: what an app set before the element was known stays.
+  // Declared, not defined: members that an app set before the element was known stay.
   declare buy?: PaywallMembers['buy'];
   declare retry?: PaywallMembers['retry'];
   declare words?: PaywallMembers['words'];
@@ -102,7 +102,7 @@ class Paywall extends Base implements PaywallMembers {
     return filled(this.#write.isOne(n) ? one : other, { n: this.#write.number(n) });
   }
 
-  /** What is needed, what is there, and the ways on. */
+  /** The needed credits, the available ones, and the ways on. */
   #offer(problem: InsufficientCredits): void {
     this.#problem = problem;
     this.#key = newKey();
@@ -120,7 +120,7 @@ class Paywall extends Base implements PaywallMembers {
       else if (contact && contact in WORDS) ways.push(make('p', {}, this.#say(contact)));
       main.push(...this.#wallet());
     }
-    // Waiting is a way on only where what comes is enough.
+    // Waiting is a way on only where the refresh is enough.
     if (next) {
       const values = { credits: this.#credits(next.credits), at: this.#write.day(next.at) };
       ways.push(make('p', { class: 'quiet' }, this.#say(next.credits < needed ? 'next' : 'wait', values)));
@@ -130,7 +130,7 @@ class Paywall extends Base implements PaywallMembers {
     title.focus();
   }
 
-  /** How many packs: what covers it, or more. */
+  /** The number of packs: enough for the shortfall, or more. */
   #packs(offer: Offer): Node[] {
     const [min, max] = [offer.packs, Math.max(offer.packs, MOST_PACKS)];
     const attributes = { id: 'packs', type: 'number', required: '' };
@@ -170,7 +170,7 @@ class Paywall extends Base implements PaywallMembers {
     return [link];
   }
 
-  /** The dialog anew: its title, a sentence, what is between, and the buttons. */
+  /** The dialog anew: its title, a sentence, its content, and the buttons. */
   #draw(
     title: 'title' | 'ready' | 'almost',
     says: string,
@@ -243,7 +243,7 @@ class Paywall extends Base implements PaywallMembers {
   }
 
   async #closed(): Promise<void> {
-    // Closed while buying: what comes of it is told.
+    // Closed while buying: the outcome is still an event.
     await this.#working;
     // The event comes late: it may be shown again by now.
     if (!this.#dialog.open) this.#finish();
@@ -263,7 +263,7 @@ interface Answer {
   status?: unknown;
 }
 
-/** What the app's function came to: JSON, or the Response that brings it, left for the app to read; a rejection may be a problem. */
+/** The result of the app's function: JSON, or the Response that brings it, left for the app to read; a rejection may be a problem. */
 async function asked(ask: () => Promise<unknown>): Promise<{ isOk: boolean; body: Answer }> {
   const bodyOf = (value: unknown): Answer => (typeof value === 'object' && value !== null ? value : {});
   try {

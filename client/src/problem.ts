@@ -8,7 +8,7 @@ export interface Fault {
   detail: string;
 }
 
-/** What belongs to the request that was refused, not to the refusal. */
+/** Members of the refused request, not of the refusal. */
 export interface Asked {
   /** Send it with the repeat of this very request, and it has its effect once. */
   idempotencyKey: string | null;
@@ -26,12 +26,12 @@ class Refused extends Error {
   constructor(body: Members, asked: Asked) {
     super(body.detail);
     this.#body = body;
-    // Not assigned: what an error has already is not overwritten by an answer, and no member reaches the prototype.
+    // Not assigned: an answer overwrites no member of an error, and no member reaches the prototype.
     for (const [name, value] of Object.entries({ errors: [], ...asked, ...body }))
       if (!(name in this)) Object.defineProperty(this, name, { value, enumerable: true });
   }
 
-  /** The problem as it came: what a back end hands on to its page. */
+  /** The problem as it came, for a back end to hand on to its page. */
   toJSON(): Members {
     return this.#body;
   }

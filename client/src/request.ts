@@ -24,7 +24,7 @@ export interface ClientOptions {
 export interface CallOptions {
   /** Yours for this effect, kept with your job; one is made where you give none. */
   idempotencyKey?: string | undefined;
-  /** Gives up; what was sent may take effect all the same. */
+  /** Gives up; the request may take effect all the same. */
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
   retries?: number | undefined;
@@ -39,7 +39,7 @@ export interface Retry {
   error: DrawdownProblem | DrawdownNoAnswer;
 }
 
-/** What is sent, each time the same. */
+/** The request as it is sent, each time the same. */
 export interface Sent {
   route: Route;
   path: string;
@@ -99,7 +99,7 @@ interface Request {
 const methodOf = (route: Route): string => route.slice(0, route.indexOf(' '));
 const timeoutOf = (route: Route): number => (route.endsWith('/advance') ? ADVANCE_TIMEOUT_MS : TIMEOUT_MS);
 
-/** Whether a second copy does no harm: a quote changes nothing, and what was set is set. What is deleted would be missing. */
+/** Whether a second copy does no harm. A quote changes nothing, and a value that is set stays set. A second delete would find nothing. */
 const isRepeatable = (route: Route): boolean =>
   OPERATIONS[route].keyed || ['GET', 'PUT', 'PATCH'].includes(methodOf(route)) || route.endsWith('/quote');
 

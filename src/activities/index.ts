@@ -121,8 +121,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
   }
 
   /**
-   * R-45: cancels the pending attempt first. If it was paid meanwhile, that payment counts. If it can't be cancelled, it
-   * stays,
+   * R-45: cancels the pending attempt first. If it was paid meanwhile, that payment counts. If it can't be cancelled, it stays,
    * and no other attempt is made.
    */
   async function ask(

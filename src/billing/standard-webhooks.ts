@@ -1,8 +1,7 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { invalid, Refusal } from '../domain/errors.ts';
 
-// The check is by the scheme's own library: v1 signatures in constant time, any of several, five minutes both ways. It
-// takes
+// The check is by the scheme's own library: v1 signatures in constant time, any of several, five minutes both ways. It takes
 // text, so the bytes are decoded first, strictly: a body that is not UTF-8 can't have been signed as text.
 
 /** A message whose signature was checked. */

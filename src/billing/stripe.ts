@@ -34,12 +34,10 @@ class UnusableMethod extends Error {
 }
 
 /**
- * Billing by Stripe. A charge is a PaymentIntent that is made without moving money, put on record, and only then confirmed.
- * One intent is paid at most once, at any number of confirmations. So a repeated charge that finds its intent on record
- * can't
- * take money twice, also after Stripe has forgotten its idempotency keys. An intent of a run that died before recording it
- * is
- * never confirmed.
+ * Billing by Stripe. A charge is a PaymentIntent that is made without moving money, put on record, and only then confirmed. One
+ * intent is paid at most once, at any number of confirmations. So a repeated charge that finds its intent on record can't take
+ * money twice, also after Stripe has forgotten its idempotency keys. An intent of a run that died before recording it is never
+ * confirmed.
  */
 export function createStripe({ secretKey, apiUrl, records }: StripeOptions): Gateway {
   const stripe = new Stripe(secretKey, {

@@ -22,9 +22,8 @@ const LAST_ANSWERS_WITHIN = 1;
 
 /**
  * Opens the ledger's database over a pool of connections. The whole pool is given up when it loses one. postgres.js 3.4.9
- * forgets statements that arrive between a connection's error and its close. It also reuses a connection with text that it
- * had not written before (test/faults/connections.test.ts). Ending the pool answers the forgotten statements and prevents
- * the
+ * forgets statements that arrive between a connection's error and its close. It also reuses a connection with text that it had
+ * not written before (test/faults/connections.test.ts). Ending the pool answers the forgotten statements and prevents the
  * reuse. Nobody knows whether such a statement took effect: the caller gets 503, and repeats with its key.
  *
  * No transaction of several statements is opened on it. When a backend dies in between, the driver goes on over another

@@ -189,8 +189,7 @@ const AGAIN = sql`status = 'pending', run = deliveries.run + 1, attempts = 0, re
   ended_at = null, claimed_until = null, started_at = null`;
 
 /**
- * Starts the ended deliveries of an event again: to all endpoints that had it and are enabled, or to one endpoint, which
- * need
+ * Starts the ended deliveries of an event again: to all endpoints that had it and are enabled, or to one endpoint, which need
  * not have had it. Answers how many; a delivery under way is left alone.
  */
 export async function replayEvent(db: Database, eventId: string, endpointId: string | null): Promise<number> {

@@ -40,8 +40,7 @@ export function allKeys(db: Database): Promise<KeyRow[]> {
 }
 
 /**
- * Revokes a key with the authority of another: false when that one is revoked itself. Both are locked in one order, so that
- * of
+ * Revokes a key with the authority of another: false when that one is revoked itself. Both are locked in one order, so that of
  * two keys that revoke each other one stays.
  */
 export async function revokeKeyBy(db: Database, id: string, by: string): Promise<boolean> {

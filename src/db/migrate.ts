@@ -16,10 +16,9 @@ const open = (databaseUrl: string): postgres.Sql =>
   postgres(databaseUrl, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {} });
 
 /**
- * Brings a database to the newest schema, then puts the functions in force if their text changed. Several processes may
- * start at once: Drizzle takes no lock itself, so one connection holds an advisory lock throughout. Functions of a newer
- * version
- * stay in force: in a rolling upgrade an older process may start after it. `goBack` replaces them too.
+ * Brings a database to the newest schema, then puts the functions in force if their text changed. Several processes may start
+ * at once: Drizzle takes no lock itself, so one connection holds an advisory lock throughout. Functions of a newer version stay
+ * in force: in a rolling upgrade an older process may start after it. `goBack` replaces them too.
  */
 export async function migrate(databaseUrl: string, { goBack = false } = {}): Promise<void> {
   const client = open(databaseUrl);

@@ -2,8 +2,7 @@ import { and, asc, desc, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Database } from './client.ts';
 
-// Pages by key. The columns that order a list are the end of an index that begins with the list's equality filters. So a
-// page
+// Pages by key. The columns that order a list are the end of an index that begins with the list's equality filters. So a page
 // is a range of that index: it costs the same at every place of a list of any length.
 
 /** The place of a row in its list: the values of the ordering columns. No two rows of a list share one. */
@@ -30,8 +29,7 @@ export type Within = readonly (readonly [AnyPgColumn, string])[];
 
 /**
  * Makes the clauses of a page. `within` is written as a range, not as an equality: for columns that equal a constant the
- * planner
- * may choose another index with the same order, and walk through all rows of other lists.
+ * planner may choose another index with the same order, and walk through all rows of other lists.
  */
 export function paged(
   columns: readonly AnyPgColumn[],

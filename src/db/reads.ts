@@ -44,8 +44,7 @@ interface WireRow {
 }
 
 /**
- * A subscription with its ledger's row; undefined when it does not exist. Nearly every request reads it, also each refusal
- * for
+ * A subscription with its ledger's row; undefined when it does not exist. Nearly every request reads it, also each refusal for
  * lack of credits, so it goes to the driver directly, which prepares it once a connection.
  */
 export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {

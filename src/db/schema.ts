@@ -142,10 +142,8 @@ export const grants = pgTable(
 );
 
 /**
- * The changes of credits: append-only, without gaps for each subscription. The table is partitioned by the month of
- * recording,
- * so that only this month's indexes grow. No decision about credits reads an entry, so old months can be detached and
- * archived
+ * The changes of credits: append-only, without gaps for each subscription. The table is partitioned by the month of recording,
+ * so that only this month's indexes grow. No decision about credits reads an entry, so old months can be detached and archived
  * (docs/operating.md).
  */
 export const entries = pgTable(
@@ -271,8 +269,7 @@ export interface HoldOutcomeAnswer {
 }
 
 /**
- * R-65: the permanent answer to every key that succeeded on the ledger alone. Its index grows for ever and is met in no
- * order,
+ * R-65: the permanent answer to every key that succeeded on the ledger alone. Its index grows for ever and is met in no order,
  * so it holds only the digest: with the subscription's id before it, it was more than twice as large.
  */
 export const replies = pgTable('replies', {
@@ -334,8 +331,7 @@ export const charges = pgTable(
 );
 
 /**
- * Steps that the ledger refused as data it can't hold: each was given up, and its command with it. One row a step and
- * reason,
+ * Steps that the ledger refused as data it can't hold: each was given up, and its command with it. One row a step and reason,
  * with a count, since due work is tried again.
  */
 export const incidents = pgTable(
@@ -480,8 +476,7 @@ export const inbox = pgTable(
 export const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
 
 /**
- * Refused rows: how often, why, and the instant of the next try. A row is here from its first failure until it succeeds.
- * They
+ * Refused rows: how often, why, and the instant of the next try. A row is here from its first failure until it succeeds. They
  * lie apart from the rows themselves, so that failures cost the other rows nothing.
  */
 export const failures = pgTable(

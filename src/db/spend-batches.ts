@@ -3,10 +3,8 @@ import type { Instant } from '../domain/calendar.ts';
 import type { Line } from '../domain/rates.ts';
 import type { Database } from './client.ts';
 
-// Spends, holds and returns: requests to the ledger alone, by the hundred in one call. While a call is under way requests
-// wait;
-// when it returns, all of them go in the next. A second call goes beside it when enough wait. There is no timer: an idle
-// server
+// Spends, holds and returns: requests to the ledger alone, by the hundred in one call. While a call is under way requests wait;
+// when it returns, all of them go in the next. A second call goes beside it when enough wait. There is no timer: an idle server
 // adds no delay.
 
 interface KeyedRequest {
@@ -67,8 +65,7 @@ export type SpendOutcome =
 /** The ledger's entrance for spends, holds and returns. */
 export interface Spending {
   /**
-   * Answers one request, alone or among others. Rejects when the ledger is away: its effect is then unknown, and a repeat
-   * with
+   * Answers one request, alone or among others. Rejects when the ledger is away: its effect is then unknown, and a repeat with
    * the same key finds out.
    */
   submit(request: SpendRequest): Promise<SpendOutcome>;
@@ -110,8 +107,7 @@ const operationOf = (request: SpendRequest): string =>
 const halfHash = (text: string): string => hash('sha256', text, 'hex').slice(0, 32);
 
 /**
- * The key of the table of replies: half of SHA-256, as PostgreSQL's uuid. The digest of operation and key is made first,
- * since
+ * The key of the table of replies: half of SHA-256, as PostgreSQL's uuid. The digest of operation and key is made first, since
  * older rows had only that digest beside the subscription.
  */
 export const digestOf = (subscriptionId: string, operation: string, key: string): string =>
@@ -230,8 +226,7 @@ function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string
 }
 
 /**
- * Whether the statement itself failed and was rolled back. Otherwise the connection failed (SQLSTATE classes 08, 53, 57,
- * and
+ * Whether the statement itself failed and was rolled back. Otherwise the connection failed (SQLSTATE classes 08, 53, 57, and
  * the driver's own codes).
  */
 function isStatements(error: unknown): boolean {

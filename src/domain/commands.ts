@@ -56,8 +56,7 @@ export interface Start {
 }
 
 /**
- * Decides the start of a subscription. It asks for the first charge; a moved-in subscription (R-44) and one paid by
- * contract
+ * Decides the start of a subscription. It asks for the first charge; a moved-in subscription (R-44) and one paid by contract
  * (R-36) start without one and book `started`. Throws `plan_not_eligible`.
  */
 export function begin(start: Start, at: Instant, catalog: Catalog): Decision {

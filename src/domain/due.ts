@@ -46,10 +46,9 @@ function considerUnpaid(unpaid: Unpaid, consider: (at: Instant | undefined, kind
 }
 
 /**
- * R-14: decides all work that is due at one instant, in order: expiries, the end of the subscription or else the renewal
- * charge
- * or its retry, then grants, then an automatic top-up (R-39). `booked` is the present, which is later than `at` for late
- * work (R-13).
+ * R-14: decides all work that is due at one instant, in order: expiries, the end of the subscription or else the renewal charge
+ * or its retry, then grants, then an automatic top-up (R-39). `booked` is the present, which is later than `at` for late work
+ * (R-13).
  */
 export function workAt(state: State, at: Instant, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);

@@ -50,9 +50,8 @@ export const isNewer = (state: State, { nth }: Withdrawal): boolean =>
   state.status !== 'ended' && nth > (state.withdrawn?.nth ?? 0);
 
 /**
- * R-81: lowers the add-on by the packs of a purchase that is refunded in whole. When a dispute is won, the packs lowered
- * for
- * it return. The highest `nth` wins, so messages may come in any order and number. Books nothing.
+ * R-81: lowers the add-on by the packs of a purchase that is refunded in whole. When a dispute is won, the packs lowered for it
+ * return. The highest `nth` wins, so messages may come in any order and number. Books nothing.
  */
 export function withdraw(state: State, withdrawal: Withdrawal, booked: Instant, catalog: Catalog): Decision {
   const d = draft(state, booked, catalog);

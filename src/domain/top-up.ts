@@ -37,9 +37,8 @@ const SKIPPED: Record<SkipReason, string> = {
 };
 
 /**
- * Sets the wish, or switches it off with null; this month's spending still counts. Throws `invalid_request` and the
- * refusals
- * of a purchase. Books nothing.
+ * Sets the wish, or switches it off with null; this month's spending still counts. Throws `invalid_request` and the refusals of
+ * a purchase. Books nothing.
  */
 export function setTopUp(d: Draft, wish: TopUpWish | null): void {
   const { topUp: before, ...rest } = d.state;

@@ -13,10 +13,8 @@ const AWAY_MS = 1_000;
 /**
  * Starts the relay, the one bridge from PostgreSQL to Temporal. Billing's inbox becomes signals, a changed ledger becomes a
  * nudge, an event becomes deliveries. It also releases holds at their deadlines, records notices of expiry, and makes the
- * coming months of entries.
- * A row is marked after its call returned, so no row is lost; a row that arrives twice changes nothing. Each part is a loop
- * of
- * its own and waits for no other.
+ * coming months of entries. A row is marked after its call returned, so no row is lost; a row that arrives twice changes
+ * nothing. Each part is a loop of its own and waits for no other.
  */
 export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();

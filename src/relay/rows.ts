@@ -4,8 +4,7 @@ import { type FailureRef, noteFailure } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 import type { TemporalCaller } from '../temporal.ts';
 
-// Rows that the relay works, each guarded on its own. A refused row is recorded with its reason and comes again after a
-// pause
+// Rows that the relay works, each guarded on its own. A refused row is recorded with its reason and comes again after a pause
 // of its own; no other row waits for it. When the server itself is away no row is to blame, and the loop pauses.
 
 /** The dependencies of the relay. */

@@ -2,8 +2,7 @@ import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-// Any holder of a key for endpoints may name a receiver, and requests to it start inside our network. So an address that
-// means
+// Any holder of a key for endpoints may name a receiver, and requests to it start inside our network. So an address that means
 // something only in here is refused.
 
 /** Whether an address belongs to the open internet. Addresses that no registry has assigned, or has reserved, do not. */

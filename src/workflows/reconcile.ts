@@ -2,8 +2,7 @@ import { ApplicationFailure, proxyActivities, setCurrentDetails } from '@tempora
 import type { Activities, Reconciled } from '../activities/index.ts';
 import { UNEXPLAINED } from './messages.ts';
 
-// The nightly reconciliation: every charge, grant and message of billing must have its reason. A run that finds a row
-// without
+// The nightly reconciliation: every charge, grant and message of billing must have its reason. A run that finds a row without
 // one fails, so that monitoring of failed workflows reports it. The next night checks everything again.
 
 const books = proxyActivities<Activities>({

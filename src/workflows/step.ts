@@ -91,8 +91,7 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
   }
 
   /**
-   * Books a decision without a charge: its effects and the row after them. With a charge: billing's answer picks one of
-   * three
+   * Books a decision without a charge: its effects and the row after them. With a charge: billing's answer picks one of three
    * branches, each with its own effects and row.
    */
   function book(decision: Decided, at: Instant, options: StepOptions): Promise<StepOutcome> {

@@ -54,8 +54,7 @@ import { createQueue, type Queued, settledNow } from './queue.ts';
 import { type CarryOutcome, createSteps, type Decided, type StepOptions } from './step.ts';
 import { balanceOf, describe, scheduleOf, subscriptionOf } from './views.ts';
 
-// One subscription, from its first payment to its end. It sleeps until work is due or a message comes, decides with the
-// pure
+// One subscription, from its first payment to its end. It sleeps until work is due or a message comes, decides with the pure
 // core, has the decision booked (step.ts), and sleeps again. The ledger holds everything it may forget.
 
 /** A run hands over after a year of boundaries or a few thousand events, so that a replay stays short. */
@@ -278,8 +277,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   }
 
   /**
-   * Queues a command and waits for its outcome. While a hand-over is due it is refused: callers in turn could otherwise
-   * delay
+   * Queues a command and waits for its outcome. While a hand-over is due it is refused: callers in turn could otherwise delay
    * the hand-over until the history is full.
    */
   async function request({ command, ref }: UpdateRequest): Promise<void> {

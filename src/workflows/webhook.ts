@@ -2,8 +2,7 @@ import { proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/wo
 import type { Delivered, DeliveryActivities } from '../activities/deliver.ts';
 import { deliveryQueue, type WebhookInput } from './messages.ts';
 
-// One event to one endpoint. The Temporal server keeps the attempts: it waits as long as each failed one asks, and records
-// no
+// One event to one endpoint. The Temporal server keeps the attempts: it waits as long as each failed one asks, and records no
 // event for it, so a receiver that is away for days costs nothing. The row in `deliveries` records the end.
 
 /** Sends an event to an endpoint until an attempt succeeds or the last one fails. */

@@ -5,8 +5,7 @@ import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, codeOf, Driver, type Json } from './driver.ts';
 
-// The examples of docs/events.md come from a life on a test clock: one of each type, in the order of the page. After a
-// change
+// The examples of docs/events.md come from a life on a test clock: one of each type, in the order of the page. After a change
 // of the events they are written anew with RECORD_EVENTS=1 npx vitest run --project stack test/api/event-types.test.ts
 
 const page = new URL('../../docs/events.md', import.meta.url);

@@ -8,8 +8,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, codeOf, Driver, faultsOf, start } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
-// The webhook of a system that owns billing, through HTTP: a forged or wrong event leaves no trace, a signed one is stored
-// once
+// The webhook of a system that owns billing, through HTTP: a forged or wrong event leaves no trace, a signed one is stored once
 // and answered. Its effects: test/billing/external-life.test.ts.
 
 const external = { webhookSecrets: [SECRETS.new, SECRETS.old] };

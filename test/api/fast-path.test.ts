@@ -12,8 +12,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { Driver } from './driver.ts';
 import { hold, use } from './holding.ts';
 
-// Spends go past the application (src/api/fast-path.ts). A caller sees no difference: the same request gets the same answer
-// on
+// Spends go past the application (src/api/fast-path.ts). A caller sees no difference: the same request gets the same answer on
 // both ways, and unusual requests go through the application.
 
 interface Reported {

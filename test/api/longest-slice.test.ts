@@ -16,8 +16,7 @@ import { Visit } from './console-visit.ts';
 import { bodyOf, Driver, type Json, T0 } from './driver.ts';
 import { PageVisitor } from './pages.ts';
 
-// No request keeps the event loop for longer than 100 ms: every route with the largest input it takes, on a subscription
-// larger
+// No request keeps the event loop for longer than 100 ms: every route with the largest input it takes, on a subscription larger
 // than any real one. The test counts the processor's time of this thread.
 
 const GRANTS = 1_000;

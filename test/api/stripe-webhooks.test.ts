@@ -11,8 +11,7 @@ import { eventOf, signatureOf } from '../support/stripe-events.ts';
 import { bodyOf, codeOf, Driver, faultsOf, type Json, start } from './driver.ts';
 import { expectProblem } from './problem.ts';
 
-// Stripe's webhook, through HTTP on the real stack: a forged event leaves no trace; a signed one is stored once, answered,
-// and
+// Stripe's webhook, through HTTP on the real stack: a forged event leaves no trace; a signed one is stored once, answered, and
 // takes effect once.
 
 const PATH = '/v1/billing/webhooks/stripe';

@@ -8,8 +8,7 @@ import { PageVisitor } from './pages.ts';
 import { expectProblem, seen } from './problem.ts';
 import { filled, nameOf, ROUTES } from './routes.ts';
 
-// Every entrance refuses text that PostgreSQL refuses, with its pointer, and the subscription goes on. Once such a text in
-// a
+// Every entrance refuses text that PostgreSQL refuses, with its pointer, and the subscription goes on. Once such a text in a
 // reason made an activity fail without end, and its subscription answered 503 for ever.
 
 const BAD = { 'the first half of an emoji': 'ok \ud83d', 'the second half': 'ok \ude00', 'a NUL': 'o\0k' };

@@ -24,11 +24,10 @@ import { expected } from '../support/orders-groups.ts';
 import { standOf } from '../support/orders-ledger.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
-// Six events in any order on the real stack: signed webhooks of a system that owns billing, inbox, relay, workflow and
-// ledger. test/support/orders-groups.ts describes the events, and the orders that may differ. All 720 orders run against
-// the
-// core (test/domain/orders.test.ts) and against the ledger's functions (test/db/orders.test.ts); here a few of each group,
-// since a life takes a third of a second on two cores. DRAWDOWN_ORDERS=720 runs all of them.
+// Six events in any order on the real stack: signed webhooks of a system that owns billing, inbox, relay, workflow and ledger.
+// test/support/orders-groups.ts describes the events, and the orders that may differ. All 720 orders run against the core
+// (test/domain/orders.test.ts) and against the ledger's functions (test/db/orders.test.ts); here a few of each group, since a
+// life takes a third of a second on two cores. DRAWDOWN_ORDERS=720 runs all of them.
 
 const OF_EACH_GROUP = Number(process.env['DRAWDOWN_ORDERS'] ?? 3);
 

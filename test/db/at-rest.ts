@@ -6,8 +6,7 @@ import type { Instant } from '../../src/domain/calendar.ts';
 import type { Book } from '../../src/domain/model/book.ts';
 import { type RawLedger, T0 } from './raw-ledger.ts';
 
-// The points in which a ledger and its double in the core must agree at rest: every entry, every grant, every usage, and
-// the
+// The points in which a ledger and its double in the core must agree at rest: every entry, every grant, every usage, and the
 // balance at every second of their life.
 
 const SECOND = 1_000;

@@ -11,8 +11,7 @@ import type { State } from '../../src/domain/state.ts';
 import { advanceLife, forecast, type Life, type OpenHold, startLife } from '../../src/domain/timeline.ts';
 import { sized } from '../support/campaign.ts';
 
-// Every forecast and every read ahead ends soon, for any state and catalogue. The test counts steps, not time: one step is
-// one
+// Every forecast and every read ahead ends soon, for any state and catalogue. The test counts steps, not time: one step is one
 // instant that the calendar works or looks for.
 
 const RUNS = sized(2_000, 15_000);

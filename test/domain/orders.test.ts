@@ -5,8 +5,7 @@ import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { type Books, live, START } from '../support/orders-sender.ts';
 
-// All 720 orders of six events on the pure core. test/support/orders-groups.ts describes the events, and the orders that
-// may
+// All 720 orders of six events on the pure core. test/support/orders-groups.ts describes the events, and the orders that may
 // differ. The same against the ledger's functions: test/db/orders.test.ts; against all of it: test/billing/orders.test.ts.
 
 function openBooks(): Books {

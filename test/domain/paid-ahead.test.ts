@@ -9,9 +9,8 @@ import { advanceLife, command, type Life, moneyBack } from '../../src/domain/tim
 import { sized } from '../support/campaign.ts';
 import { simulate } from '../support/lives.ts';
 
-// R-42: a renewal is paid before its boundary, and its bill changes before, between and after. In every order the renewal
-// is paid
-// at the boundary if enough came, and each payment is either its own amount or owed back.
+// R-42: a renewal is paid before its boundary, and its bill changes before, between and after. In every order the renewal is
+// paid at the boundary if enough came, and each payment is either its own amount or owed back.
 
 const FROM = '2026-01-17T00:00:00.000Z';
 const BOUNDARY = Date.parse('2026-02-17T00:00:00Z');

@@ -14,9 +14,8 @@ import { createProcesses, type Processes } from '../support/processes.ts';
 import { ownServers } from '../support/servers.ts';
 import type { Answer } from '../support/stack.ts';
 
-// Servers of their own, which can be stopped: work due during an outage is done after it, acknowledged spends are there
-// once, and
-// everything comes back by itself.
+// Servers of their own, which can be stopped: work due during an outage is done after it, acknowledged spends are there once,
+// and everything comes back by itself.
 
 const servers = ownServers();
 const BOUNDARY_IN_MS = 8_000;

@@ -14,8 +14,7 @@ import { booked, expected, left } from './spending-effects.ts';
 import { CALLERS, Load } from './spending-load.ts';
 
 // I5, I10: two APIs and a worker on a durable PostgreSQL, killed under spending load. Every acknowledged request is there,
-// once,
-// and a repeat gets the same answer to the letter. All others are repeated with their key and take effect once.
+// once, and a repeat gets the same answer to the letter. All others are repeated with their key and take effect once.
 
 const SUBSCRIPTIONS = 20;
 const GRANTED = 200 + 30_000 + 25;

@@ -11,8 +11,7 @@ import { openStripeAccount, type StripeAccount } from '../support/stripe-account
 import { npmStart, stopAll } from './npm-start.ts';
 import { commandsIn, paste } from './paste.ts';
 
-// The output of a start works as it stands, with every biller and every catalogue. start.test.ts pastes the output of a
-// start
+// The output of a start works as it stands, with every biller and every catalogue. start.test.ts pastes the output of a start
 // with servers of its own.
 
 const folder = mkdtempSync(join(tmpdir(), 'drawdown-printed-'));

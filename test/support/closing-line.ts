@@ -2,11 +2,9 @@ import { writeSync } from 'node:fs';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
 
 /**
- * Prints `N passed, N failed` as the very last line. A skipped check is a defect here, so a skipped test counts as failed.
- * So does
- * everything that kept tests from running: a file that does not load, a failing hook, an unhandled error, services that did
- * not
- * come up.
+ * Prints `N passed, N failed` as the very last line. A skipped check is a defect here, so a skipped test counts as failed. So
+ * does everything that kept tests from running: a file that does not load, a failing hook, an unhandled error, services that
+ * did not come up.
  */
 export default class ClosingLine implements Reporter {
   private vitest: Vitest | undefined;

@@ -6,11 +6,9 @@ import { connect, type Database } from '../../src/db/client.ts';
 const YEAR = sql`interval '364 days'`;
 
 /**
- * Gives an empty ledger a year of so many acts, each recorded in its month. Of ten acts eight spend a credit, one holds one
- * and
+ * Gives an empty ledger a year of so many acts, each recorded in its month. Of ten acts eight spend a credit, one holds one and
  * releases it, one is a free use. Every hundredth act comes with a grant that is revoked at once, a declined purchase, and
- * their
- * command, message, note and event. Answers the newest entry.
+ * their command, message, note and event. Answers the newest entry.
  */
 export async function grow(databaseUrl: string, id: string, acts: number): Promise<number> {
   // A million acts take minutes, which no pool of the product waits.

@@ -44,8 +44,7 @@ export interface Processes {
 
 /**
  * Nothing runs yet: the test starts the processes that it needs. `servers` defaults to the global set-up's, in a fresh
- * database; `env` is set in each process besides. `code` is the folder that holds the programs: the sources, or their
- * compiled
+ * database; `env` is set in each process besides. `code` is the folder that holds the programs: the sources, or their compiled
  * form.
  */
 export async function createProcesses(

@@ -4,8 +4,7 @@ const TIMES = '/proc/thread-self/schedstat';
 let isLinux: boolean | null = null;
 
 /**
- * Milliseconds of processor that this thread has used: load of others does not lengthen them as it does the clock's. Where
- * the
+ * Milliseconds of processor that this thread has used: load of others does not lengthen them as it does the clock's. Where the
  * system has no time of a thread, the whole process's.
  */
 export function threadTime(): number {

@@ -21,8 +21,7 @@ import {
 } from '../../src/workflows/messages.ts';
 import { createDatabase } from '../support/stack.ts';
 
-// The yearly cost of an idle monthly subscription at Temporal, counted on the histories of all its runs. A year passes on
-// the
+// The yearly cost of an idle monthly subscription at Temporal, counted on the histories of all its runs. A year passes on the
 // time-skipping server; the ledger's own clock stays today, which an idle subscription never notices.
 
 const EVENTS_A_YEAR = 280;

@@ -21,8 +21,7 @@ import {
 import { type Stack, startStack } from '../support/stack.ts';
 
 // A storm of signals, updates and spends while a test clock is driven over five continue-as-news. Each command takes effect
-// once,
-// and the ledger equals the simulator's after the same commands in the same order.
+// once, and the ledger equals the simulator's after the same commands in the same order.
 
 const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 const MONTHS = 66;
@@ -89,8 +88,7 @@ async function repeatSignals(storm: Storm): Promise<number> {
   const old = await snapshot(stack.db, storm.id);
   let sent = 0;
   // As fast as the workflow takes them: a query is answered after the earlier signals. Faster signals would leave no moment
-  // without
-  // news in which a run could hand over.
+  // without news in which a run could hand over.
   const isSignalled = () => handle.query(QUERY.subscription).catch(() => pause(100));
   for (; !storm.isOver; sent += 1, await pause(40), await isSignalled()) {
     const known = await stack.db.select().from(charges).where(eq(charges.subscriptionId, storm.id));

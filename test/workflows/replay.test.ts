@@ -5,8 +5,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { readHistories, record } from './histories.ts';
 
 // Golden histories: the pasts of running subscriptions must replay with the workflow as it is now. A change that fails here
-// needs
-// `patched()`, or it stops every workflow that began before it. They are recorded anew, after that decision, with
+// needs `patched()`, or it stops every workflow that began before it. They are recorded anew, after that decision, with
 // RECORD_HISTORIES=1 npx vitest run --project stack test/workflows/replay.test.ts
 
 const monthly = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;

@@ -55,11 +55,10 @@ export interface Remains {
 }
 
 /**
- * The data from which a workflow is started again, read in one statement; null for an unknown subscription. All settlements
- * and withdrawals are signalled again: they change nothing the second time. A cancel or a change of plan is signalled again
- * only if it was relayed since `since`: an older one may have been undone. The catalogue is that of the unbooked charge,
- * which
- * is asked for as before.
+ * The data from which a workflow is started again, read in one statement; null for an unknown subscription. All settlements and
+ * withdrawals are signalled again: they change nothing the second time. A cancel or a change of plan is signalled again only if
+ * it was relayed since `since`: an older one may have been undone. The catalogue is that of the unbooked charge, which is asked
+ * for as before.
  */
 export async function remainsOf(db: Database, id: string, since: Instant | null): Promise<Remains | null> {
   const [row] = await db.execute<Remains & Record<string, unknown>>(sql`

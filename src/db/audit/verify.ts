@@ -155,8 +155,7 @@ export interface AsOf {
 
 /**
  * I8: the ledger's balance as of a version and an instant. It is reckoned back from now, so archived months are not needed.
- * null
- * for an unknown ledger.
+ * null for an unknown ledger.
  */
 export async function balanceAsOf(db: Database, { id, version, at }: Known): Promise<AsOf | null> {
   const [row] = await db.execute<{ as_of: AsOf | null }>(sql`

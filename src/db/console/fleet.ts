@@ -99,8 +99,7 @@ export interface Candidate {
 const MOST_CANDIDATES = 20_000;
 
 /**
- * Subscriptions on real time that may have work due by an instant; the core decides about the work. Boundaries are reckoned
- * in
+ * Subscriptions on real time that may have work due by an instant; the core decides about the work. Boundaries are reckoned in
  * UTC here, which is less than two days off.
  */
 export async function dueCandidates(db: Database, until: Instant): Promise<Candidate[]> {

@@ -42,8 +42,7 @@ const PAGES_LOOKED_THROUGH = 8_192;
 const MOST_HITS = 20;
 
 /**
- * Finds the object with this id; or every object with this customer, idempotency key or reference, the newest first. Within
- * a
+ * Finds the object with this id; or every object with this customer, idempotency key or reference, the newest first. Within a
  * subscription it finds only that subscription's objects, without a bound.
  */
 export async function search(
@@ -145,8 +144,7 @@ const digest = (sub: SQL, operation: SQL, key: string): SQL => {
 };
 
 /**
- * Finds usages and holds by a digest of subscription, operation and key, made for each subscription. The digest of a
- * capture,
+ * Finds usages and holds by a digest of subscription, operation and key, made for each subscription. The digest of a capture,
  * release or reversal holds the id of its hold or usage too, so it needs the subscription. A command's key is on record.
  */
 function byKey(key: string, subscriptionId: string | null): SQL {

@@ -32,8 +32,7 @@ export interface TimelineWanted {
 const ENTRIES_A_PAGE = 1_000;
 
 /**
- * The kinds of entries that callers cause. They are never dated before an older one, so the order of the ledger is also
- * that of
+ * The kinds of entries that callers cause. They are never dated before an older one, so the order of the ledger is also that of
  * their instants. The calendar's entries and releases may be booked late, so indexes have them by instant.
  */
 export const SPENT = ['debit', 'hold', 'capture', 'reversal'];
@@ -41,12 +40,9 @@ const isSpent = sql.raw(`e.kind in (${SPENT.map((kind) => `'${kind}'`).join(', '
 const isOfCalendar = sql`e.usage_id is null and e.hold_id is null`;
 
 /**
- * The statement of one page. At one instant lines stand in the order of causes: by `place`, the newest entry before them,
- * then
- * by `rank`. A test clock stands still while much is done, so there the place is looked up; on real time only the calendar
- * does
- * several things at one instant. A line that has only an instant of the real clock is placed on a test clock by the
- * commands
+ * The statement of one page. At one instant lines stand in the order of causes: by `place`, the newest entry before them, then
+ * by `rank`. A test clock stands still while much is done, so there the place is looked up; on real time only the calendar does
+ * several things at one instant. A line that has only an instant of the real clock is placed on a test clock by the commands
  * around it.
  */
 export function timeline(id: string, { limit, after, kind, about }: TimelineWanted) {
@@ -201,8 +197,7 @@ from shown s order by s.at desc, s.place desc, s.rank desc, s.tie desc`;
 
 /**
  * The newest entry before a line: by the time of recording where it is known, else by the line's instant, at which the
- * calendar's own work comes first (R-14). 0 where the instant alone orders the lines. On real time only the calendar's
- * entries
+ * calendar's own work comes first (R-14). 0 where the instant alone orders the lines. On real time only the calendar's entries
  * of that very instant need an order, and an index has them.
  */
 function place(id: string, isNeeded: SQL, recorded: SQL | null, at: SQL): SQL {

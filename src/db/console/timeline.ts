@@ -3,8 +3,7 @@ import type { Database } from '../client.ts';
 import type { HoldOutcomeAnswer, UsageAnswer } from '../schema.ts';
 import { SPENT, type TimelineCursor, type TimelineWanted, timeline } from './timeline-statement.ts';
 
-// The whole record of one subscription as one list: credits, money, messages from billing, notes of the workflow, requests
-// and
+// The whole record of one subscription as one list: credits, money, messages from billing, notes of the workflow, requests and
 // events. One statement reads it, so that a page shows one moment.
 
 /** A line of entries of the ledger. */

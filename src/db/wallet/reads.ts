@@ -24,13 +24,10 @@ export async function grantsSince(db: Database, id: string, from: Instant): Prom
 }
 
 /**
- * The changes of the balance after an instant, by grant. Grants and ends stand at their instants. All use of a day between
- * two
- * of them is one change, at its last instant, so that a busy month is as small as a quiet one. The sum is exact at the end
- * of
- * each day and at each grant and end. `newest` is the ledger's version: entries are numbered without gaps, so the newest
- * ones are
- * a range of the primary key.
+ * The changes of the balance after an instant, by grant. Grants and ends stand at their instants. All use of a day between two
+ * of them is one change, at its last instant, so that a busy month is as small as a quiet one. The sum is exact at the end of
+ * each day and at each grant and end. `newest` is the ledger's version: entries are numbered without gaps, so the newest ones
+ * are a range of the primary key.
  */
 export async function changesSince(
   db: Database,

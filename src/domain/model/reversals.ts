@@ -27,8 +27,7 @@ export function part(debits: readonly Debit[], from: number, to: number): Debit[
 
 /**
  * Decides about credits that an entry has just returned to their grant: they stay usable until the grant's expiry, or go at
- * once. R-50: after the end they are forfeited, except those that had expired by the end. A release dated at its deadline
- * may
+ * once. R-50: after the end they are forfeited, except those that had expired by the end. A release dated at its deadline may
  * be booked after the expiry or the end: the loss is then dated there.
  */
 export function placeReturned(book: Book, grant: Grant, credits: number, at: Instant): ReturnedCredits {
