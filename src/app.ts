@@ -17,7 +17,7 @@ import { createLiveVersions } from './web/wallet/live.ts';
 import { walletRoutes } from './web/wallet/routes.ts';
 
 /** The clients and settings of a root; `createDeps` makes the rest from its ledger pool. */
-export type Settings = Omit<PageDeps, 'spending' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
+type Settings = Omit<PageDeps, 'spending' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
 
 /** Makes the dependencies of routes and pages, once a process. */
 export const createDeps = (settings: Settings): PageDeps => ({

@@ -11,7 +11,7 @@ import { deliveryQueue, subscriptionIdOf } from './workflows/messages.ts';
 // The Temporal workers of a worker process. Not in `startup.ts`, because the API must not load the library of workers.
 
 /** The clients and settings of the worker. */
-export interface EngineOptions {
+interface EngineOptions {
   db: Database;
   /** The same database over a pool whose statements may read all of it. */
   books: Database;
@@ -64,7 +64,7 @@ export function createEngine({
 const DELIVERIES_AT_ONCE = 50;
 
 /** The clients and settings of the deliverer. */
-export interface DelivererOptions
+interface DelivererOptions
   extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
   /** Whether receivers may have private addresses and use http. */
   allowsPrivate: boolean;

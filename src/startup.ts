@@ -20,7 +20,7 @@ import type { Log } from './embedded/children.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 /** The configured catalogue: a file, checked member by member, or the default. Throws ConfigError. */
-export function loadCatalog(file: string | undefined): Catalog {
+function loadCatalog(file: string | undefined): Catalog {
   if (file === undefined) return DEFAULT_CATALOG;
   const read = readCatalog(parse(file));
   if ('catalog' in read) return read.catalog;

@@ -12,7 +12,7 @@ export const CALL_TIMEOUT_MS = 2_500;
 const BREAK_MS = 1_000;
 
 /** The part of the configuration that names a Temporal. */
-export type Connected = Pick<
+type Connected = Pick<
   ConnectedConfig,
   'temporalAddress' | 'temporalNamespace' | 'temporalApiKey' | 'temporalTls'
 >;

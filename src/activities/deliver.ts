@@ -26,7 +26,7 @@ export interface DeliveryActivities {
 }
 
 /** The dependencies of the delivery activities. */
-export interface DeliveryDeps {
+interface DeliveryDeps {
   db: Database;
   post: Post;
   /** In [0, 1): the random part of a pause. */

@@ -6,7 +6,7 @@ import { reasonOf } from '../reason.ts';
 const ON_RECORD_FROM = 5;
 
 /** One attempt at a step. */
-export interface StepAttempt {
+interface StepAttempt {
   subscriptionId: string;
   /** The number of the attempt, from 1. */
   attempt: number;

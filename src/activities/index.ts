@@ -56,7 +56,7 @@ export interface Activities {
 }
 
 /** The dependencies of the activities. */
-export interface ActivityDeps {
+interface ActivityDeps {
   db: Database;
   /** The same database over a pool whose statements may take long. */
   books: Database;

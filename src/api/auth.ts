@@ -30,7 +30,7 @@ function partsOf(key: string): { id: string; secret: string } | null {
 export const keyIdOf = (key: string): string | null => partsOf(key)?.id ?? null;
 
 /** A key to be made. */
-export interface KeyWanted {
+interface KeyWanted {
   mode: 'live' | 'test';
   scopes: readonly Scope[];
   name?: string | null;

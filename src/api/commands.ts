@@ -30,7 +30,7 @@ export interface CommandAnswer {
 }
 
 /** A command to run: its row, and how to send it and read its answer. */
-export interface CommandRun extends NewCommand {
+interface CommandRun extends NewCommand {
   /** Sends the command; resolves when the workflow has carried it out. */
   send(row: CommandRow): Promise<void>;
   /** Builds the answer from the booked rows. */

@@ -24,7 +24,7 @@ export interface LoopBlock {
 }
 
 /** The watch of one application. */
-export interface LoopWatch {
+interface LoopWatch {
   /** Wraps the first middleware, and times it and everything after it. */
   watched(first: MiddlewareHandler<Env>): MiddlewareHandler<Env>;
 }

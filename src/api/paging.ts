@@ -13,7 +13,7 @@ interface Paging {
 type Part = 'id' | 'count';
 
 /** A page of a named list. */
-export interface ListPage extends Page {
+interface ListPage extends Page {
   list: string;
 }
 

@@ -90,7 +90,7 @@ export function route<
 }
 
 /** The parts of a request, not yet checked. */
-export interface RequestInput {
+interface RequestInput {
   path: string;
   params: Record<string, string>;
   query: Record<string, string>;

@@ -14,7 +14,7 @@ const TICKET_MS = 5 * 60 * 1000;
 const BELIEVE_MS = 60_000;
 
 /** A signed link's text and its last instant. */
-export interface Ticket {
+interface Ticket {
   text: string;
   expiresAt: Instant;
 }

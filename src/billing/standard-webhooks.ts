@@ -5,7 +5,7 @@ import { invalid, Refusal } from '../domain/errors.ts';
 // text, so the bytes are decoded first, strictly: a body that is not UTF-8 can't have been signed as text.
 
 /** A message whose signature was checked. */
-export interface Signed {
+interface Signed {
   /** The sender's id of the message: the same at every delivery. */
   id: string;
   text: string;
@@ -15,7 +15,7 @@ export interface Signed {
  * Checks the exact bytes of a body. Throws `unauthenticated` when none of the secrets signed it just now, and
  * `invalid_request` for an unusable id.
  */
-export type Verify = (body: Uint8Array, headers: Headers) => Signed;
+type Verify = (body: Uint8Array, headers: Headers) => Signed;
 
 const HEADERS = ['webhook-id', 'webhook-timestamp', 'webhook-signature'];
 

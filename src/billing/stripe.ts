@@ -18,7 +18,7 @@ export interface StripeRecords {
 }
 
 /** The options of billing by Stripe. */
-export interface StripeOptions {
+interface StripeOptions {
   secretKey: string;
   /** Another address than Stripe's own, for tests. */
   apiUrl?: string | undefined;

@@ -4,7 +4,7 @@ import type { Database } from './client.ts';
 import { catalogs } from './schema.ts';
 
 /** Thrown for a catalogue that must not come into force; the message has the reason. */
-export class CatalogRefused extends Error {
+class CatalogRefused extends Error {
   override readonly name = 'CatalogRefused';
 }
 
@@ -65,7 +65,7 @@ async function neededBut(db: Database, catalog: Catalog): Promise<string[]> {
 }
 
 /** The catalogue in force. Throws when there is none. */
-export async function newestCatalog(db: Database): Promise<Catalog> {
+async function newestCatalog(db: Database): Promise<Catalog> {
   const [row] = await db.select().from(catalogs).orderBy(desc(catalogs.inForceFrom)).limit(1);
   if (!row) throw new Error('no catalogue is in force: start the API or the worker, which publish it');
   return row.content;

@@ -7,7 +7,7 @@ import * as schema from './schema.ts';
 export type Database = PostgresJsDatabase<typeof schema> & { $client: postgres.Sql };
 
 /** The options of `connect`. */
-export interface DatabaseOptions {
+interface DatabaseOptions {
   /** The most connections. A statement waits for a free one. */
   max?: number;
   /** A statement that takes longer is cancelled. */

@@ -7,7 +7,7 @@ import { entries } from './schema.ts';
 // The ledger's entries in the order of their primary key in each month.
 
 /** A row of `entries`. */
-export type EntryRow = typeof entries.$inferSelect;
+type EntryRow = typeof entries.$inferSelect;
 type Kind = EntryRow['kind'];
 /** An entry with the feature of its usage or hold, if that has only one. */
 export type EntryWithFeature = EntryRow & { feature: string | null };
@@ -48,7 +48,7 @@ export interface Activity {
 }
 
 /** The page of activity to read. */
-export interface WantedActivity {
+interface WantedActivity {
   /** The kinds of entries; null: all. */
   kinds: readonly Kind[] | null;
   before: number;
@@ -175,7 +175,7 @@ export const CSV_HEAD = Object.keys(CSV).join(',');
 const CSV_LINE = sql<string>`concat(${sql.join(Object.values(CSV), sql`, ',', `)})`;
 
 /** The entries of a CSV. */
-export interface AllEntries {
+interface AllEntries {
   order: 'asc' | 'desc';
   /** The newest entry of the CSV, so that it ends while the ledger goes on. */
   newest: number;

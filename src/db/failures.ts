@@ -6,7 +6,7 @@ import type { failures } from './schema.ts';
 // Refused rows. Each is tried again at its own pace, and no other row waits for it.
 
 /** A row of `failures`. */
-export type FailureRow = typeof failures.$inferSelect;
+type FailureRow = typeof failures.$inferSelect;
 
 /** The name of a refused row. */
 export interface FailureRef {

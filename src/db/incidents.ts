@@ -20,7 +20,7 @@ export interface IncidentRecord {
 }
 
 /** A row of `incidents`. */
-export type Incident = typeof incidents.$inferSelect;
+type Incident = typeof incidents.$inferSelect;
 
 /** Gives a step up, in one statement: records an incident, refuses its command, closes its charge. A repeat is counted. */
 export async function giveUpStep(db: Database, id: string, record: IncidentRecord): Promise<void> {

@@ -63,7 +63,7 @@ export interface Snapshot {
 }
 
 /** Why a step was not booked: it was before, its catalogue is stale, its command was taken or refused, or it is given up. */
-export type NotBooked =
+type NotBooked =
   | ({ kind: 'replayed'; outcome: Outcome | null } & Snapshot)
   | { kind: 'stale'; catalog: Catalog }
   | { kind: 'abandoned' }
@@ -71,7 +71,7 @@ export type NotBooked =
   /** The ledger can't hold it: an incident has the reason. */
   | { kind: 'given_up' };
 /** The outcome of `prepare`. */
-export type Prepared = NotBooked | { kind: 'prepared' };
+type Prepared = NotBooked | { kind: 'prepared' };
 /** The outcome of `bookStep`. */
 export type StepOutcome = NotBooked | ({ kind: 'booked'; outcome: Outcome | null } & Snapshot);
 
@@ -102,7 +102,7 @@ export interface BalanceRow {
 }
 
 /** The balance of a ledger at an instant. */
-export interface LedgerBalance {
+interface LedgerBalance {
   now: Instant;
   at: Instant;
   version: number;

@@ -17,7 +17,7 @@ export interface Page {
 }
 
 /** The clauses of a page's statement. */
-export interface Paged {
+interface Paged {
   where: SQL | undefined;
   order: SQL[];
   /** One row more than asked: its presence means that another page follows. */

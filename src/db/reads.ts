@@ -235,7 +235,7 @@ export async function readReply(
 }
 
 /** One line of the answer to an advance. */
-export interface FiredRow {
+interface FiredRow {
   at: Instant;
   kind: 'refresh' | 'renewal' | 'expiry' | 'end';
   credits: number | null;

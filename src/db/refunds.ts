@@ -33,14 +33,14 @@ export interface AskedRefund {
 }
 
 /** The outcome of `askRefund`. */
-export type RefundRequestOutcome =
+type RefundRequestOutcome =
   | { kind: 'asked' | 'done' | 'other'; refund: AskedRefund }
   | { kind: 'reused' }
   | { kind: 'unpaid' }
   | { kind: 'exceeds'; left: number };
 
 /** An operator's request for a refund. */
-export interface WantedRefund {
+interface WantedRefund {
   id: string;
   charge: string;
   bodyHash: string;

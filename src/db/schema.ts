@@ -283,7 +283,7 @@ export const replies = pgTable('replies', {
 });
 
 /** One attempt at a charge. `at` is in milliseconds since 1970. */
-export interface ChargeAttempt {
+interface ChargeAttempt {
   attempt: number;
   at: number;
   payment_method: string;
@@ -473,7 +473,7 @@ export const inbox = pgTable(
 );
 
 /** The kinds of work that may be refused: the relay's rows, and steps of workflows. */
-export const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
+const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
 
 /**
  * Refused rows: how often, why, and the instant of the next try. A row is here from its first failure until it succeeds. They

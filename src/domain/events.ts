@@ -27,8 +27,6 @@ export const EVENT_TYPES = [
   'payment.refused',
   'top_up.skipped',
 ] as const;
-/** One of `EVENT_TYPES`. */
-export type EventType = (typeof EVENT_TYPES)[number];
 
 /** The test event that an owner sends to one endpoint. No endpoint subscribes to it, and it belongs to no subscription. */
 export const TEST_EVENT = 'webhook.test';
@@ -45,7 +43,7 @@ export interface RecordedEvent {
 }
 
 /** The JSON of an event, for webhooks and for `GET /v1/events`. */
-export interface EventBody {
+interface EventBody {
   type: string;
   timestamp: string;
   data: Record<string, unknown>;

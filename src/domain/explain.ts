@@ -39,7 +39,7 @@ export const RULE_WORDS = {
   'R-90': 'a test clock moves when it is advanced',
 } as const;
 /** One of the keys of `RULE_WORDS`. */
-export type RuleId = keyof typeof RULE_WORDS;
+type RuleId = keyof typeof RULE_WORDS;
 
 /** Whether a text is the id of a rule in `RULE_WORDS`. */
 export const isRule = (id: string): id is RuleId => Object.hasOwn(RULE_WORDS, id);

@@ -106,7 +106,7 @@ export type Transition =
   | 'resumed'
   | 'ended';
 /** Notes that are no transition and no event. */
-export type NoteKind = 'renewal_skipped' | 'cancel_asked';
+type NoteKind = 'renewal_skipped' | 'cancel_asked';
 
 /** One change to book. All effects between two answers from billing are booked in one statement. */
 export type Effect =

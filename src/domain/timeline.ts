@@ -14,7 +14,7 @@ import type { Charge, Decision, Outcome, State } from './state.ts';
 import { withTopUpRefunds } from './top-up.ts';
 
 /** Billing's answer to a charge: the simulator's stand-in for the gateway. */
-export type Payer = (charge: Charge) => Outcome;
+type Payer = (charge: Charge) => Outcome;
 
 /** The sandbox's answers, by payment method (docs/api.md). They reach every path without a provider. */
 export function sandboxPayer(charge: Charge): Outcome {

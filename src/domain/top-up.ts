@@ -20,7 +20,7 @@ export interface TopUpWish {
 }
 
 /** Why a top-up was not bought. */
-export type SkipReason = Extract<TopUp['skipped'], string>;
+type SkipReason = Extract<TopUp['skipped'], string>;
 
 const HOUR_MS = 60 * 60 * 1000;
 /** The pauses after each decline. After the last, only another payment method or a new wish leads to a try. */

@@ -132,7 +132,7 @@ function withDeathSignal(options: Launch): { command: string; args: string[]; sp
 let deathSignalWorks: boolean | undefined;
 
 /** Whether Linux can signal a child when its parent ends; elsewhere a guard process does. */
-export function diesWithUs(): boolean {
+function diesWithUs(): boolean {
   deathSignalWorks ??=
     process.platform === 'linux' && spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
   return deathSignalWorks;

@@ -8,7 +8,7 @@ export interface Running {
 }
 
 /** A server that is started again whenever it ends. */
-export interface KeptServers<R extends Running> {
+interface KeptServers<R extends Running> {
   /** The first instance; a later one has the same addresses. */
   first: R;
   stop(): Promise<void>;

@@ -18,7 +18,7 @@ import { freePort } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 
 /** The folder, port and settings of a server. */
-export interface PostgresOptions {
+interface PostgresOptions {
   dataDir: string;
   cacheDir: string;
   /** Taken where it is free; otherwise another one. */

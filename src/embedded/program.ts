@@ -25,7 +25,7 @@ const ready = z.looseObject({
 });
 
 /** The message of a program that can serve. */
-export type ReadyMessage = z.output<typeof ready>;
+type ReadyMessage = z.output<typeof ready>;
 
 /** A running program with its message. */
 export interface Program extends Pick<Child, 'pid' | 'exited' | 'stop' | 'logFile'> {

@@ -21,7 +21,7 @@ import type { FirstRequests, Ready } from './welcome.ts';
 // `npm start` without its command line: PostgreSQL, Temporal, API and worker, in the order of their needs.
 
 /** The settings of a start. */
-export interface StartOptions {
+interface StartOptions {
   config: Config;
   /** Empties the data folder first. */
   reset?: boolean;

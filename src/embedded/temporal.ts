@@ -8,7 +8,7 @@ import { freePort } from './ports.ts';
 import { findTemporalCli } from './temporal-binary.ts';
 
 /** The folder, ports and namespace of a server. */
-export interface TemporalOptions {
+interface TemporalOptions {
   dataDir: string;
   cacheDir: string;
   /** Made where it is missing; `default` by default. */

@@ -26,7 +26,7 @@ export interface FirstRequests {
 }
 
 /** More facts for the block of commands. */
-export interface Details {
+interface Details {
   /** null where a start would charge a real card. */
   first: FirstRequests | null;
   dataFolder: string;

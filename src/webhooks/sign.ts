@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 
 /** A message to sign. */
-export interface Letter {
+interface Letter {
   /** The event's id: the same at every attempt, so that receivers recognise a repeat. */
   id: string;
   body: string;

@@ -68,7 +68,7 @@ export const UPDATE_OF = {
 } as const satisfies Record<Exclude<Command['type'], SignalOnly>, string>;
 
 /** Commands that come only as signals: no caller waits for them. */
-export type SignalOnly = 'payment_settled' | 'withdraw_packs';
+type SignalOnly = 'payment_settled' | 'withdraw_packs';
 
 /** The argument of an update: the command, and the row that must be taken before it takes effect. */
 export interface UpdateRequest {

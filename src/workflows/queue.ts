@@ -28,9 +28,6 @@ const settlementCommand = (settlement: Settlement): Command => ({ ...settlement,
 export const settledNow = ({ isAhead: _, ...settlement }: Settlement): Command =>
   settlementCommand(settlement);
 
-/** The queue of one run. */
-export type Queue = ReturnType<typeof createQueue>;
-
 /** The queue of one run; `carried` are the commands that the run before it left. */
 export function createQueue(carried: readonly Command[]) {
   const queue: Queued[] = carried.map((command) => waiting(command));

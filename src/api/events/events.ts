@@ -39,7 +39,7 @@ const eventWithDeliveries = event
 export const replayed = z.object({ replayed: z.int() });
 
 /** An event with the body that endpoints receive. */
-export function eventView(row: EventRow): z.infer<typeof event> {
+function eventView(row: EventRow): z.infer<typeof event> {
   return { id: row.id, ...eventBody(row), recorded_at: row.recordedAt.toISOString() };
 }
 

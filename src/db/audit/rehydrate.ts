@@ -36,7 +36,7 @@ export interface UnbookedCharge {
 }
 
 /** A signal of billing, as the inbox keeps it. */
-export interface SignalRecord {
+interface SignalRecord {
   kind: string;
   payload: Record<string, unknown>;
 }

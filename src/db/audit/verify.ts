@@ -15,7 +15,7 @@ export interface Verification {
 }
 
 /** The subscriptions to check and how. */
-export interface VerifyOptions {
+interface VerifyOptions {
   /** The subscriptions to check; null: all. */
   subscriptionIds: readonly string[] | null;
   /** Whether to go on after broken rows. */
@@ -137,7 +137,7 @@ async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
 }
 
 /** The balance that a workflow reports, by version and instant. */
-export interface Known {
+interface Known {
   id: string;
   version: number;
   /** Milliseconds since 1970. */
@@ -145,7 +145,7 @@ export interface Known {
 }
 
 /** The ledger's balance as of a version. */
-export interface AsOf {
+interface AsOf {
   /** The ledger's version now. */
   version: number;
   available: number;

@@ -6,7 +6,7 @@ import type { Database } from '../client.ts';
 // Numbers for an operator: of one subscription besides its timeline, and of all of them. Each is a single statement.
 
 /** The ledger's balance in two counts that must agree (I1), and how far its workflow is behind. */
-export interface LedgerNumbers {
+interface LedgerNumbers {
   /** The sum of `remaining` of all grants. */
   grants: number;
   /** The running sum after the newest entry, and its seq. 0 where there is none, or its month was archived. */
@@ -55,7 +55,7 @@ export interface Backlog {
 }
 
 /** The numbers of the whole installation. */
-export interface FleetNumbers {
+interface FleetNumbers {
   now: Instant;
   statuses: { status: string; count: number }[];
   /** Billing's messages that are not relayed yet. */
@@ -90,7 +90,7 @@ export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
 }
 
 /** A subscription that may have work soon: its state, with the open grants. */
-export interface Candidate {
+interface Candidate {
   id: string;
   customerId: string;
   state: State;

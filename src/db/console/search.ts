@@ -6,7 +6,7 @@ import type { Database } from '../client.ts';
 // nothing for it: an id or key is looked up once in each of the newest subscriptions.
 
 /** An object that a search found. */
-export interface Hit {
+interface Hit {
   kind:
     | 'subscription'
     | 'usage'
@@ -29,7 +29,7 @@ export interface Hit {
 }
 
 /** The outcome of a search. */
-export interface SearchResult {
+interface SearchResult {
   hits: Hit[];
   /** There were more subscriptions or usages than the search covers. A search within one subscription finds older objects. */
   isPartial: boolean;

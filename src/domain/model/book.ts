@@ -4,7 +4,7 @@ import type { DisputeStatus } from '../refunds.ts';
 import type { Charge, ChargeKind, Effect, Outcome } from '../state.ts';
 
 /** The kinds of entries in the ledger. */
-export type EntryKind =
+type EntryKind =
   | 'grant'
   | 'debit'
   | 'hold'

@@ -24,7 +24,7 @@ interface Common {
 }
 
 /** The first step's data. */
-export interface ActionFormView extends Common {
+interface ActionFormView extends Common {
   fields: FieldView[];
   reason: string;
   takesReason: boolean;
@@ -123,7 +123,7 @@ function Field({ field, fault }: { field: FieldView; fault: string | undefined }
 }
 
 /** The second step's data. */
-export interface ActionCheckView extends Common {
+interface ActionCheckView extends Common {
   verb: string;
   isDanger: boolean;
   /** The effects; null where the command would be refused. */
@@ -199,7 +199,7 @@ function Curl({ curl }: { curl: string }) {
 }
 
 /** The third step's data. */
-export interface ActionDoneView extends Common {
+interface ActionDoneView extends Common {
   /** Whether an earlier call with this key did it. */
   isReplay: boolean;
   status: number;

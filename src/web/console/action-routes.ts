@@ -38,7 +38,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 /** A request to this server's own API, with the scopes of a key that was checked. */
-export type OwnApi = (request: Request, whose: { scopes: Scope[]; keyId: string }) => Promise<Response>;
+type OwnApi = (request: Request, whose: { scopes: Scope[]; keyId: string }) => Promise<Response>;
 
 interface Doing {
   deps: Deps;

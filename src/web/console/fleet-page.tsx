@@ -23,7 +23,7 @@ export interface DueView {
 }
 
 /** A relay row that was refused and is tried again. */
-export interface RefusedView {
+interface RefusedView {
   kind: string;
   /** Empty where the row belongs to no subscription. */
   subscriptionId: string;
@@ -35,7 +35,7 @@ export interface RefusedView {
 }
 
 /** A step with data that the ledger refused. */
-export interface IncidentView {
+interface IncidentView {
   subscriptionId: string;
   step: number;
   what: string;

@@ -37,7 +37,7 @@ export function Rule({ rule }: { rule: RuleView | null }) {
 }
 
 /** The class of a status's tag. */
-export const STATUS_TONE: Record<string, string> = {
+const STATUS_TONE: Record<string, string> = {
   active: 'tag good',
   past_due: 'tag warn',
   incomplete: 'tag warn',

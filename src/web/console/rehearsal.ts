@@ -14,7 +14,7 @@ import type { RuleView } from './views.ts';
 // The effects of a command before it runs: the core decides it on the present state, and nothing is booked.
 
 /** One effect, with the rule behind it. */
-export interface RehearsalLine {
+interface RehearsalLine {
   text: string;
   rule: RuleView | null;
 }

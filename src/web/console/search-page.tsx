@@ -4,7 +4,7 @@ import type { Assets } from '../shell/page.tsx';
 import { consolePage } from './frame.tsx';
 
 /** A hit of the search. */
-export interface HitView {
+interface HitView {
   href: string;
   kind: string;
   id: string;
@@ -15,7 +15,7 @@ export interface HitView {
 }
 
 /** The data of the search page. */
-export interface SearchView {
+interface SearchView {
   text: string;
   within: string;
   /** null before a search. */

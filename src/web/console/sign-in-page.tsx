@@ -1,7 +1,7 @@
 import { type Assets, page } from '../shell/page.tsx';
 
 /** The data of the sign-in page. */
-export interface SignInView {
+interface SignInView {
   /** The page that the operator asked for. */
   to: string;
   hasFailed: boolean;

@@ -5,7 +5,7 @@ import { Timeline, type TimelineView } from './timeline.tsx';
 import type { ComingView, SubscriptionFacts, SumsView } from './views.ts';
 
 /** The data of a subscription's page. */
-export interface SubscriptionPageView {
+interface SubscriptionPageView {
   facts: SubscriptionFacts;
   sums: SumsView;
   coming: ComingView;
@@ -120,7 +120,7 @@ const DRIFT: Record<'grants' | 'workflow' | 'version' | 'behind', string> = {
 };
 
 /** I1 and I8 in a sentence, and the next step. */
-export function verdictView({ verdict }: SumsView, format: Format): VerdictView {
+function verdictView({ verdict }: SumsView, format: Format): VerdictView {
   switch (verdict.kind) {
     case 'equal':
       return { text: 'The three agree.', tone: '' };

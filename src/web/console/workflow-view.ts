@@ -21,7 +21,7 @@ import {
 // The workflow beside its ledger: three numbers that must agree, and the next due work.
 
 /** The workflow's answer to the console's queries. */
-export type WorkflowWord =
+type WorkflowWord =
   | {
       kind: 'answered';
       balance: BalanceAnswer;
@@ -56,7 +56,7 @@ export async function askWorkflow(deps: Deps, row: SubscriptionRow): Promise<Wor
 }
 
 /** The sums of a ledger and its workflow, with the verdict. */
-export interface CheckedSums extends LedgerSums {
+interface CheckedSums extends LedgerSums {
   held: number;
   openGrants: number;
   verdict: Verdict;

@@ -29,7 +29,7 @@ export interface Made {
 }
 
 /** A request to send once more with its key: refused before, or unanswered. */
-export interface Again {
+interface Again {
   making: Making;
   key: string;
 }
@@ -49,7 +49,7 @@ export interface FiredView {
 }
 
 /** The data of the studio. */
-export interface StudioView extends WalletFrame {
+interface StudioView extends WalletFrame {
   available: number;
   makings: Making[];
   made: Made[];

@@ -19,7 +19,7 @@ export interface NavItem {
 }
 
 /** The parts of a document. */
-export interface PageView {
+interface PageView {
   title: string;
   assets: Assets;
   /** The name in the header: the product, or the place. */

@@ -39,7 +39,7 @@ export function Scroll({ label, kind, children }: { label: string; kind?: string
 }
 
 /** A line of a bill. */
-export interface BillLine {
+interface BillLine {
   label: string;
   amount: string;
 }
@@ -89,7 +89,7 @@ export function Key({ value }: { value: string }) {
 }
 
 /** The places of the wallet's navigation. */
-export type WalletPlace = 'wallet' | 'add-ons' | 'activity';
+type WalletPlace = 'wallet' | 'add-ons' | 'activity';
 
 /** The wallet's navigation. */
 export const walletNav = (current: WalletPlace | null): NavItem[] => [

@@ -5,7 +5,7 @@ import { packsOf } from '../shell/words.ts';
 import type { WalletFrame } from './standing.tsx';
 
 /** The data of /wallet/cancel. */
-export interface CancelView extends WalletFrame {
+interface CancelView extends WalletFrame {
   /** The end of the plan; null where it ends at once, because its renewal is unpaid. */
   at: Instant | null;
   /** credits that the end forfeits if no more are used. */

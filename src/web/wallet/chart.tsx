@@ -8,7 +8,7 @@ import { GRANTS } from '../shell/words.ts';
 // The balance of the last 30 and the next 60 days, grant on grant, drawn on the server, and as a table.
 
 /** The kinds of marks. */
-export type MarkKind = 'refresh' | 'expiry' | 'renewal' | 'end';
+type MarkKind = 'refresh' | 'expiry' | 'renewal' | 'end';
 
 /** An event on the chart. */
 export interface Mark {

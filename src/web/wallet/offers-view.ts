@@ -53,7 +53,7 @@ export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> 
 }
 
 /** The available and held credits. */
-export interface Funds {
+interface Funds {
   available: number;
   held: number;
   /** The grants behind them. */

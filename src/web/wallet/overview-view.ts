@@ -107,7 +107,7 @@ function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[]
 }
 
 /** The balance in units of each feature; a feature that costs nothing is unlimited. */
-export function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
+function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
   return catalog.rates.map((rate) => ({
     feature: rate.feature,
     amount: amountOf(rate, available, format),
@@ -134,7 +134,7 @@ function rateText({ feature, unit, credits, per }: Rate, format: Format): string
 }
 
 /** The next bill: the coming renewal, or the unpaid one. */
-export function billOf(state: State, catalog: Catalog, format: Format): Bill | null {
+function billOf(state: State, catalog: Catalog, format: Format): Bill | null {
   if (state.unpaid) {
     const { charge, pending, retryAt, retries } = state.unpaid;
     return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), format);

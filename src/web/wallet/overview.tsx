@@ -122,7 +122,7 @@ function Available({ view }: { view: WalletView }) {
 }
 
 /** "200 expire on Feb 16, 300 on May 29." */
-export function expirySentence({ format, expiring, emptied, now }: WalletView): string {
+function expirySentence({ format, expiring, emptied, now }: WalletView): string {
   if (emptied) return emptiedSentence(emptied, format, now);
   const [first, ...rest] = expiring.map(({ at, credits }) => ({
     credits: format.credits(credits),

@@ -23,7 +23,7 @@ export interface Shortage {
 }
 
 /** The data of /wallet/out-of-credits. */
-export interface PromptView extends WalletFrame {
+interface PromptView extends WalletFrame {
   shortage: Shortage;
 }
 

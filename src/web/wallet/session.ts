@@ -22,7 +22,7 @@ const sha256 = (text: string): string => hash('sha256', text, 'hex');
 export type Below = '/wallet' | '/demo';
 
 /** A session to open. */
-export interface SessionEntry {
+interface SessionEntry {
   subscriptionId: string;
   /** The ticket that opens the session, once. */
   ticket: string;

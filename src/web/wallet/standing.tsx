@@ -80,7 +80,7 @@ function PastDue({ frame }: { frame: WalletFrame }) {
 }
 
 /** The standing of a renewal's payment, and the next step: pending, tried again, or a last time (R-41, R-42). */
-export function unpaidSentences(unpaid: Unpaid, format: Format, now: Instant): string[] {
+function unpaidSentences(unpaid: Unpaid, format: Format, now: Instant): string[] {
   const { charge, pending, retries, retryAt } = unpaid;
   const renewal = `Your renewal of ${format.date(charge.at, now)}`;
   const last = retryAt.at(-1);
