@@ -64,8 +64,7 @@ export function createEngine({
 const DELIVERIES_AT_ONCE = 50;
 
 /** The clients and settings of the deliverer. */
-interface DelivererOptions
-  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
+interface DelivererOptions extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
   /** Whether receivers may have private addresses and use http. */
   allowsPrivate: boolean;
 }
