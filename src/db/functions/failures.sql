@@ -1,4 +1,5 @@
--- One more failure of a row. It is tried again after a pause that doubles, from a second to five minutes.
+-- Counts one more failure of a row that the relay or a step was refused. The row is tried again after a pause that
+-- doubles, from a second to five minutes.
 create or replace function note_failure(p_kind text, p_key text, p_sub text, p_reason text) returns void language sql as $$
   insert into failures as f (kind, key, subscription_id, attempts, reason, next_at)
   values (p_kind, p_key, p_sub, 1, left(p_reason, 500), clock_timestamp() + interval '1 second')

@@ -1,40 +1,49 @@
--- The ledger as its workflow knows it: version (the newest entry), now, step, end, refunds of top-ups, and the open grants in order of making, those
--- whose term was booked with what is still held of them (R-73).
+-- Reads. They lock nothing and wait for nobody.
+
+-- The ledger as its workflow knows it: version (the newest entry), now, step, end, refunds of top-ups, and the open
+-- grants in order of making, those whose term was booked with the credits still held of them (R-73).
 create or replace function snapshot(p_sub text) returns jsonb language sql stable as $$
   select jsonb_build_object('version', l.seq, 'now', ms(ledger_now(l.test_clock)), 'step', l.step,
-    'endedAt', case when l.status = 'ended' then ms(l.ends_at) end, 'topUpRefunds', nullif(l.top_up_refunds, 0), 'grants', coalesce((
-      select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', g.id, 'kind', g.kind, 'amount', g.amount, 'remaining', g.remaining,
-               'held', g.held, 'effectiveAt', ms(g.effective_at), 'expiresAt', ms(g.expires_at), 'made', g.made, 'taken', g.taken))
-             order by g.made)
+    'endedAt', case when l.status = 'ended' then ms(l.ends_at) end, 'topUpRefunds', nullif(l.top_up_refunds, 0),
+    'grants', coalesce((
+      select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', g.id, 'kind', g.kind, 'amount', g.amount,
+          'remaining', g.remaining, 'held', g.held, 'effectiveAt', ms(g.effective_at), 'expiresAt', ms(g.expires_at),
+          'made', g.made, 'taken', g.taken)) order by g.made)
       from grants g where g.subscription_id = p_sub and g.open), '[]'))
   from ledgers l where l.subscription_id = p_sub
 $$;
 
--- I13: what each grant could give at an instant (null: now), and what was held of it. A past instant is told backwards from
--- now, by what was in force after it, so that archived months are not needed for later ones. Once some are gone, what was
--- before the oldest entry that a caller asked for is `archived`: nothing that is gone can be dated after that one. R-12 is
--- applied as a predicate, so nothing needs to have been booked.
--- `refreshed` is the allowance that came next after a past instant.
+-- Whether entries are gone that a look back to an instant would need: once months are archived, all before the oldest
+-- entry that a caller asked for. No entry that is gone can be dated after that one.
+create or replace function is_archived(p_sub text, p_at timestamptz) returns boolean language sql stable as $$
+  select coalesce((select seq from entries where subscription_id = p_sub order by seq limit 1), 2) > 1
+    and p_at < coalesce((select effective_at from entries
+      where subscription_id = p_sub and kind in ('debit', 'hold', 'capture', 'reversal') order by seq limit 1), 'infinity')
+$$;
+
+-- I13: the credits that each grant could give at an instant (null: now), and those held of it. A past instant is
+-- counted backwards from now, by the entries in force after it, so that archived months are not needed for later
+-- ones. R-12 is a condition here, so nothing needs to have been booked. `refreshed` is the allowance that came next
+-- after a past instant. Answers null when there is no such ledger, and no grants but `archived` where the entries of
+-- that past are gone.
 create or replace function balance_at(p_sub text, p_at timestamptz) returns jsonb language plpgsql stable as $$
 declare
   l ledgers;
   v_now timestamptz;
   v_at timestamptz;
+  head jsonb;
   rows jsonb;
 begin
   select * into l from ledgers where subscription_id = p_sub;
   if not found then return null; end if;
   v_now := ledger_now(l.test_clock);
   v_at := coalesce(p_at, v_now);
-  if v_at < v_now and l.seq > 0
-    and coalesce((select seq from entries where subscription_id = p_sub order by seq limit 1), 2) > 1
-    and v_at < coalesce((select effective_at from entries
-      where subscription_id = p_sub and kind in ('debit', 'hold', 'capture', 'reversal') order by seq limit 1), 'infinity')
-  then
-    return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', '[]'::jsonb, 'refreshed', null, 'archived', true);
+  head := jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq);
+  if v_at < v_now and l.seq > 0 and is_archived(p_sub, v_at) then
+    return head || '{"grants":[],"refreshed":null,"archived":true}';
   end if;
-  select coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'kind', g.kind, 'remaining', y.usable, 'held', x.held,
-           'expiresAt', ms(g.expires_at)) order by g.expires_at, g.made), '[]') into rows
+  select coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'kind', g.kind, 'remaining', spendable.credits, 'held', then_left.held,
+      'expiresAt', ms(g.expires_at)) order by g.expires_at, g.made), '[]') into rows
   from grants g
   cross join lateral (
     select g.remaining, g.held where v_at >= v_now
@@ -43,12 +52,12 @@ begin
            g.held + coalesce(sum(e.credits) filter (where e.kind in ('hold', 'release')), 0)::bigint
     from entries e where v_at < v_now and e.subscription_id = p_sub and e.grant_id = g.id and e.effective_at > v_at
     having v_at < v_now
-  ) x
+  ) then_left
   cross join lateral (
-    select case when v_at < g.expires_at and (l.ends_at is null or v_at < l.ends_at) then x.remaining else 0 end as usable
-  ) y
-  where g.subscription_id = p_sub and g.effective_at <= v_at and y.usable + x.held > 0;
-  return jsonb_build_object('now', ms(v_now), 'at', ms(v_at), 'version', l.seq, 'grants', rows, 'refreshed', (
+    select case when is_usable(g.effective_at, g.expires_at, l.ends_at, v_at) then then_left.remaining else 0 end as credits
+  ) spendable
+  where g.subscription_id = p_sub and g.effective_at <= v_at and spendable.credits + then_left.held > 0;
+  return head || jsonb_build_object('grants', rows, 'refreshed', (
     select jsonb_build_object('at', ms(g.effective_at), 'credits', g.amount) from grants g
     where v_at < v_now and g.subscription_id = p_sub and g.kind = 'allowance' and g.effective_at > v_at
     order by g.effective_at limit 1));

@@ -1,15 +1,21 @@
--- Instants and the clock. Of every function in this folder that writes: one call is one statement, which locks the ledger's
--- row of its subscription first and reads in later statements, whose snapshots see what was committed during the wait.
+-- Instants and the clock. The functions are stable, as those of PostgreSQL within them are, so that they are inlined.
 
 -- R-15: instants cross the border as whole milliseconds.
-create or replace function instant(p_ms bigint) returns timestamptz language sql immutable strict parallel safe as $$
+create or replace function instant(p_ms bigint) returns timestamptz language sql stable strict parallel safe as $$
   select timestamptz 'epoch' + p_ms * interval '1 millisecond'
 $$;
 
+-- The instant under a key of JSON; null where there is none.
+create or replace function instant_of(p jsonb, p_key text) returns timestamptz language sql stable as $$
+  select instant((p->>p_key)::bigint)
+$$;
+
+-- Milliseconds of an instant; parts of them are dropped.
 create or replace function ms(p_at timestamptz) returns bigint language sql stable strict parallel safe as $$
   select floor(extract(epoch from p_at) * 1000)::bigint
 $$;
 
+-- An instant as answers and events have it.
 create or replace function iso(p_at timestamptz) returns text language sql stable strict parallel safe as $$
   select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
@@ -28,24 +34,7 @@ create or replace function catalog_in_force(p_at timestamptz) returns catalogs l
   limit 1
 $$;
 
+-- The later of an instant in milliseconds and another, for an effect.
 create or replace function latest(p_ms text, p_at timestamptz) returns jsonb language sql immutable as $$
   select to_jsonb(greatest(p_ms::bigint, ms(p_at)))
-$$;
-
--- R-12: whether credits of a grant can be spent at an instant, by its term and the end of its subscription (null: none).
-create or replace function is_usable(p_effective_at timestamptz, p_expires_at timestamptz, p_ends_at timestamptz, p_at timestamptz)
-returns boolean language sql immutable as $$
-  select p_effective_at <= p_at and p_at < p_expires_at and (p_ends_at is null or p_at < p_ends_at)
-$$;
-
--- The end of a subscription that came before an instant, else null. A deadline at the very end comes before it (R-14).
-create or replace function ended_before(p_status text, p_ends_at timestamptz, p_at timestamptz) returns timestamptz language sql immutable as $$
-  select case when p_status = 'ended' or p_ends_at < p_at then p_ends_at end
-$$;
-
--- How credits end that come back to a grant at an instant: they expire, are forfeited, or stay (null). `ended` is from ended_before.
-create or replace function end_of_credits(p_expires_at timestamptz, p_taken text, p_ended timestamptz, p_at timestamptz)
-returns text language sql immutable as $$
-  select case when p_expires_at <= p_ended then 'expiry' when p_ended is not null then 'forfeiture'
-    when p_expires_at <= p_at or p_taken = 'expired' then 'expiry' end
 $$;
