@@ -99,7 +99,8 @@ export class Clone {
 
   npmRuns(): NpmRun[] {
     const file = join(this.folder, 'npm-runs');
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+    // The last line may not be written to its end yet.
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
     return lines.map((line) => {
       const { npm, script, ...rest } = JSON.parse(line) as {
         npm: number;
