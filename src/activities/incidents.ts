@@ -1,5 +1,6 @@
 import type { Database } from '../db/client.ts';
 import { giveUpStep, type IncidentRecord } from '../db/incidents.ts';
+import { causesOf } from '../reason.ts';
 
 /**
  * SQLSTATEs of statements that fail at every repeat: data that the ledger can't hold (classes 22 and 23), and broken
@@ -12,7 +13,7 @@ const HOPELESS = /^(22|23)...$|^P0001$/;
  * values.
  */
 export function hopeless(error: unknown): { code: string; detail: string } | null {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+  for (const cause of causesOf(error)) {
     const { code, constraint_name: constraint, routine } = cause as Error & Record<string, unknown>;
     if (typeof code !== 'string' || !HOPELESS.test(code)) continue;
     return { code, detail: code === 'P0001' ? cause.message : String(constraint ?? routine ?? '') };

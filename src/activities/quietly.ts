@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { causesOf } from '../reason.ts';
 
 /**
  * I15: turns an error into one that holds only its kind. A driver's error text holds SQL and parameters, and a failure goes
@@ -20,9 +21,9 @@ export function quietly<Request extends unknown[], Answer>(
 
 /** The innermost error code: a SQLSTATE, a system error, Stripe's code or kind of error, or the name of the error's class. */
 function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  if (error.cause instanceof Error) return codeOf(error.cause);
-  const { code, type } = error as Error & { code?: unknown; type?: unknown };
+  const innermost = causesOf(error).at(-1);
+  if (!innermost) return typeof error;
+  const { code, type } = innermost as Error & { code?: unknown; type?: unknown };
   if (typeof code === 'string') return code;
-  return typeof type === 'string' ? type : error.name;
+  return typeof type === 'string' ? type : innermost.name;
 }
