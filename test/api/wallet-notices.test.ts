@@ -93,9 +93,9 @@ describe('the effect of a form', () => {
   test('is said in the wallet it was done in, and in no other', async () => {
     const other = await PageVisitor.enter(stack, (await Driver.open(stack)).id);
     await visitor.post('/wallet/cancel');
-    const reported = /drawdown_told=[^;]+/.exec(visitor.cookie!)![0];
+    const reported = /drawdown_notice=[^;]+/.exec(visitor.cookie!)![0];
     await other.post('/wallet/cancel');
-    other.cookie = other.cookie!.replace(/drawdown_told=[^;]+/, reported);
+    other.cookie = other.cookie!.replace(/drawdown_notice=[^;]+/, reported);
     expect(textOf((await other.get('/wallet')).html)).not.toContain('Your plan is cancelled.');
   });
 });

@@ -13,7 +13,7 @@ import { type Below, isSecure, sessionSecret } from './session.ts';
 // The page after a form shows the form's effect, once. A cookie signed with the session's secret names the form, the first page
 // removes it, and the page makes each sentence from the present state. No address can claim an effect.
 
-const COOKIE = 'drawdown_told';
+const COOKIE = 'drawdown_notice';
 const HEADER = 'Drawdown-Notice';
 const SECONDS = 60;
 
