@@ -4,7 +4,12 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { applyFunctions, functionsFolder, functionsInForce } from '../../src/db/functions.ts';
+import {
+  applyFunctions,
+  functionsFolder,
+  functionsInForce,
+  functionsScript,
+} from '../../src/db/functions.ts';
 import { migrate, pendingMigrations } from '../../src/db/migrate.ts';
 import { openDatabase } from './raw-ledger.ts';
 
@@ -39,6 +44,12 @@ test('pg_proc holds the functions of the folder, with their text, and no others'
   );
   expect(rows.map(({ proname }) => proname).sort()).toEqual([...bodies.keys()].sort());
   for (const { proname, prosrc } of rows) expect(prosrc, proname).toBe(bodies.get(proname));
+});
+
+test('every body is valid once all functions are there: those that no other test calls too', async () => {
+  await client.unsafe(
+    `set check_function_bodies = on; ${functionsScript().script}; reset check_function_bodies`,
+  );
 });
 
 test('functions of a newer version stay when an older process starts, and go when somebody goes back', async () => {

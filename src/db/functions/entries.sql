@@ -10,20 +10,6 @@ begin
   values (p_sub, l.seq, p_kind, p_credits, p_grant, l.balance, p_at);
 end $$;
 
--- Writes the entries of a batch, and their sums to the grants: credits of a hold are held, credits of a release are
--- no longer.
-create or replace function book_entries(p_entries entries[]) returns void language plpgsql as $$
-begin
-  insert into entries select * from unnest(p_entries);
-  update grants g set remaining = g.remaining + made.credits, held = g.held - made.released,
-    open = g.remaining + made.credits + g.held - made.released > 0, taken = case when made.credits > 0 then null else g.taken end
-  from (select subscription_id, grant_id, sum(credits)::bigint as credits,
-               coalesce(sum(credits) filter (where kind in ('hold', 'release')), 0)::bigint as released
-        from unnest(p_entries) group by subscription_id, grant_id) made
-  cross join lateral (select ctid from grants where subscription_id = made.subscription_id and id = made.grant_id limit 1) place
-  where g.ctid = place.ctid;
-end $$;
-
 -- The debits of a usage or hold laid end to end, in burn order: the credits that were taken last lie at the end
 -- (R-74).
 create or replace function debit_ranges(p_debits json) returns table (grant_id text, lo bigint, hi bigint)

@@ -208,7 +208,14 @@ create or replace function book_returns(p_replies replies[], p_usages usages[], 
 begin
   insert into replies select * from unnest(p_replies);
   insert into usages select * from unnest(p_usages);
-  perform book_entries(p_entries);
+  insert into entries select * from unnest(p_entries);
+  update grants g set remaining = g.remaining + made.credits, held = g.held - made.released,
+    open = g.remaining + made.credits + g.held - made.released > 0, taken = case when made.credits > 0 then null else g.taken end
+  from (select subscription_id, grant_id, sum(credits)::bigint as credits,
+               coalesce(sum(credits) filter (where kind = 'release'), 0)::bigint as released
+        from unnest(p_entries) group by subscription_id, grant_id) made
+  cross join lateral (select ctid from grants where subscription_id = made.subscription_id and id = made.grant_id limit 1) place
+  where g.ctid = place.ctid;
   update holds h set status = settled.status, captured = settled.captured, usage_id = settled.usage_id,
     settled_at = settled.settled_at, settlement = settled.settlement
   from unnest(p_holds) settled

@@ -35,7 +35,7 @@ begin
   if p_spends is not null then return query select * from spend_credits(p_spends, clock); end if;
 end $$;
 
--- The spends of a batch with the rows that decide them, in the order of their subscriptions.
+-- The spends of a batch with the rows that decide them.
 --   outcome: as it is answered; `ok` if credits suffice
 --   entry_kind, usage_id, hold_id: of the entries that it makes; `deadline` and `is_live` are a hold's
 --   ids, kinds, lefts, available, held: of the ledger, as `burn_order` has them
@@ -67,8 +67,7 @@ create or replace function spend_requests(p_spends json, p_clock timestamptz) re
   -- Entries of callers never go back in time, should the clock do so.
   cross join lateral (select greatest(coalesce(ledger.test_clock, p_clock), ledger.asked_at) as now) clock
   left join burn_order(request.sub, clock.now) open_grants on true
-  cross join (select version from catalogs order by in_force_from desc limit 1) newest
-  order by request.sub, request.ord
+  left join (select version from catalogs order by in_force_from desc limit 1) newest on true
 $$;
 
 -- The answer that a key got before.
@@ -98,7 +97,7 @@ declare
   made_holds holds[];
   made_replies replies[];
 begin
-  for request in select * from spend_requests(p_spends, p_clock) loop
+  for request in select * from spend_requests(p_spends, p_clock) order by sub, ord loop
     if sub_at_hand is distinct from request.sub then
       sub_at_hand := request.sub;
       ledger := request;
@@ -155,7 +154,14 @@ begin
   insert into replies select * from unnest(p_replies);
   insert into usages select * from unnest(p_usages);
   if p_holds is not null then insert into holds select * from unnest(p_holds); end if;
-  perform book_entries(p_entries);
+  insert into entries select * from unnest(p_entries);
+  update grants g set remaining = g.remaining + made.credits, held = g.held + made.held,
+    open = g.remaining + made.credits + g.held + made.held > 0
+  from (select subscription_id, grant_id, sum(credits)::bigint as credits,
+               coalesce(-sum(credits) filter (where kind = 'hold'), 0)::bigint as held
+        from unnest(p_entries) group by subscription_id, grant_id) made
+  cross join lateral (select ctid from grants where subscription_id = made.subscription_id and id = made.grant_id limit 1) place
+  where g.ctid = place.ctid;
   update ledgers l set seq = made.seq, balance = l.balance + made.credits, asked_at = made.at, touched_at = p_clock,
     workflow_behind = true, next_deadline = least(l.next_deadline,
       (select min(h.deadline) from unnest(p_holds) h where h.subscription_id = made.subscription_id))

@@ -23,7 +23,7 @@ begin
     raise exception 'step % of % follows step %: a broken invariant', p->>'step', p_sub, l.step;
   end if;
   c := catalog_in_force(instant((p->>'catalogAt')::bigint));
-  -- What billing may have been asked for already is not decided anew: an attempt on record keeps its catalogue.
+  -- An attempt on record keeps its catalogue: billing may have been asked for it already.
   if c.version <> p->>'catalogVersion' and not exists (
     select from charges ch, jsonb_array_elements(ch.attempts) a
     where ch.subscription_id = p_sub and ch.id = p->'charge'->>'id' and a->>'attempt' = p->'charge'->>'attempt'
