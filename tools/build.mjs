@@ -21,7 +21,7 @@ async function build() {
   const digest = digestOfSources();
   rmSync(unfinished, { recursive: true, force: true });
   await Promise.all([compile(), bundleWorkflows()]);
-  copyWhatIsRead();
+  copyRuntimeFiles();
   writeFileSync(recordIn(unfinished), digest);
   // Renamed into place: no program finds half of it.
   rmSync(dist, { recursive: true, force: true });
@@ -46,7 +46,7 @@ async function bundleWorkflows() {
 let bundle = '';
 
 /** SQL, stylesheets and scripts; of the migrations' `meta` only the journal is read. */
-function copyWhatIsRead() {
+function copyRuntimeFiles() {
   writeFileSync(join(unfinished, 'workflows.cjs'), bundle);
   cpSync(join(root, 'src'), unfinished, {
     recursive: true,

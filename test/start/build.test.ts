@@ -79,7 +79,7 @@ describe('npm run build', () => {
     expect((await ifStale()).code).toBe(0);
   });
 
-  test('leaves what there is where src does not compile', async () => {
+  test('keeps the last build where src does not compile', async () => {
     const file = join(clone, 'src/reason.ts');
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, `${text}export const = 1;\n`);
