@@ -1,4 +1,4 @@
-import { type Broken, brokenPromises } from '../src/db/audit/invariants.ts';
+import { type Broken, brokenInvariants } from '../src/db/audit/invariants.ts';
 import type { Database } from '../src/db/client.ts';
 
 // Checks that the measured ledger kept its invariants, in two ways. `countedUp` is one pass over any number of entries. The work
@@ -34,7 +34,7 @@ export async function check(db: Database, ids: string[], asked: Asked): Promise<
   for (const some of await inChunks(db, chosen)) {
     asked.stopping.throwIfAborted();
     if (performance.now() > until) break;
-    const [broken] = await brokenPromises(db, some);
+    const [broken] = await brokenInvariants(db, some);
     read += some.length;
     if (broken) return { broken, counted: chosen.length, read };
   }
@@ -73,7 +73,7 @@ const countedUp = (db: Database, ids: string[]): Promise<Broken[]> =>
       select *, row_number() over w as nth, sum(credits) over w as running from entries
       where subscription_id = any(${ids}) window w as (partition by subscription_id order by seq)
     )
-    select 'seq has no gap, balance_after is the running sum' as promise, subscription_id, concat_ws(' ', 'seq', seq, balance_after) as row
+    select 'seq has no gap, balance_after is the running sum' as invariant, subscription_id, concat_ws(' ', 'seq', seq, balance_after) as row
     from e where seq <> nth or balance_after <> running
     union all
     select 'a ledger’s row is the sum of its entries', l.subscription_id, concat_ws(' ', l.seq, l.balance, x.*)

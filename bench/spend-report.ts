@@ -68,7 +68,7 @@ export function report({
     ...busyLines(results),
     'batch: requests a transaction; WAL: bytes a success; HOT: share of updates of ledgers and grants that touched no index.',
     wrong === null
-      ? 'No request failed, every answer was booked once, and the promises were kept.'
+      ? 'No request failed, every answer was booked once, and the invariants hold.'
       : `WRONG: ${wrong}`,
   ];
   return `${lines.join('\n')}\n`;

@@ -77,7 +77,7 @@ export async function measureRounds(
       );
     const most = entries > ALL_UP_TO ? SOME : touched.length;
     const asked = { most, seconds: SECONDS.leg, stopping: wanted.stopping };
-    return { leg: name, round, ...driven, measures, checked: await keptPromises(db, name, touched, asked) };
+    return { leg: name, round, ...driven, measures, checked: await keptInvariants(db, name, touched, asked) };
   }
 }
 
@@ -97,15 +97,15 @@ async function warmUp(ground: Ground, { legs, stopping, say }: Wanted): Promise<
 /** Checks every subscription of a database at the end. */
 export async function checkAll(db: Database, ids: string[], { stopping, say }: Wanted): Promise<void> {
   const asked = { most: ids.length, seconds: SECONDS.end, stopping };
-  say(`at the end: ${kept(await keptPromises(db, 'at the end', ids, asked))}`);
+  say(`at the end: ${kept(await keptInvariants(db, 'at the end', ids, asked))}`);
 }
 
-async function keptPromises(db: Database, when: string, ids: string[], asked: Asked): Promise<Checked> {
+async function keptInvariants(db: Database, when: string, ids: string[], asked: Asked): Promise<Checked> {
   const checked = await check(db, ids, asked);
   const { broken } = checked;
-  if (broken) throw new Wrong(`${when}: ${broken.promise}: ${broken.subscription_id} ${broken.row}`);
+  if (broken) throw new Wrong(`${when}: ${broken.invariant}: ${broken.subscription_id} ${broken.row}`);
   return checked;
 }
 
 const kept = ({ counted, read }: Pick<Checked, 'counted' | 'read'>): string =>
-  `${counted} subscriptions counted up, of ${read} every promise was read`;
+  `${counted} subscriptions counted up, of ${read} every invariant was read`;

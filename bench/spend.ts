@@ -43,7 +43,7 @@ Examples:
 
 PostgreSQL is our own in a temporary folder, dropped at the end (set TMPDIR to choose the disk), or the server of
 DATABASE_URL, on which the databases bench_small (made anew) and bench_large (kept for the next time) are left. Ends with 1
-when a request failed, an answer was not booked exactly once, or a promise was broken.`;
+when a request failed, an answer was not booked exactly once, or an invariant was broken.`;
 
 function legs(text: string): Set<LegName> {
   const names = text.split(',').map((name) => name.trim());

@@ -85,7 +85,7 @@ async function* idsOf(db: Database, which: WorkflowQuestion['which']): AsyncGene
 }
 
 const broken = (id: string, what: string): Broken => ({
-  promise: 'I8 the workflow’s balance is the ledger’s as of its version',
+  invariant: 'I8 the workflow’s balance is the ledger’s as of its version',
   subscription_id: id,
   row: `${workflowId(id)} ${what}`,
 });

@@ -1,7 +1,7 @@
 import type { Broken } from '../db/audit/invariants.ts';
 import { countToRun } from '../db/audit/must-run.ts';
 import { BOOKS_TIMEOUT_MS } from '../db/audit/reconcile.ts';
-import { SnapshotLost, type Verification, verifyPromises } from '../db/audit/verify.ts';
+import { SnapshotLost, type Verification, verifyInvariants } from '../db/audit/verify.ts';
 import { connectTemporal, createCaller } from '../temporal.ts';
 import { askWorkflows, type WorkflowAnswers } from './ask-workflows.ts';
 import {
@@ -30,15 +30,15 @@ interface VerifyFlags {
 
 const EXAMPLES = `
 Examples:
-  npx drawdown verify                              the whole ledger, to the first row that breaks a promise
+  npx drawdown verify                              the whole ledger, to the first row that breaks an invariant
   npx drawdown verify --all                        every such row
   npx drawdown verify --workflows                  ask every workflow for its balance too (I8), and whether it goes on (I14)
   npx drawdown verify --workflows 500              ask 500 of them, picked at random
   npx drawdown verify --subscription sub_1 sub_2   two subscriptions
   npx drawdown verify --json                       one JSON document
 
-It only reads: the database in one snapshot, on a standby if you like. docs/operating.md says what each promise is.
-Exit codes: 0 every promise that was looked at holds, 1 a row breaks one or a workflow is stuck, 2 it could not look (or a workflow did not answer).`;
+It only reads: the database in one snapshot, on a standby if you like. docs/operating.md says what each invariant is.
+Exit codes: 0 every invariant that was looked at holds, 1 a row breaks one or a workflow is stuck, 2 it could not look (or a workflow did not answer).`;
 
 const CHECKED = ['I1', 'I2', 'I3', 'I4', 'I6', 'I11'];
 /** Rows that fit on a screen. */
@@ -57,7 +57,7 @@ async function lookAtLedger(databaseUrl: string, options: VerifyFlags): Promise<
   };
   try {
     const pool = { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS };
-    return await withLedger(databaseUrl, pool, (db) => verifyPromises(db, wanted));
+    return await withLedger(databaseUrl, pool, (db) => verifyInvariants(db, wanted));
   } catch (error) {
     throw error instanceof SnapshotLost ? new Unable(error.message) : error;
   } finally {
@@ -92,8 +92,8 @@ async function lookAtWorkflows(options: VerifyFlags): Promise<WorkflowAnswers> {
   }
 }
 
-const rowLines = ({ promise, subscription_id, row }: Broken): string[] => [
-  promise,
+const rowLines = ({ invariant, subscription_id, row }: Broken): string[] => [
+  invariant,
   `     ${[subscription_id, row].filter((word) => word !== '').join('  ')}`,
 ];
 
@@ -124,7 +124,7 @@ function screen(
       ...[head, 'Broken:', ...rows, 'Nobody looked any further: --all names every such row.'],
       ...stuckLines(asked),
     ].join('\n');
-  const isBroken = (id: string) => broken.some(({ promise }) => promise.startsWith(`${id} `));
+  const isBroken = (id: string) => broken.some(({ invariant }) => invariant.startsWith(`${id} `));
   const line = (id: string, more: string) =>
     `${id.padEnd(4)} ${isBroken(id) ? 'broken' : 'holds '}  ${more}`.trimEnd();
   return [
@@ -136,7 +136,7 @@ function screen(
     ...(asked && asked.stuck.length === 0 ? ['I14  holds   no workflow is stuck'] : []),
     line('I11', 'the guards of entries and grants; not looked at: a hash chain, of which there is none yet'),
     ...(broken.length === 0 && !asked?.stuck.length
-      ? ['Every promise that was looked at holds.']
+      ? ['Every invariant that was looked at holds.']
       : broken.length > 0
         ? [`Broken: ${broken.length}`, ...rows]
         : []),
@@ -175,12 +175,12 @@ const document = (checkOnce: Verification, asked: WorkflowAnswers | null, broken
 /** `drawdown verify`. */
 export const program = programOf(
   'verify',
-  'Says whether the ledger keeps its promises, and names the first row that breaks one.',
+  'Says whether the ledger holds its invariants, and names the first row that breaks one.',
 )
   .option('--subscription <ids...>', 'look at these subscriptions only')
   .option('--workflows [most]', 'ask the workflows for their balances too, all or so many', whole)
   .option('--stuck-after <times>', 'a workflow is stuck when its step failed more often', whole, STUCK_AFTER)
-  .option('--all', 'go on after the first row that breaks a promise, and name every one')
+  .option('--all', 'go on after the first row that breaks an invariant, and name every one')
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)
   .action(acting('The ledger could not be verified', run));

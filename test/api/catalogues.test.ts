@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, faultsOf } from './driver.ts';
 import { expectProblem } from './problem.ts';
@@ -12,7 +12,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectPromises(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 /** Every look costs two, an agent has its price, training is gone, five packs are the most. */

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/api/fast-path.ts';
 import type { App } from '../../src/api/route.ts';
 import { createApp } from '../../src/app.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Listening, listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
@@ -46,7 +46,7 @@ beforeAll(async () => {
   };
   server = await listen(createFastPath(deps, counted));
 });
-afterEach(() => expectPromises(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(async () => {
   await server.close();
   await stack.stop();

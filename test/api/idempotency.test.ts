@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, codeOf, Driver, type Json, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   driver = await Driver.open(stack);
   await driver.give(1_000_000);
 });
-afterEach(() => expectPromises(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 const marked = ROUTES.filter(({ idempotent }) => idempotent);

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeKey } from '../../src/api/auth.ts';
 import { DAY, HOUR, RawLedger, T0 } from '../db/raw-ledger.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, Driver, type Json, type Page } from './driver.ts';
 import { expectProblem } from './problem.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
     await stack.request('POST', '/v1/webhook_endpoints', { body: { url: 'http://127.0.0.1:9/' } });
   for (let i = 0; i < 3; i += 1) await makeKey(stack.db, { mode: 'test', scopes: ['read'] });
 });
-afterEach(() => expectPromises(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 /** Newest first in the order that docs/api.md promises: that of the ledger, or of the making, which ids sort by. */

@@ -5,7 +5,7 @@ import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, type Json, type Page, type Problem, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
@@ -29,9 +29,9 @@ beforeAll(async () => {
   const policies = { ...DEFAULT_CATALOG.policies, pastDueSpending: 'block' as const };
   strict = await startStack({ catalog: { ...DEFAULT_CATALOG, version: 'strict', policies } });
 });
-afterEach(() => expectPromises(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(async () => {
-  await expectPromises(strict.db);
+  await expectInvariants(strict.db);
   for (const each of [stack, idle, strict]) await each.stop();
 });
 

@@ -49,7 +49,7 @@ async function bent(bend: SQL, mend: SQL, words: string[] = []): Promise<Run> {
   }
 }
 
-test('whole: each promise holds, the unchecked parts are named, exit code 0', async () => {
+test('whole: each invariant holds, the unchecked parts are named, exit code 0', async () => {
   const { code, out, err } = await verify();
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out.replace(/^at \S+: /, 'at …: ')).toBe(
@@ -62,7 +62,7 @@ test('whole: each promise holds, the unchecked parts are named, exit code 0', as
       'I6   holds',
       'I8   not looked at: --workflows asks the workflows',
       'I11  holds   the guards of entries and grants; not looked at: a hash chain, of which there is none yet',
-      'Every promise that was looked at holds.',
+      'Every invariant that was looked at holds.',
       '',
     ].join('\n'),
   );
@@ -80,7 +80,7 @@ test('the workflows are asked too: those that must be running', async () => {
   });
 });
 
-describe('a row breaks a promise: it is named, exit code 1', () => {
+describe('a row breaks an invariant: it is named, exit code 1', () => {
   const more = (by: number) =>
     sql`update grants set remaining = remaining + ${by} where kind = 'allowance' and subscription_id in (${ids[0]}, ${ids[1]})`;
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { sized } from '../support/campaign.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { openDatabase } from './raw-ledger.ts';
 import { type Op, type Part, Twins } from './twins.ts';
 
@@ -89,7 +89,7 @@ test(`${HISTORIES_A_BATCH * BATCHES} random histories: SQL and core agree`, asyn
     const failure = (await failureOf(ops)) ?? failures.find((one) => one !== null);
     throw new Error(`seed ${seed}: ${failure?.message}\nin ${JSON.stringify(ops)}`, { cause: failure });
   }
-  await expectPromises(db);
+  await expectInvariants(db);
 });
 
 const gift: Op = { do: 'grant', kind: 'adjustment', credits: 5, from: 0, for: 3 };
@@ -114,5 +114,5 @@ test.each<[string, Op[]]>([
   ],
 ])('a history that chance seldom tells: %s', async (_, ops) => {
   await Twins.live(db, ops);
-  await expectPromises(db);
+  await expectInvariants(db);
 });

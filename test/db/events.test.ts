@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // The events of the ledger's statements: once, dated at their instant, and none for a refusal.
@@ -12,7 +12,7 @@ beforeAll(async () => {
   db = await openDatabase();
 });
 afterAll(async () => {
-  await expectPromises(db);
+  await expectInvariants(db);
   await db.$client.end();
 });
 

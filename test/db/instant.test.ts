@@ -6,7 +6,7 @@ import type { StepOutcome } from '../../src/db/ledger.ts';
 import type { SpendOutcome } from '../../src/db/spend-batches.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
 import { sized } from '../support/campaign.ts';
-import { brokenPromises } from '../support/invariants.ts';
+import { brokenInvariants } from '../support/invariants.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // I3: an expiry, a grant and a cancel at one instant, and beside them spends, holds, captures and reversals. The
@@ -185,7 +185,7 @@ async function runSeed(isLive: boolean, wanted: Plan): Promise<void> {
   if (ended.kind !== 'booked' || !ended.endedAt) throw new Error('the end was not booked');
   const { endedAt, version } = ended;
   const entries = await life.entries();
-  expect(await brokenPromises(db, [life.ledger.id])).toEqual([]);
+  expect(await brokenInvariants(db, [life.ledger.id])).toEqual([]);
   expect(await life.ends()).toEqual({ ledger: endedAt, state: endedAt, note: endedAt });
 
   for (const { kind } of served) expect(OUTCOMES).toContain(kind);

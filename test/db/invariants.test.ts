@@ -1,13 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { verifyPromises } from '../../src/db/audit/verify.ts';
+import { verifyInvariants } from '../../src/db/audit/verify.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
-import { brokenPromises } from '../support/invariants.ts';
+import { brokenInvariants } from '../support/invariants.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
-// The check itself must be seen failing: a sound ledger, one row bent at a time, and the promise that notices.
+// The check itself must be seen failing: a sound ledger, one row bent at a time, and the invariant that notices.
 
 let db: Database;
 let ledger: RawLedger;
@@ -48,7 +48,7 @@ async function noticed(bend: SQL[]): Promise<string[]> {
       for (const constraint of ['grants_one_per_cause', 'grants_remaining', 'grants_open_while_unused'])
         await tx.execute(sql`alter table grants drop constraint ${sql.identifier(constraint)}`);
       for (const statement of bend) await tx.execute(statement);
-      broken = (await brokenPromises(tx as unknown as Database)).map(({ promise }) => promise);
+      broken = (await brokenInvariants(tx as unknown as Database)).map(({ invariant }) => invariant);
       expect(await verified(tx as unknown as Database)).toEqual([...new Set(broken)].sort());
       throw new Error('roll back');
     })
@@ -61,8 +61,8 @@ async function noticed(bend: SQL[]): Promise<string[]> {
 /** The output of `drawdown verify --all` for the same row. */
 async function verified(tx: Database): Promise<string[]> {
   const wanted = { subscriptionIds: null, isThorough: true, onProgress: () => {} };
-  const pass = await verifyPromises(tx, wanted);
-  return [...new Set(pass.broken.map(({ promise }) => promise))].sort();
+  const pass = await verifyInvariants(tx, wanted);
+  return [...new Set(pass.broken.map(({ invariant }) => invariant))].sort();
 }
 
 test('a sound ledger breaks none', async () => {
@@ -71,7 +71,7 @@ test('a sound ledger breaks none', async () => {
 
 test('an empty database breaks none', async () => {
   const empty = connect(await createDatabase());
-  expect(await brokenPromises(empty)).toEqual([]);
+  expect(await brokenInvariants(empty)).toEqual([]);
   await empty.$client.end();
 });
 
@@ -83,7 +83,7 @@ test('nor does a scheduled end that nobody has booked yet: credits of a hold ret
   const { id } = answerOf(await late.hold(4, 10));
   await late.drift(T0 + 3_000);
   await late.give('release', id);
-  expect(await brokenPromises(own)).toEqual([]);
+  expect(await brokenInvariants(own)).toEqual([]);
   await own.$client.end();
 });
 
@@ -245,10 +245,10 @@ describe('one bent row is noticed', () => {
     ['taken, and not known', 'R-81', () => [sql`update charges set revoked_credits = 0`]],
     ['given again without a dispute', 'a debit', () => [sql`delete from disputes`]],
     ['a row and its ledger apart', 'the row', () => [sql`update ledgers set status = 'past_due'`]],
-  ])('%s: %s', async (_, promise, bend) => {
+  ])('%s: %s', async (_, invariant, bend) => {
     const broken = await noticed(bend());
     expect(
-      broken.some((text) => text.startsWith(promise)),
+      broken.some((text) => text.startsWith(invariant)),
       broken.join('; ') || 'nothing noticed',
     ).toBe(true);
   });

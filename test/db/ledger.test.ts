@@ -8,7 +8,7 @@ import type { Instant } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
 import { purchaseCharge } from '../../src/domain/charges.ts';
 import { newId } from '../../src/ids.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import {
   answerOf,
   bodyHash,
@@ -27,7 +27,7 @@ let db: Database;
 beforeAll(async () => {
   db = await openDatabase();
 });
-afterEach(() => expectPromises(db));
+afterEach(() => expectInvariants(db));
 afterAll(() => db.$client.end());
 
 const everything = (id: string) => everythingOf(db, id);

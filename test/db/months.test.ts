@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { balanceAt, keepMonths } from '../../src/db/ledger.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { answerOf, DAY, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // Entries lie in months of recording: made ahead, append-only one by one, and an old one can be taken away.
@@ -135,7 +135,7 @@ describe('a month that is taken away', () => {
     const before = await Promise.all(instants.map((at) => reported(ledger, at)));
     const month = await age(ledger, 5);
     expect(await Promise.all(instants.map((at) => reported(ledger, at)))).toEqual(before);
-    await expectPromises(db);
+    await expectInvariants(db);
     await db.$client.unsafe(`alter table entries detach partition ${month}`);
 
     const after = await Promise.all(instants.map((at) => reported(ledger, at)));

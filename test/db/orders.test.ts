@@ -14,7 +14,7 @@ import type { Decision, State } from '../../src/domain/state.ts';
 import { newId } from '../../src/ids.ts';
 import { afterOf } from '../../src/workflows/views.ts';
 import { sized } from '../support/campaign.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
 import { standOf } from '../support/orders-ledger.ts';
@@ -106,6 +106,6 @@ test.each(LIVED)(
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    await expectPromises(db);
+    await expectInvariants(db);
   },
 );

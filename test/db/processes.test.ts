@@ -9,7 +9,7 @@ import { relayDeadlines } from '../../src/db/ledger.ts';
 import * as schema from '../../src/db/schema.ts';
 import { createSpending, type Spending, type SpendOutcome } from '../../src/db/spend-batches.ts';
 import { sized } from '../support/campaign.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { createDatabase } from '../support/stack.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
   db = pools[0]!;
   processes = pools.map((pool) => createSpending(pool));
 });
-afterEach(() => expectPromises(db));
+afterEach(() => expectInvariants(db));
 afterAll(async () => {
   // A batch in a deadlock would have been divided, without a trace.
   const [row] = await db.execute(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { all, bodyOf, codeOf, Driver, start, T0 } from '../api/driver.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 
 // Many requests at once, over HTTP: the successes are counted exactly, and no answer is a 5xx.
@@ -11,7 +11,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectPromises(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 const times = <T>(n: number, work: (i: number) => Promise<T>): Promise<T[]> =>

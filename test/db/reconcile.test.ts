@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { Driver } from '../api/driver.ts';
 import type { LifeName } from '../support/books.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { AT_REST, BentBooks } from './bent-books.ts';
 
 // The reconciler on the sound books of many lives. Bent books: reconcile-charges, -grants and -inbox.
@@ -23,7 +23,7 @@ test('a clean book of many lives is explained whole: 1.0', async () => {
     expect(counted.explained).toBe(counted.total);
   }
   expect(all.total).toBe(charges.total + grants.total + inbox.total);
-  await expectPromises(db);
+  await expectInvariants(db);
 });
 
 test('a zone that JavaScript knows and PostgreSQL does not fails nobody’s reconciliation', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { askRefund, dropRefund, refundCharge } from '../../src/db/refunds.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { DAY, everythingOf, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // R-81 in the ledger alone. burndown.test.ts shows that the SQL takes and returns the same credits as the core.
@@ -10,7 +10,7 @@ let db: Database;
 beforeAll(async () => {
   db = await openDatabase();
 });
-afterEach(() => expectPromises(db));
+afterEach(() => expectInvariants(db));
 afterAll(() => db.$client.end());
 
 /** A pack of 300 for 1,500. */

@@ -8,7 +8,7 @@ import {
   type SpendOutcome,
   type SpendRequest,
 } from '../../src/db/spend-batches.ts';
-import { expectPromises } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { answerOf, bodyHash, DAY, everythingOf, HOUR, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
 // The queue by itself. Requests of one turn of the event loop go as one batch, and each gets the answer that it would get
@@ -20,7 +20,7 @@ beforeAll(async () => {
   db = await openDatabase();
   spending = createSpending(db);
 });
-afterEach(() => expectPromises(db));
+afterEach(() => expectInvariants(db));
 afterAll(() => db.$client.end());
 
 async function with100(): Promise<RawLedger> {

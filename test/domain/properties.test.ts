@@ -10,7 +10,7 @@ import { Model } from './model.ts';
 const RUNS = Number(process.env['DRAWDOWN_HISTORIES'] ?? sized(1_500, 10_000));
 const kept = new URL('../regressions/', import.meta.url);
 
-describe('promises I1 to I4, I6 and I7, R-56, R-90 and the forecast, in every history', () => {
+describe('invariants I1 to I4, I6 and I7, R-56, R-90 and the forecast, in every history', () => {
   const files = readdirSync(kept).filter((name) => name.endsWith('.json'));
 
   test.each(files)('the kept history %s', (name) => {

@@ -6,7 +6,7 @@ import type { Database } from '../client.ts';
 
 /** A row that breaks an invariant. */
 export interface Broken {
-  promise: string;
+  invariant: string;
   subscription_id: string;
   /** The row, and the numbers that break the invariant. */
   row: string;
@@ -18,7 +18,7 @@ export const rowsOf = (table: string, only: readonly string[] | null, column = '
   return sql`${sql.raw(table)} as not materialized (select * from public.${sql.raw(table)} where ${only === null ? sql`true` : wanted})`;
 };
 
-const promises = (only: readonly string[] | null) => sql`
+const invariants = (only: readonly string[] | null) => sql`
 with
 ${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('entries', only)},
 ${rowsOf('usages', only)}, ${rowsOf('holds', only)}, ${rowsOf('replies', only)}, ${rowsOf('charges', only)},
@@ -67,7 +67,7 @@ sums as (
 ends as (
   select id as subscription_id, instant((state->>'endedAt')::bigint) as ended_at from subscriptions where status = 'ended'
 )
-select 'I1 granted = spent + held + expired + forfeited + revoked + available' as promise, g.subscription_id,
+select 'I1 granted = spent + held + expired + forfeited + revoked + available' as invariant, g.subscription_id,
   concat_ws(' ', g.id, to_jsonb(s) - 'id' - 'subscription_id', 'remaining', g.remaining, 'held', g.held) as row
 from grants g join sums s on s.subscription_id = g.subscription_id and s.id = g.id
 where s.grants <> 1 or s.granted <> g.amount or s.held <> g.held
@@ -247,9 +247,9 @@ where l.subscription_id is null or s.status <> l.status or s.status <> s.state->
    or (s.status in ('ended', 'incomplete') and l.balance <> 0)`;
 
 /** The rows that break an invariant: none, or the database can't be trusted. Checks the named subscriptions; null: all. */
-export async function brokenPromises(
+export async function brokenInvariants(
   db: Database,
   subscriptionIds: readonly string[] | null = null,
 ): Promise<Broken[]> {
-  return [...(await db.execute<Broken & Record<string, unknown>>(promises(subscriptionIds)))];
+  return [...(await db.execute<Broken & Record<string, unknown>>(invariants(subscriptionIds)))];
 }

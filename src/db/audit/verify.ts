@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
-import { type Broken, brokenPromises } from './invariants.ts';
+import { type Broken, brokenInvariants } from './invariants.ts';
 
 // Checks the invariants of all subscriptions, a few at a time, in one snapshot. The transaction only reads, so no lost
 // connection can commit half of it; the check still looks that the snapshot stayed the same to the end.
@@ -38,7 +38,7 @@ interface Size {
 }
 
 /** Checks the invariants, in one read-only transaction. Throws `SnapshotLost` when its connection is lost. */
-export function verifyPromises(db: Database, wanted: VerifyOptions): Promise<Verification> {
+export function verifyInvariants(db: Database, wanted: VerifyOptions): Promise<Verification> {
   return db.transaction((tx) => walk(tx as unknown as Database, wanted), {
     isolationLevel: 'repeatable read',
     accessMode: 'read only',
@@ -57,7 +57,7 @@ async function walk(
   for (const few of fewAtATime(sizes)) {
     if (broken.length > 0 && !isThorough) break;
     onProgress(done, sizes.length);
-    const found = await brokenPromises(
+    const found = await brokenInvariants(
       tx,
       few.map(({ id }) => id),
     );
@@ -115,7 +115,7 @@ const TABLES = [
 async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
   const strays = TABLES.map(
     (table) => sql`
-      select distinct 'a row belongs to a subscription that is there' as promise, t.subscription_id, ${table}::text as row
+      select distinct 'a row belongs to a subscription that is there' as invariant, t.subscription_id, ${table}::text as row
       from ${sql.identifier(table)} t where not exists (select from subscriptions s where s.id = t.subscription_id)`,
   );
   const guards = sql`
