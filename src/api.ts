@@ -43,7 +43,14 @@ async function main(): Promise<void> {
     config.port,
     config.host,
   );
-  server.on('error', (error) => stop(1, error.message));
+  server.on('error', (error: NodeJS.ErrnoException) =>
+    stop(
+      1,
+      error.code === 'EADDRINUSE'
+        ? `${config.host}:${config.port} is taken: set PORT to another.`
+        : error.message,
+    ),
+  );
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
       server.close(() => void close());

@@ -58,6 +58,18 @@ export function createCaller(client: Client): TemporalCaller {
   };
 }
 
+/** Waits until Temporal answers. Throws `TemporalUnavailable` with its address and the variable after 5 s. */
+export async function reach(
+  connection: Pick<Connection, 'ensureConnected'>,
+  { temporalAddress }: Pick<ConnectedConfig, 'temporalAddress'>,
+): Promise<void> {
+  try {
+    await within(CALL_TIMEOUT_MS * 2, connection.ensureConnected());
+  } catch {
+    throw new TemporalUnavailable(`Temporal at ${temporalAddress} (TEMPORAL_ADDRESS) does not answer.`);
+  }
+}
+
 /** The promise's outcome, or `TemporalUnavailable` after `ms` milliseconds; a later outcome is ignored. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   work.catch(() => {});

@@ -6,7 +6,7 @@ import { connect } from './db/client.ts';
 import { createDeliverer, createEngine } from './engine.ts';
 import { startRelay } from './relay/loop.ts';
 import { ensureReconciliation, ensureSearchAttributes, openGateway, openLedger } from './startup.ts';
-import { connectTemporal, createTimedCaller } from './temporal.ts';
+import { connectTemporal, createTimedCaller, reach } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.
 
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
   await openLedger(db, config, log);
   const { client, connection } = connectTemporal(config);
-  await connection.ensureConnected();
+  await reach(connection, config);
   await ensureSearchAttributes(connection, config.temporalNamespace, log);
   const native = await NativeConnection.connect({
     address: config.temporalAddress,

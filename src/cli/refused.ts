@@ -101,15 +101,18 @@ export const program = programOf(
   .addCommand(
     programOf('list', 'Lists the refused rows, the most often tried first.')
       .option('--json', 'print one JSON document')
+      .addHelpText('after', EXAMPLES)
       .action(acting(COMPLAINT, list)),
   )
   .addCommand(
     programOf('retry', 'Tries rows at once: those that are named, or all.')
       .argument('[rows...]', "as `list` names them: 'message 4711'")
+      .addHelpText('after', EXAMPLES)
       .action(acting(COMPLAINT, retry)),
   )
   .addCommand(
-    programOf('drop', 'Gives messages of billing up: they are kept, and never told to their subscriptions.')
+    programOf('drop', 'Drops messages of billing: they are kept, and never reach their subscriptions.')
       .argument('<rows...>', "as `list` names them: 'message 4711'")
+      .addHelpText('after', EXAMPLES)
       .action(acting(COMPLAINT, drop)),
   );

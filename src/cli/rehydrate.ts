@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
-  type Connection,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionDescription,
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { InvalidArgumentError } from 'commander';
-import type { ConnectedConfig } from '../config.ts';
 import { countToRun, isToRun, mustRun } from '../db/audit/must-run.ts';
 import { countUnderWay, type Remains, remainsOf, startDeliveriesAgain } from '../db/audit/rehydrate.ts';
 import type { Database } from '../db/client.ts';
@@ -16,7 +14,7 @@ import { dropFailure, retryNow } from '../db/failures.ts';
 import type { Instant } from '../domain/calendar.ts';
 import { reasonOf } from '../reason.ts';
 import { ensureSearchAttributes } from '../startup.ts';
-import { CALL_TIMEOUT_MS, connectTemporal, TemporalUnavailable, within } from '../temporal.ts';
+import { CALL_TIMEOUT_MS, connectTemporal, reach, TemporalUnavailable, within } from '../temporal.ts';
 import { summaryOf, WORKFLOW_TYPE, workflowId } from '../workflows/messages.ts';
 import { searchAttributesOf } from '../workflows/views.ts';
 import { atOnce, paged } from './at-once.ts';
@@ -206,14 +204,6 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-async function reach(connection: Connection, config: ConnectedConfig): Promise<void> {
-  try {
-    await within(CALL_TIMEOUT_MS * 2, connection.ensureConnected());
-  } catch {
-    throw new Unable(`Temporal at ${config.temporalAddress} does not answer.`);
-  }
-}
-
 function screen({ running, started, failed, stuck, deliveries }: RehydrateOutcome, isDry: boolean): string {
   const rows = (isDry ? started : []).map((id) => `  ${id}`);
   const anew = stuck.map(
@@ -243,7 +233,9 @@ async function run({ dryRun, json, since, stuck, stuckAfter }: RehydrateOptions)
   const isDry = dryRun === true;
   const outcome: RehydrateOutcome = { running: 0, started: [], failed: [], stuck: [], deliveries: 0 };
   const { client, connection } = connectTemporal(config);
-  await reach(connection, config);
+  await reach(connection, config).catch((error: Error) => {
+    throw new Unable(error.message);
+  });
   const warn = (line: string) => void process.stderr.write(`${line}\n`);
   if (!isDry) await ensureSearchAttributes(connection, config.temporalNamespace, warn);
   await withLedger(config.databaseUrl, { max: 8, statementTimeoutMs: 60_000 }, async (db) => {

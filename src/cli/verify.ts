@@ -157,7 +157,7 @@ async function run(options: VerifyFlags): Promise<Exit> {
   else print(screen(checkOnce, asked, broken, options.all === true));
   if (asked && asked.silent.length > 0)
     process.stderr.write(
-      `${asked.silent.length} workflows did not answer, the first: ${asked.silent[0]}. Does a worker run?\n`,
+      `${asked.silent.length} workflows did not answer, the first: ${asked.silent[0]}. Does Temporal answer, and does a worker run?\n`,
     );
   if (broken.length > 0 || asked?.stuck.length) return EXIT.bad;
   return asked && asked.silent.length > 0 ? EXIT.unable : EXIT.good;

@@ -380,7 +380,7 @@ describe('it could not', () => {
       'a Temporal that is away',
       [],
       { TEMPORAL_ADDRESS: '127.0.0.1:9' },
-      /^Temporal at 127\.0\.0\.1:9 does not answer\.$/m,
+      /^Temporal at 127\.0\.0\.1:9 \(TEMPORAL_ADDRESS\) does not answer\.$/m,
     ],
     ['a database that is away', [], { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/x' }, /ECONNREFUSED/],
     ['an instant that is none', ['--since', 'yesterday'], {}, /must be an RFC 3339 instant/],
