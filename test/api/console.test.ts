@@ -160,7 +160,7 @@ describe('three numbers', () => {
     bodyOf(await driver.spend(3), 201);
     // The relay nudges the workflow within a second, or this page does: never a drift.
     const text = await textAt(at(driver));
-    expect(text).toMatch(/The three agree\.|The workflow is 1 entry behind and is being reported/);
+    expect(text).toMatch(/The three agree\.|The workflow is 1 entry behind and gets a nudge/);
     await expect.poll(() => textAt(at(driver)), { timeout: 10_000 }).toContain('207 The three agree.');
   });
 });

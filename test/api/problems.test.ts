@@ -527,7 +527,7 @@ describe('the engine away', () => {
     const lines: string[] = [];
     const gateway = { refundPart: () => Promise.reject(new Error('sk_live_secret')) };
     const log = (line: string) => lines.push(line);
-    const app = createApp({ db: stack.db, gateway, log, isOpen: () => true } as never);
+    const app = createApp({ ...stack.deps, gateway, log });
     const path = driver.path(`purchases/${String(id)}/refund`);
     const answer = await ask((at, init) => app.request(at, init), stack.key, 'POST', path, {
       body: { reason: 'r' },

@@ -116,7 +116,7 @@ const DRIFT: Record<'grants' | 'workflow' | 'version' | 'behind', string> = {
   version:
     'DRIFT: the workflow knows of entries that the ledger does not have. The database was set back: stop the workers, and look for the newer one before anything else.',
   behind:
-    'DRIFT: the workflow is behind, and the ledger believes that it was told. Spends are right; the next one tells it again. If this stays, look at the relay in the log of the worker.',
+    'DRIFT: the workflow is behind, and the ledger believes that it is not. Spends are right; the next one brings another nudge. If this stays, look at the relay in the log of the worker.',
 };
 
 /** I1 and I8 in a sentence, and the next step. */
@@ -131,7 +131,7 @@ function verdictView({ verdict }: SumsView, format: Format): VerdictView {
       };
     case 'behind':
       return {
-        text: `Grants and entries agree. The workflow is ${format.credits(verdict.by)} ${verdict.by === 1 ? 'entry' : 'entries'} behind and is being told; nothing has to be done.`,
+        text: `Grants and entries agree. The workflow is ${format.credits(verdict.by)} ${verdict.by === 1 ? 'entry' : 'entries'} behind and gets a nudge; nothing has to be done.`,
         tone: '',
       };
     case 'drift':
