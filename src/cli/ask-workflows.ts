@@ -51,7 +51,7 @@ export async function askWorkflows(wanted: WorkflowQuestion): Promise<WorkflowAn
   // These fail nowhere in Temporal: the worker gives the step up and tries it again after a pause.
   for (const row of await heldUp(db, typeof which === 'number' ? null : which)) {
     const { subscriptionId: subscription_id, tries: attempts, code, detail } = row;
-    asked.stuck.push({ subscription_id, what: 'what is due', attempts, reason: `${code} ${detail}`.trim() });
+    asked.stuck.push({ subscription_id, what: 'due work', attempts, reason: `${code} ${detail}`.trim() });
   }
   return asked;
 }

@@ -52,7 +52,7 @@ test('a step that fails at each attempt: named with its reason, and mended by on
   const named = await verify();
   expect(named.code).toBe(1);
   expect(named.out).toMatch(
-    new RegExp(`^Stuck: 1\nI14 {2}${stuck} {2}settle failed \\d+ times\n {5}.*58000`, 'm'),
+    new RegExp(`^Stuck: 1\nI14 {2}${stuck} {2}bookStep failed \\d+ times\n {5}.*58000`, 'm'),
   );
   expect(JSON.parse((await verify('--json')).out).workflows.stuck).toMatchObject([
     { subscription_id: stuck, what: 'bookStep' },
@@ -66,7 +66,7 @@ test('a step that fails at each attempt: named with its reason, and mended by on
   expect((await run('refused', 'list')).out).toMatch(new RegExp(`^step ${stuck} .*\n.*58000`, 'm'));
 
   const dry = await rehydrate('--dry-run');
-  expect(dry.out).toMatch(new RegExp(`^stuck +1\n {2}${stuck} {2}settle failed`, 'm'));
+  expect(dry.out).toMatch(new RegExp(`^stuck +1\n {2}${stuck} {2}bookStep failed`, 'm'));
   expect((await describeOf(stuck)).pendingActivities).toHaveLength(1);
   expect((await rehydrate(other)).out).toMatch(/^running +1$/m);
 
@@ -121,7 +121,7 @@ test('due work that can not be booked: named until it is, though nothing fails a
     select subscription_id, step + 1, 'due', '23514', 'grants_remaining' from ledgers where subscription_id = ${id}`);
   const { code, out } = await verify('--subscription', id);
   expect(out).toMatch(
-    new RegExp(`^Stuck: 1\nI14 {2}${id} {2}what is due failed 1 times\n {5}23514 grants_remaining$`, 'm'),
+    new RegExp(`^Stuck: 1\nI14 {2}${id} {2}due work failed 1 times\n {5}23514 grants_remaining$`, 'm'),
   );
   expect(code).toBe(1);
   const fleet = textOf((await (await Visit.begin(stack)).get('/console/fleet')).html);

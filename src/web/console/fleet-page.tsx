@@ -267,7 +267,7 @@ function Workers({ pollers, taskQueue, temporalUrl, now, format }: FleetView) {
       </header>
       {pollers === null ? (
         <p class="note bad">
-          Temporal does not answer. Spending goes on; what is due waits, and is dated when it was due.
+          Temporal does not answer. Spending goes on; due work waits, and is dated when it was due.
         </p>
       ) : there === 0 ? (
         <p class="note bad">
