@@ -382,7 +382,7 @@ export class HttpDriver implements Driver {
     for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
       const [row] = await this.stack.db.execute<{ signalled: boolean }>(sql`
         select not exists (select from inbox where subscription_id = s.id and relayed_at is null)
-          and (s.status = 'ended' or coalesce((s.state->'withdrawn'->>'nth')::int, 0) = l.withdrawals) as heard
+          and (s.status = 'ended' or coalesce((s.state->'withdrawn'->>'nth')::int, 0) = l.withdrawals) as signalled
         from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${this.id}`);
       if (row?.signalled) return;
     }
