@@ -49,6 +49,13 @@ async function settle(driver: Driver, id: string, outcome: Outcome, more: object
   bodyOf(await deliver(stack, 'payment.settled', data));
 }
 
+/** The first outcome takes effect before the others are sent: the relay keeps no order between settlements. */
+async function settleInOrder(driver: Driver, id: string, [first, ...others]: Outcome[]): Promise<void> {
+  await settle(driver, id, first!);
+  await expect.poll(() => chargeStatus(driver, id), SOON).toBe(first);
+  for (const outcome of others) await settle(driver, id, outcome);
+}
+
 async function say(driver: Driver, type: string, data: object, id = eventId()): Promise<void> {
   bodyOf(await deliver(stack, type, { subscription: driver.id, ...data }, id));
 }
@@ -132,7 +139,7 @@ describe('a purchase (R-42)', () => {
     const driver = await paid();
     const id = await buy(driver);
     expect(await driver.available()).toBe(200);
-    for (const outcome of said) await settle(driver, id, outcome);
+    await settleInOrder(driver, id, said);
     await expect.poll(() => chargeStatus(driver, id), SOON).toBe(status);
     expect(await outcomes(driver)).toEqual(['signalled', 'signalled', 'signalled']);
     await driver.advance('2026-02-01T00:00:00Z');
@@ -172,8 +179,7 @@ describe('money that was taken for nothing', () => {
   test('while it lives: a purchase that was declined and is paid after all must be refunded, once', async () => {
     const driver = await paid();
     const id = await buy(driver);
-    for (const outcome of ['declined', 'paid', 'paid', 'declined'] as const)
-      await settle(driver, id, outcome);
+    await settleInOrder(driver, id, ['declined', 'paid', 'paid', 'declined']);
     await expect
       .poll(async () => charge(driver, id), SOON)
       .toMatchObject({ status: 'refunded', refunded: { amount_minor: 1500 } });
