@@ -12,7 +12,6 @@ import { createSandbox } from './billing/sandbox.ts';
 import { type Config, ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { type Database, isDatabaseAway } from './db/client.ts';
-import { keepMonths } from './db/ledger.ts';
 import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
 import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
@@ -39,7 +38,7 @@ function parse(file: string): unknown {
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Migrates the ledger's database, publishes the catalogue and makes the coming months of entries. Waits for a database that does
+ * Migrates the ledger's database, which makes the coming months of entries, and publishes the catalogue. Waits for a database that does
  * not answer, with one line in the log; an error that another try would repeat is thrown.
  */
 export async function openLedger(db: Database, config: ConnectedConfig, log: Log): Promise<void> {
@@ -47,8 +46,7 @@ export async function openLedger(db: Database, config: ConnectedConfig, log: Log
   for (let isSaid = false; ; isSaid = true) {
     try {
       await migrate(config.databaseUrl);
-      await publishCatalog(db, catalog);
-      return await keepMonths(db);
+      return await publishCatalog(db, catalog);
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;
       const { message, code } = error as Error & { code?: string };

@@ -27,7 +27,7 @@ export async function migrate(databaseUrl: string, { goBack = false } = {}): Pro
     await applyMigrations(drizzle(client), { migrationsFolder });
     const inForce = await functionsInForce(client);
     if (inForce === 'missing' || (inForce === 'newer' && goBack)) await applyFunctions(client);
-    // A new database has no month for its entries yet.
+    // A new database has no month for its entries yet; every start makes those that are to come.
     await keepMonths(drizzle(client));
     await client`select pg_advisory_unlock(${LOCK})`;
   } finally {

@@ -41,9 +41,6 @@ export type CarryOutcome =
   | { kind: 'refused' }
   | { kind: 'given_up' };
 
-/** The state of a subscription in its workflow. */
-export type Steps = ReturnType<typeof createSteps>;
-
 /** Holds the state of a subscription as its workflow knows it. Only booked steps and news of the ledger change it. */
 export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput, 'catalog' | 'carried'>) {
   let catalog: Catalog = first;
