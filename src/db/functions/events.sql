@@ -64,6 +64,7 @@ end $$;
 create or replace function relay_notices(p_limit int) returns int language plpgsql as $$
 declare
   sub text;
+  done boolean;
   relayed int := 0;
 begin
   for sub in
@@ -72,18 +73,9 @@ begin
       select from failures f where f.kind = 'notice' and f.key = l.subscription_id and f.next_at > clock_timestamp())
     order by l.next_notice limit p_limit for no key update of l skip locked
   loop
-    begin
-      perform emit_notices(sub, ledger_now(null));
-      delete from failures where kind = 'notice' and key = sub;
-      relayed := relayed + 1;
-    exception
-      when query_canceled then
-        -- The statement's time is used up: the others are the next statement's.
-        perform note_failure('notice', sub, sub, sqlerrm);
-        exit;
-      when others then
-        perform note_failure('notice', sub, sub, sqlerrm);
-    end;
+    done := relay_one('notice', sub);
+    exit when done is null;
+    relayed := relayed + done::int;
   end loop;
   return relayed;
 end $$;

@@ -261,6 +261,7 @@ end $$;
 create or replace function relay_deadlines(p_limit int) returns int language plpgsql as $$
 declare
   sub text;
+  done boolean;
   relayed int := 0;
 begin
   for sub in
@@ -270,18 +271,9 @@ begin
         select from failures f where f.kind = 'deadline' and f.key = h.subscription_id and f.next_at > clock_timestamp())
       order by h.deadline limit p_limit for no key update of l skip locked) overdue
   loop
-    begin
-      perform release_due(sub, ledger_now(null));
-      delete from failures where kind = 'deadline' and key = sub;
-      relayed := relayed + 1;
-    exception
-      when query_canceled then
-        -- The statement's time is used up: the others are the next statement's.
-        perform note_failure('deadline', sub, sub, sqlerrm);
-        exit;
-      when others then
-        perform note_failure('deadline', sub, sub, sqlerrm);
-    end;
+    done := relay_one('deadline', sub);
+    exit when done is null;
+    relayed := relayed + done::int;
   end loop;
   return relayed;
 end $$;
