@@ -1,6 +1,6 @@
 import type postgres from 'postgres';
 import type { Instant } from '../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../src/domain/catalog/default.ts';
 
 // The rows of a year, as the ledger's functions would have written them. Each subscription has a used-up grant (seq 1), an
 // expired one (2, 3), the spends of the past, and last the open grants.

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
-import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
-import { type Item, type Line, price } from '../src/domain/rates.ts';
+import { DEFAULT_CATALOG } from '../src/domain/catalog/default.ts';
+import { type Item, type Line, price } from '../src/domain/catalog/rates.ts';
 import { quantile, rounded } from './machine.ts';
 
 // Callers in a closed loop, each with its next request after the answer to the last, and their mix of requests.

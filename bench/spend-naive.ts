@@ -3,7 +3,7 @@ import type { Database } from '../src/db/client.ts';
 import { entries, grants, ledgers, replies, type UsageAnswer, usages } from '../src/db/schema.ts';
 import { digestOf, halfOf } from '../src/db/spend-batches.ts';
 import { burnDown } from '../src/domain/burndown.ts';
-import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../src/domain/catalog/default.ts';
 import { newId } from '../src/ids.ts';
 import { BODIES, type Job, type Outcome } from './spend-load.ts';
 import { pool } from './spend-stack.ts';

@@ -2,7 +2,7 @@ import type postgres from 'postgres';
 import { publishCatalog } from '../src/db/catalogs.ts';
 import { migrate } from '../src/db/migrate.ts';
 import type { Instant } from '../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../src/domain/catalog/default.ts';
 import { begin, type Start } from '../src/domain/commands.ts';
 import { newId } from '../src/ids.ts';
 import type { Running } from './command.ts';

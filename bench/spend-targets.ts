@@ -1,6 +1,6 @@
 import type { Database } from '../src/db/client.ts';
 import { createSpending, type Spending, type SpendOutcome } from '../src/db/spend-batches.ts';
-import { DEFAULT_CATALOG } from '../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../src/domain/catalog/default.ts';
 import { newId } from '../src/ids.ts';
 import { openWire, restOf, type Wire } from './spend-http.ts';
 import { BODIES, type Job, type Outcome } from './spend-load.ts';

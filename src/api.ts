@@ -8,7 +8,7 @@ import { createApp, createDeps } from './app.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } from './config.ts';
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
-import type { Catalog } from './domain/catalog.ts';
+import type { Catalog } from './domain/catalog/catalog.ts';
 import { openEventReader, openGateway, openLedger } from './startup.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 import { placesOf } from './web/shell/home-route.ts';

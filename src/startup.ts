@@ -9,12 +9,14 @@ import {
 import { createExternal } from './billing/external.ts';
 import type { Gateway, ReadEvent } from './billing/gateway.ts';
 import { createSandbox } from './billing/sandbox.ts';
+import { readCatalog } from './catalog/read.ts';
 import { type Config, ConfigError, type ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { type Database, isDatabaseAway } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
-import { type Catalog, DEFAULT_CATALOG, readCatalog } from './domain/catalog.ts';
+import type { Catalog } from './domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from './domain/catalog/default.ts';
 import type { Log } from './embedded/children.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 

@@ -1,23 +1,65 @@
 import { z } from 'zod';
-import type { Catalog } from '../domain/catalog.ts';
+import { catalogOf, listCatalogs } from '../db/catalogs.ts';
+import { INTERVALS } from '../domain/calendar.ts';
 import type { Deps } from './deps.ts';
+import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 
-// GET /v1/catalog: the catalogue in force, from this process's cache of the table catalogs (src/db/catalogs.ts). Locks nothing.
+// GET /v1/catalog: the catalogue in force, from this process's cache of the table catalogs (src/db/catalogs.ts), or an older version.
+// GET /v1/catalogs: all versions. They lock nothing.
 
 const whole = z.int();
+const words = z.array(z.string());
+const prices = z.partialRecord(z.enum(INTERVALS), whole);
+const term = z.union([
+  z.object({ days_after_renewal: whole }),
+  z.object({ days: whole }),
+  z.literal('subscription'),
+]);
+
+/** A catalogue with every default filled in. */
 const catalog = z
   .object({
     version: z.string(),
+    currency: z.string(),
+    brand: z.object({
+      product: z.string(),
+      credit: words,
+      pack: words,
+      logo_url: z.string().nullable(),
+      accent: z.string().nullable(),
+      home_url: z.string().nullable(),
+      support_url: z.string().nullable(),
+    }),
     plans: z.array(
-      z.object({ id: s.plan, interval: s.interval, price: s.orNull(s.money), allowance: whole.nullable() }),
-    ),
-    packs: z.array(z.object({ interval: s.interval, credits: whole, price: s.money })),
-    rates: z.array(
       z.object({
-        feature: z.string(),
-        unit: z.enum(['second', 'item']),
+        id: s.plan,
+        name: z.string(),
+        contract: z.boolean(),
+        prices,
+        credits: whole.nullable(),
+        trial: z.object({ days: whole, credits: whole }).nullable(),
+        packs: words.nullable(),
+        contact: z.string().nullable(),
+      }),
+    ),
+    packs: z.array(
+      z.object({
+        id: s.pack,
+        name: z.string(),
+        on: z.array(s.interval),
+        credits: whole,
+        price: whole,
+        renews: z.boolean(),
+        term,
+      }),
+    ),
+    features: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        unit: z.object({ one: z.string(), many: z.string(), natural: whole, decimals: whole }),
         credits: whole.nullable(),
         per: whole.nullable(),
       }),
@@ -26,43 +68,42 @@ const catalog = z
   })
   .meta({ id: 'Catalog' });
 
-/** Registers GET /v1/catalog. */
+const versions = z.object({
+  data: z.array(z.object({ version: z.string(), in_force_from: z.string() })),
+});
+
+/** Registers GET /v1/catalog and GET /v1/catalogs. */
 export function catalogRoutes(app: App, deps: Deps): void {
   route(
     app,
     {
       method: 'get',
       path: '/v1/catalog',
-      summary: 'Plans, packs, rates and policies in force',
+      summary: 'Plans, packs, features and policies in force',
       scope: 'read',
+      query: z.strictObject({ version: z.string().max(64).optional() }),
       answers: { 200: { description: 'The catalogue', schema: catalog } },
     },
-    async (c) => c.json(catalogView(await deps.catalogs.current())),
-  );
-}
-
-function catalogView({ version, currency, plans, packs, rates, policies }: Catalog) {
-  const money = (amount_minor: number) => ({ amount_minor, currency });
-  return {
-    version,
-    plans: plans.map(({ id, interval, price_minor, allowance }) => ({
-      id,
-      interval,
-      price: price_minor === null ? null : money(price_minor),
-      allowance,
-    })),
-    packs: packs.map(({ interval, credits, price_minor }) => ({
-      interval,
-      credits,
-      price: money(price_minor),
-    })),
-    rates,
-    policies: {
-      allowance_term: policies.allowanceTerm,
-      pack_term_days: policies.packTermDays,
-      dunning: policies.dunning,
-      past_due_spending: policies.pastDueSpending,
-      packs_per_purchase: policies.packsPerPurchase,
+    async (c, { query: { version } }) => {
+      const wanted = await (version === undefined ? deps.catalogs.current() : catalogOf(deps.db, version));
+      if (!wanted) throw notFound();
+      return c.json(wanted);
     },
-  };
+  );
+  route(
+    app,
+    {
+      method: 'get',
+      path: '/v1/catalogs',
+      summary: 'The versions of the catalogue that were ever in force, the newest first',
+      scope: 'read',
+      answers: { 200: { description: 'The versions', schema: versions } },
+    },
+    async (c) => {
+      const rows = await listCatalogs(deps.db);
+      return c.json({
+        data: rows.map(({ version, inForceFrom }) => ({ version, in_force_from: inForceFrom.toISOString() })),
+      });
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { Spending } from '../db/spend-batches.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { TemporalCaller } from '../temporal.ts';
 import type { Authenticate } from './auth.ts';
 import type { Tickets } from './tickets.ts';

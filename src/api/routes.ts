@@ -13,7 +13,7 @@ import { billingRoutes } from './subscriptions/charges.ts';
 import { entryRoutes } from './subscriptions/entries.ts';
 import { grantRoutes } from './subscriptions/grants.ts';
 import { holdRoutes } from './subscriptions/holds.ts';
-import { changeRoute } from './subscriptions/plan-change.ts';
+import { activateRoute, changeRoute } from './subscriptions/plan-change.ts';
 import { purchaseRoutes } from './subscriptions/purchases.ts';
 import { refundRoute } from './subscriptions/refunds.ts';
 import { spendRoutes } from './subscriptions/spend-routes.ts';
@@ -37,6 +37,7 @@ export function apiRoutes(app: App, deps: Deps): void {
   startRoute(app, deps);
   subscriptionRoutes(app, deps);
   changeRoute(app, deps);
+  activateRoute(app, deps);
   advanceRoute(app, deps);
   purchaseRoutes(app, deps);
   refundRoute(app, deps);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { isTimeZone } from '../domain/calendar.ts';
-import { MOST, PLAN_IDS } from '../domain/catalog.ts';
+import { INTERVALS, isTimeZone } from '../domain/calendar.ts';
+import { MOST } from '../domain/catalog/catalog.ts';
+import { CHANNELS } from '../domain/catalog/rates.ts';
 import { invalid, PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { LONGEST_TERM } from '../domain/model/holds.ts';
-import { CHANNELS } from '../domain/rates.ts';
 
 // The shapes of the contract (docs/api.md). The handlers check requests with them, and the OpenAPI document is made from them.
 
@@ -29,9 +29,11 @@ export const money = z.object({ amount_minor: whole, currency: z.string() }).met
 /** Null or the schema. Not `.nullable()` for a schema with an id: the document would call it nullable everywhere. */
 export const orNull = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.null()]);
 /** A billing interval. */
-export const interval = z.enum(['month', 'year']);
+export const interval = z.enum(INTERVALS);
 /** A plan's id. */
-export const plan = z.enum(PLAN_IDS);
+export const plan = z.string().regex(/^[a-z0-9_]{1,40}$/, 'must be 1 to 40 of a-z, 0-9 and _');
+/** A pack's id. */
+export const pack = plan;
 /** Text of 1 to `max` characters; `requireStorable` refuses text that PostgreSQL can't store (src/domain/text.ts). */
 export const text = (max: number) => z.string().min(1).max(max);
 /** An operator's or a caller's reason. */
@@ -75,6 +77,7 @@ export const startRequest = z
       .default('UTC'),
     payment_method: paymentMethod.optional(),
     allowance: allowance.min(1).optional(),
+    trial: z.boolean().optional(),
     anchor_at: instant.optional(),
     test_clock: z.strictObject({ now: instant }).optional(),
     metadata: metadata.default({}),
@@ -116,6 +119,7 @@ const change = z.object({
 const topUp = z.object({
   threshold: whole,
   packs: whole,
+  pack: z.string(),
   monthly_ceiling: money,
   spent_this_month: money,
   not_before: z.string().nullable(),
@@ -132,6 +136,12 @@ const topUp = z.object({
     .nullable(),
 });
 
+/** R-32a: packs of one id. */
+export const addOnItem = z.object({ pack: z.string(), quantity: whole });
+const addOn = z.object({ packs: whole, items: z.array(addOnItem) });
+/** The statuses of a subscription. */
+export const status = z.enum(['incomplete', 'trialing', 'active', 'past_due', 'ended']);
+
 /** A subscription. */
 export const subscription = z
   .object({
@@ -139,13 +149,14 @@ export const subscription = z
     customer_id: z.string(),
     plan,
     interval,
-    status: z.enum(['incomplete', 'active', 'past_due', 'ended']),
+    status,
     time_zone: z.string(),
     anchor_at: z.string().nullable(),
     current_period: z.object({ start: z.string(), end: z.string() }).nullable(),
     next_refresh_at: z.string().nullable(),
     next_renewal: z.object({ at: z.string(), charge: orNull(money) }).nullable(),
-    add_on: z.object({ packs: whole }),
+    add_on: addOn,
+    trial: z.object({ ends_at: z.string() }).nullable(),
     top_up: topUp.nullable(),
     scheduled_change: change.nullable(),
     ended_at: z.string().nullable(),
@@ -213,6 +224,7 @@ export const purchase = z
   .object({
     id: z.string(),
     status: chargeStatus,
+    pack: z.string().nullable(),
     packs: whole,
     credits: whole,
     charge,
@@ -318,7 +330,14 @@ export const reversal = z
   })
   .meta({ id: 'Reversal' });
 
-const offer = z.object({ packs: whole, credits: whole, price: money, expires_at: z.string() });
+const offer = z.object({
+  pack: z.string(),
+  name: z.string(),
+  packs: whole,
+  credits: whole,
+  price: money,
+  expires_at: z.string().nullable(),
+});
 /** The price of items, and whether the balance covers it. */
 export const quote = z
   .object({
@@ -378,6 +397,7 @@ export const insufficientCredits = z
         'subscription_not_active',
         'pack_not_offered',
         'pack_limit',
+        'subscription_trialing',
       ])
       .optional(),
     wallet_url: z.string().nullable(),

@@ -1,10 +1,11 @@
 import type { EntryWithFeature } from '../db/entries.ts';
 import type { ChargeRow, GrantRow, SubscriptionRow } from '../db/reads.ts';
 import { goneAt, isGone } from '../domain/burndown.ts';
-import { boundary, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import { boundary, cycleUnit, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
+import { nextRefresh } from '../domain/catalog/offers.ts';
+import { packsIn } from '../domain/catalog/packs.ts';
 import { nextRenewal } from '../domain/charges.ts';
-import { nextRefresh } from '../domain/offers.ts';
 import { stem } from '../domain/subscription.ts';
 import type { ChargeView, EntryView, GrantView, SubscriptionView } from './schemas.ts';
 
@@ -28,7 +29,8 @@ export function subscriptionView(row: SubscriptionRow, catalog: Catalog): Subscr
     current_period: periodOf(row),
     next_refresh_at: refresh && iso(refresh.at),
     next_renewal: renewalView(row, catalog),
-    add_on: { packs: state.packs },
+    add_on: { packs: packsIn(state.addOn), items: state.addOn },
+    trial: state.trialEndsAt === undefined ? null : { ends_at: iso(state.trialEndsAt) },
     top_up: topUpView(row, catalog),
     scheduled_change: changeView(row),
     ended_at: state.endedAt === null ? null : iso(state.endedAt),
@@ -42,7 +44,7 @@ export function subscriptionView(row: SubscriptionRow, catalog: Catalog): Subscr
 function periodOf({ state }: SubscriptionRow): SubscriptionView['current_period'] {
   const { anchorAt, timeZone, cycle, interval, status } = state;
   if (anchorAt === null || status === 'ended') return null;
-  const at = (k: number) => iso(boundary(anchorAt, timeZone, k));
+  const at = (k: number) => iso(boundary(anchorAt, timeZone, k, cycleUnit(interval)));
   return { start: at(renewalOf(cycle, interval)), end: at(renewalAfter(cycle, interval)) };
 }
 
@@ -60,11 +62,12 @@ function renewalView({ state }: SubscriptionRow, catalog: Catalog): Subscription
 function topUpView(row: SubscriptionRow, { currency }: Catalog): SubscriptionView['top_up'] {
   const { topUp } = row.state;
   if (!topUp?.wish) return null;
-  const { threshold, packs, monthlyCeilingMinor } = topUp.wish;
+  const { threshold, packs, pack, monthlyCeilingMinor } = topUp.wish;
   const spent = topUp.month > nowOf(row) ? topUp.spentMinor : 0;
   return {
     threshold,
     packs,
+    pack,
     monthly_ceiling: { amount_minor: monthlyCeilingMinor, currency },
     spent_this_month: { amount_minor: spent, currency },
     not_before: topUp.notBefore > nowOf(row) ? iso(topUp.notBefore) : null,
@@ -136,6 +139,7 @@ export function purchaseView(row: ChargeRow, grant: GrantView | null) {
   return {
     id: row.purchaseId!,
     status: charge.status,
+    pack: row.pack,
     packs: row.packs,
     credits: row.credits,
     charge,

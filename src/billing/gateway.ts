@@ -1,5 +1,4 @@
 import type { Instant, Interval } from '../domain/calendar.ts';
-import type { PlanId } from '../domain/catalog.ts';
 import type { MoneyBack } from '../domain/refunds.ts';
 import type { Charge, Outcome } from '../domain/state.ts';
 
@@ -63,7 +62,7 @@ export type Return = { back: MoneyBack } & (
 export type ProviderMessage =
   | ProviderSettlement
   | { kind: 'cancelled'; subscriptionId: string; at: 'renewal' | 'now'; reason?: string }
-  | { kind: 'plan_changed'; subscriptionId: string; plan: PlanId; interval: Interval };
+  | { kind: 'plan_changed'; subscriptionId: string; plan: string; interval: Interval };
 
 /** An event that a provider sent to its webhook. */
 export interface ProviderEvent {

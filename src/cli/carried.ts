@@ -1,6 +1,4 @@
 import type { Remains, UnbookedCharge } from '../db/audit/rehydrate.ts';
-import type { Catalog } from '../domain/catalog.ts';
-import { planLine } from '../domain/charges.ts';
 import type { Command } from '../domain/commands.ts';
 import type { State } from '../domain/state.ts';
 import { commandOf } from '../workflows/message-checks.ts';
@@ -37,19 +35,19 @@ function startOf({ state, metadata, catalog, ref }: Remains): SubscriptionInput 
   return { catalog, begin, carried: null };
 }
 
-function askedBefore({ state, catalog, charge, ref }: Remains): RepeatedCommand | undefined {
+function askedBefore({ state, charge, ref }: Remains): RepeatedCommand | undefined {
   // Work that came due by itself comes due again: a renewal, its retry, a top-up.
   if (charge === null || ref === null) return undefined;
-  return { command: commandFor(charge, state, catalog), ref, at: charge.attempt_at };
+  return { command: commandFor(charge, state), ref, at: charge.attempt_at };
 }
 
-function commandFor(charge: UnbookedCharge, state: State, catalog: Catalog): Command {
-  const { id: chargeId, kind, packs, payment_method: paymentMethod, purchase_id: purchaseId } = charge;
+function commandFor(charge: UnbookedCharge, state: State): Command {
+  const { id: chargeId, kind, pack, packs, payment_method: paymentMethod, purchase_id: purchaseId } = charge;
   switch (kind) {
     case 'purchase':
-      return { type: 'buy_packs', purchaseId: purchaseId!, packs, interval: null, paymentMethod };
+      return { type: 'buy_packs', purchaseId: purchaseId!, packs, pack, interval: null, paymentMethod };
     case 'upgrade':
-      return { type: 'change_plan', chargeId, ...planOf(charge, catalog) };
+      return { type: 'change_plan', chargeId, ...planOf(charge) };
     case 'renewal':
       return { type: 'set_payment_method', paymentMethod };
     case 'start':
@@ -57,11 +55,8 @@ function commandFor(charge: UnbookedCharge, state: State, catalog: Catalog): Com
   }
 }
 
-function planOf({ id, lines }: UnbookedCharge, catalog: Catalog) {
-  const sold = catalog.plans.find(
-    ({ id: plan, interval, price_minor }) =>
-      price_minor !== null && planLine(catalog, plan, interval).description === lines[0]?.description,
-  );
-  if (!sold) throw new Error(`${id} is of no plan of the catalogue ${catalog.version}`);
-  return { plan: sold.id, interval: sold.interval };
+function planOf({ id, lines }: UnbookedCharge) {
+  const [line] = lines;
+  if (!line?.plan || !line.interval) throw new Error(`${id} names no plan`);
+  return { plan: line.plan, interval: line.interval };
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { boundary, type Instant, type Interval, iso, isTimeZone } from '../domain/calendar.ts';
-import { DEFAULT_CATALOG, MOST, PLAN_IDS, type PlanId } from '../domain/catalog.ts';
+import { MOST, planOf } from '../domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../domain/catalog/default.ts';
 import { Refusal } from '../domain/errors.ts';
 import { balance } from '../domain/model/book.ts';
 import {
@@ -63,7 +64,7 @@ function zone(text: string): string {
 
 /** A subscription that starts at an instant, buys packs at once, and lives for a number of months. */
 function simulate(
-  plan: PlanId,
+  plan: string,
   interval: Interval,
   months: number,
   packs: number,
@@ -182,7 +183,7 @@ type SimulateArguments = [
 async function simulateLives(
   ...[what, interval, months, packs, options]: SimulateArguments
 ): Promise<SimulatedLife[]> {
-  const plan = PLAN_IDS.find((id) => id === what);
+  const plan = planOf(DEFAULT_CATALOG, what)?.id;
   if (!plan) return scenarios(what);
   if (interval !== 'month' && interval !== 'year')
     throw new Refusal('invalid_request', 'The interval must be month or year.');
@@ -195,10 +196,13 @@ export const program = programOf(
   'simulate',
   'Tells a subscription’s whole life: every charge, grant and expiry, in order.',
 )
-  .argument('<plan or scenario>', `${PLAN_IDS.join(', ')}; or words of a scenario table’s title, or its file`)
+  .argument(
+    '<plan or scenario>',
+    `${DEFAULT_CATALOG.plans.map(({ id }) => id).join(', ')}; or words of a scenario table’s title, or its file`,
+  )
   .argument('[interval]', 'month or year', 'month')
   .argument('[months]', 'how many months to live', whole(0, 1_200), 12)
-  .argument('[packs]', 'packs bought at the start', whole(0, DEFAULT_CATALOG.policies.packsPerPurchase), 0)
+  .argument('[packs]', 'packs bought at the start', whole(0, DEFAULT_CATALOG.policies.packs_per_purchase), 0)
   .option('--from <instant>', 'the first instant (default: today, 00:00Z)', instant)
   .option('--zone <IANA zone>', 'the subscription’s time zone', zone, 'UTC')
   .option('--allowance <credits>', 'credits a cycle, for enterprise', whole(1, MOST))

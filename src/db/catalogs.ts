@@ -1,5 +1,6 @@
 import { desc, eq, sql } from 'drizzle-orm';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Interval } from '../domain/calendar.ts';
+import { type Catalog, findPlan, packsOn } from '../domain/catalog/catalog.ts';
 import type { Database } from './client.ts';
 import { catalogs } from './schema.ts';
 
@@ -17,8 +18,8 @@ const canonical = (value: unknown): string =>
 
 /**
  * R-08: puts a catalogue in force from its first start on. A version that was in force before changes nothing. Throws
- * `CatalogRefused` for other content under a known version (R-07), and for a catalogue that lacks a plan with live
- * subscriptions.
+ * `CatalogRefused` for other content under a known version (R-07), and for one that strands a live subscription: it lacks a plan
+ * or pack in use, or has another currency (R-08b). The message names how many, and one of them.
  */
 export async function publishCatalog(db: Database, catalog: Catalog): Promise<void> {
   const [known] = await db.select().from(catalogs).where(eq(catalogs.version, catalog.version));
@@ -28,10 +29,10 @@ export async function publishCatalog(db: Database, catalog: Catalog): Promise<vo
       `The catalogue version ${catalog.version} was in force with other content: give the edited catalogue a new version.`,
     );
   }
-  const lacking = await neededBut(db, catalog);
-  if (lacking.length > 0)
+  const stranded = [...(await lacking(db, catalog)), ...(await paidOtherwise(db, catalog))];
+  if (stranded.length > 0)
     throw new CatalogRefused(
-      `Live subscriptions need what this catalogue lacks: ${lacking.join(', ')} (R-08).`,
+      `The catalogue ${catalog.version} would strand live subscriptions, and nothing was changed:\n${stranded.map((line) => `  ${line}`).join('\n')}`,
     );
   await db
     .insert(catalogs)
@@ -43,25 +44,68 @@ export async function publishCatalog(db: Database, catalog: Catalog): Promise<vo
     .onConflictDoNothing();
 }
 
-/** The plans and packs that a catalogue lacks: live subscriptions have them, or will change to them or renew with them. */
-async function neededBut(db: Database, catalog: Catalog): Promise<string[]> {
-  const needed = await db.execute<{ what: string; plan: string; interval: string }>(sql`
-    select distinct 'plan' as what, plan, interval from subscriptions where status <> 'ended'
-    union
-    select 'plan', state->'scheduled'->>'plan', state->'scheduled'->>'interval' from subscriptions
-    where status <> 'ended' and state->'scheduled'->>'kind' = 'plan'
-    union
-    select 'pack', '', interval from subscriptions where status <> 'ended' and (state->>'packs')::int > 0
-    order by what desc, plan, interval`);
-  const isThere = ({ what, plan, interval }: (typeof needed)[number]) =>
-    what === 'pack'
-      ? catalog.packs.some((pack) => pack.interval === interval)
-      : catalog.plans.some((offered) => offered.id === plan && offered.interval === interval);
-  return needed
-    .filter((one) => !isThere(one))
-    .map(({ what, plan, interval }) =>
-      what === 'pack' ? `the pack of the ${interval}` : `${plan}/${interval}`,
-    );
+/** Live subscriptions that share a plan, or a pack that renews with it. */
+type InUse = { plan: string; interval: Interval; pack: string | null; count: number; example: string };
+
+/** The plans and packs of live subscriptions, those they will change to as well. */
+const inUse = (db: Database) =>
+  db.execute<InUse>(sql`
+    with live as (
+      select id, state, plan, interval from subscriptions where status <> 'ended'
+    ), used as (
+      select id, plan, interval, null as pack from live
+      union all
+      select id, state->'scheduled'->>'plan', state->'scheduled'->>'interval', null from live
+      where state->'scheduled'->>'kind' = 'plan'
+      union all
+      select id, plan, interval, item->>'pack' from live, jsonb_array_elements(state->'addOn') item
+    )
+    select plan, interval, pack, count(*)::int as count, min(id) as example from used
+    group by plan, interval, pack order by pack nulls first, plan, interval`);
+
+const who = ({ count, example }: { count: number; example: string }): string =>
+  count === 1 ? `${example} has it` : `${count} subscriptions have it, such as ${example}`;
+
+/** R-08: the plans and packs in use that a catalogue lacks, each in a line. */
+async function lacking(db: Database, catalog: Catalog): Promise<string[]> {
+  return (await inUse(db)).flatMap((used) => {
+    const { plan, interval, pack } = used;
+    if (pack === null)
+      return findPlan(catalog, plan, interval)
+        ? []
+        : [`no plan ${plan} by the ${interval}: ${who(used)} (R-08)`];
+    return packsOn(catalog, plan, interval).some(({ id }) => id === pack)
+      ? []
+      : [`no pack ${pack} on the plan ${plan} by the ${interval}: ${who(used)} in the add-on (R-08)`];
+  });
+}
+
+/** R-08b: the currencies in which live subscriptions were charged, other than that of a catalogue, each in a line. */
+async function paidOtherwise(db: Database, { currency }: Catalog): Promise<string[]> {
+  const rows = await db.execute<{ currency: string; count: number; example: string }>(sql`
+    select c.currency, count(distinct s.id)::int as count, min(s.id) as example
+    from subscriptions s join charges c on c.subscription_id = s.id
+    where s.status <> 'ended' and c.currency <> ${currency}
+    group by c.currency order by c.currency`);
+  return rows.map((row) => {
+    const live =
+      row.count === 1 ? `${row.example} was` : `${row.count} subscriptions, such as ${row.example}, were`;
+    return `the currency is ${currency}, and ${live} charged in ${row.currency} (R-08b)`;
+  });
+}
+
+/** R-07: a catalogue that was or is in force; undefined for an unknown version. */
+export async function catalogOf(db: Database, version: string): Promise<Catalog | undefined> {
+  const [row] = await db.select().from(catalogs).where(eq(catalogs.version, version));
+  return row?.content;
+}
+
+/** The versions that were ever in force, the newest first. */
+export function listCatalogs(db: Database): Promise<{ version: string; inForceFrom: Date }[]> {
+  return db
+    .select({ version: catalogs.version, inForceFrom: catalogs.inForceFrom })
+    .from(catalogs)
+    .orderBy(desc(catalogs.inForceFrom), desc(catalogs.version));
 }
 
 /** The catalogue in force. Throws when there is none. */

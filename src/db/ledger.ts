@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { RefusalRecord } from '../domain/errors.ts';
 import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
 import { callFunction, type Database } from './client.ts';

@@ -298,3 +298,13 @@ export async function forfeited(db: Database, id: string): Promise<number> {
     .where(and(eq(entries.subscriptionId, id), eq(entries.kind, 'forfeiture')));
   return 0 - Number(row?.credits ?? 0);
 }
+
+/** whether a customer ever had a trial. */
+export async function hadTrial(db: Database, customerId: string): Promise<boolean> {
+  const rows = await db
+    .select({ id: subscriptions.id })
+    .from(subscriptions)
+    .where(and(eq(subscriptions.customerId, customerId), eq(subscriptions.trial, true)))
+    .limit(1);
+  return rows.length > 0;
+}

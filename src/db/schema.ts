@@ -15,9 +15,9 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { Refunded } from '../domain/refunds.ts';
-import type { State } from '../domain/state.ts';
+import type { ChargeLine, State } from '../domain/state.ts';
 
 // Functions alone write `subscriptions`, `grants`, `entries`, `usages`, `holds`, `replies`, `charges`, `disputes` and
 // `notes`. The relay writes into `ledgers` how far the workflow knows it. The files beside this one write the other tables.
@@ -43,6 +43,8 @@ export const subscriptions = pgTable(
     plan: text('plan').notNull(),
     interval: text('interval').notNull(),
     status: text('status').notNull(),
+    /** R-23: whether it began with a trial. */
+    trial: boolean('trial').notNull().default(false),
     state: jsonb('state').$type<State>().notNull(),
     metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
     createdAt: at('created_at').notNull(),
@@ -50,6 +52,8 @@ export const subscriptions = pgTable(
   (t) => [
     // A customer has at most one subscription that has not ended.
     uniqueIndex('subscriptions_one_per_customer').on(t.customerId).where(sql`status <> 'ended'`),
+    // R-23: a customer has one trial, for ever.
+    uniqueIndex('subscriptions_one_trial_per_customer').on(t.customerId).where(sql`trial`),
     index('subscriptions_by_customer').on(t.customerId, t.id),
     index('subscriptions_by_status').on(t.status, t.id),
   ],
@@ -310,12 +314,15 @@ export const charges = pgTable(
     /** R-81: credits taken back from its grant and not restored. */
     revokedCredits: whole('revoked_credits').notNull().default(0),
     currency: text('currency').notNull(),
-    lines: jsonb('lines').$type<{ description: string; quantity: number; amountMinor: number }[]>().notNull(),
+    lines: jsonb('lines').$type<ChargeLine[]>().notNull(),
     attempts: jsonb('attempts').$type<ChargeAttempt[]>().notNull(),
     catalogVersion: text('catalog_version').notNull(),
     /** The workflow's step that asked first. It orders charges of one instant. */
     step: integer('step').notNull(),
     purchaseId: text('purchase_id'),
+    /** R-32a: the pack of a purchase, and whether it joins the add-on (R-30a, R-39a). */
+    pack: text('pack'),
+    renews: boolean('renews'),
     packs: integer('packs').notNull(),
     credits: whole('credits').notNull(),
   },

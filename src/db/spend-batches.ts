@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Instant } from '../domain/calendar.ts';
-import type { Line } from '../domain/rates.ts';
+import type { Line } from '../domain/catalog/rates.ts';
 import type { Database } from './client.ts';
 
 // Spends, holds and returns: requests to the ledger alone, by the hundred in one call. While a call is under way requests wait;

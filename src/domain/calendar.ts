@@ -3,21 +3,40 @@ import { Temporal } from 'temporal-polyfill/implementation';
 /** Whole milliseconds since 1970-01-01T00:00Z (R-15). */
 export type Instant = number;
 
-/** The time between two payments of a plan. */
-export type Interval = 'month' | 'year';
+/**
+ * R-83: the expiry of credits that live until the end of their subscription. It is the end of the API's time, 3000-01-01, so
+ * that it sorts after all others; nothing is ever due then.
+ */
+export const NEVER: Instant = 32_503_680_000_000;
 
-/** Boundaries from one renewal to the next: a monthly plan pays at each boundary, a yearly one at every twelfth. */
-export const RENEWAL_EVERY: Record<Interval, number> = { month: 1, year: 12 };
+/** R-16: the times between two payments of a plan, the shortest first. */
+export const INTERVALS = ['week', 'month', 'quarter', 'year'] as const;
+/** One of `INTERVALS`. */
+export type Interval = (typeof INTERVALS)[number];
+
+/** Boundaries from one renewal to the next: a weekly or monthly plan pays at each boundary, a yearly one at every twelfth. */
+export const RENEWAL_EVERY: Record<Interval, number> = { week: 1, month: 1, quarter: 3, year: 12 };
+
+/** The time between two boundaries: a plan has weekly cycles or monthly ones. */
+export type CycleUnit = 'week' | 'month';
+/** R-16: the cycles of an interval. */
+export const cycleUnit = (interval: Interval): CycleUnit => (interval === 'week' ? 'week' : 'month');
+
+/** R-55: whether an interval is longer than another. */
+export const isLonger = (interval: Interval, than: Interval): boolean =>
+  INTERVALS.indexOf(interval) > INTERVALS.indexOf(than);
 
 const zoned = (at: Instant, timeZone: string) =>
   Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
 
 /**
- * The instant of boundary k: the anchor plus k months at the same wall-clock time in the zone. A missing day becomes the
- * month's last. R-10: k counts from the anchor, never from boundary k−1; otherwise the day drifts from 31 to 28 for ever.
+ * The instant of boundary k: the anchor plus k months, or 7k days, at the same wall-clock time in the zone. A missing day
+ * becomes the month's last. R-10: k counts from the anchor, never from boundary k−1; otherwise the day drifts from 31 to 28
+ * for ever.
  */
-export function boundary(anchor: Instant, timeZone: string, k: number): Instant {
-  return zoned(anchor, timeZone).add({ months: k }).epochMilliseconds;
+export function boundary(anchor: Instant, timeZone: string, k: number, unit: CycleUnit = 'month'): Instant {
+  const span = unit === 'week' ? { days: 7 * k } : { months: k };
+  return zoned(anchor, timeZone).add(span).epochMilliseconds;
 }
 
 /** R-11: the instant n calendar days later, at the same wall-clock time in the zone (in UTC: n × 24 h). */
@@ -32,12 +51,15 @@ export function nextMonthAt(at: Instant, timeZone: string): Instant {
 }
 
 /** The number k of the cycle in which `at` lies: the newest boundary at or before it. `at` must not be before the anchor. */
-export function cycleAt(anchor: Instant, timeZone: string, at: Instant): number {
+export function cycleAt(anchor: Instant, timeZone: string, at: Instant, unit: CycleUnit = 'month'): number {
   const from = zoned(anchor, timeZone);
   const to = zoned(at, timeZone);
-  let k = (to.year - from.year) * 12 + to.month - from.month;
-  while (boundary(anchor, timeZone, k) > at) k -= 1;
-  while (boundary(anchor, timeZone, k + 1) <= at) k += 1;
+  let k =
+    unit === 'week'
+      ? Math.floor(from.toPlainDate().until(to.toPlainDate()).days / 7)
+      : (to.year - from.year) * 12 + to.month - from.month;
+  while (boundary(anchor, timeZone, k, unit) > at) k -= 1;
+  while (boundary(anchor, timeZone, k + 1, unit) <= at) k += 1;
   return k;
 }
 

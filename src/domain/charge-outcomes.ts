@@ -1,22 +1,12 @@
-import { addDays, cycleAt, type Instant, type Interval } from './calendar.ts';
-import type { Catalog } from './catalog.ts';
+import { addDays, cycleAt, cycleUnit, type Instant } from './calendar.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import { changedBy, packExpiry } from './catalog/packs.ts';
 import { isToCome, nextAttempt } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
-import { forgetLowered } from './refunds.ts';
-import type { Charge, Decision, Outcome, State, Unpaid } from './state.ts';
-import {
-  type Draft,
-  draft,
-  end,
-  grant,
-  grantAllowance,
-  packExpiry,
-  settleEffect,
-  stem,
-  transition,
-  writeOff,
-} from './subscription.ts';
-import { declinedTopUp, isTopUp, paidTopUp } from './top-up.ts';
+import type { BoughtPack, Charge, Decision, Outcome, State, Unpaid } from './state.ts';
+import { type Draft, draft, end, grant, settleEffect, stem, transition, writeOff } from './subscription.ts';
+import { openTerm, renewTerm, takePlan } from './terms.ts';
+import { declinedTopUp, paidTopUp } from './top-up.ts';
 
 /**
  * Decides about billing's answer to a charge that was just asked for. `state` is the one that the asking decision left.
@@ -51,86 +41,93 @@ function paid(d: Draft, charge: Charge, at: Instant): void {
 
 /** R-20, R-43: anchors the subscription at the instant of payment, and books `started` and the first allowance. */
 function activate(d: Draft, charge: Charge, at: Instant): void {
-  Object.assign(d.state, {
-    status: 'active',
-    anchorAt: at,
-    cycle: 0,
-    paidRenewal: 0,
-    unpaid: null,
-  } satisfies Partial<State>);
-  transition(d, 'started', at, 'R-43');
-  grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
-}
-
-/** R-40, R-41: books the cycle's grants at the boundary, however late the payment came. R-54: also a scheduled plan change. */
-function renew(d: Draft, charge: Charge): void {
   const { plan, interval, allowance } = charge.buys;
-  const k = charge.cycle!;
-  const changed = d.state.scheduled?.kind === 'plan' ? null : d.state.scheduled;
-  // A refund may have lowered the add-on since the charge was asked for, so the state's packs count.
-  const packs = keptPacks(d, interval);
-  const isChanged = plan !== d.state.plan || interval !== d.state.interval;
-  Object.assign(d.state, {
+  Object.assign(d.state, { status: 'active', anchorAt: at, unpaid: null } satisfies Partial<State>);
+  transition(d, 'started', at, 'R-43');
+  openTerm(d, {
     plan,
     interval,
-    packs,
-    status: 'active',
-    unpaid: null,
-    paidRenewal: k,
-    scheduled: changed,
-  } satisfies Partial<State>);
-  transition(d, 'renewed', charge.at, 'R-40');
-  if (isChanged) transition(d, 'changed', charge.at, 'R-54');
-  grantAllowance(d, k, charge.at, allowance, charge.id);
-  if (charge.buys.packs === 0) return;
-  grantPacks(d, charge, `grt_${stem(d.state.id)}_p${d.state.series}_${k}`, charge.at, k);
+    allowance,
+    priceMinor: planPrice(charge),
+    chargeId: charge.id,
+    cycle: 0,
+    at,
+  });
 }
 
-/** R-31: books the packs of a charge. Their term counts from the renewal after the cycle of their arrival. */
-function grantPacks(d: Draft, charge: Charge, id: string, at: Instant, cycle: number): void {
-  const expiresAt = packExpiry(d.state, d.catalog, cycle);
-  const credits = charge.buys.packCredits;
+/**
+ * R-40, R-41: books the cycle's grants at the boundary, however late the payment came. R-54: also a scheduled plan change. R-23:
+ * cycle 0 is the first after a trial.
+ */
+function renew(d: Draft, charge: Charge): void {
+  const { plan, interval, allowance, items } = charge.buys;
+  const cycle = charge.cycle!;
+  Object.assign(d.state, { status: 'active', unpaid: null } satisfies Partial<State>);
+  renewTerm(d, {
+    ...{ plan, interval, allowance, cycle },
+    ...{ priceMinor: planPrice(charge), chargeId: charge.id, at: charge.at },
+  });
+  // A later cycle number is the state's own: a change between weeks and months began a new series.
+  const { series } = d.state;
+  items.forEach((item, i) => {
+    const id = `grt_${stem(d.state.id)}_p${series}_${d.state.cycle}${i === 0 ? '' : `_${i}`}`;
+    grantPacks(d, charge, item, id, charge.at, d.state.cycle);
+  });
+}
+
+/** The price of the plan in a charge of a term: its first line. */
+const planPrice = ({ lines }: Charge): number => lines[0]!.amountMinor;
+
+/** R-31: books packs of a charge as a grant of their own. Their term counts from their arrival in a cycle. */
+function grantPacks(
+  d: Draft,
+  charge: Charge,
+  item: BoughtPack,
+  id: string,
+  at: Instant,
+  cycle: number,
+): void {
+  const expiresAt = packExpiry(d.state, item, at, cycle);
+  const credits = item.quantity * item.credits;
   grant(d, { id, kind: 'pack', credits, effectiveAt: at, expiresAt, chargeId: charge.id });
 }
 
 /**
  * R-30, R-31: books the packs at once and adds them to the add-on. They do not join it when a caller has set it since they
- * were paid (R-33), or when a top-up bought them (R-39).
+ * were paid (R-33), when the pack is sold once (R-30a), or when a top-up bought them (R-39a).
  */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
-  if (at >= (d.state.packsSetAt ?? at) && !isTopUp(d.state, charge)) d.state.packs += charge.buys.packs;
   paidTopUp(d, charge);
-  const cycle = cycleAt(d.state.anchorAt!, d.state.timeZone, at);
-  grantPacks(d, charge, `grt_${stem(charge.purchaseId!)}`, at, Math.max(cycle, 0));
-}
-
-/** R-34: the add-on under a plan of this interval. Packs of the other interval can't renew there, so it becomes 0. */
-function keptPacks(d: Draft, interval: Interval): number {
-  if (interval === d.state.interval) return d.state.packs;
-  forgetLowered(d);
-  return 0;
+  const unit = cycleUnit(d.state.interval);
+  const cycle = Math.max(cycleAt(d.state.anchorAt!, d.state.timeZone, at, unit), 0);
+  for (const item of charge.buys.items) {
+    if (item.renews && at >= (d.state.addOnSetAt ?? at))
+      d.state.addOn = changedBy(d.state.addOn, item.pack, item.quantity);
+    grantPacks(d, charge, item, `grt_${stem(charge.purchaseId!)}`, at, cycle);
+  }
 }
 
 /**
  * R-53: begins a new series of cycles and books `changed` and an allowance. Older grants keep their expiry, and a
- * scheduled change is cleared (R-51).
+ * scheduled change is cleared (R-51). R-23: it also ends a trial.
  */
 function upgrade(d: Draft, charge: Charge, at: Instant): void {
-  const { plan, interval } = charge.buys;
-  const packs = keptPacks(d, interval);
-  const series = d.state.series + 1;
-  Object.assign(d.state, {
+  const { plan, interval, allowance } = charge.buys;
+  const isActivation =
+    d.state.status === 'trialing' && plan === d.state.plan && interval === d.state.interval;
+  Object.assign(d.state, { status: 'active', scheduled: null } satisfies Partial<State>);
+  takePlan(d, plan, interval);
+  Object.assign(d.state, { series: d.state.series + 1, anchorAt: at } satisfies Partial<State>);
+  transition(d, isActivation ? 'activated' : 'changed', at, isActivation ? 'R-23' : 'R-53');
+  openTerm(d, {
     plan,
     interval,
-    packs,
-    series,
-    anchorAt: at,
+    allowance,
+    priceMinor: planPrice(charge),
+    chargeId: charge.id,
     cycle: 0,
-    paidRenewal: 0,
-    scheduled: null,
-  } satisfies Partial<State>);
-  transition(d, 'changed', at, 'R-53');
-  grantAllowance(d, 0, at, charge.buys.allowance, charge.id);
+    at,
+  });
 }
 
 function declined(d: Draft, charge: Charge): void {
@@ -165,11 +162,17 @@ function becomePastDue(d: Draft, unpaid: Unpaid): void {
 
 function unpaidRenewal(d: Draft, charge: Charge, isPending: boolean): Unpaid {
   const { unpaid } = d.state;
-  const retryAt =
-    unpaid?.retryAt ?? d.catalog.policies.dunning.map((days) => addDays(charge.at, d.state.timeZone, days));
+  const retryAt = unpaid?.retryAt ?? retriesOf(d, charge);
   // Retry dates that passed while an attempt was pending are not made up for.
   const retries = unpaid?.pending ? retriesBy(unpaid, d.booked) : (unpaid?.retries ?? 0);
   return { charge, pending: isPending, retries, retryAt };
+}
+
+/** R-41: the instants of the retries. R-16: on a weekly plan those before the next renewal. */
+function retriesOf({ state, catalog }: Draft, charge: Charge): Instant[] {
+  const isWeekly = cycleUnit(charge.buys.interval) === 'week';
+  const days = catalog.policies.dunning_days.filter((day) => !isWeekly || day < 7);
+  return days.map((day) => addDays(charge.at, state.timeZone, day));
 }
 
 const retriesBy = ({ retryAt }: Unpaid, at: Instant): number => retryAt.filter((due) => due <= at).length;
@@ -278,7 +281,7 @@ export function settled(state: State, settlement: Settlement, booked: Instant, c
   const at = Math.min(Math.max(settlement.at, charge.attemptAt), booked);
   if (!isItsMoney(d, charge, settlement, at)) return d;
   d.state.waiting = d.state.waiting.filter((waiting) => waiting.charge.id !== chargeId);
-  if (!unpaid && outcome === 'paid' && unfit(d.state, charge, at)) {
+  if (!unpaid && outcome === 'paid' && unfit(d.state, catalog, charge, at)) {
     d.effects.push({ type: 'refund', chargeId, at: booked });
     return d;
   }
@@ -319,10 +322,11 @@ function refusePayment(d: Draft, chargeId: string, detail: string): void {
 }
 
 /** R-42: whether a paid purchase or upgrade can no longer be taken. A purchase is judged at its payment, an upgrade now. */
-function unfit(state: State, charge: Charge, at: Instant): boolean {
+function unfit(state: State, catalog: Catalog, charge: Charge, at: Instant): boolean {
   const { plan, interval } = charge.buys;
-  if (charge.kind === 'purchase') return buyingRefusal(whenPaid(state, at), interval) !== null;
-  return changingRefusal({ ...state, waiting: [] }, plan, interval) !== null;
+  if (charge.kind === 'purchase')
+    return interval !== state.interval || buyingRefusal(whenPaid(state, at), catalog) !== null;
+  return changingRefusal({ ...state, waiting: [] }, catalog, plan, interval) !== null;
 }
 
 /**

@@ -1,23 +1,27 @@
-import { cycleAt, type Instant, type Interval, renewalOf } from './calendar.ts';
-import { type Catalog, findPack, findPlan, MOST, type PlanId } from './catalog.ts';
+import { addDays, cycleAt, cycleUnit, type Instant, type Interval, renewalOf } from './calendar.ts';
+import { type Catalog, findPlan, isContract, MOST, type Plan, planOf } from './catalog/catalog.ts';
+import { chosenPack, packsIn, quantityOf } from './catalog/packs.ts';
 import { type Settlement, settled } from './charge-outcomes.ts';
 import { nextAttempt, purchaseCharge, startCharge, upgradeCharge } from './charges.ts';
-import { buyingRefusal, changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE } from './eligibility.ts';
+import { changingRefusal, inactiveRefusal, isUpgrade, NOT_ACTIVE, packRefusal } from './eligibility.ts';
 import { invalid, Refusal } from './errors.ts';
 import { forgetLowered, type Withdrawal, withdraw } from './refunds.ts';
-import type { Decision, State, Unpaid } from './state.ts';
+import type { AddOnItem, Decision, State, Unpaid } from './state.ts';
 import {
   allowanceOf,
   type Draft,
   draft,
   end,
   grant,
-  grantAllowance,
+  isRunning,
   nextRenewalAt,
+  priceOf,
   schedule,
+  stem,
   transition,
 } from './subscription.ts';
-import { retryTopUp, setTopUp, type TopUpWish } from './top-up.ts';
+import { openTerm } from './terms.ts';
+import { retryTopUp, setTopUp, type TopUpRequest } from './top-up.ts';
 
 /** A request of a caller, an operator or billing to a subscription. It brings the ids of the rows it will make. */
 export type Command =
@@ -25,18 +29,23 @@ export type Command =
       type: 'buy_packs';
       purchaseId: string;
       packs: number;
+      /** R-32a: null or absent: the only pack sold on the plan. */
+      pack?: string | null;
       interval: Interval | null;
       paymentMethod: string | null;
     }
-  | { type: 'set_add_on'; packs: number }
-  | { type: 'change_plan'; chargeId: string; plan: PlanId; interval: Interval }
+  /** R-33: the number of packs, where the add-on has one pack, or 0; or each pack by its id. */
+  | { type: 'set_add_on'; packs: number; items?: AddOnItem[] | null }
+  | { type: 'change_plan'; chargeId: string; plan: string; interval: Interval }
+  | { type: 'activate'; chargeId: string }
+  | { type: 'reprice' }
   | { type: 'cancel'; at: 'renewal' | 'now'; reason?: string }
   | { type: 'resume' }
   | { type: 'set_payment_method'; paymentMethod: string }
   | { type: 'issue_grant'; grantId: string; credits: number; expiresAt: Instant; reason: string }
   | { type: 'revoke_grant'; grantId: string; reason: string }
   | { type: 'set_allowance'; credits: number }
-  | { type: 'set_top_up'; wish: TopUpWish | null }
+  | { type: 'set_top_up'; wish: TopUpRequest | null }
   | ({ type: 'withdraw_packs' } & Withdrawal)
   | ({ type: 'payment_settled' } & Settlement);
 
@@ -44,40 +53,70 @@ export type Command =
 export interface Start {
   id: string;
   customerId: string;
-  plan: PlanId;
+  plan: string;
   interval: Interval;
   timeZone: string;
   paymentMethod: string;
-  /** Credits a cycle, for enterprise only. */
+  /** Credits a cycle, for a contract only. */
   allowance: number | null;
+  /** R-23: whether it begins with the plan's trial, where there is one. Absent: it does not. */
+  trial?: boolean;
   /** R-44: the past anchor of a subscription that moves in from elsewhere. */
   anchorAt: Instant | null;
   testClock: boolean;
 }
 
 /**
- * Decides the start of a subscription. It asks for the first charge; a moved-in subscription (R-44) and one paid by contract
- * (R-36) start without one and book `started`. Throws `plan_not_eligible`.
+ * Decides the start of a subscription. It asks for the first charge; one that moves in (R-44), a trial (R-23), a free plan (R-17)
+ * and a contract (R-36) start without one and book `started`. Throws `plan_not_eligible`.
  */
 export function begin(start: Start, at: Instant, catalog: Catalog): Decision {
-  if (!findPlan(catalog, start.plan, start.interval))
+  const plan = findPlan(catalog, start.plan, start.interval);
+  if (!plan)
     throw new Refusal(
       'plan_not_eligible',
       `The catalogue has no ${start.plan} plan paid by the ${start.interval}.`,
     );
   const d = draft(fresh(start, at), at, catalog);
+  const trial = start.trial ? planOf(catalog, start.plan)!.trial : null;
   if (start.anchorAt !== null) moveIn(d, start.anchorAt, at);
-  else if (findPlan(catalog, start.plan, start.interval)?.price_minor === null) {
-    Object.assign(d.state, { status: 'active', anchorAt: at } satisfies Partial<State>);
-    transition(d, 'started', at, 'R-36');
-    grantAllowance(d, 0, at, allowanceOf(d.state, catalog), null);
-  } else d.charge = startCharge(d.state, catalog, at);
+  else if (trial) beginTrial(d, trial, at);
+  else if (!plan.price_minor) beginUncharged(d, at);
+  else d.charge = startCharge(d.state, catalog, at);
   return d;
+}
+
+/** R-17, R-36: begins a plan that asks for no money: it is free, or paid by contract. */
+function beginUncharged(d: Draft, at: Instant): void {
+  const { plan, interval } = d.state;
+  const priceMinor = priceOf(d.state, d.catalog);
+  Object.assign(d.state, { status: 'active', anchorAt: at } satisfies Partial<State>);
+  transition(d, 'started', at, priceMinor === null ? 'R-36' : 'R-17');
+  const allowance = allowanceOf(d.state, d.catalog);
+  openTerm(d, { plan, interval, allowance, priceMinor, chargeId: null, cycle: 0, at });
+}
+
+/** R-23: begins a trial: the cycle before the first, whose end is the anchor. Its credits end with it. */
+function beginTrial(d: Draft, trial: NonNullable<Plan['trial']>, at: Instant): void {
+  const endsAt = addDays(at, d.state.timeZone, trial.days);
+  const running = {
+    status: 'trialing',
+    anchorAt: endsAt,
+    cycle: -1,
+    paidRenewal: -1,
+    trialEndsAt: endsAt,
+  } as const;
+  Object.assign(d.state, running satisfies Partial<State>);
+  transition(d, 'started', at, 'R-23');
+  if (trial.credits === 0) return;
+  const id = `grt_${stem(d.state.id)}_trial`;
+  const term = { effectiveAt: at, expiresAt: endsAt, chargeId: null };
+  grant(d, { id, kind: 'allowance', credits: trial.credits, ...term });
 }
 
 function fresh(start: Start, at: Instant): State {
   return {
-    rulesVersion: 1,
+    rulesVersion: 2,
     id: start.id,
     customerId: start.customerId,
     plan: start.plan,
@@ -90,7 +129,7 @@ function fresh(start: Start, at: Instant): State {
     anchorAt: null,
     cycle: 0,
     paidRenewal: 0,
-    packs: 0,
+    addOn: [],
     allowance: start.allowance,
     paymentMethod: start.paymentMethod,
     scheduled: null,
@@ -104,7 +143,7 @@ function fresh(start: Start, at: Instant): State {
 
 /** R-44: counts the running term as paid and books `started`. Nothing is charged or granted before the next boundary. */
 function moveIn(d: Draft, anchorAt: Instant, at: Instant): void {
-  const cycle = cycleAt(anchorAt, d.state.timeZone, at);
+  const cycle = cycleAt(anchorAt, d.state.timeZone, at, cycleUnit(d.state.interval));
   const paidRenewal = renewalOf(cycle, d.state.interval);
   Object.assign(d.state, { status: 'active', anchorAt, cycle, paidRenewal } satisfies Partial<State>);
   transition(d, 'started', at, 'R-44');
@@ -126,10 +165,16 @@ export function decide(state: State, command: Command, at: Instant, catalog: Cat
       buyPacks(d, command, at);
       break;
     case 'set_add_on':
-      setAddOn(d, command.packs, at);
+      setAddOn(d, command, at);
       break;
     case 'change_plan':
       changePlan(d, command, at);
+      break;
+    case 'activate':
+      activateNow(d, command.chargeId, at);
+      break;
+    case 'reprice':
+      reprice(d);
       break;
     case 'cancel':
       cancel(d, command, at);
@@ -162,41 +207,54 @@ export function decide(state: State, command: Command, at: Instant, catalog: Cat
 type Of<T extends Command['type']> = Extract<Command, { type: T }>;
 
 function buyPacks(d: Draft, command: Of<'buy_packs'>, at: Instant): void {
-  const refusal = buyingRefusal(d.state, command.interval ?? d.state.interval);
+  const { purchaseId, packs: quantity, pack: named = null } = command;
+  const refusal = packRefusal(d.state, d.catalog, named, command.interval ?? d.state.interval);
   if (refusal) throw refusal;
-  if (!findPack(d.catalog, d.state.interval))
-    throw new Refusal(
-      'pack_not_offered',
-      `The catalogue has no pack for plans paid by the ${d.state.interval}.`,
-    );
-  const { purchaseId, packs } = command;
-  const { packsPerPurchase } = d.catalog.policies;
+  const { id: pack } = chosenPack(d.state, d.catalog, named);
+  const { packs_per_purchase: most } = d.catalog.policies;
   // R-03: the cap of one purchase.
-  if (!Number.isInteger(packs) || packs < 1 || packs > packsPerPurchase)
-    throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${packsPerPurchase}` });
+  if (!Number.isInteger(quantity) || quantity < 1 || quantity > most)
+    throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${most}` });
   const paymentMethod = command.paymentMethod ?? d.state.paymentMethod;
-  d.charge = purchaseCharge(d.state, d.catalog, at, { purchaseId, packs, paymentMethod });
+  d.charge = purchaseCharge(d.state, d.catalog, at, { purchaseId, item: { pack, quantity }, paymentMethod });
 }
 
 /** R-33: lowers the add-on, down to 0, from the next renewal on. Delivered packs stay. Books nothing. */
-function setAddOn(d: Draft, packs: number, at: Instant): void {
+function setAddOn(d: Draft, command: Of<'set_add_on'>, at: Instant): void {
   const refusal = inactiveRefusal(d.state);
   if (refusal) throw refusal;
-  if (!Number.isInteger(packs) || packs < 0)
-    throw invalid({ pointer: '/packs', detail: 'must be a whole number, at least 0' });
-  if (packs > d.state.packs)
-    throw invalid({
-      pointer: '/packs',
-      detail: `must be at most ${d.state.packs}: more packs are bought at /v1/subscriptions/${d.state.id}/purchases`,
-    });
-  d.state.packs = packs;
-  d.state.packsSetAt = at;
+  d.state.addOn = loweredTo(d.state, command);
+  d.state.addOnSetAt = at;
   forgetLowered(d);
+}
+
+/** R-32a: the add-on that a request states. Throws `invalid_request` where it is more than now, or names no pack of it. */
+function loweredTo({ id, addOn }: State, { packs, items }: Of<'set_add_on'>): AddOnItem[] {
+  const wanted = items ?? (addOn.length === 1 ? [{ pack: addOn[0]!.pack, quantity: packs }] : null);
+  if (wanted === null) {
+    if (packs === 0) return [];
+    if (addOn.length > 1)
+      throw invalid({ pointer: '/items', detail: 'is required: the add-on has several packs' });
+  }
+  const most = (pack: string | null) => (pack === null ? packsIn(addOn) : quantityOf(addOn, pack));
+  (wanted ?? [{ pack: null, quantity: packs }]).forEach(({ pack, quantity }, i) => {
+    const pointer = items ? `/items/${i}/quantity` : '/packs';
+    if (!Number.isInteger(quantity) || quantity < 0)
+      throw invalid({ pointer, detail: 'must be a whole number, at least 0' });
+    if (quantity > most(pack))
+      throw invalid({
+        pointer,
+        detail: `must be at most ${most(pack)}: more packs are bought at /v1/subscriptions/${id}/purchases`,
+      });
+  });
+  return addOn
+    .map(({ pack }) => ({ pack, quantity: quantityOf(wanted ?? [], pack) }))
+    .filter(({ quantity }) => quantity > 0);
 }
 
 function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
   const { plan, interval } = command;
-  const refusal = changingRefusal(d.state, plan, interval);
+  const refusal = changingRefusal(d.state, d.catalog, plan, interval);
   if (refusal) throw refusal;
   if (!findPlan(d.catalog, plan, interval))
     throw new Refusal('plan_not_eligible', `The catalogue has no ${plan} plan paid by the ${interval}.`);
@@ -206,6 +264,19 @@ function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
   else schedule(d, { kind: 'plan', at: nextRenewalAt(d.state)!, plan, interval }, at);
 }
 
+/** R-23: ends a trial now: its plan is charged as an upgrade to itself, so a decline changes nothing. */
+function activateNow(d: Draft, chargeId: string, at: Instant): void {
+  const { status, plan, interval } = d.state;
+  if (status !== 'trialing') throw new Refusal('plan_not_eligible', 'The subscription is in no trial.');
+  changePlan(d, { type: 'change_plan', chargeId, plan, interval }, at);
+}
+
+/** R-08a: from the next renewal on the subscription pays the price in force. Books nothing. */
+function reprice(d: Draft): void {
+  const { kept: _, ...state } = d.state;
+  d.state = state;
+}
+
 /**
  * R-51, R-45: schedules the end at the renewal and books `cancel_scheduled`. The end comes at once on request, and also
  * while a renewal is unpaid or the first payment pending.
@@ -213,7 +284,7 @@ function changePlan(d: Draft, command: Of<'change_plan'>, at: Instant): void {
 function cancel(d: Draft, { at: when, reason }: Of<'cancel'>, at: Instant): void {
   if (reason !== undefined)
     d.effects.push({ type: 'note', at, kind: 'cancel_asked', rule: 'R-51', detail: reason });
-  if (when === 'now' || d.state.status !== 'active') return end(d, at, 'R-51');
+  if (when === 'now' || !isRunning(d.state)) return end(d, at, 'R-51');
   const { scheduled } = d.state;
   const known = scheduled?.kind === 'cancel' ? scheduled : { since: at };
   schedule(d, { ...known, kind: 'cancel', at: nextRenewalAt(d.state)! }, at);
@@ -266,9 +337,9 @@ function issueGrant(d: Draft, command: Of<'issue_grant'>, at: Instant): void {
   grant(d, { id, kind: 'adjustment', credits, effectiveAt: at, expiresAt, chargeId: null }, reason);
 }
 
-/** R-36: sets enterprise's allowance, from the next boundary on. Books nothing. */
+/** R-36: sets the allowance of a contract, from the next boundary on. Books nothing. */
 function setAllowance(d: Draft, credits: number): void {
-  if (d.state.plan !== 'enterprise')
-    throw new Refusal('plan_not_eligible', 'Only enterprise has an allowance of its own.');
+  if (!isContract(d.catalog, d.state.plan))
+    throw new Refusal('plan_not_eligible', 'Only a plan paid by contract has an allowance of its own.');
   d.state.allowance = credits;
 }

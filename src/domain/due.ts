@@ -1,7 +1,7 @@
-import { type Instant, iso, RENEWAL_EVERY, renewalOf } from './calendar.ts';
-import { type Catalog, findPlan } from './catalog.ts';
-import { giveUpAt, nextAttempt, renewalCharge } from './charges.ts';
-import type { Decision, State, Unpaid } from './state.ts';
+import { type Instant, iso, NEVER, RENEWAL_EVERY, renewalOf } from './calendar.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import { comingPlan, giveUpAt, isUncharged, nextAttempt, renewalCharge } from './charges.ts';
+import { type Decision, NO_METHOD, type State, type Unpaid } from './state.ts';
 import {
   allowanceOf,
   boundaryOf,
@@ -9,11 +9,13 @@ import {
   draft,
   end,
   grantAllowance,
+  isRunning,
+  priceOf,
   schedule,
   settleEffect,
-  transition,
   writeOff,
 } from './subscription.ts';
+import { renewTerm } from './terms.ts';
 import { declinedTopUp, topUpAt, workTopUp } from './top-up.ts';
 
 /** The kinds of work that become due without a request. */
@@ -26,10 +28,11 @@ export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
     if (at !== null && at !== undefined && (next === null || at < next.at)) next = { at, kind };
   };
   // a grant with only held credits left has its term booked already; credits that return to it expire at once.
-  for (const grant of state.grants) if (grant.taken === undefined) consider(grant.expiresAt, 'expiry');
+  for (const { taken, expiresAt } of state.grants)
+    if (taken === undefined && expiresAt < NEVER) consider(expiresAt, 'expiry');
   for (const { charge } of state.waiting) consider(giveUpAt(charge), 'give_up');
   if (state.unpaid) considerUnpaid(state.unpaid, consider);
-  if (state.status === 'active') {
+  if (isRunning(state)) {
     const k = state.cycle + 1;
     const at = boundaryOf(state, k);
     if (state.scheduled?.kind === 'cancel' && state.scheduled.at === at) consider(at, 'end');
@@ -56,7 +59,7 @@ export function workAt(state: State, at: Instant, booked: Instant, catalog: Cata
   expireDue(d, at);
   giveUpDue(d, at);
   if (d.state.unpaid) workUnpaid(d, d.state.unpaid, at);
-  else if (d.state.status === 'active') workBoundary(d, at);
+  else if (isRunning(d.state)) workBoundary(d, at);
   workTopUp(d, at);
   refuseStanding(d, at);
   return d;
@@ -113,17 +116,27 @@ function workBoundary(d: Draft, at: Instant): void {
 }
 
 function workRenewal(d: Draft, k: number, due: Instant): void {
-  if (findPlan(d.catalog, d.state.plan, d.state.interval)?.price_minor === null) {
-    // enterprise is paid by contract, so no charge is made.
-    d.state.paidRenewal = k;
-    transition(d, 'renewed', due, 'R-36');
-    return grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
+  // the end of a trial. Its first renewal is charged as any other.
+  if (d.state.status === 'trialing') {
+    if (d.state.paymentMethod === NO_METHOD) return end(d, due, 'R-23');
+    d.state.status = 'active';
   }
+  if (isUncharged(d.state, d.catalog)) return renewUncharged(d, k, due);
   const following = k + RENEWAL_EVERY[d.state.interval];
   const followingAt = boundaryOf(d.state, following);
   // a renewal found when the following one is due too brings no charge and no credits, only a note.
   if (followingAt !== null && followingAt <= d.booked) return skipRenewal(d, following, followingAt, due);
+  // no payment method was ever named, and the coming plan asks for money.
+  if (d.state.paymentMethod === NO_METHOD) return end(d, due, 'R-17');
   d.charge = renewalCharge(d.state, d.catalog, k, due);
+}
+
+/** opens a term that asks for no money: it is free, or paid by contract. */
+function renewUncharged(d: Draft, cycle: number, at: Instant): void {
+  const { plan, interval } = comingPlan(d.state);
+  const allowance = allowanceOf(d.state, d.catalog, plan, interval);
+  const priceMinor = priceOf(d.state, d.catalog, plan, interval);
+  renewTerm(d, { plan, interval, allowance, priceMinor, chargeId: null, cycle, at });
 }
 
 function skipRenewal(d: Draft, following: number, followingAt: Instant, due: Instant): void {

@@ -1,6 +1,7 @@
 import type { Instant } from './calendar.ts';
-import type { Catalog } from './catalog.ts';
-import type { Decision, State } from './state.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import { changedBy, quantityOf } from './catalog/packs.ts';
+import type { AddOnItem, Decision, State } from './state.ts';
 import { type Draft, draft } from './subscription.ts';
 
 // money that went back, and the packs that leave the add-on with it. Each message names a charge or a dispute and its
@@ -39,8 +40,8 @@ export interface ReturnedCredits {
 
 /** The ledger's newest count of packs that refunds withdraw from the add-on. */
 export interface Withdrawal {
-  /** Packs of all purchases that are refunded in whole. */
-  packs: number;
+  /** Packs of all purchases that are refunded in whole, those that had joined the add-on. */
+  packs: AddOnItem[];
   /** The number of this count: the highest is the newest. */
   nth: number;
 }
@@ -57,17 +58,22 @@ export function withdraw(state: State, withdrawal: Withdrawal, booked: Instant, 
   const d = draft(state, booked, catalog);
   if (!isNewer(state, withdrawal)) return d;
   const { packs, nth } = withdrawal;
-  const known = state.withdrawn ?? { packs: 0, lowered: 0, nth: 0 };
-  const change = packs - known.packs;
-  const lowered =
-    change > 0 ? known.lowered + Math.min(change, state.packs) : Math.max(0, known.lowered + change);
+  const known = state.withdrawn ?? { packs: [], lowered: [], nth: 0 };
+  let { lowered } = known;
   d.state.now = Math.max(state.now, booked);
-  d.state.packs += known.lowered - lowered;
+  for (const pack of new Set([...packs, ...known.packs].map((item) => item.pack))) {
+    const change = quantityOf(packs, pack) - quantityOf(known.packs, pack);
+    const before = quantityOf(lowered, pack);
+    const after =
+      change > 0 ? before + Math.min(change, quantityOf(d.state.addOn, pack)) : Math.max(0, before + change);
+    lowered = changedBy(lowered, pack, after - before);
+    if (after !== before) d.state.addOn = changedBy(d.state.addOn, pack, before - after);
+  }
   d.state.withdrawn = { packs, lowered, nth };
   return d;
 }
 
 /** The add-on was set anew or removed: packs that refunds lowered no longer return to it. */
 export function forgetLowered(d: Draft): void {
-  if (d.state.withdrawn) d.state.withdrawn = { ...d.state.withdrawn, lowered: 0 };
+  if (d.state.withdrawn) d.state.withdrawn = { ...d.state.withdrawn, lowered: [] };
 }

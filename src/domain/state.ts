@@ -1,27 +1,41 @@
 import type { Grant, GrantKind } from './burndown.ts';
 import type { Instant, Interval } from './calendar.ts';
-import type { PlanId } from './catalog.ts';
+import type { PackTerm } from './catalog/catalog.ts';
 
-// The values of the core: types and nothing else.
+// The values of the core: types and one constant.
 
 /** Where a subscription stands in its life. */
-export type Status = 'incomplete' | 'active' | 'past_due' | 'ended';
+export type Status = 'incomplete' | 'trialing' | 'active' | 'past_due' | 'ended';
 
 /** R-51: the one change that is scheduled: a cancel at the renewal, or another plan from it on. */
 export type ScheduledChange =
   /** `since`: the instant of the first request; absent in older states. */
   | { kind: 'cancel'; at: Instant; since?: Instant }
-  | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval };
+  | { kind: 'plan'; at: Instant; plan: string; interval: Interval };
+
+/** R-32a: packs of one id that renew with the plan. */
+export interface AddOnItem {
+  pack: string;
+  quantity: number;
+}
+
+/** R-07: packs that a charge pays for, at the values in force when it was asked for. `credits` are of one pack. */
+export interface BoughtPack extends AddOnItem {
+  credits: number;
+  /** R-30a, R-39a: whether they join the add-on once paid. */
+  renews: boolean;
+  term: PackTerm;
+}
 
 /**
  * All that the calendar needs to know of a subscription. Small plain JSON: the workflow carries it, and the ledger keeps
  * a copy. Instants are whole milliseconds; credits and money are whole numbers.
  */
 export interface State {
-  rulesVersion: 1;
+  rulesVersion: 2;
   id: string;
   customerId: string;
-  plan: PlanId;
+  plan: string;
   interval: Interval;
   timeZone: string;
   status: Status;
@@ -30,29 +44,34 @@ export interface State {
   now: Instant;
   /** R-53: the number of the anchor: 0 at the start, one more at each upgrade. */
   series: number;
-  /** R-43: null until the first payment is settled. */
+  /** R-43: null until the first payment is settled. R-23: the end of the trial, while it runs. */
   anchorAt: Instant | null;
-  /** The newest boundary that was worked. */
+  /** The newest boundary that was worked. R-23: a trial is the cycle before the first, and has −1. */
   cycle: number;
   /** R-20: the newest paid renewal boundary. Only cycles of its term bring an allowance. */
   paidRenewal: number;
-  /** R-30: the add-on: packs that renew with the plan. */
-  packs: number;
+  /** R-30, R-32a: the add-on: packs that renew with the plan, in the order of their first purchase. */
+  addOn: AddOnItem[];
   /** R-33: the instant at which a caller last set the add-on; absent where none did. */
-  packsSetAt?: Instant;
+  addOnSetAt?: Instant;
   /** R-81: the packs that refunds withdrew from the add-on, by the ledger's newest count; absent where none were. */
   withdrawn?: {
     /** Packs of the purchases that are refunded in whole. */
-    packs: number;
+    packs: AddOnItem[];
     /** The packs by which the add-on was really lowered. */
-    lowered: number;
+    lowered: AddOnItem[];
     /** The number of the count: the highest is the newest. */
     nth: number;
   };
+  /** R-23: the end of its trial, which stays on record; absent where it had none. */
+  trialEndsAt?: Instant;
+  /** R-08a: the plan's price and credits when it began or last changed; absent for a contract. */
+  kept?: { priceMinor: number; credits: number };
   /** R-39: automatic top-up; absent where it was never set. */
   topUp?: TopUp;
-  /** R-36: credits a cycle where the plan names none: enterprise. */
+  /** R-36: credits a cycle where the plan names none: a contract. */
   allowance: number | null;
+  /** `NO_METHOD` where none was named yet (R-17, R-23). */
   paymentMethod: string;
   scheduled: ScheduledChange | null;
   /** The start or renewal that is not paid yet. */
@@ -69,7 +88,7 @@ export interface State {
 /** R-39: the setting of the top-up, and its history. */
 export interface TopUp {
   /** null: switched off. */
-  wish: { threshold: number; packs: number; monthlyCeilingMinor: number } | null;
+  wish: { threshold: number; packs: number; pack: string; monthlyCeilingMinor: number } | null;
   /** How many top-ups were asked for: the number of the newest. */
   bought: number;
   /** The month of `spentMinor`, named by the instant at which it ends. */
@@ -98,6 +117,7 @@ export interface TopUp {
 /** A change of the subscription itself. Each becomes an event (docs/events.md). */
 export type Transition =
   | 'started'
+  | 'activated'
   | 'renewed'
   | 'past_due'
   | 'changed'
@@ -164,7 +184,7 @@ export type Effect =
       kind: Transition;
       rule: string;
       detail: string;
-      plan: PlanId;
+      plan: string;
       interval: Interval;
       /** The change that was scheduled, or undone by a resume. */
       change?: ScheduledChange;
@@ -179,16 +199,22 @@ export interface Decision {
   charge: Charge | null;
 }
 
+/** The payment method of a subscription that has none: a free plan or a trial may begin without. */
+export const NO_METHOD = '';
+
 /** The reason of a charge. */
 export type ChargeKind = 'start' | 'renewal' | 'purchase' | 'upgrade';
 /** Billing's answer to one attempt. */
 export type Outcome = 'paid' | 'declined' | 'pending';
 
-/** One position of a charge. `amountMinor` is for the whole quantity. */
+/** One position of a charge: a plan at an interval, or packs. `amountMinor` is for the whole quantity. */
 export interface ChargeLine {
   description: string;
   quantity: number;
   amountMinor: number;
+  plan?: string;
+  interval?: Interval;
+  pack?: string;
 }
 
 /** One demand of money. Its id and attempt are billing's idempotency key, for ever. */
@@ -207,7 +233,15 @@ export interface Charge {
   cancels?: number;
   catalogVersion: string;
   /** R-07: the things it pays for, at the values in force when it was owed. */
-  buys: { plan: PlanId; interval: Interval; allowance: number; packs: number; packCredits: number };
+  buys: {
+    plan: string;
+    interval: Interval;
+    allowance: number;
+    /** The packs of all ids, and their credits. */
+    packs: number;
+    packCredits: number;
+    items: BoughtPack[];
+  };
   /** The boundary number of a renewal. */
   cycle: number | null;
   purchaseId: string | null;

@@ -1,6 +1,6 @@
 import type { GrantKind } from './burndown.ts';
-import { addDays, boundary, type Instant, renewalAfter } from './calendar.ts';
-import { type Catalog, findPlan } from './catalog.ts';
+import { addDays, boundary, cycleUnit, type Instant, type Interval, renewalAfter } from './calendar.ts';
+import { type Catalog, findPlan } from './catalog/catalog.ts';
 import type { Charge, Decision, Effect, ScheduledChange, State, Transition } from './state.ts';
 
 /** A decision in the making, on a copy of the state. */
@@ -18,13 +18,18 @@ export function draft(state: State, booked: Instant, catalog: Catalog): Draft {
 
 /** The instant of boundary k in the current series; null before there is an anchor. */
 export function boundaryOf(state: State, k: number): Instant | null {
-  return state.anchorAt === null ? null : boundary(state.anchorAt, state.timeZone, k);
+  if (state.anchorAt === null) return null;
+  return boundary(state.anchorAt, state.timeZone, k, cycleUnit(state.interval));
 }
 
 /** R-10: the instant of the next renewal boundary; null before there is an anchor. */
 export function nextRenewalAt(state: State): Instant | null {
   return boundaryOf(state, renewalAfter(state.cycle, state.interval));
 }
+
+/** Whether boundaries come by themselves: in a trial, and while the plan is paid. */
+export const isRunning = ({ status }: Pick<State, 'status'>): boolean =>
+  status === 'active' || status === 'trialing';
 
 /** R-12: the instant from which nothing can be spent: the end or the scheduled cancel; null while neither is known. */
 export function endsAt({ endedAt, scheduled }: Pick<State, 'endedAt' | 'scheduled'>): Instant | null {
@@ -37,6 +42,12 @@ export function isOver(state: Pick<State, 'endedAt' | 'scheduled'>, at: Instant)
   return ends !== null && ends <= at;
 }
 
+/** R-08a: the price and credits that a subscription keeps of a plan: null for another plan, and where prices are not kept. */
+function keptOf(state: State, { policies }: Catalog, plan: string, interval: Interval) {
+  const isIts = plan === state.plan && interval === state.interval;
+  return isIts && policies.existing_prices === 'keep' ? (state.kept ?? null) : null;
+}
+
 /** Credits of one cycle under a plan: the plan's own, or the operator's where the plan names none. */
 export function allowanceOf(
   state: State,
@@ -44,7 +55,19 @@ export function allowanceOf(
   plan = state.plan,
   interval = state.interval,
 ): number {
-  return findPlan(catalog, plan, interval)?.allowance ?? state.allowance ?? 0;
+  const kept = keptOf(state, catalog, plan, interval);
+  return kept?.credits ?? findPlan(catalog, plan, interval)?.allowance ?? state.allowance ?? 0;
+}
+
+/** R-08, R-08a: the price of a term for this subscription; null for a contract. */
+export function priceOf(
+  state: State,
+  catalog: Catalog,
+  plan = state.plan,
+  interval = state.interval,
+): number | null {
+  const kept = keptOf(state, catalog, plan, interval);
+  return kept?.priceMinor ?? findPlan(catalog, plan, interval)?.price_minor ?? null;
 }
 
 /** Credits are low below this number: the threshold of the top-up (R-39), or else a tenth of the allowance. */
@@ -64,7 +87,7 @@ export function grantAllowance(
   chargeId: string | null,
 ): void {
   if (credits === 0) return;
-  const term = d.catalog.policies.allowanceTerm;
+  const term = d.catalog.policies.allowance_term;
   const expiresAt =
     term === 'until_next_refresh' ? boundaryOf(d.state, k + 1)! : addDays(at, d.state.timeZone, term.days);
   const key = `a${d.state.series}_${k}`;
@@ -76,12 +99,6 @@ export function grantAllowance(
     expiresAt,
     chargeId,
   });
-}
-
-/** R-31: the fixed expiry of packs that arrive in a cycle: 90 days (policy `packTermDays`) after the next renewal. */
-export function packExpiry(state: State, catalog: Catalog, cycle: number): Instant {
-  const renewal = boundaryOf(state, renewalAfter(cycle, state.interval))!;
-  return addDays(renewal, state.timeZone, catalog.policies.packTermDays);
 }
 
 /** Books a grant and adds it to the state's open grants. */
@@ -115,6 +132,7 @@ export function grant(
 
 const TRANSITION: Record<Transition, string> = {
   started: 'The subscription started.',
+  activated: 'The trial is over, and the plan is paid.',
   renewed: 'The renewal is paid.',
   past_due: 'The renewal is not paid.',
   changed: 'The plan changed.',
@@ -185,7 +203,7 @@ export function end(d: Draft, at: Instant, rule: string): void {
     status: 'ended',
     endedAt: at,
     now: Math.max(d.state.now, at),
-    packs: 0,
+    addOn: [],
     scheduled: null,
     unpaid: null,
     grants: [],

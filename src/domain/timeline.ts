@@ -1,6 +1,7 @@
 import type { Grant } from './burndown.ts';
 import { boundary, type Instant, iso } from './calendar.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import { packsIn } from './catalog/packs.ts';
 import { answered } from './charge-outcomes.ts';
 import { begin, type Command, decide, type Start } from './commands.ts';
 import { type Change, changeOf } from './curve.ts';
@@ -94,14 +95,14 @@ export function moneyBack(life: Life, chargeId: string, back: MoneyBack): Refund
   bookDeadlines(life, life.state.now);
   const done = refundCharge(life.book, chargeId, back, life.state.now);
   const withdrawal = { packs: withdrawnPacks(life.book), nth: (life.state.withdrawn?.nth ?? 0) + 1 };
-  if (withdrawal.packs !== (life.state.withdrawn?.packs ?? 0))
+  if (packsIn(withdrawal.packs) !== packsIn(life.state.withdrawn?.packs ?? []))
     carryOut(
       life,
       decide(life.state, { type: 'withdraw_packs', ...withdrawal }, life.state.now, life.catalog),
     );
   const state = { ...life.state, grants: openGrants(life.book) };
   life.state = withTopUpRefunds(state, life.book.topUpRefunds);
-  return { ...done, packs: life.state.packs };
+  return { ...done, packs: packsIn(life.state.addOn) };
 }
 
 /** One line of a forecast. */

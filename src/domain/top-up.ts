@@ -1,6 +1,7 @@
 import { available } from './burndown.ts';
 import { addDays, type Instant, nextMonthAt } from './calendar.ts';
-import { type Catalog, findPack } from './catalog.ts';
+import { type Catalog, type Pack, packsOn } from './catalog/catalog.ts';
+import { chosenPack } from './catalog/packs.ts';
 import { purchaseCharge } from './charges.ts';
 import { buyingRefusal } from './eligibility.ts';
 import { invalid } from './errors.ts';
@@ -12,10 +13,11 @@ import { boundaryOf, type Draft, stem } from './subscription.ts';
 // reason.
 // A refund or dispute of one stops the top-up until it is set again.
 
-/** A customer's setting. Credits and minor units are whole numbers. */
-export interface TopUpWish {
+/** A customer's setting. Credits and minor units are whole numbers. R-32a: `pack` is null where only one is sold. */
+export interface TopUpRequest {
   threshold: number;
   packs: number;
+  pack?: string | null;
   monthlyCeilingMinor: number;
 }
 
@@ -40,26 +42,26 @@ const SKIPPED: Record<SkipReason, string> = {
  * Sets the wish, or switches it off with null; this month's spending still counts. Throws `invalid_request` and the refusals of
  * a purchase. Books nothing.
  */
-export function setTopUp(d: Draft, wish: TopUpWish | null): void {
+export function setTopUp(d: Draft, request: TopUpRequest | null): void {
   const { topUp: before, ...rest } = d.state;
-  if (wish === null) {
+  if (request === null) {
     d.state = before ? { ...rest, topUp: { ...before, wish: null } } : rest;
     return;
   }
-  const refusal = buyingRefusal(d.state, d.state.interval);
+  const refusal = buyingRefusal(d.state, d.catalog);
   if (refusal) throw refusal;
-  check(d, wish);
+  const pack = chosenPack(d.state, d.catalog, request.pack ?? null);
+  check(d, pack, request);
+  const wish = { ...request, pack: pack.id };
   const { bought = 0, month = 0, spentMinor = 0, refunds } = before ?? {};
   const known = refunds === undefined ? {} : { refunds, refundsBefore: refunds };
   d.state.topUp = { wish, bought, month, spentMinor, ...known, declines: 0, notBefore: 0, skipped: null };
 }
 
-function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): void {
-  const pack = findPack(d.catalog, d.state.interval);
-  const { packsPerPurchase } = d.catalog.policies;
-  if (!pack) throw invalid({ pointer: '/packs', detail: 'the catalogue has no pack for this plan' });
-  if (packs < 1 || packs > packsPerPurchase)
-    throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${packsPerPurchase}` });
+function check(d: Draft, pack: Pack, { threshold, packs, monthlyCeilingMinor }: TopUpRequest): void {
+  const { packs_per_purchase: most } = d.catalog.policies;
+  if (packs < 1 || packs > most)
+    throw invalid({ pointer: '/packs', detail: `must be a whole number from 1 to ${most}` });
   // One purchase always lifts the balance over the threshold, so top-ups never follow each other at one instant
   // (`workTopUp`).
   if (threshold < 1 || threshold > packs * pack.credits)
@@ -67,7 +69,7 @@ function check(d: Draft, { threshold, packs, monthlyCeilingMinor }: TopUpWish): 
       pointer: '/threshold',
       detail: `must be from 1 to ${packs * pack.credits}, the credits of these packs`,
     });
-  const price = packs * pack.price_minor;
+  const price = packs * pack.price;
   if (monthlyCeilingMinor < price)
     throw invalid({
       pointer: '/monthly_ceiling_minor',
@@ -106,7 +108,7 @@ export function workTopUp(d: Draft, at: Instant): void {
   if (due === null || due > at || d.charge) return;
   const topUp = d.state.topUp!;
   const wish = topUp.wish!;
-  const pack = findPack(d.catalog, d.state.interval);
+  const pack = packsOn(d.catalog, d.state.plan, d.state.interval).find(({ id }) => id === wish.pack);
   const reason = standing(d.state);
   // A lasting reason is recorded once (`topUpAt`), and leaves no pause behind.
   if (reason) return skip(d, at, reason, at);
@@ -118,14 +120,15 @@ export function workTopUp(d: Draft, at: Instant): void {
   if (refreshAt !== null) return skip(d, at, 'gap_day', refreshAt);
   const month = nextMonthAt(at, d.state.timeZone);
   const spent = topUp.month === month ? topUp.spentMinor : 0;
-  if (spent + wish.packs * pack.price_minor > wish.monthlyCeilingMinor) return skip(d, at, 'ceiling', month);
+  if (spent + wish.packs * pack.price > wish.monthlyCeilingMinor) return skip(d, at, 'ceiling', month);
   const bought = topUp.bought + 1;
   d.state.topUp = { ...topUp, bought, skipped: null };
   const purchaseId = `pur_${stem(d.state.id)}_t${bought}`;
   d.charge = purchaseCharge(d.state, d.catalog, at, {
     purchaseId,
-    packs: wish.packs,
+    item: { pack: wish.pack, quantity: wish.packs },
     paymentMethod: d.state.paymentMethod,
+    isStanding: false,
   });
 }
 
@@ -139,7 +142,7 @@ function skip(d: Draft, at: Instant, reason: SkipReason, until: Instant): void {
  * come within a day. null on every other day.
  */
 function afterGap(state: State, catalog: Catalog, at: Instant): Instant | null {
-  const term = catalog.policies.allowanceTerm;
+  const term = catalog.policies.allowance_term;
   const from = boundaryOf(state, state.cycle);
   const to = boundaryOf(state, state.cycle + 1);
   if (term === 'until_next_refresh' || from === null || to === null) return null;
@@ -155,7 +158,7 @@ export function withTopUpRefunds(state: State, count: number | null | undefined)
   return { ...state, topUp: { ...topUp, refunds: count } };
 }
 
-/** R-30: whether a charge is of a top-up, by its id. Such packs are no standing order. */
+/** R-39a: whether a charge is of a top-up, by its id. Such packs are no standing order. */
 export const isTopUpCharge = (chargeId: string): boolean => /_t\d+$/.test(chargeId);
 
 /** Whether a charge is of a top-up of this subscription. */

@@ -1,4 +1,4 @@
-import { PLAN_IDS } from '../domain/catalog.ts';
+import { INTERVALS } from '../domain/calendar.ts';
 import type { Command } from '../domain/commands.ts';
 import { invalid } from '../domain/errors.ts';
 import { requireStorable, storageFault } from '../domain/text.ts';
@@ -42,6 +42,12 @@ const hasMoney = ({ amountMinor, currency }: { amountMinor?: number; currency?: 
     ? currency === undefined
     : Number.isSafeInteger(amountMinor) && amountMinor >= 0 && typeof currency === 'string';
 
+/** Packs by id; a number in a signal of before packs had ids. */
+const isPacks = (packs: unknown): boolean =>
+  isWhole(packs, 0, MOST) ||
+  (Array.isArray(packs) &&
+    packs.every((item) => typeof item?.pack === 'string' && isWhole(item?.quantity, 1, MOST)));
+
 /** Whether the command of a signal can be stored, and has the members it needs. */
 export const makesSense = (command: Command): boolean =>
   storageFault(command) === null && hasItsMembers(command);
@@ -75,7 +81,7 @@ function hasItsMembers(command: Command): boolean {
         hasMoney(command)
       );
     case 'withdraw_packs':
-      return isWhole(command.packs, 0, MOST) && isWhole(command.nth, 0, MOST);
+      return isPacks(command.packs) && isWhole(command.nth, 0, MOST);
     case 'cancel':
       return (
         (command.at === 'now' || command.at === 'renewal') &&
@@ -84,8 +90,8 @@ function hasItsMembers(command: Command): boolean {
     case 'change_plan':
       return (
         typeof command.chargeId === 'string' &&
-        PLAN_IDS.includes(command.plan) &&
-        (command.interval === 'month' || command.interval === 'year')
+        /^[a-z0-9_]{1,40}$/.test(command.plan) &&
+        INTERVALS.includes(command.interval)
       );
     default:
       return false;

@@ -2,7 +2,7 @@ import type { DeliveryRef } from '../db/deliveries.ts';
 import type { CommandRef, Snapshot } from '../db/ledger.ts';
 import type { Grant } from '../domain/burndown.ts';
 import type { Instant, Interval } from '../domain/calendar.ts';
-import type { Catalog, PlanId } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { Command, Start } from '../domain/commands.ts';
 import type { DueKind } from '../domain/due.ts';
 import type { RefusalRecord } from '../domain/errors.ts';
@@ -65,6 +65,8 @@ export const UPDATE_OF = {
   revoke_grant: 'revokeGrant',
   set_allowance: 'setAllowance',
   set_top_up: 'setTopUp',
+  activate: 'activate',
+  reprice: 'reprice',
 } as const satisfies Record<Exclude<Command['type'], SignalOnly>, string>;
 
 /** Commands that come only as signals: no caller waits for them. */
@@ -128,7 +130,7 @@ export interface CancelSignal {
 
 /** a change of plan by a system that owns billing. */
 export interface PlanChanged {
-  plan: PlanId;
+  plan: string;
   interval: Interval;
   chargeId: string;
 }
@@ -154,7 +156,7 @@ export interface SubscriptionAnswer {
   state: {
     id: string;
     customer_id: string;
-    plan: PlanId;
+    plan: string;
     interval: Interval;
     status: State['status'];
     series: number;

@@ -2,13 +2,14 @@ import { proxyActivities, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, Snapshot, StepOutcome } from '../db/ledger.ts';
 import type { Instant } from '../domain/calendar.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import { answered } from '../domain/charge-outcomes.ts';
 import type { RefusalRecord } from '../domain/errors.ts';
 import type { Decision, Outcome, State } from '../domain/state.ts';
 import { withTopUpRefunds } from '../domain/top-up.ts';
 import { isNews } from './message-checks.ts';
 import type { LedgerAdvanced, SubscriptionInput } from './messages.ts';
+import { catalogNow, stateNow } from './older.ts';
 import { afterOf, searchAttributesOf, summaryOf } from './views.ts';
 
 // From a decision to the ledger: one numbered step a decision. One activity books it once; its state is then the
@@ -43,8 +44,8 @@ export type CarryOutcome =
 
 /** Holds the state of a subscription as its workflow knows it. Only booked steps and news of the ledger change it. */
 export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput, 'catalog' | 'carried'>) {
-  let catalog: Catalog = first;
-  let state: State | null = carried?.state ?? null;
+  let catalog: Catalog = catalogNow(first);
+  let state: State | null = carried ? stateNow(carried.state, catalog) : null;
   let step = carried?.step ?? 0;
   let known: Pick<Snapshot, 'version' | 'grants'> = {
     version: carried?.version ?? 0,
@@ -77,7 +78,7 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
       isBooking = true;
       const answer = await book(decision, at, options);
       isBooking = false;
-      if (answer.kind === 'stale') catalog = answer.catalog;
+      if (answer.kind === 'stale') catalog = catalogNow(answer.catalog);
       else if (answer.kind === 'abandoned' || answer.kind === 'refused' || answer.kind === 'given_up')
         return answer;
       else if (answer.kind === 'booked' || answer.kind === 'replayed') {

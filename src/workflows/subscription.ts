@@ -13,7 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { CommandRef } from '../db/ledger.ts';
 import type { Instant } from '../domain/calendar.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import { isAwaited } from '../domain/charge-outcomes.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextDue, workAt, workThrough } from '../domain/due.ts';
@@ -50,6 +50,7 @@ import {
   UPDATE_OF,
   type UpdateRequest,
 } from './messages.ts';
+import { withdrawnNow } from './older.ts';
 import { createQueue, type Queued, settledNow } from './queue.ts';
 import { type CarryOutcome, createSteps, type Decided, type StepOptions } from './step.ts';
 import { balanceOf, describe, scheduleOf, subscriptionOf } from './views.ts';
@@ -70,8 +71,12 @@ const PLAIN: readonly ProblemCode[] = [
   'subscription_not_active',
   'payment_past_due',
   'cancellation_scheduled',
-  'contact_account_manager',
+  'subscription_trialing',
 ];
+
+/** Commands whose caller is refused where the payment is declined. */
+const isPurchase = ({ type }: Command): boolean =>
+  type === 'buy_packs' || type === 'change_plan' || type === 'activate';
 
 const sameCommand = (a: CommandRef, b: CommandRef): boolean =>
   a.operation === b.operation && a.key === b.key && a.attempt === b.attempt;
@@ -216,12 +221,15 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   async function runQueued(queued: Queued, at = present()): Promise<void> {
     queue.remove(queued);
     const { command, ref } = queued;
-    const declined = command.type === 'buy_packs' || command.type === 'change_plan' ? DECLINED : null;
+    const declined = isPurchase(command) ? DECLINED : null;
     if (command.type === 'payment_settled' && !isAwaited(current(), command)) {
       // A settlement that can't wait for its charge is refused, and the step below records that.
       if (queue.keepEarly(current(), command)) return;
     }
-    if (command.type === 'withdraw_packs' && !isNewer(current(), command)) return;
+    if (command.type === 'withdraw_packs') {
+      if (!isNewer(current(), command)) return;
+      command.packs = withdrawnNow(command.packs, current());
+    }
     try {
       const options: StepOptions = ref ? { ref, finish: true, declined } : {};
       const result = await carryOut((inForce) => decide(current(), command, at, inForce), at, options);

@@ -6,7 +6,8 @@ import {
 import type { After } from '../db/ledger.ts';
 import { available, goneAt, isUsable } from '../domain/burndown.ts';
 import { type Instant, iso } from '../domain/calendar.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
+import { packsIn } from '../domain/catalog/packs.ts';
 import { nextDue } from '../domain/due.ts';
 import type { Decision, State } from '../domain/state.ts';
 import { endsAt, lowBelow } from '../domain/subscription.ts';
@@ -78,7 +79,7 @@ export function subscriptionOf(state: State): SubscriptionAnswer {
       series: state.series,
       anchor_at: isoOf(state.anchorAt),
       cycle: state.cycle,
-      packs: state.packs,
+      packs: packsIn(state.addOn),
       scheduled_change: changeOf(scheduled),
       unpaid: unpaid && { charge_id: unpaid.charge.id, pending: unpaid.pending, retries: unpaid.retries },
       waiting: state.waiting.map(({ charge }) => charge.id),
@@ -108,7 +109,7 @@ export function describe(state: State, version: number): string {
   const due = dueOf(state);
   const { by_kind, available: credits } = balanceOf(state, version);
   return [
-    `**${state.plan}/${state.interval}**, ${state.status}, ${state.packs} packs renewing`,
+    `**${state.plan}/${state.interval}**, ${state.status}, ${packsIn(state.addOn)} packs renewing`,
     `next: ${due ? `${due.kind} at ${due.at}` : 'nothing'}`,
     `available: ${credits} (allowance ${by_kind.allowance}, packs ${by_kind.pack}, adjustments ${by_kind.adjustment}) at version ${version}`,
   ].join('\n\n');
@@ -128,6 +129,6 @@ export function afterOf(state: State, catalog: Catalog): After {
     state,
     endsAt: endsAt(state),
     lowBelow: lowBelow(state, catalog),
-    blocked: state.status === 'past_due' && catalog.policies.pastDueSpending === 'block',
+    blocked: state.status === 'past_due' && catalog.policies.past_due_spending === 'block',
   };
 }

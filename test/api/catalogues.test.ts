@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
-import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { type Catalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, faultsOf } from './driver.ts';

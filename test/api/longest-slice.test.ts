@@ -8,7 +8,7 @@ import { createApp } from '../../src/app.ts';
 import { bookStep } from '../../src/db/ledger.ts';
 import { readSubscription } from '../../src/db/reads.ts';
 import { openSession } from '../../src/db/wallet/sessions.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import type { Effect } from '../../src/domain/state.ts';
 import { type Answer, ask, type RequestInit, type Stack, startStack } from '../support/stack.ts';
 import { threadTime } from '../support/thread-time.ts';

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';

@@ -4,7 +4,7 @@ import type { Debtor, Gateway } from '../../src/billing/gateway.ts';
 import { createStripe, type StripeRecords } from '../../src/billing/stripe.ts';
 import { connect, type Database } from '../../src/db/client.ts';
 import { createStripeRecords } from '../../src/db/stripe.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { begin } from '../../src/domain/commands.ts';
 import type { Charge } from '../../src/domain/state.ts';
 import { newId } from '../../src/ids.ts';

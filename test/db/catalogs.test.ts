@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
-import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { type Catalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // the parts that a new catalogue must keep, and the instant from which it counts.

@@ -5,7 +5,7 @@ import type { Database } from '../../src/db/client.ts';
 import { abandonCommand, openCommand, readCommand } from '../../src/db/commands.ts';
 import { balanceAt, bookStep, prepare, snapshot } from '../../src/db/ledger.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { purchaseCharge } from '../../src/domain/charges.ts';
 import { newId } from '../../src/ids.ts';
 import { expectInvariants } from '../support/invariants.ts';

@@ -5,7 +5,7 @@ import type { Database } from '../../src/db/client.ts';
 import { type Booking, bookStep, prepare } from '../../src/db/ledger.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
 import { inbox } from '../../src/db/schema.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import { begin, decide } from '../../src/domain/commands.ts';
 import { workThrough } from '../../src/domain/due.ts';

@@ -12,7 +12,7 @@ import {
 } from '../../src/db/spend-batches.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { begin } from '../../src/domain/commands.ts';
 import type { Charge, Effect, State } from '../../src/domain/state.ts';
 import { stem } from '../../src/domain/subscription.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_CATALOG, findPack, findPlan, readCatalog } from '../../src/domain/catalog.ts';
+import { findPack, findPlan, readCatalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 
 type Json = Record<string, unknown>;
 

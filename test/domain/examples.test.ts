@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { firstUse, startOf, triedPlan } from '../../src/api/examples.ts';
-import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
-import { price } from '../../src/domain/rates.ts';
+import { type Catalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
+import { price } from '../../src/domain/catalog/rates.ts';
 
 // A newcomer's examples come from the catalogue in force.
 

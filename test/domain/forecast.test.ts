@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { iso } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG, type PlanId } from '../../src/domain/catalog.ts';
+import { type PlanId } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { startCharge } from '../../src/domain/charges.ts';
 import { workThrough } from '../../src/domain/due.ts';
 import { balance, openGrants } from '../../src/domain/model/book.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { addDays, type Instant, type Interval } from '../../src/domain/calendar.ts';
-import type { PlanId } from '../../src/domain/catalog.ts';
+import type { PlanId } from '../../src/domain/catalog/catalog.ts';
 
 /** Where a spend or an advance stands: counted from an edge, and one beside it. */
 export type Beside = -1 | 0 | 1;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import { begin, decide } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';

@@ -1,7 +1,8 @@
 import { deepStrictEqual, ok } from 'node:assert';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { addDays, boundary, type Instant, iso } from '../../src/domain/calendar.ts';
-import { type Catalog, DEFAULT_CATALOG, findPack, findPlan } from '../../src/domain/catalog.ts';
+import { type Catalog, findPack, findPlan } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';

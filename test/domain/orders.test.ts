@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { advanceLife, command, moneyBack, nextInstant, startLife } from '../../src/domain/timeline.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';

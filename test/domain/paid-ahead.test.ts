@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { isAwaited, type Settlement, withEarly } from '../../src/domain/charge-outcomes.ts';
 import { type Command, decide } from '../../src/domain/commands.ts';
 import { Refusal } from '../../src/domain/errors.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import { type Item, price } from '../../src/domain/rates.ts';
+import { type Item, price } from '../../src/domain/catalog/rates.ts';
 
 const cost = (...items: Item[]): number => price(DEFAULT_CATALOG, items).credits;
 const use = (feature: string, quantity: number, credits?: number): Item =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { iso } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { nextDue } from '../../src/domain/due.ts';
 import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import type { Charge, Outcome } from '../../src/domain/state.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { iso } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { command, type Life, startLife } from '../../src/domain/timeline.ts';
 

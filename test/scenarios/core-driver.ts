@@ -1,5 +1,5 @@
 import type { Instant } from '../../src/domain/calendar.ts';
-import type { Catalog } from '../../src/domain/catalog.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import { nextRenewal } from '../../src/domain/charges.ts';
 import { decide } from '../../src/domain/commands.ts';

@@ -1,11 +1,11 @@
 import type { Debit } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import { findPack } from '../../src/domain/catalog.ts';
+import { findPack } from '../../src/domain/catalog/catalog.ts';
 import { buyingRefusal } from '../../src/domain/eligibility.ts';
 import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import { capture, hold, holdDeadline, release } from '../../src/domain/model/holds.ts';
 import { reverse } from '../../src/domain/model/reversals.ts';
-import { price } from '../../src/domain/rates.ts';
+import { price } from '../../src/domain/catalog/rates.ts';
 import { boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
 import { bookDeadlines, forecast, type Life } from '../../src/domain/timeline.ts';
 import type { Answer } from './driver.ts';

@@ -1,6 +1,6 @@
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
-import type { PlanId } from '../../src/domain/catalog.ts';
+import type { PlanId } from '../../src/domain/catalog/catalog.ts';
 import type { Step } from './steps.ts';
 
 /** The outcome of a command: `ok`, `pending` or a problem's code, and its details, as the tables write them. */

@@ -1,4 +1,5 @@
-import { type Catalog, DEFAULT_CATALOG, type Policies } from '../../src/domain/catalog.ts';
+import { type Catalog, type Policies } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { parseStep, type Step } from './steps.ts';
 
 export const COLUMNS = [

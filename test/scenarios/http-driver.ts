@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
-import type { PlanId } from '../../src/domain/catalog.ts';
+import type { PlanId } from '../../src/domain/catalog/catalog.ts';
 import type { Answer, Booked, Driver, View } from './driver.ts';
 import { moment, showMoment, wireMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';

@@ -1,6 +1,6 @@
 import type { Interval } from '../../src/domain/calendar.ts';
-import { PLAN_IDS, type PlanId } from '../../src/domain/catalog.ts';
-import type { Item } from '../../src/domain/rates.ts';
+import { PLAN_IDS, type PlanId } from '../../src/domain/catalog/catalog.ts';
+import type { Item } from '../../src/domain/catalog/rates.ts';
 import type { DisputeStatus } from '../../src/domain/refunds.ts';
 
 /** Which charge a settlement names: the newest or oldest pending one, the newest of any status, the one settled before, or the former subscription's newest. */

@@ -1,4 +1,5 @@
-import { type Catalog, DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { type Catalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 
 /** A catalogue that has no plan, pack or feature of the built-in one's examples. */
 export const OWN_CATALOG: Catalog = {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { subscriptionView } from '../../src/api/views.ts';
 import { goneAt } from '../../src/domain/burndown.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { changeOf, totalAt } from '../../src/domain/curve.ts';
 import { balance, openGrants } from '../../src/domain/model/book.ts';
 import { openHolds } from '../../src/domain/model/holds.ts';

@@ -9,7 +9,7 @@ import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect } from '../../src/db/client.ts';
 import { openCommand } from '../../src/db/commands.ts';
 import { readSubscription } from '../../src/db/reads.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { findTestServer } from '../../src/embedded/temporal-binary.ts';
 import { createEngine } from '../../src/engine.ts';
 import {

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { CommandRow } from '../../db/commands.ts';
 import { allowanceOf, readCharge, type SubscriptionRow } from '../../db/reads.ts';
 import type { Interval } from '../../domain/calendar.ts';
-import type { PlanId } from '../../domain/catalog.ts';
 import { decide } from '../../domain/commands.ts';
 import type { CommandAnswer } from '../commands.ts';
 import type { Deps } from '../deps.ts';
@@ -46,6 +45,34 @@ export function changeRoute(app: App, deps: Deps): void {
   );
 }
 
+/** Registers the activation of a trial. */
+export function activateRoute(app: App, deps: Deps): void {
+  route(
+    app,
+    {
+      method: 'post',
+      path: '/v1/subscriptions/{id}/activate',
+      summary: 'End the trial now: the plan is charged, and its first cycle begins',
+      scope: 'billing',
+      params: s.byId,
+      body: z.strictObject({}),
+      idempotent: true,
+      answers: {
+        200: { description: 'Activated', schema: changeAnswer },
+        202: { description: 'The charge is pending', schema: changeAnswer },
+      },
+    },
+    (c, input) =>
+      command(deps, c, input, {
+        operation: 'activate',
+        id: input.params.id,
+        makes: 'chg',
+        command: (row) => ({ type: 'activate', chargeId: row.objectId }),
+        answer: (row, after) => changed(deps, row, after),
+      }),
+  );
+}
+
 const changeAnswer = z.object({
   effective: z.enum(['now', 'renewal']),
   charge: s.orNull(s.money),
@@ -54,7 +81,7 @@ const changeAnswer = z.object({
 });
 
 /** the answer of the change, or its refusal, without the change. */
-async function previewed(deps: Deps, row: SubscriptionRow, plan: PlanId, interval: Interval) {
+async function previewed(deps: Deps, row: SubscriptionRow, plan: string, interval: Interval) {
   const catalog = await deps.catalogs.current();
   const { charge } = decide(
     row.state,

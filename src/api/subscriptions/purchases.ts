@@ -118,6 +118,7 @@ function buyRoute(app: App, deps: Deps): void {
       body: z
         .strictObject({
           packs: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+          pack: s.pack.optional(),
           interval: s.interval.optional(),
           payment_method: s.paymentMethod.optional(),
         })
@@ -134,6 +135,8 @@ function buyRoute(app: App, deps: Deps): void {
 
 interface Buying {
   packs: number;
+  /** R-32a: the pack's id, where several are sold. */
+  pack?: string | undefined;
   interval?: Interval | undefined;
   payment_method?: string | undefined;
 }
@@ -142,9 +145,9 @@ interface Buying {
 export async function buying(
   deps: Deps,
   id: string,
-  { packs, interval, payment_method }: Buying,
+  { packs, pack, interval, payment_method }: Buying,
 ): Promise<Operation> {
-  const most = (await deps.catalogs.current()).policies.packsPerPurchase;
+  const most = (await deps.catalogs.current()).policies.packs_per_purchase;
   return {
     operation: 'buy_packs',
     id,
@@ -156,6 +159,7 @@ export async function buying(
         type: 'buy_packs',
         purchaseId: row.objectId,
         packs,
+        pack: pack ?? null,
         interval: interval ?? null,
         paymentMethod: payment_method ?? null,
       };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type ChargeRow, readCharge, type SubscriptionRow } from '../../db/reads.ts';
 import { type AskedRefund, askRefund, dropRefund, readRefund, refundCharge } from '../../db/refunds.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import { Refusal } from '../../domain/errors.ts';
 import { runCommand } from '../commands.ts';
 import type { Deps } from '../deps.ts';
@@ -151,7 +152,7 @@ const ADD_ON_WITHIN_MS = 2_000;
 
 async function awaitAddOn(deps: Deps, id: string, packs: number): Promise<void> {
   for (const until = Date.now() + ADD_ON_WITHIN_MS; Date.now() < until; ) {
-    if ((await subscriptionOr404(deps, id)).state.packs <= packs) return;
+    if (packsIn((await subscriptionOr404(deps, id)).state.addOn) <= packs) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -8,11 +8,11 @@ import {
   type SpendOutcome,
 } from '../../db/spend-batches.ts';
 import { iso } from '../../domain/calendar.ts';
-import type { Catalog } from '../../domain/catalog.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
+import { nextRefresh, offerFor } from '../../domain/catalog/offers.ts';
+import { type Item, price } from '../../domain/catalog/rates.ts';
 import { NOT_ACTIVE } from '../../domain/eligibility.ts';
 import { invalid, Refusal } from '../../domain/errors.ts';
-import { nextRefresh, offerFor } from '../../domain/offers.ts';
-import { type Item, price } from '../../domain/rates.ts';
 import { newId } from '../../ids.ts';
 import type { Scope } from '../auth.ts';
 import type { Reply } from '../commands.ts';

@@ -3,6 +3,7 @@ import type { CommandRow } from '../../db/commands.ts';
 import { balanceAt } from '../../db/ledger.ts';
 import { forfeited, listSubscriptions, type SubscriptionRow } from '../../db/reads.ts';
 import type { Grant } from '../../domain/burndown.ts';
+import type { AddOnItem } from '../../domain/state.ts';
 import { forecast } from '../../domain/timeline.ts';
 import type { CommandAnswer } from '../commands.ts';
 import type { Deps } from '../deps.ts';
@@ -35,7 +36,7 @@ function readRoutes(app: App, deps: Deps): void {
       query: z.strictObject({
         ...s.paging,
         customer_id: s.text(255).optional(),
-        status: z.enum(['incomplete', 'active', 'past_due', 'ended']).optional(),
+        status: s.status.optional(),
       }),
       answers: { 200: { description: 'A page', schema: s.list(s.subscription) } },
     },
@@ -73,6 +74,32 @@ function readRoutes(app: App, deps: Deps): void {
 
 const subscriptionAnswer = { 200: { description: 'The subscription', schema: s.subscription } };
 
+/** R-33, R-32a: the packs in all, or each pack with its quantity. */
+const quantity = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const addOnRequest = z
+  .strictObject({
+    packs: quantity.optional(),
+    items: z
+      .array(z.strictObject({ pack: s.pack, quantity }))
+      .max(100)
+      .optional(),
+  })
+  .meta({ id: 'AddOnRequest' });
+
+interface AddOnRequest {
+  packs: number;
+  items: AddOnItem[] | null;
+}
+
+function addOnOf({ packs, items }: z.output<typeof addOnRequest>): AddOnRequest {
+  if ((packs === undefined) === (items === undefined))
+    throw s.fault('/packs', 'or items is required, and not both');
+  const twice =
+    items?.findIndex(({ pack }, i) => items.slice(0, i).some((other) => other.pack === pack)) ?? -1;
+  if (twice >= 0) throw s.fault(`/items/${twice}/pack`, 'is named before');
+  return { packs: packs ?? 0, items: items ?? null };
+}
+
 function lifecycleRoutes(app: App, deps: Deps): void {
   const answerView = shownAfter(deps);
   const common = { scope: 'billing', params: s.byId, idempotent: true, answers: subscriptionAnswer } as const;
@@ -109,9 +136,9 @@ function lifecycleRoutes(app: App, deps: Deps): void {
       method: 'put',
       path: `${at}/add_on`,
       summary: 'Lower the packs that renew with the plan',
-      body: z.strictObject({ packs: z.int().min(0).max(Number.MAX_SAFE_INTEGER) }),
+      body: addOnRequest,
     },
-    (c, input) => command(deps, c, input, lowering(deps, input.params.id, input.body.packs)),
+    (c, input) => command(deps, c, input, lowering(deps, input.params.id, addOnOf(input.body))),
   );
   route(
     app,
@@ -131,7 +158,7 @@ function lifecycleRoutes(app: App, deps: Deps): void {
       scope: 'operator',
       method: 'put',
       path: `${at}/allowance`,
-      summary: 'Set an enterprise subscription’s allowance from the next boundary on',
+      summary: 'Set the allowance of a contract from the next boundary on',
       body: z.strictObject({ credits: s.allowance }),
     },
     (c, input) =>
@@ -139,6 +166,24 @@ function lifecycleRoutes(app: App, deps: Deps): void {
         operation: 'set_allowance',
         id: input.params.id,
         command: () => ({ type: 'set_allowance', credits: input.body.credits }),
+        answer: answerView,
+      }),
+  );
+  route(
+    app,
+    {
+      ...common,
+      scope: 'operator',
+      method: 'post',
+      path: `${at}/reprice`,
+      summary: 'Let a subscription that keeps an older price pay the one in force, from the next renewal on',
+      body: z.strictObject({}),
+    },
+    (c, input) =>
+      command(deps, c, input, {
+        operation: 'reprice',
+        id: input.params.id,
+        command: () => ({ type: 'reprice' }),
         answer: answerView,
       }),
   );
@@ -175,10 +220,10 @@ export const resuming = (deps: Deps, id: string): Operation => ({
 });
 
 /** The command that lowers the packs that renew with the plan (R-33). */
-export const lowering = (deps: Deps, id: string, packs: number): Operation => ({
+export const lowering = (deps: Deps, id: string, addOn: AddOnRequest): Operation => ({
   operation: 'set_add_on',
   id,
-  command: () => ({ type: 'set_add_on', packs }),
+  command: () => ({ type: 'set_add_on', ...addOn }),
   answer: shownAfter(deps),
 });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Fault, invalid } from '../../domain/errors.ts';
-import type { TopUpWish } from '../../domain/top-up.ts';
+import type { TopUpRequest } from '../../domain/top-up.ts';
 import type { Deps } from '../deps.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
@@ -11,6 +11,7 @@ const body = z.strictObject({
   enabled: z.boolean().default(true),
   threshold: z.int().min(0).optional(),
   packs: z.int().min(0).optional(),
+  pack: s.pack.optional(),
   monthly_ceiling_minor: z.int().min(0).optional(),
 });
 
@@ -40,8 +41,8 @@ export function topUpRoute(app: App, deps: Deps): void {
   );
 }
 
-function wishOf(wanted: z.output<typeof body>): TopUpWish | null {
-  const { enabled, threshold, packs, monthly_ceiling_minor: monthlyCeilingMinor } = wanted;
+function wishOf(wanted: z.output<typeof body>): TopUpRequest | null {
+  const { enabled, threshold, packs, pack = null, monthly_ceiling_minor: monthlyCeilingMinor } = wanted;
   const members = { threshold, packs, monthly_ceiling_minor: monthlyCeilingMinor };
   const faults = Object.entries(members).flatMap(([name, value]): Fault[] => {
     if (enabled === (value !== undefined)) return [];
@@ -50,5 +51,6 @@ function wishOf(wanted: z.output<typeof body>): TopUpWish | null {
     ];
   });
   if (faults.length > 0) throw invalid(...(faults as [Fault, ...Fault[]]));
-  return enabled ? { threshold: threshold!, packs: packs!, monthlyCeilingMinor: monthlyCeilingMinor! } : null;
+  if (!enabled) return null;
+  return { threshold: threshold!, packs: packs!, pack, monthlyCeilingMinor: monthlyCeilingMinor! };
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { balanceAt } from '../../db/ledger.ts';
 import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../../db/reads.ts';
-import type { Catalog } from '../../domain/catalog.ts';
-import { offerFor } from '../../domain/offers.ts';
-import { price } from '../../domain/rates.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
+import { offerFor } from '../../domain/catalog/offers.ts';
+import { price } from '../../domain/catalog/rates.ts';
 import { isOver } from '../../domain/subscription.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
@@ -94,7 +94,7 @@ function quoteRoute(app: App, deps: Deps): void {
 /** Whether this subscription may spend now at all. */
 function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
   if (isOver(row.state, nowOf(row))) return false;
-  if (row.state.status === 'past_due') return catalog.policies.pastDueSpending === 'allow';
+  if (row.state.status === 'past_due') return catalog.policies.past_due_spending === 'allow';
   return row.state.status === 'active';
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Instant } from '../../domain/calendar.ts';
-import type { Catalog } from '../../domain/catalog.ts';
-import type { ChargeKind, State } from '../../domain/state.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
+import type { ChargeKind, ChargeLine, State } from '../../domain/state.ts';
 import type { Database } from '../client.ts';
 import type { CommandRef, Snapshot } from '../ledger.ts';
 
@@ -28,7 +28,8 @@ const UNDER_WAY = sql`status = 'pending' and started_at is not null`;
 export interface UnbookedCharge {
   id: string;
   kind: ChargeKind;
-  lines: { description: string }[];
+  lines: ChargeLine[];
+  pack: string | null;
   packs: number;
   purchase_id: string | null;
   attempt_at: Instant;
@@ -74,7 +75,7 @@ export async function remainsOf(db: Database, id: string, since: Instant | null)
           and (i.kind in ('paymentSettled', 'packsWithdrawn') or i.relayed_at >= instant(${since}::bigint))), '[]') as signals
     from subscriptions s
     left join lateral (
-      select c.id, c.kind, c.lines, c.packs, c.purchase_id, c.catalog_version,
+      select c.id, c.kind, c.lines, c.pack, c.packs, c.purchase_id, c.catalog_version,
         (c.attempts->-1->>'at')::bigint as attempt_at, c.attempts->-1->>'payment_method' as payment_method
       from charges c
       where c.subscription_id = s.id and c.status = 'pending'

@@ -31,12 +31,14 @@ declare
   charge charges;
   attempt jsonb := jsonb_build_object('attempt', (p_charge->>'attempt')::int, 'at', (p_charge->>'attemptAt')::bigint,
     'payment_method', p_charge->>'paymentMethod', 'outcome', p_outcome);
+  -- A purchase is of one pack; a renewal grants each of its packs, and its lines name them.
+  bought jsonb := case p_charge->>'kind' when 'purchase' then p_charge->'buys'->'items'->0 end;
 begin
   insert into charges (subscription_id, id, kind, at, status, amount_minor, currency, lines, attempts, catalog_version, step,
-    purchase_id, packs, credits)
+    purchase_id, pack, renews, packs, credits)
   values (p_sub, p_charge->>'id', p_charge->>'kind', instant_of(p_charge, 'at'), p_outcome, (p_charge->>'amountMinor')::bigint,
     p_charge->>'currency', p_charge->'lines', jsonb_build_array(attempt), p_charge->>'catalogVersion', p_step,
-    p_charge->>'purchaseId', (p_charge->'buys'->>'packs')::int, (p_charge->'buys'->>'packCredits')::bigint)
+    p_charge->>'purchaseId', bought->>'pack', (bought->>'renews')::boolean, (p_charge->'buys'->>'packs')::int, (p_charge->'buys'->>'packCredits')::bigint)
   on conflict (subscription_id, id) do update set
     status = p_outcome, attempts = attempts_with(charges.attempts, attempt, p_charge->>'cancels')
   returning * into charge;

@@ -17,7 +17,7 @@ $$;
 create or replace function emit_purchase_event(c charges, p_type text, p_at timestamptz, p_more jsonb default '{}') returns void
 language sql as $$
   select emit_event(c.subscription_id, p_type, p_at, jsonb_build_object('purchase_id', c.purchase_id, 'charge_id', c.id,
-    'status', c.status, 'packs', c.packs, 'credits', c.credits, 'amount', money(c, c.amount_minor),
+    'status', c.status, 'pack', c.pack, 'packs', c.packs, 'credits', c.credits, 'amount', money(c, c.amount_minor),
     'refunded', money(c, c.refunded_minor)) || p_more)
   where c.kind = 'purchase'
 $$;

@@ -3,7 +3,7 @@ create or replace function due_back(c charges) returns bigint language sql immut
   select case when c.amount_minor = 0 then 0 else div(c.credits::numeric * c.refunded_minor, c.amount_minor::numeric)::bigint end
 $$;
 
--- R-39: whether a charge is a top-up, whose packs are no part of the add-on: its id says so.
+-- R-39: whether a charge is a top-up: its id says so.
 create or replace function is_top_up(c charges) returns boolean language sql immutable as $$
   select c.id ~ '_t[0-9]+$'
 $$;
@@ -61,26 +61,48 @@ begin
   from unnest(p_made) e where e.kind = 'revocation';
 end $$;
 
--- Tells the workflow, through the inbox, how many packs its add-on has lost to refunds. Answers the packs it will
--- have.
+-- The packs of an add-on, or of a list like it, by id: [{pack, quantity}].
+create or replace function packs_in(p_items jsonb) returns table (pack text, quantity int) language sql immutable as $$
+  select item->>'pack', (item->>'quantity')::int from jsonb_array_elements(p_items) item
+$$;
+
+-- The purchases that are refunded in whole and had joined the add-on (R-30a, R-39a), as a list of packs.
+create or replace function packs_refunded(p_sub text) returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('pack', pack, 'quantity', quantity) order by pack), '[]')
+  from (
+    select c.pack, sum(c.packs)::int as quantity
+    from charges c join grants g on g.subscription_id = p_sub and g.charge_id = c.id and g.kind = 'pack'
+    where c.subscription_id = p_sub and c.kind = 'purchase' and c.renews and c.refunded_minor = c.amount_minor
+    group by c.pack) refunded
+$$;
+
+-- The packs of an add-on in all, once its workflow has heard of the refunds: each pack is lowered by those refunded
+-- since, or raised again by those that a refund had lowered (`withdraw` of src/domain/refunds.ts).
+create or replace function packs_after(p_state jsonb, p_refunded jsonb) returns int language sql stable as $$
+  select coalesce(sum(case when change > 0 then greatest(quantity - change, 0) else quantity + least(-change, lowered) end), 0)::int
+  from (
+    select coalesce(added.quantity, 0) as quantity, coalesce(lowered.quantity, 0) as lowered,
+      coalesce(refunded.quantity, 0) - coalesce(known.quantity, 0) as change
+    from packs_in(p_refunded) refunded
+    full join packs_in(coalesce(p_state->'withdrawn'->'packs', '[]')) known using (pack)
+    full join packs_in(p_state->'addOn') added using (pack)
+    full join packs_in(coalesce(p_state->'withdrawn'->'lowered', '[]')) lowered using (pack)) packs
+$$;
+
+-- Tells the workflow, through the inbox, which packs its add-on has lost to refunds. Answers the packs it will have.
 create or replace function emit_withdrawal(p_sub text) returns int language plpgsql as $$
 declare
   state jsonb := (select s.state from subscriptions s where s.id = p_sub);
-  lost int := (
-    select coalesce(sum(c.packs), 0)
-    from charges c join grants g on g.subscription_id = p_sub and g.charge_id = c.id and g.kind = 'pack'
-    where c.subscription_id = p_sub and c.kind = 'purchase' and c.refunded_minor = c.amount_minor and not is_top_up(c));
-  lost_since int := lost - coalesce((state->'withdrawn'->>'packs')::int, 0);
+  refunded jsonb := packs_refunded(p_sub);
   nth_withdrawal int;
 begin
   if state->>'status' <> 'ended' then
     update ledgers set withdrawals = withdrawals + 1 where subscription_id = p_sub returning withdrawals into nth_withdrawal;
     insert into inbox (provider, event_id, subscription_id, kind, payload)
     values ('ledger', p_sub || '/withdrawal/' || nth_withdrawal, p_sub, 'packsWithdrawn',
-      jsonb_build_object('packs', lost, 'nth', nth_withdrawal));
+      jsonb_build_object('packs', refunded, 'nth', nth_withdrawal));
   end if;
-  return case when lost_since > 0 then greatest((state->>'packs')::int - lost_since, 0)
-    else (state->>'packs')::int + least(-lost_since, coalesce((state->'withdrawn'->>'lowered')::int, 0)) end;
+  return packs_after(state, refunded);
 end $$;
 
 -- Books on a charge its money that went back: all refunds, of which the money owed back comes first (R-42), and all
@@ -117,7 +139,7 @@ language plpgsql as $$
 declare
   revoked bigint := 0;
   restored jsonb := '{"restored":0,"expired_at_once":0,"forfeited_at_once":0,"revoked_at_once":0}';
-  packs int := (select (state->>'packs')::int from subscriptions where id = l.subscription_id);
+  packs int := (select coalesce(sum(quantity), 0) from subscriptions s, packs_in(s.state->'addOn') where s.id = l.subscription_id);
 begin
   -- A start, renewal or upgrade has no grant of its own: no credits move.
   if g.id is not null then
@@ -130,7 +152,7 @@ begin
       -- R-39: it stops the wish. The workflow learns of it with the next news of its ledger.
       update ledgers set top_up_refunds = top_up_refunds + 1, workflow_behind = true, touched_at = clock_timestamp()
       where subscription_id = l.subscription_id and c.refunded_minor > p_before;
-    elsif (c.refunded_minor = c.amount_minor) <> (p_before = c.amount_minor) then
+    elsif c.renews and (c.refunded_minor = c.amount_minor) <> (p_before = c.amount_minor) then
       packs := emit_withdrawal(l.subscription_id);
     end if;
   end if;
@@ -181,7 +203,7 @@ begin
     perform emit_purchase_event(c, 'purchase.refunded', refund_at,
       jsonb_build_object('revoked', moved->'revoked', 'restored', moved->'restored'));
   end if;
-  if l.status in ('active', 'past_due') then perform note_level(p_sub, available_at(p_sub, refund_at), refund_at); end if;
+  if l.status in ('trialing', 'active', 'past_due') then perform note_level(p_sub, available_at(p_sub, refund_at), refund_at); end if;
   update ledgers set workflow_behind = true, touched_at = clock_timestamp() where subscription_id = p_sub and seq > old_seq;
 
   result := moved || jsonb_build_object('refunded_minor', c.refunded_minor,

@@ -53,7 +53,7 @@ create or replace function spend_requests(p_spends json, p_clock timestamptz) re
       when ledger.subscription_id is null then 'not_found'
       when reply.body_hash = request.body then 'replay'
       when reply.body_hash is not null then 'reused'
-      when ledger.status not in ('active', 'past_due') or ledger.ends_at <= clock.now then 'subscription_not_active'
+      when ledger.status not in ('trialing', 'active', 'past_due') or ledger.ends_at <= clock.now then 'subscription_not_active'
       when ledger.blocked then 'payment_past_due'
       when request.catalog <> newest.version then 'stale'
       else 'ok' end,

@@ -3,7 +3,7 @@
 --   replayed: the step was booked before, with the outcome of its charge
 --   stale: another catalogue is in force at the instant (R-08); decide again with it
 --   abandoned: the command's caller was told 503, or it ended before
---   refused: the customer has a subscription
+--   refused: the customer has a subscription, or had a trial
 create or replace function open_step(p_sub text, p jsonb) returns jsonb language plpgsql as $$
 declare
   l ledgers;
@@ -36,7 +36,9 @@ begin
   if l.subscription_id is null then
     if jsonb_typeof(p->'begin') <> 'object' then raise exception 'no ledger of %', p_sub; end if;
     if not begin_subscription(p_sub, p->'begin') then
-      perform finish_command(p->'command', p->'conflict');
+      perform finish_command(p->'command', case when exists (
+          select from subscriptions where customer_id = p->'begin'->'state'->>'customerId' and status <> 'ended')
+        then p->'conflict' else '{"code":"trial_used","detail":"The customer had a trial before: start without one.","data":{}}' end);
       return jsonb_build_object('kind', 'refused');
     end if;
   end if;
@@ -86,13 +88,14 @@ begin
   where subscription_id = p_sub and id = p->'charge'->>'id' and status = 'pending' and kind <> 'renewal';
 end $$;
 
--- Makes the rows of a new subscription. False when its customer has one that is not ended.
+-- Makes the rows of a new subscription. False when its customer has one that is not ended, or had the trial that it
+-- would begin with (R-23).
 create or replace function begin_subscription(p_sub text, b jsonb) returns boolean language plpgsql as $$
 begin
-  insert into subscriptions (id, customer_id, plan, interval, status, state, metadata, created_at)
-  values (p_sub, b->'state'->>'customerId', b->'state'->>'plan', b->'state'->>'interval', 'incomplete', b->'state',
-          b->'metadata', instant((b->'state'->>'now')::bigint))
-  on conflict (customer_id) where status <> 'ended' do nothing;
+  insert into subscriptions (id, customer_id, plan, interval, status, trial, state, metadata, created_at)
+  values (p_sub, b->'state'->>'customerId', b->'state'->>'plan', b->'state'->>'interval', 'incomplete', b->'state' ? 'trialEndsAt',
+          b->'state', b->'metadata', instant((b->'state'->>'now')::bigint))
+  on conflict do nothing;
   if not found then return false; end if;
   insert into ledgers (subscription_id, status, test_clock)
   values (p_sub, 'incomplete', case when (b->'state'->>'testClock')::boolean then instant((b->'state'->>'now')::bigint) end);
@@ -189,7 +192,7 @@ begin
   if ledger.ends_at is distinct from old_end then perform date_notices(p_sub, coalesce(booked_until, step_now)); end if;
 
   perform expire_until(p_sub, ledger_now(ledger.test_clock));
-  if ledger.status in ('active', 'past_due') then
+  if ledger.status in ('trialing', 'active', 'past_due') then
     perform note_level(p_sub, available_at(p_sub, ledger_now(ledger.test_clock)),
       coalesce(booked_until, ledger_now(ledger.test_clock)));
   end if;

@@ -1,7 +1,7 @@
 import { burnDown, type Debit, type Grant, type GrantKind, isUsable } from '../burndown.ts';
 import type { Instant } from '../calendar.ts';
 import type { DisputeStatus } from '../refunds.ts';
-import type { Charge, ChargeKind, Effect, Outcome } from '../state.ts';
+import type { AddOnItem, Charge, ChargeKind, Effect, Outcome } from '../state.ts';
 
 /** The kinds of entries in the ledger. */
 type EntryKind =
@@ -45,6 +45,8 @@ export interface ChargeRecord {
   owedReturnedMinor: number;
   disputes: Map<string, { amountMinor: number; status: DisputeStatus }>;
   packs: number;
+  /** The packs of a purchase that join the add-on (R-30a, R-39a). */
+  joined: AddOnItem[];
   /** The credits of its packs. */
   credits: number;
   /** The grant of a purchase, once it is paid. */
@@ -238,7 +240,8 @@ function bookGrant(target: Book, effect: Extract<Effect, { type: 'grant' }>): vo
 /** Records billing's answer to a charge. A retried renewal stays one charge. */
 export function bookCharge(target: Book, charge: Charge, status: Outcome): void {
   const { id, kind, at, amountMinor, currency, buys } = charge;
-  const sold = { packs: buys.packs, credits: buys.packCredits, grantId: null };
+  const joined = kind === 'purchase' ? buys.items.filter(({ renews }) => renews) : [];
+  const sold = { packs: buys.packs, joined, credits: buys.packCredits, grantId: null };
   const { owedMinor = 0, owedReturnedMinor = 0 } = target.charges.get(id) ?? {};
   const back = { refundedMinor: 0, returnedMinor: 0, disputes: new Map(), revokedCredits: 0 };
   const owed = { owedMinor, owedReturnedMinor };

@@ -1,7 +1,9 @@
 import type { Grant } from '../burndown.ts';
 import type { Instant } from '../calendar.ts';
+import { changedBy } from '../catalog/packs.ts';
 import { Refusal } from '../errors.ts';
 import type { MoneyBack, Refunded, ReturnedCredits } from '../refunds.ts';
+import type { AddOnItem } from '../state.ts';
 import { isTopUpCharge } from '../top-up.ts';
 import { type Book, type ChargeRecord, enter } from './book.ts';
 import { dueBack } from './owed.ts';
@@ -85,11 +87,10 @@ function restoreCredits(
   return placeReturned(book, grant, credits, at);
 }
 
-/** the packs of purchases that are refunded in whole, without those of top-ups, which never joined the add-on. */
-export function withdrawnPacks(book: Book): number {
-  const whole = [...book.charges.values()].filter(
-    ({ id, grantId, refundedMinor, amountMinor }) =>
-      grantId !== null && refundedMinor === amountMinor && !isTopUpCharge(id),
-  );
-  return whole.reduce((sum, { packs }) => sum + packs, 0);
+/** the packs of purchases that are refunded in whole, those that joined the add-on (R-30a, R-39a). */
+export function withdrawnPacks(book: Book): AddOnItem[] {
+  return [...book.charges.values()]
+    .filter(({ grantId, refundedMinor, amountMinor }) => grantId !== null && refundedMinor === amountMinor)
+    .flatMap(({ joined }) => joined)
+    .reduce((items: AddOnItem[], { pack, quantity }) => changedBy(items, pack, quantity), []);
 }

@@ -5,7 +5,7 @@ import { snapshot } from '../../db/ledger.ts';
 import { type ChargeRow, listCharges, type SubscriptionRow } from '../../db/reads.ts';
 import type { Grant } from '../../domain/burndown.ts';
 import { type Instant, iso } from '../../domain/calendar.ts';
-import type { Catalog } from '../../domain/catalog.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { type Fault, invalid } from '../../domain/errors.ts';
 import type { State } from '../../domain/state.ts';
 import type { Format } from '../shell/format.ts';

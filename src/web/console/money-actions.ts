@@ -1,4 +1,5 @@
 import { type ChargeRow, readGrant } from '../../db/reads.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import { invalid } from '../../domain/errors.ts';
 import { dueBack } from '../../domain/model/owed.ts';
 import { stem } from '../../domain/subscription.ts';
@@ -91,9 +92,12 @@ async function rehearseRefund(context: ActionContext, values: FormValues): Promi
   ];
   if (due > taken)
     lines.push(line(`${format.creditsOf(due - taken)} can’t be: they are spent, held or gone.`, 'R-81'));
-  if (refundedMinor === amountMinor && state.packs > 0)
+  if (refundedMinor === amountMinor && packsIn(state.addOn) > 0)
     lines.push(
-      line(`The packs that renew go from ${state.packs} to ${Math.max(0, state.packs - packs)}.`, 'R-81'),
+      line(
+        `The packs that renew go from ${packsIn(state.addOn)} to ${Math.max(0, packsIn(state.addOn) - packs)}.`,
+        'R-81',
+      ),
     );
   return { lines };
 }

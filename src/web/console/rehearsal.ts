@@ -1,6 +1,7 @@
 import { type Grant, goneAt } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
-import type { Catalog } from '../../domain/catalog.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import { answered } from '../../domain/charge-outcomes.ts';
 import { type Command, decide } from '../../domain/commands.ts';
 import { Refusal } from '../../domain/errors.ts';
@@ -72,8 +73,8 @@ function linesOf(context: RehearsalContext, before: State, after: State, effects
         after.status === 'ended' ? 'R-52' : null,
       ),
     );
-  if (after.packs !== before.packs)
-    lines.push(line(`The packs that renew go from ${before.packs} to ${after.packs}.`));
+  if (packsIn(after.addOn) !== packsIn(before.addOn))
+    lines.push(line(`The packs that renew go from ${packsIn(before.addOn)} to ${packsIn(after.addOn)}.`));
   if (before.scheduled !== null && after.scheduled === null)
     lines.push(line('The scheduled change is undone.', 'R-51'));
   if (after.scheduled !== null && before.scheduled === null)

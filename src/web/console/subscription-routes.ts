@@ -9,6 +9,7 @@ import {
   type TimelineKind,
 } from '../../db/console/timeline-statement.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import { invalid } from '../../domain/errors.ts';
 import { cut, isStorable } from '../../domain/text.ts';
 import { type Format, formatOf } from '../shell/format.ts';
@@ -79,7 +80,7 @@ async function factsOf(deps: Deps, row: SubscriptionRow): Promise<SubscriptionFa
     anchorAt: state.anchorAt,
     period: period && { start: Date.parse(period.start), end: Date.parse(period.end) },
     nextRenewal: renewal && { at: Date.parse(renewal.at), charge: renewal.charge },
-    packs: state.packs,
+    packs: packsIn(state.addOn),
     scheduled: scheduled && {
       kind: scheduled.kind,
       at: scheduled.at,

@@ -11,9 +11,9 @@ import { start } from '../../api/subscriptions/start.ts';
 import { run } from '../../api/updates.ts';
 import { listUsages, readReply, readUsage, type UsageRow } from '../../db/reads.ts';
 import { digestOf } from '../../db/spend-batches.ts';
-import type { Catalog } from '../../domain/catalog.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
+import { type Item, price } from '../../domain/catalog/rates.ts';
 import { Refusal } from '../../domain/errors.ts';
-import { type Item, price } from '../../domain/rates.ts';
 import type { PageDeps } from '../shell/deps.ts';
 import { assets, type Pages, pagesBelow, sendPage } from '../shell/pages.ts';
 import { featureName } from '../shell/words.ts';
@@ -65,16 +65,16 @@ const SHARES = { small: 0.05, medium: 0.15, large: 0.3, huge: 0.75 };
 
 /** The buttons of the studio: RECIPES where the catalogue has their features, else made from its rates. */
 function recipesOf(catalog: Catalog): Record<string, Recipe> {
-  const features = new Set(catalog.rates.map(({ feature }) => feature));
+  const features = new Set(catalog.features.map(({ id }) => id));
   const isKnown = ({ items }: Recipe) => items.every(({ feature }) => features.has(feature));
   if (Object.values(RECIPES).every(isKnown)) return RECIPES;
   const { allowance } = triedPlan(catalog);
   return Object.fromEntries(
     Object.entries(SHARES).map(([id, share], i) => {
-      const rate = catalog.rates[i % catalog.rates.length]!;
+      const rate = catalog.features[i % catalog.features.length]!;
       const item = useOf(rate, Math.ceil(allowance * share));
       const many = rate.credits === null ? 'Once.' : `${item.quantity} × ${rate.unit}.`;
-      return [id, { title: featureName(rate.feature), text: many, items: [item] }];
+      return [id, { title: featureName(rate.id), text: many, items: [item] }];
     }),
   );
 }

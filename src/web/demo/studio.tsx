@@ -1,5 +1,4 @@
 import type { Instant } from '../../domain/calendar.ts';
-import type { PlanId } from '../../domain/catalog.ts';
 import type { Format } from '../shell/format.ts';
 import { type Assets, page } from '../shell/page.tsx';
 import { Empty, Key, Minute, Note, Scroll } from '../shell/parts.tsx';
@@ -68,7 +67,7 @@ const BRAND = 'Demo studio';
 export function studioStart(
   assets: Assets,
   key: string,
-  { id, allowance }: { id: PlanId; allowance: number },
+  { id, allowance }: { id: string; allowance: number },
 ): string {
   return page({
     title: BRAND,

@@ -1,6 +1,5 @@
 import type { GrantKind } from '../../domain/burndown.ts';
 import type { Interval } from '../../domain/calendar.ts';
-import type { PlanId } from '../../domain/catalog.ts';
 
 // The names of things on pages: the product's help page has most of them.
 
@@ -40,7 +39,7 @@ export const itemsName = (id: string, count: number): string =>
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 
 /** A plan's name. */
-export const planName = (plan: PlanId): string => sentence(plan);
+export const planName = (plan: string): string => sentence(plan);
 
 /** An interval's adjective. */
 export const intervalWord = (interval: Interval): string => (interval === 'month' ? 'monthly' : 'annual');

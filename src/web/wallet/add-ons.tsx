@@ -1,4 +1,5 @@
 import type { Instant } from '../../domain/calendar.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import type { ProblemCode } from '../../domain/errors.ts';
 import type { Format } from '../shell/format.ts';
 import { page } from '../shell/page.tsx';
@@ -171,7 +172,7 @@ function NoOffer({ view: { refusal } }: { view: AddOnsView }) {
 
 function Active({ view, offer }: { view: AddOnsView; offer: PackOffer | null }) {
   const { state, format, now, delivered } = view;
-  const { packs } = state;
+  const packs = packsIn(state.addOn);
   const canLower = state.status === 'active' && packs > 0;
   return (
     <section class="card" aria-labelledby="active">
@@ -206,11 +207,11 @@ function Active({ view, offer }: { view: AddOnsView; offer: PackOffer | null }) 
 }
 
 function Remove({ view: { state, key } }: { view: AddOnsView }) {
-  const keep = Array.from({ length: Math.min(state.packs, 100) }, (_, count) => count);
+  const keep = Array.from({ length: Math.min(packsIn(state.addOn), 100) }, (_, count) => count);
   return (
     <form method="post" action="/wallet/add-ons" class="stack">
       <Key value={key} />
-      {state.packs === 1 ? (
+      {packsIn(state.addOn) === 1 ? (
         <input type="hidden" name="packs" value="0" />
       ) : (
         <div class="field">

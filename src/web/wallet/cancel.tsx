@@ -1,4 +1,5 @@
 import type { Instant } from '../../domain/calendar.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import { page } from '../shell/page.tsx';
 import { Key, Leave, Note, When, walletNav } from '../shell/parts.tsx';
 import { packsOf } from '../shell/words.ts';
@@ -42,7 +43,9 @@ export function cancelPage(view: CancelView): string {
             {atRisk > 0 &&
               'If you cancel and drop to the Free plan, unused credits expire and can’t be used.'}
           </p>
-          {state.packs > 0 && <p>Your add-on of {packsOf(state.packs)} is cancelled as well.</p>}
+          {packsIn(state.addOn) > 0 && (
+            <p>Your add-on of {packsOf(packsIn(state.addOn))} is cancelled as well.</p>
+          )}
         </Note>
         <p class="quiet">{format.creditsOf(available)} are available now. Nothing more is charged.</p>
         <form method="post" action="/wallet/cancel" class="row">

@@ -7,7 +7,8 @@ import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
 import { buying } from '../../api/subscriptions/purchases.ts';
 import { cancelling, lowering, payingWith, resuming } from '../../api/subscriptions/subscriptions.ts';
 import { type Once, type Operation, run } from '../../api/updates.ts';
-import { findPack } from '../../domain/catalog.ts';
+import { packsOn } from '../../domain/catalog/catalog.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import { Refusal } from '../../domain/errors.ts';
 import type { State } from '../../domain/state.ts';
 import { formFields, type Pages } from '../shell/pages.ts';
@@ -66,9 +67,9 @@ export function walletForms(pages: Pages, deps: Deps): void {
     const asked = {
       did: 'lowered',
       of: String(packs),
-      isSo: (before: State) => before.packs === packs,
+      isSo: (before: State) => packsIn(before.addOn) === packs,
     } as const;
-    await did(c, once, asked, lowering(deps, idOf(c), packs));
+    await did(c, once, asked, lowering(deps, idOf(c), { packs, items: null }));
     return c.redirect('/wallet/add-ons', 303);
   });
   pages.post('/cancel', async (c) => {
@@ -100,8 +101,8 @@ export function walletForms(pages: Pages, deps: Deps): void {
 /** R-08: refuses a purchase at another price than the page showed. Throws `invalid_request`. */
 export async function checkPrice(deps: Deps, id: string, shown: number): Promise<void> {
   const { state } = await subscriptionOr404(deps, id);
-  const pack = findPack(await deps.catalogs.current(), state.interval);
-  if (pack?.price_minor !== shown)
+  const [pack] = packsOn(await deps.catalogs.current(), state.plan, state.interval);
+  if (pack?.price !== shown)
     throw new Refusal(
       'pack_not_offered',
       'The price has changed since this page was made: look at it again.',

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Deps } from '../../api/deps.ts';
 import type { Env } from '../../api/route.ts';
 import { readCharge, type SubscriptionRow } from '../../db/reads.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import type { State } from '../../domain/state.ts';
 import type { Format } from '../shell/format.ts';
 import { packsOf } from '../shell/words.ts';
@@ -74,7 +75,7 @@ function textOf(did: Exclude<Notice['did'], 'bought'>, of: string, state: State)
     case 'resumed':
       return state.status === 'active' && state.scheduled === null ? 'Your plan goes on.' : null;
     case 'lowered':
-      return String(state.packs) === of ? 'The add-on is changed. Credits you have stay.' : null;
+      return String(packsIn(state.addOn)) === of ? 'The add-on is changed. Credits you have stay.' : null;
     case 'paid':
       if (state.status === 'active') return 'Thank you: your renewal is paid.';
       return state.unpaid && !state.unpaid.pending ? 'The payment was declined again.' : null;

@@ -2,12 +2,11 @@ import type { Deps } from '../../api/deps.ts';
 import { openHolds } from '../../db/reads.ts';
 import { grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
 import { goneAt } from '../../domain/burndown.ts';
-import { cycleAt } from '../../domain/calendar.ts';
-import { findPack } from '../../domain/catalog.ts';
+import { packsOn } from '../../domain/catalog/catalog.ts';
+import { arrivalExpiry, nextRefresh } from '../../domain/catalog/offers.ts';
 import { buyingRefusal } from '../../domain/eligibility.ts';
 import { balance } from '../../domain/model/book.ts';
-import { nextRefresh } from '../../domain/offers.ts';
-import { endsAt, nextRenewalAt, packExpiry } from '../../domain/subscription.ts';
+import { endsAt, nextRenewalAt } from '../../domain/subscription.ts';
 import { forecast, type OpenHold } from '../../domain/timeline.ts';
 import type { AddOnsView, PackOffer } from './add-ons.tsx';
 import { usable } from './overview-view.ts';
@@ -18,16 +17,15 @@ import type { Visit } from './visit.ts';
 
 /** The pack of this interval, or null while it can't be bought. */
 function offerOf({ row: { state }, frame: { now }, catalog }: Visit): PackOffer | null {
-  const pack = findPack(catalog, state.interval);
+  const [pack] = packsOn(catalog, state.plan, state.interval);
   const renewsAt = nextRenewalAt(state);
-  if (!pack || renewsAt === null || state.anchorAt === null || buyingRefusal(state, state.interval))
-    return null;
+  if (!pack || renewsAt === null || state.anchorAt === null || buyingRefusal(state, catalog)) return null;
   return {
     credits: pack.credits,
-    priceMinor: pack.price_minor,
+    priceMinor: pack.price,
     currency: catalog.currency,
-    most: catalog.policies.packsPerPurchase,
-    expiresAt: packExpiry(state, catalog, cycleAt(state.anchorAt, state.timeZone, now)),
+    most: catalog.policies.packs_per_purchase,
+    expiresAt: arrivalExpiry(state, pack, now),
     renewsAt,
   };
 }
@@ -41,7 +39,7 @@ export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> 
   return {
     ...frame,
     offer: offerOf(visit),
-    refusal: buyingRefusal(row.state, row.state.interval)?.code ?? null,
+    refusal: buyingRefusal(row.state, visit.catalog)?.code ?? null,
     delivered:
       packs.length === 0
         ? null
@@ -90,7 +88,7 @@ export function shortageOf(visit: Visit, funds: Funds, needed: number): Shortage
     held,
     offer,
     packs: offer && packs <= offer.most ? packs : 0,
-    refusal: buyingRefusal(state, state.interval)?.code ?? null,
+    refusal: buyingRefusal(state, visit.catalog)?.code ?? null,
     refresh: coveringRefresh(visit, funds, needed),
   };
 }

@@ -4,9 +4,9 @@ import type { SubscriptionRow } from '../../db/reads.ts';
 import type { LedgerGrant } from '../../db/wallet/reads.ts';
 import { burnOrder, goneAt, isGone, isUsable } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
-import type { Catalog, Rate } from '../../domain/catalog.ts';
+import { type Catalog, type Feature, isContract } from '../../domain/catalog/catalog.ts';
+import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { nextRenewal } from '../../domain/charges.ts';
-import { nextRefresh } from '../../domain/offers.ts';
 import type { Charge, State } from '../../domain/state.ts';
 import { endsAt, isOver } from '../../domain/subscription.ts';
 import type { Format } from '../shell/format.ts';
@@ -52,7 +52,7 @@ export function walletOf(
     buys: buysOf(catalog, available, format),
     chart,
     bill: billOf(state, catalog, format),
-    isContract: state.plan === 'enterprise' && state.status !== 'ended',
+    isContract: isContract(catalog, state.plan) && state.status !== 'ended',
     activity,
   };
 }
@@ -108,25 +108,29 @@ function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[]
 
 /** The balance in units of each feature (R-04); a feature that costs nothing is unlimited. */
 function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
-  return catalog.rates.map((rate) => ({
-    feature: rate.feature,
+  return catalog.features.map((rate) => ({
+    feature: rate.id,
     amount: amountOf(rate, available, format),
     rate: rateText(rate, format),
   }));
 }
 
-function amountOf({ feature, unit, credits, per }: Rate, available: number, format: Format): string | null {
+function amountOf(
+  { id: feature, unit, credits, per }: Feature,
+  available: number,
+  format: Format,
+): string | null {
   if (credits === null || per === null) return null;
   if (credits === 0) return 'Unlimited';
   // In big integers: a large balance times a rate's `per` may pass 2^53.
   const units = Number((BigInt(available) * BigInt(per)) / BigInt(credits));
-  return unit === 'second' ? format.duration(units) : `${format.credits(units)} ${itemsName(feature, units)}`;
+  return unit.decimals > 0 ? format.duration(units) : `${format.credits(units)} ${itemsName(feature, units)}`;
 }
 
 /** A rate in the words of the help page: "1 minute = 20 credits". */
-function rateText({ feature, unit, credits, per }: Rate, format: Format): string {
+function rateText({ id: feature, unit, credits, per }: Feature, format: Format): string {
   if (credits === null || per === null || credits === 0) return '';
-  if (unit === 'item')
+  if (unit.decimals === 0)
     return `${format.credits(per)} ${itemsName(feature, per)} = ${format.creditsOf(credits)}`;
   const aMinute = (credits * 60) / per;
   if (Number.isInteger(aMinute)) return `1 minute = ${format.creditsOf(aMinute)}`;

@@ -1,5 +1,6 @@
 import type { GrantKind } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
+import { packsIn } from '../../domain/catalog/packs.ts';
 import type { State } from '../../domain/state.ts';
 import type { Format } from '../shell/format.ts';
 import { page } from '../shell/page.tsx';
@@ -173,7 +174,7 @@ function NextCharge({ view }: { view: WalletView }) {
       )}
       <p class="small">
         {planName(state.plan)}, {intervalWord(state.interval)}
-        {state.packs > 0 && `, with ${packsOf(state.packs)}`}
+        {packsIn(state.addOn) > 0 && `, with ${packsOf(packsIn(state.addOn))}`}
       </p>
       {canCancel(state) && (
         <p>

@@ -6,7 +6,7 @@ import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
 import { nowOf } from '../../api/views.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
 import { versionsOf } from '../../db/wallet/reads.ts';
-import type { Catalog } from '../../domain/catalog.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { formatOf } from '../shell/format.ts';
 import { assets } from '../shell/pages.ts';
 import { type Notice, sentenceOf, takeNotice } from './notices.ts';

@@ -1,5 +1,5 @@
-import type { Catalog, Rate } from './catalog.ts';
-import { invalid, Refusal } from './errors.ts';
+import { invalid, Refusal } from '../errors.ts';
+import { type Catalog, type Feature, featureOf, type Unit } from './catalog.ts';
 
 /** One line of a request. `quantity` counts the feature's unit; `credits` is only for features whose caller states it. */
 export interface Item {
@@ -25,11 +25,11 @@ export const CHANNELS = ['hubspot', 'clay', 'zapier', 'make', 'n8n'] as const;
  * R-05: the quantity in thousandths of its unit. A fraction is read by its decimal digits, never multiplied as a float.
  * null when it is not positive, above the cap, or finer than the unit allows.
  */
-function thousandths(quantity: number, unit: 'second' | 'item'): number | null {
+function thousandths(quantity: number, { decimals }: Unit): number | null {
   if (!(quantity > 0 && quantity <= MAX_QUANTITY)) return null;
   if (Number.isInteger(quantity)) return quantity * 1_000;
   const digits = /^(\d+)\.(\d{1,3})$/.exec(String(quantity));
-  if (!digits || unit === 'item') return null;
+  if (!digits || decimals === 0) return null;
   return Number(digits[1]! + digits[2]!.padEnd(3, '0'));
 }
 
@@ -43,29 +43,29 @@ function share(of: number, credits: number, per: number): number {
 }
 
 function priceLine(catalog: Catalog, item: Item, pointer: string): Line {
-  const rate = catalog.rates.find(({ feature }) => feature === item.feature);
-  if (!rate)
+  const feature = featureOf(catalog, item.feature);
+  if (!feature)
     throw new Refusal('unknown_feature', `The rate card has no feature "${item.feature}".`, {
       feature: item.feature,
       errors: [{ pointer: `${pointer}/feature`, detail: 'is not on the rate card' }],
     });
-  const quantity = thousandths(item.quantity, rate.unit);
+  const quantity = thousandths(item.quantity, feature.unit);
   if (quantity === null)
     throw invalid({
       pointer: `${pointer}/quantity`,
       detail:
-        rate.unit === 'item'
-          ? `must be a whole number of items from 1 to ${MAX_QUANTITY}`
-          : `must be seconds above 0, at most ${MAX_QUANTITY}, with at most 3 decimals`,
+        feature.unit.decimals === 0
+          ? `must be a whole number of ${feature.unit.many} from 1 to ${MAX_QUANTITY}`
+          : `must be ${feature.unit.many} above 0, at most ${MAX_QUANTITY}, with at most 3 decimals`,
     });
   return {
     feature: item.feature,
     quantity: item.quantity,
-    credits: creditsOf(rate, quantity, item, pointer),
+    credits: creditsOf(feature, quantity, item, pointer),
   };
 }
 
-function creditsOf({ credits, per }: Rate, quantity: number, item: Item, pointer: string): number {
+function creditsOf({ credits, per }: Feature, quantity: number, item: Item, pointer: string): number {
   if (credits === null || per === null) return statedCredits(item, pointer);
   if (item.credits !== undefined)
     throw invalid({ pointer: `${pointer}/credits`, detail: `is set by the rate card for ${item.feature}` });

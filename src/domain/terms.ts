@@ -1,0 +1,58 @@
+import { cycleUnit, type Instant, type Interval } from './calendar.ts';
+import { renewingOn } from './catalog/packs.ts';
+import { forgetLowered } from './refunds.ts';
+import type { State } from './state.ts';
+import { type Draft, grantAllowance, transition } from './subscription.ts';
+
+// The beginning of a term: by a payment, or by itself where the plan asks for no money (R-17, R-36).
+
+/** A term that begins. `cycle` is its number in the series; `chargeId` is null where nothing was charged. */
+export interface Term {
+  plan: string;
+  interval: Interval;
+  allowance: number;
+  /** null for a contract. */
+  priceMinor: number | null;
+  chargeId: string | null;
+  cycle: number;
+  at: Instant;
+}
+
+/** R-20: opens a term with its allowance. R-08a: its price and credits are those that the subscription may keep. */
+export function openTerm(d: Draft, { priceMinor, allowance, chargeId, cycle, at }: Term): void {
+  Object.assign(d.state, { cycle, paidRenewal: cycle } satisfies Partial<State>);
+  keepPrices(d, priceMinor, allowance);
+  grantAllowance(d, cycle, at, allowance, chargeId);
+}
+
+function keepPrices(d: Draft, priceMinor: number | null, credits: number): void {
+  const { kept: _, ...state } = d.state;
+  d.state = priceMinor === null ? state : { ...state, kept: { priceMinor, credits } };
+}
+
+/**
+ * R-40, R-54: opens the term of a renewal, with the change that was scheduled for it. R-16: a change between weeks and months
+ * begins a new series at the boundary.
+ */
+export function renewTerm(d: Draft, term: Term): void {
+  const { plan, interval, at, cycle } = term;
+  const before = d.state;
+  const isChanged = plan !== before.plan || interval !== before.interval;
+  takePlan(d, plan, interval);
+  const isNewSeries = cycleUnit(interval) !== cycleUnit(before.interval);
+  if (isNewSeries)
+    Object.assign(d.state, { series: before.series + 1, anchorAt: at } satisfies Partial<State>);
+  if (d.state.scheduled?.kind === 'plan') d.state.scheduled = null;
+  // R-23: the first boundary after a trial is its activation.
+  if (cycle === 0) transition(d, 'activated', at, 'R-23');
+  else transition(d, 'renewed', at, term.priceMinor === null ? 'R-36' : 'R-40');
+  if (isChanged) transition(d, 'changed', at, 'R-54');
+  openTerm(d, { ...term, cycle: isNewSeries ? 0 : cycle });
+}
+
+/** R-34: takes a plan. Packs that are not sold on it leave the add-on, and no won dispute brings them back. */
+export function takePlan(d: Draft, plan: string, interval: Interval): void {
+  const addOn = renewingOn(d.state.addOn, d.catalog, plan, interval);
+  if (addOn.length < d.state.addOn.length) forgetLowered(d);
+  Object.assign(d.state, { plan, interval, addOn } satisfies Partial<State>);
+}
