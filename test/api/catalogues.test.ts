@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
-import { type Catalog } from '../../src/domain/catalog/catalog.ts';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG, ITEM } from '../../src/domain/catalog/default.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, faultsOf } from './driver.ts';
@@ -20,14 +20,14 @@ afterAll(() => stack.stop());
 const EDITED: Catalog = {
   ...DEFAULT_CATALOG,
   version: 'edited',
-  rates: DEFAULT_CATALOG.rates
-    .filter(({ feature }) => feature !== 'ai_model_training')
+  features: DEFAULT_CATALOG.features
+    .filter(({ id }) => id !== 'ai_model_training')
     .map((rate) => {
-      if (rate.feature === 'generate_look') return { ...rate, credits: 2 };
-      if (rate.feature === 'video_agent') return { ...rate, credits: 30, per: 1 };
-      return rate.feature === 'avatar_iv' ? { ...rate, unit: 'item', credits: 9 } : rate;
+      if (rate.id === 'generate_look') return { ...rate, credits: 2 };
+      if (rate.id === 'video_agent') return { ...rate, credits: 30, per: 1 };
+      return rate.id === 'avatar_iv' ? { ...rate, unit: ITEM, credits: 9 } : rate;
     }),
-  policies: { ...DEFAULT_CATALOG.policies, packsPerPurchase: 5 },
+  policies: { ...DEFAULT_CATALOG.policies, packs_per_purchase: 5 },
 };
 
 test('a use is priced at once with the newest, and earlier answers stay', async () => {

@@ -26,7 +26,7 @@ const reached = new Set<ProblemCode>();
 beforeAll(async () => {
   stack = await startStack();
   idle = await startStack({ withWorker: false });
-  const policies = { ...DEFAULT_CATALOG.policies, pastDueSpending: 'block' as const };
+  const policies = { ...DEFAULT_CATALOG.policies, past_due_spending: 'block' as const };
   strict = await startStack({ catalog: { ...DEFAULT_CATALOG, version: 'strict', policies } });
 });
 afterEach(() => expectInvariants(stack.db));
@@ -476,7 +476,7 @@ describe('payment_declined', () => {
   });
 });
 
-describe('where past due blocks spending (R-41, pastDueSpending: block)', () => {
+describe('where past due blocks spending (R-41, past_due_spending: block)', () => {
   test('it is refused as payment_past_due, a quote says so, and nothing changes', async () => {
     const driver = await Driver.open(strict);
     await pastDue(driver);

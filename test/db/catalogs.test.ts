@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
-import { type Catalog } from '../../src/domain/catalog/catalog.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -39,7 +39,7 @@ describe('a catalogue is refused at start when', () => {
     await stack.request('POST', `${path}/change`, { body: { plan: 'business', interval: 'month' } });
     const lacking = edited('lacking', (catalog) => {
       catalog.plans = catalog.plans.filter(({ id }) => id === 'creator');
-      catalog.packs = catalog.packs.filter(({ interval }) => interval === 'year');
+      catalog.packs = catalog.packs.filter(({ on }) => on.includes('year'));
     });
     await expect(publishCatalog(stack.db, lacking)).rejects.toThrow(
       'Live subscriptions need what this catalogue lacks: business/month, pro/month, the pack of the month (R-08).',
@@ -54,9 +54,9 @@ test('R-07 R-08: a new catalogue counts from then on, for spends and for boundar
   await publishCatalog(
     stack.db,
     edited('dearer', (catalog) => {
-      catalog.rates.find(({ feature }) => feature === 'generate_look')!.credits = 4;
-      const creator = catalog.plans.find(({ id, interval }) => id === 'creator' && interval === 'month')!;
-      Object.assign(creator, { price_minor: 3_100, allowance: 250 });
+      catalog.features.find(({ id }) => id === 'generate_look')!.credits = 4;
+      const creator = catalog.plans.find(({ id }) => id === 'creator')!;
+      Object.assign(creator, { prices: { ...creator.prices, month: 3_100 }, credits: 250 });
     }),
   );
   const after = await stack.request('POST', `${path}/usage`, { body: look });

@@ -126,7 +126,11 @@ describe('a step of the workflow', () => {
   test('R-07: a charge on record keeps its catalogue, though another came into force while billing was asked', async () => {
     const own = await openDatabase();
     const ledger = await RawLedger.open(own);
-    const wanted = { purchaseId: newId('pur'), packs: 1, paymentMethod: 'sandbox_ok' };
+    const wanted = {
+      purchaseId: newId('pur'),
+      item: { pack: 'pack_300', quantity: 1 },
+      paymentMethod: 'sandbox_ok',
+    };
     const charge = purchaseCharge(ledger.booking().after.state, DEFAULT_CATALOG, T0, wanted);
     const booking = ledger.booking({ charge, outcome: 'paid' });
     const head = { ...booking, charge };

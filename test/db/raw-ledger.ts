@@ -246,6 +246,7 @@ export class RawLedger {
   /** A pack of so many credits for 1,500, as the workflow would charge it. */
   purchase(credits: number, at: Instant): Charge {
     const purchaseId = newId('pur');
+    const item = { pack: 'pack_300', quantity: 1, credits, renews: true, term: { days_after_renewal: 90 } };
     return {
       id: `chg_${stem(purchaseId)}`,
       kind: 'purchase',
@@ -257,7 +258,14 @@ export class RawLedger {
       lines: [],
       paymentMethod: 'sandbox_ok',
       catalogVersion: DEFAULT_CATALOG.version,
-      buys: { plan: 'creator', interval: 'month', allowance: 200, packs: 1, packCredits: credits },
+      buys: {
+        plan: 'creator',
+        interval: 'month',
+        allowance: 200,
+        packs: 1,
+        packCredits: credits,
+        items: [item],
+      },
       cycle: null,
       purchaseId,
     };

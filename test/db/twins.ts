@@ -72,6 +72,7 @@ const paidFor = ({ chargeId, credits, effectiveAt }: Extract<Effect, { type: 'gr
   owedReturnedMinor: 0,
   disputes: new Map(),
   packs: 1,
+  joined: [{ pack: 'pack_300', quantity: 1 }],
   credits,
   grantId: null,
   revokedCredits: 0,

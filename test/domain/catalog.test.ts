@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { findPack, findPlan, readCatalog } from '../../src/domain/catalog/catalog.ts';
+import { readCatalog } from '../../src/catalog/read.ts';
+import { findPlan, packsOn } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 
 type Json = Record<string, unknown>;
@@ -26,14 +27,14 @@ describe('the default catalogue', () => {
     expect(readCatalog(DEFAULT_CATALOG)).toEqual({ catalog: DEFAULT_CATALOG });
     expect(findPlan(DEFAULT_CATALOG, 'creator', 'month')?.price_minor).toBe(2_900);
     expect(
-      ['creator', 'pro', 'business'].map((id) => findPlan(DEFAULT_CATALOG, id as 'pro', 'year')?.allowance),
+      ['creator', 'pro', 'business'].map((id) => findPlan(DEFAULT_CATALOG, id, 'year')?.allowance),
     ).toEqual([200, 2_000, 1_000]);
-    expect(findPack(DEFAULT_CATALOG, 'month')).toMatchObject({ credits: 300, price_minor: 1_500 });
-    expect(findPack(DEFAULT_CATALOG, 'year')).toMatchObject({ credits: 3_600, price_minor: 15_000 });
+    expect(packsOn(DEFAULT_CATALOG, 'creator', 'month')).toMatchObject([{ credits: 300, price: 1_500 }]);
+    expect(packsOn(DEFAULT_CATALOG, 'creator', 'year')).toMatchObject([{ credits: 3_600, price: 15_000 }]);
   });
 
   test('an annual pack costs its credits no more than a monthly one', () => {
-    const perCredit = DEFAULT_CATALOG.packs.map(({ credits, price_minor }) => price_minor / credits);
+    const perCredit = DEFAULT_CATALOG.packs.map(({ credits, price }) => price / credits);
     expect(perCredit[1]).toBeLessThan(perCredit[0]!);
   });
 });

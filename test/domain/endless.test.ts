@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { readCatalog } from '../../src/catalog/read.ts';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { addDays, boundary, cycleAt, type Interval } from '../../src/domain/calendar.ts';
-import { type Catalog, PLAN_IDS, readCatalog } from '../../src/domain/catalog/catalog.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { renewalCharge } from '../../src/domain/charges.ts';
 import { type Change, curve } from '../../src/domain/curve.ts';
@@ -72,12 +73,12 @@ const interval = fc.constantFrom<Interval>('month', 'year');
 
 const catalogs: fc.Arbitrary<Catalog> = fc
   .record({
-    allowanceTerm: fc.oneof(
+    allowance_term: fc.oneof(
       fc.constant('until_next_refresh' as const),
       fc.record({ days: fc.constantFrom(1, 30, 3_660) }),
     ),
     packTermDays: fc.constantFrom(0, 1, 90, 3_660),
-    dunning: fc.constantFrom(
+    dunning_days: fc.constantFrom(
       [1],
       [27],
       [1, 3, 5, 7],
@@ -86,12 +87,15 @@ const catalogs: fc.Arbitrary<Catalog> = fc
     credits: fc.constantFrom(1, 300, 1_000_000_000_000),
     price: fc.constantFrom(1, 1_000_000_000_000),
   })
-  .map(({ credits, price, ...policies }) => ({
+  .map(({ credits, price, packTermDays, ...policies }) => ({
     ...DEFAULT_CATALOG,
     plans: DEFAULT_CATALOG.plans.map((plan) =>
-      plan.id === 'enterprise' ? plan : { ...plan, price_minor: price, allowance: credits },
+      plan.contract ? plan : { ...plan, prices: { month: price, year: price }, credits },
     ),
-    packs: DEFAULT_CATALOG.packs.map((pack) => ({ ...pack, price_minor: price, credits })),
+    packs: DEFAULT_CATALOG.packs.map((pack) => ({
+      ...pack,
+      ...{ price, credits, term: { days_after_renewal: packTermDays } },
+    })),
     policies: { ...DEFAULT_CATALOG.policies, ...policies },
   }));
 
@@ -113,7 +117,7 @@ const cases: fc.Arbitrary<Case> = fc
     behind,
     lived: fc.integer({ min: 0, max: 600 }),
     timeZone: fc.constantFrom(...zones),
-    plan: fc.constantFrom(...PLAN_IDS, 'enterprise' as const),
+    plan: fc.constantFrom(...DEFAULT_CATALOG.plans.map(({ id }) => id), 'enterprise' as const),
     interval,
     status: fc.constantFrom<State['status']>('active', 'active', 'active', 'past_due', 'incomplete', 'ended'),
     packs: fc.constantFrom(0, 1, 100, 9_007_199),
@@ -151,7 +155,7 @@ const cases: fc.Arbitrary<Case> = fc
       }),
     );
     const state: State = {
-      rulesVersion: 1,
+      rulesVersion: 2,
       id: 'sub_e',
       customerId: 'customer',
       plan,
@@ -164,7 +168,10 @@ const cases: fc.Arbitrary<Case> = fc
       anchorAt,
       cycle,
       paidRenewal: isTerm ? cycle - (cycle % 12) : 0,
-      packs: wanted.packs,
+      addOn:
+        wanted.packs > 0
+          ? [{ pack: wanted.interval === 'month' ? 'pack_300' : 'pack_3600', quantity: wanted.packs }]
+          : [],
       allowance: wanted.allowance,
       paymentMethod: 'sandbox_ok',
       scheduled: null,
@@ -180,7 +187,7 @@ const cases: fc.Arbitrary<Case> = fc
       state.scheduled = { kind: 'plan', at: nextAt, plan: 'creator', interval: 'month' };
     if (plan !== 'enterprise') {
       const charge = renewalCharge(state, catalog, cycle, at);
-      const retryAt = catalog.policies.dunning.map((day) => addDays(at, timeZone, day));
+      const retryAt = catalog.policies.dunning_days.map((day) => addDays(at, timeZone, day));
       if (wanted.unpaid) state.unpaid = { charge, pending: wanted.unpaid === 'pending', retries: 0, retryAt };
       state.waiting = Array.from({ length: wanted.waiting }, (_, i) => ({
         charge: { ...charge, id: `chg_w${i}`, kind: 'purchase', purchaseId: `pur_${i}` },
@@ -211,7 +218,7 @@ function mostSteps({ state, holds, behind: months, catalog }: Case): number {
     state.grants.length +
     holds.length +
     state.waiting.length +
-    catalog.policies.dunning.length;
+    catalog.policies.dunning_days.length;
   return 4 * (instants + 5);
 }
 
@@ -287,7 +294,7 @@ describe(`${RUNS} states and catalogues`, { timeout: 900_000 }, () => {
       catalog: catalogs,
       at: instant,
       timeZone: fc.constantFrom(...zones),
-      plan: fc.constantFrom(...PLAN_IDS),
+      plan: fc.constantFrom(...DEFAULT_CATALOG.plans.map(({ id }) => id)),
       interval,
       allowance: fc.constantFrom(0, 1, 5_000),
       outcome: fc.constantFrom('paid' as const, 'declined' as const, 'pending' as const),

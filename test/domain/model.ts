@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { addDays, boundary, type Instant, iso } from '../../src/domain/calendar.ts';
-import { type Catalog, findPack, findPlan } from '../../src/domain/catalog/catalog.ts';
+import { type Catalog, findPlan, packsOn } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import type { Command } from '../../src/domain/commands.ts';
@@ -108,7 +108,7 @@ export class Model {
   /** the amount that each kind of charge may have. */
   private checkAmount({ kind, buys, amountMinor }: Charge): void {
     const planPrice = findPlan(DEFAULT_CATALOG, buys.plan, buys.interval)!.price_minor!;
-    const packPrice = findPack(DEFAULT_CATALOG, buys.interval)!.price_minor;
+    const packPrice = packsOn(DEFAULT_CATALOG, buys.plan, buys.interval)[0]!.price;
     const isSameInterval = kind === 'renewal' && buys.interval === this.life.state.interval;
     const expected = {
       start: planPrice,
@@ -135,7 +135,7 @@ export class Model {
     if (kind === 'purchase') this.addOn += buys.packs;
     const packs = kind === 'purchase' ? buys.packs : kind === 'renewal' ? this.addOn : 0;
     const from = kind === 'renewal' ? charge.at : at;
-    const credits = findPack(DEFAULT_CATALOG, buys.interval)!.credits * packs;
+    const credits = packsOn(DEFAULT_CATALOG, buys.plan, buys.interval)[0]!.credits * packs;
     if (packs > 0) this.packsPaid.push({ credits, at: from, expiresAt: this.packExpiry(from) });
   }
 
@@ -526,7 +526,7 @@ function takeOut(
 
 function catalogFor({ allowanceTerm }: History): Catalog {
   const term = allowanceTerm === 'until_next_refresh' ? allowanceTerm : { days: allowanceTerm };
-  return { ...DEFAULT_CATALOG, policies: { ...DEFAULT_CATALOG.policies, allowanceTerm: term } };
+  return { ...DEFAULT_CATALOG, policies: { ...DEFAULT_CATALOG.policies, allowance_term: term } };
 }
 
 /** All that a life is, comparable. */
@@ -558,6 +558,6 @@ function pictureWithout({ state, book }: Life, chargeId: string): string {
 
 /** A forecast's promises: the spendable credits, the coming state, and the parts of it that the next renewal depends on. */
 function outlook({ state, book }: Life): unknown {
-  const { status, plan, interval, packs, cycle, endedAt, anchorAt } = state;
-  return { ...balance(book, state.now), status, plan, interval, packs, cycle, endedAt, anchorAt };
+  const { status, plan, interval, addOn, cycle, endedAt, anchorAt } = state;
+  return { ...balance(book, state.now), status, plan, interval, addOn, cycle, endedAt, anchorAt };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
+import { packsIn } from '../../src/domain/catalog/packs.ts';
 import { advanceLife, command, moneyBack, nextInstant, startLife } from '../../src/domain/timeline.ts';
 import { CASES, LIFE, ORDERS } from '../support/orders.ts';
 import { expected } from '../support/orders-groups.ts';
@@ -26,10 +27,17 @@ function openBooks(): Books {
       return true;
     },
     async stand() {
-      const { status, endedAt, scheduled, packs } = life.state;
+      const { status, endedAt, scheduled, addOn } = life.state;
       const endsAt = endedAt ?? scheduled?.at ?? null;
       const { charges, grants, entries } = life.book;
-      return { status, endsAt, packs, charges: [...charges.values()], grants: [...grants.values()], entries };
+      return {
+        status,
+        endsAt,
+        packs: packsIn(addOn),
+        charges: [...charges.values()],
+        grants: [...grants.values()],
+        entries,
+      };
     },
   };
 }

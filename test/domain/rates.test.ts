@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
-import { Refusal } from '../../src/domain/errors.ts';
+import { DEFAULT_CATALOG, SECOND } from '../../src/domain/catalog/default.ts';
 import { type Item, price } from '../../src/domain/catalog/rates.ts';
+import { Refusal } from '../../src/domain/errors.ts';
 
 const cost = (...items: Item[]): number => price(DEFAULT_CATALOG, items).credits;
 const use = (feature: string, quantity: number, credits?: number): Item =>
@@ -45,12 +45,12 @@ describe('R-04, R-05: the cost of a line', () => {
   });
 
   test('exact in thousandths, as no float is', () => {
-    const timed = DEFAULT_CATALOG.rates.filter(({ unit }) => unit === 'second');
+    const timed = DEFAULT_CATALOG.features.filter(({ unit }) => unit.decimals > 0);
     fc.assert(
       fc.property(
         fc.constantFrom(...timed),
         fc.oneof(fc.integer({ min: 1, max: 1e12 }), fc.integer({ min: 1, max: 200_000 })),
-        ({ feature, credits, per }, thousandths) => {
+        ({ id: feature, credits, per }, thousandths) => {
           const quantity = Number(
             `${Math.trunc(thousandths / 1000)}.${String(thousandths % 1000).padStart(3, '0')}`,
           );
@@ -65,8 +65,8 @@ describe('R-04, R-05: the cost of a line', () => {
   });
 
   test('exact where a float is not: 2.007 s at 1,000 credits a second is 2,007', () => {
-    const rates = [{ feature: 'render', unit: 'second' as const, credits: 1_000, per: 1 }];
-    const { credits } = price({ ...DEFAULT_CATALOG, rates }, [use('render', 2.007)]);
+    const features = [{ id: 'render', name: 'Render', unit: SECOND, credits: 1_000, per: 1 }];
+    const { credits } = price({ ...DEFAULT_CATALOG, features }, [use('render', 2.007)]);
     expect(Math.ceil(2.007 * 1_000)).toBe(2_008);
     expect(credits).toBe(2_007);
   });

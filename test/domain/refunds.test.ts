@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { packsIn } from '../../src/domain/catalog/packs.ts';
 import { balance, spend } from '../../src/domain/model/book.ts';
 import { dueBack } from '../../src/domain/model/owed.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
@@ -75,7 +76,7 @@ describe('the same final amounts in every order', () => {
           spend(life.book, spent, life.state.now);
           for (const back of order) moneyBack(life, chargeId, back);
           const { refundedMinor, revokedCredits } = life.book.charges.get(chargeId)!;
-          return { refundedMinor, revokedCredits, left: left(life), packs: life.state.packs };
+          return { refundedMinor, revokedCredits, left: left(life), packs: packsIn(life.state.addOn) };
         });
         expect(ends[1]).toEqual(ends[0]);
         const [{ refundedMinor, revokedCredits, left: unused }] = ends as [(typeof ends)[0]];
@@ -128,15 +129,18 @@ test('a start moves no credits, for any refund of it', () => {
 });
 
 describe('the ledger’s count for the add-on', () => {
-  const withdrawal = (packs: number, nth: number) => ({ type: 'withdraw_packs', packs, nth }) as const;
+  const withdrawal = (quantity: number, nth: number) => {
+    const packs = quantity > 0 ? [{ pack: 'pack_300', quantity }] : [];
+    return { type: 'withdraw_packs', packs, nth } as const;
+  };
 
   test('the newest word wins, whenever the older ones come', () => {
     const { life } = bought();
     for (const said of [withdrawal(3, 1), withdrawal(0, 2), withdrawal(3, 3)].reverse()) command(life, said);
-    expect(life.state.packs).toBe(0);
+    expect(packsIn(life.state.addOn)).toBe(0);
     command(life, withdrawal(3, 3));
     command(life, withdrawal(0, 4));
-    expect(life.state.packs).toBe(3);
+    expect(packsIn(life.state.addOn)).toBe(3);
   });
 
   test('an ended subscription has none', () => {

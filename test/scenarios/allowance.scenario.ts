@@ -12,7 +12,7 @@ at          do                       allowance  charged  outcome
 2026-04-16  look                             0        0  ok
 2026-04-17  look                           200     2900  ok
 
-R-21   until the next refresh: never a day without, never two at once  policy allowanceTerm=until_next_refresh
+R-21   until the next refresh: never a day without, never two at once  policy allowance_term=until_next_refresh
 at                        do                      allowance  outcome
 2026-01-31                subscribe creator year        200  ok allowance_until 2026-02-28
 2026-02-27T23:59:59.999Z  use generate_look 5           195  ok
@@ -21,7 +21,7 @@ at                        do                      allowance  outcome
 2026-03-31                look                          200  ok allowance_until 2026-04-30
 2027-01-31                look                          200  ok allowance_until 2027-02-28
 
-R-21 R-53   until the next refresh, and an upgrade between  policy allowanceTerm=until_next_refresh
+R-21 R-53   until the next refresh, and an upgrade between  policy allowance_term=until_next_refresh
 at          do                       allowance  charged  outcome
 2026-01-31  subscribe creator month        200     2900  ok
 2026-02-10  change pro month              2200     9900  ok allowance_until 2026-03-10

@@ -1,5 +1,6 @@
-import type { Instant } from '../../src/domain/calendar.ts';
+import type { Instant, Interval } from '../../src/domain/calendar.ts';
 import type { Catalog } from '../../src/domain/catalog/catalog.ts';
+import { packsIn } from '../../src/domain/catalog/packs.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import { nextRenewal } from '../../src/domain/charges.ts';
 import { decide } from '../../src/domain/commands.ts';
@@ -299,7 +300,7 @@ function viewOf(life: Life): View {
     anchorAt: state.anchorAt,
     refreshAt: refreshAt(life),
     renewal: renewal && { at: renewal.at, chargeMinor: renewal.charge?.amountMinor ?? null },
-    packs: state.packs,
+    packs: packsIn(state.addOn),
     skipped: state.topUp?.wish ? state.topUp.skipped : null,
     scheduled: state.scheduled,
     endedAt: state.endedAt,
@@ -322,12 +323,14 @@ function refusalData(refusal: Refusal): Data {
 function edited(catalog: Catalog, { path: [name = '', member = ''], value }: Of<'catalogue'>): Catalog {
   const copy = structuredClone(catalog);
   copy.version = `${catalog.version}'`;
-  const [id, interval] = name.split('/');
-  const plan = copy.plans.find((each) => each.id === id && each.interval === interval);
-  const pack = copy.packs.find((each) => id === 'pack' && each.interval === interval);
-  const rate = copy.rates.find((each) => each.feature === name);
-  const target = (plan ?? pack ?? rate) as Record<string, unknown> | undefined;
-  const key = member === 'price' ? 'price_minor' : member;
+  const [id = '', interval = ''] = name.split('/');
+  const plan = copy.plans.find((each) => each.id === id);
+  const pack = copy.packs.find((each) => id === 'pack' && each.on.includes(interval as Interval));
+  const feature = copy.features.find((each) => each.id === name);
+  const target = (plan && member === 'price' ? plan.prices : (plan ?? pack ?? feature)) as
+    | Record<string, unknown>
+    | undefined;
+  const key = target === plan?.prices ? interval : member === 'allowance' ? 'credits' : member;
   if (!target || !(key in target)) throw new Error(`the catalogue has no ${name} ${member}`);
   target[key] = value;
   return copy;

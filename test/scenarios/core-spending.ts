@@ -1,12 +1,13 @@
 import type { Debit } from '../../src/domain/burndown.ts';
 import type { Instant } from '../../src/domain/calendar.ts';
-import { findPack } from '../../src/domain/catalog/catalog.ts';
+import { packsOn } from '../../src/domain/catalog/catalog.ts';
+import { packExpiry } from '../../src/domain/catalog/packs.ts';
+import { price } from '../../src/domain/catalog/rates.ts';
 import { buyingRefusal } from '../../src/domain/eligibility.ts';
 import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import { capture, hold, holdDeadline, release } from '../../src/domain/model/holds.ts';
 import { reverse } from '../../src/domain/model/reversals.ts';
-import { price } from '../../src/domain/catalog/rates.ts';
-import { boundaryOf, packExpiry } from '../../src/domain/subscription.ts';
+import { boundaryOf } from '../../src/domain/subscription.ts';
 import { bookDeadlines, forecast, type Life } from '../../src/domain/timeline.ts';
 import type { Answer } from './driver.ts';
 import { showMoment } from './moment.ts';
@@ -50,7 +51,7 @@ export function setAside(life: Life, { items, via, seconds }: Of<'hold'>, id: st
   });
 }
 
-const isLive = ({ state }: Life): boolean => state.status === 'active' || state.status === 'past_due';
+const isLive = ({ state }: Life): boolean => ['trialing', 'active', 'past_due'].includes(state.status);
 
 /** The common part of spends and holds: who may, the price, and the refusal that helps. */
 function take(
@@ -61,7 +62,7 @@ function take(
 ): Answer {
   const { state, book, catalog } = life;
   if (!isLive(life)) return said('subscription_not_active');
-  if (state.status === 'past_due' && catalog.policies.pastDueSpending === 'block')
+  if (state.status === 'past_due' && catalog.policies.past_due_spending === 'block')
     return said('payment_past_due');
   const { credits } = price(catalog, items);
   const { available, held } = balance(book, state.now);
@@ -107,16 +108,24 @@ export function returnUsage(life: Life, { which, credits }: Of<'reverse'>): Answ
 
 /** the packs that would cover a shortfall, or why this subscription can't buy; the oracle's own reading. */
 function offer({ state, catalog }: Life, shortfall: number): Data {
-  const refusal = buyingRefusal(state, state.interval);
+  const refusal = buyingRefusal(state, catalog);
   if (refusal) return { packs: 'none', contact: refusal.code };
-  const pack = findPack(catalog, state.interval);
-  if (!pack) return { packs: 'none' };
-  const packs = Math.ceil(shortfall / pack.credits);
-  if (packs > catalog.policies.packsPerPurchase) return { packs: 'none', contact: 'pack_limit' };
+  const sold = packsOn(catalog, state.plan, state.interval);
+  if (sold.length === 0) return { packs: 'none' };
+  // R-32a: every way to cover it in one purchase, told by its cost; the least of them.
+  const ways = sold.flatMap((pack) => {
+    const packs = Math.ceil(shortfall / pack.credits);
+    const cost = [packs * pack.price, packs * pack.credits, packs].map((n) => String(n).padStart(16, '0'));
+    return packs > catalog.policies.packs_per_purchase ? [] : [{ pack, packs, cost: cost.join() }];
+  });
+  const best = ways.find(({ cost }) => ways.every((way) => cost <= way.cost));
+  if (!best) return { packs: 'none', contact: 'pack_limit' };
+  const { pack, packs } = best;
   return {
+    ...(sold.length > 1 ? { pack: pack.id } : {}),
     packs,
-    price: packs * pack.price_minor,
-    offer_until: showMoment(packExpiry(state, catalog, state.cycle)),
+    price: packs * pack.price,
+    offer_until: showMoment(packExpiry(state, pack, state.now, state.cycle)),
   };
 }
 

@@ -1,6 +1,5 @@
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
-import type { PlanId } from '../../src/domain/catalog/catalog.ts';
 import type { Step } from './steps.ts';
 
 /** The outcome of a command: `ok`, `pending` or a problem's code, and its details, as the tables write them. */
@@ -13,7 +12,7 @@ export interface Answer {
 export interface View {
   balances: Record<GrantKind, number> & { held: number };
   status: string;
-  plan: PlanId;
+  plan: string;
   interval: Interval;
   anchorAt: Instant | null;
   refreshAt: Instant | null;
@@ -23,7 +22,7 @@ export interface View {
   skipped: string | null;
   scheduled:
     | { kind: 'cancel'; at: Instant }
-    | { kind: 'plan'; at: Instant; plan: PlanId; interval: Interval }
+    | { kind: 'plan'; at: Instant; plan: string; interval: Interval }
     | null;
   endedAt: Instant | null;
   /** By instant, then by making. */

@@ -1,4 +1,4 @@
-import { type Catalog, type Policies } from '../../src/domain/catalog/catalog.ts';
+import type { Catalog, Policies } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { parseStep, type Step } from './steps.ts';
 
@@ -58,7 +58,7 @@ function parseTable(text: string, file: string): Table {
   const [heading = '', header = '', ...lines] = text.split('\n').filter((line) => line.trim() !== '');
   const [rules = '', title = '', ...marks] = heading.trim().split(/ {2,}/);
   const where = `${file}, "${title}"`;
-  if (!/^R-\d\d( R-\d\d)*$/.test(rules) || title === '')
+  if (!/^R-\d\d[ab]?( R-\d\d[ab]?)*$/.test(rules) || title === '')
     throw new Error(`${where}: the first line must be rule ids, two spaces and a title: ${heading}`);
   const columns = parseHeader(header, where);
   return {
@@ -86,10 +86,10 @@ function parseMarks(marks: string[], where: string): Pick<Table, 'policies' | 'o
 
 function parsePolicy(pair: string, where: string): Partial<Policies> {
   const [name = '', value = ''] = pair.split('=');
-  if (name === 'pastDueSpending' && (value === 'allow' || value === 'block')) return { [name]: value };
-  if (name === 'allowanceTerm' && value === 'until_next_refresh') return { [name]: value };
-  if (name === 'allowanceTerm' && /^\d+$/.test(value)) return { [name]: { days: Number(value) } };
-  if (name === 'dunning') return { dunning: value.split(',').map(Number) };
+  if (name === 'past_due_spending' && (value === 'allow' || value === 'block')) return { [name]: value };
+  if (name === 'allowance_term' && value === 'until_next_refresh') return { [name]: value };
+  if (name === 'allowance_term' && /^\d+$/.test(value)) return { [name]: { days: Number(value) } };
+  if (name === 'dunning_days') return { [name]: value.split(',').map(Number) };
   throw new Error(`${where}: unknown policy ${pair}`);
 }
 

@@ -56,7 +56,7 @@ at          do                         allowance  adjustment  held  status    ou
 2026-02-17  hold generate_look 21              0          20    30  past_due  insufficient_credits packs none contact payment_past_due
 2026-02-17  capture                            0          20     0  past_due  ok captured 30
 
-R-70 R-41 R-45   where past due blocks spending it blocks holding; what is held may be settled, what was used reversed   policy pastDueSpending=block
+R-70 R-41 R-45   where past due blocks spending it blocks holding; what is held may be settled, what was used reversed   policy past_due_spending=block
 at                        do                         allowance  adjustment  held  status    outcome
 2026-01-17                subscribe creator month          200           0     0  active    ok
 2026-01-17                grant 50 until 2026-03-17        200          50     0  active    ok

@@ -4,7 +4,6 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
-import type { PlanId } from '../../src/domain/catalog/catalog.ts';
 import type { Answer, Booked, Driver, View } from './driver.ts';
 import { moment, showMoment, wireMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
@@ -36,7 +35,7 @@ interface Money {
 
 interface SubscriptionBody {
   id: string;
-  plan: PlanId;
+  plan: string;
   interval: Interval;
   status: string;
   anchor_at: string | null;
@@ -45,7 +44,7 @@ interface SubscriptionBody {
   add_on: { packs: number };
   top_up: { skipped: string | null } | null;
   ledger_version: number;
-  scheduled_change: { kind: 'cancel' | 'plan'; at: string; plan?: PlanId; interval?: Interval } | null;
+  scheduled_change: { kind: 'cancel' | 'plan'; at: string; plan?: string; interval?: Interval } | null;
   ended_at: string | null;
   test_clock: { now: string } | null;
 }

@@ -47,7 +47,7 @@ at          do                       allowance  charged  status    outcome
 2026-03-17  use generate_look 20           180        0  past_due  ok
 2026-03-19  use generate_look 20             0        0  past_due  insufficient_credits packs none contact payment_past_due
 
-R-41   past due with spending blocked, the page's literal reading  policy pastDueSpending=block
+R-41   past due with spending blocked, the page's literal reading  policy past_due_spending=block
 at          do                       allowance  pack  charged  status    outcome
 2026-02-17  subscribe creator month        200     0     2900  active    ok
 2026-02-17  buy 1                          200   300     1500  active    ok

@@ -4,7 +4,6 @@ import { asc, eq } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import { charges, entries, grants } from '../../src/db/schema.ts';
 import type { Interval } from '../../src/domain/calendar.ts';
-import { type PlanId } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import type { Start } from '../../src/domain/commands.ts';
 import {
@@ -27,7 +26,7 @@ export interface Requester {
 }
 
 export interface Plan {
-  plan: PlanId;
+  plan: string;
   interval: Interval;
   from: string;
 }

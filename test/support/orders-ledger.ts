@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import { charges, entries, grants, subscriptions } from '../../src/db/schema.ts';
+import { packsIn } from '../../src/domain/catalog/packs.ts';
 import type { Stand } from './orders.ts';
 
 /** The ledger's record of a subscription. */
@@ -11,11 +12,11 @@ export async function standOf(db: Database, id: string): Promise<Stand> {
     db.select().from(grants).where(eq(grants.subscriptionId, id)),
     db.select().from(entries).where(eq(entries.subscriptionId, id)).orderBy(entries.seq),
   ]);
-  const { status, endedAt, scheduled, packs } = subscription!.state;
+  const { status, endedAt, scheduled, addOn } = subscription!.state;
   return {
     status,
     endsAt: endedAt ?? scheduled?.at ?? null,
-    packs,
+    packs: packsIn(addOn),
     charges: money.map((row) => ({ ...row, at: row.at.getTime() })),
     grants: given.map((row) => ({
       ...row,

@@ -11,7 +11,7 @@ import type { Gateway } from '../../src/billing/gateway.ts';
 import type { ExternalConfig, StripeConfig } from '../../src/config.ts';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
-import { type Catalog } from '../../src/domain/catalog/catalog.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { createDeliverer, createEngine } from '../../src/engine.ts';
 import { startRelay } from '../../src/relay/loop.ts';
