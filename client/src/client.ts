@@ -3,8 +3,9 @@ import { type CallOptions, type ClientOptions, createSend, type Route } from './
 
 /** The methods, one a route. A method takes the ids of its path, then its query or body, then options. */
 export const METHODS = {
-  /** Plans, packs, rates and policies in force. */
+  /** Plans, packs, features and policies in force, or of an older `version`. */
   catalog: 'GET /v1/catalog',
+  catalogs: 'GET /v1/catalogs',
 
   /** Starts a subscription; `incomplete` while its first payment is pending. */
   start: 'POST /v1/subscriptions',
@@ -16,6 +17,10 @@ export const METHODS = {
   resume: 'POST /v1/subscriptions/{id}/resume',
   /** Upgrades now, downgrades at the renewal; with `preview` it only says so. */
   change: 'POST /v1/subscriptions/{id}/change',
+  /** Ends a trial now: the plan is charged, and its first cycle begins. */
+  activate: 'POST /v1/subscriptions/{id}/activate',
+  /** Lets a subscription that keeps an older price pay the one in force, from the next renewal on. */
+  reprice: 'POST /v1/subscriptions/{id}/reprice',
   setAddOn: 'PUT /v1/subscriptions/{id}/add_on',
   setTopUp: 'PUT /v1/subscriptions/{id}/top_up',
   setPaymentMethod: 'PUT /v1/subscriptions/{id}/payment_method',

@@ -6,6 +6,14 @@ export interface Page<Element> {
   next_cursor: string | null;
 }
 
+export interface AddOnRequest {
+  packs?: number | undefined;
+  items?: {
+    pack: string;
+    quantity: number;
+  }[] | undefined;
+}
+
 export interface ApiKey {
   id: string;
   name: string | null;
@@ -47,20 +55,56 @@ export interface CaptureRequest {
 
 export interface Catalog {
   version: string;
+  currency: string;
+  brand: {
+    product: string;
+    credit: string[];
+    pack: string[];
+    logo_url: string | null;
+    accent: string | null;
+    home_url: string | null;
+    support_url: string | null;
+  };
   plans: ({
-    id: 'creator' | 'pro' | 'business' | 'enterprise';
-    interval: 'month' | 'year';
-    price: Money | null;
-    allowance: number | null;
+    id: string;
+    name: string;
+    contract: boolean;
+    prices: {
+      week?: number | undefined;
+      month?: number | undefined;
+      quarter?: number | undefined;
+      year?: number | undefined;
+    };
+    credits: number | null;
+    trial: {
+      days: number;
+      credits: number;
+    } | null;
+    packs: string[] | null;
+    contact: string | null;
   })[];
   packs: ({
-    interval: 'month' | 'year';
+    id: string;
+    name: string;
+    on: ('week' | 'month' | 'quarter' | 'year')[];
     credits: number;
-    price: Money;
+    price: number;
+    renews: boolean;
+    term: {
+      days_after_renewal: number;
+    } | {
+      days: number;
+    } | 'subscription';
   })[];
-  rates: ({
-    feature: string;
-    unit: 'second' | 'item';
+  features: ({
+    id: string;
+    name: string;
+    unit: {
+      one: string;
+      many: string;
+      natural: number;
+      decimals: number;
+    };
     credits: number | null;
     per: number | null;
   })[];
@@ -239,12 +283,14 @@ export interface InsufficientCredits {
     credits: number;
   } | null;
   offer: {
+    pack: string;
+    name: string;
     packs: number;
     credits: number;
     price: Money;
-    expires_at: string;
+    expires_at: string | null;
   } | null;
-  contact?: 'contact_account_manager' | 'cancellation_scheduled' | 'payment_past_due' | 'subscription_not_active' | 'pack_not_offered' | 'pack_limit' | undefined;
+  contact?: 'contact_account_manager' | 'cancellation_scheduled' | 'payment_past_due' | 'subscription_not_active' | 'pack_not_offered' | 'pack_limit' | 'subscription_trialing' | undefined;
   wallet_url: string | null;
 }
 
@@ -264,7 +310,7 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
-  code: 'invalid_request' | 'malformed_json' | 'idempotency_key_required' | 'unauthenticated' | 'insufficient_credits' | 'payment_declined' | 'forbidden_scope' | 'contact_account_manager' | 'not_found' | 'subscription_not_active' | 'payment_past_due' | 'cancellation_scheduled' | 'customer_already_subscribed' | 'idempotency_in_progress' | 'hold_expired' | 'hold_already_settled' | 'body_too_large' | 'unsupported_media_type' | 'pack_not_offered' | 'unknown_feature' | 'plan_not_eligible' | 'credits_required' | 'idempotency_key_reused' | 'capture_exceeds_hold' | 'reversal_exceeds_usage' | 'not_a_test_clock' | 'rate_limited' | 'internal_error' | 'database_unavailable' | 'temporal_unavailable' | 'billing_unavailable';
+  code: 'invalid_request' | 'malformed_json' | 'idempotency_key_required' | 'unauthenticated' | 'insufficient_credits' | 'payment_declined' | 'forbidden_scope' | 'contact_account_manager' | 'not_found' | 'subscription_not_active' | 'subscription_trialing' | 'trial_used' | 'payment_method_required' | 'payment_past_due' | 'cancellation_scheduled' | 'customer_already_subscribed' | 'idempotency_in_progress' | 'hold_expired' | 'hold_already_settled' | 'body_too_large' | 'unsupported_media_type' | 'pack_not_offered' | 'unknown_feature' | 'plan_not_eligible' | 'credits_required' | 'idempotency_key_reused' | 'capture_exceeds_hold' | 'reversal_exceeds_usage' | 'not_a_test_clock' | 'rate_limited' | 'internal_error' | 'database_unavailable' | 'temporal_unavailable' | 'billing_unavailable';
   request_id: string;
   errors?: {
     pointer: string;
@@ -279,6 +325,7 @@ export interface Problem {
 export interface Purchase {
   id: string;
   status: 'paid' | 'pending' | 'declined' | 'given_up' | 'refunded';
+  pack: string | null;
   packs: number;
   credits: number;
   charge: Charge;
@@ -287,7 +334,8 @@ export interface Purchase {
 
 export interface PurchaseRequest {
   packs: number;
-  interval?: 'month' | 'year' | undefined;
+  pack?: string | undefined;
+  interval?: 'week' | 'month' | 'quarter' | 'year' | undefined;
   payment_method?: string | undefined;
 }
 
@@ -302,10 +350,12 @@ export interface Quote {
   sufficient: boolean;
   shortfall: number;
   offer: {
+    pack: string;
+    name: string;
     packs: number;
     credits: number;
     price: Money;
-    expires_at: string;
+    expires_at: string | null;
   } | null;
   contact?: string | undefined;
   catalog_version: string;
@@ -355,11 +405,12 @@ export interface Settlement {
 
 export interface StartRequest {
   customer_id: string;
-  plan: 'creator' | 'pro' | 'business' | 'enterprise';
-  interval: 'month' | 'year';
+  plan: string;
+  interval: 'week' | 'month' | 'quarter' | 'year';
   time_zone?: string | undefined;
   payment_method?: string | undefined;
   allowance?: number | undefined;
+  trial?: boolean | undefined;
   anchor_at?: string | undefined;
   test_clock?: {
     now: string;
@@ -370,9 +421,9 @@ export interface StartRequest {
 export interface Subscription {
   id: string;
   customer_id: string;
-  plan: 'creator' | 'pro' | 'business' | 'enterprise';
-  interval: 'month' | 'year';
-  status: 'incomplete' | 'active' | 'past_due' | 'ended';
+  plan: string;
+  interval: 'week' | 'month' | 'quarter' | 'year';
+  status: 'incomplete' | 'trialing' | 'active' | 'past_due' | 'ended';
   time_zone: string;
   anchor_at: string | null;
   current_period: {
@@ -386,10 +437,18 @@ export interface Subscription {
   } | null;
   add_on: {
     packs: number;
+    items: {
+      pack: string;
+      quantity: number;
+    }[];
   };
+  trial: {
+    ends_at: string;
+  } | null;
   top_up: {
     threshold: number;
     packs: number;
+    pack: string;
     monthly_ceiling: Money;
     spent_this_month: Money;
     not_before: string | null;
@@ -398,8 +457,8 @@ export interface Subscription {
   scheduled_change: {
     kind: 'cancel' | 'plan';
     at: string;
-    plan?: 'creator' | 'pro' | 'business' | 'enterprise' | undefined;
-    interval?: 'month' | 'year' | undefined;
+    plan?: string | undefined;
+    interval?: 'week' | 'month' | 'quarter' | 'year' | undefined;
   } | null;
   ended_at: string | null;
   test_clock: {
@@ -530,10 +589,22 @@ export interface Operations {
     } | undefined];
     answer: Page<ApiKey>;
   };
-  /** Plans, packs, rates and policies in force */
+  /** Plans, packs, features and policies in force */
   'GET /v1/catalog': {
-    args: [];
+    args: [query?: {
+      version?: string | undefined;
+    } | undefined];
     answer: Catalog;
+  };
+  /** The versions of the catalogue that were ever in force, the newest first */
+  'GET /v1/catalogs': {
+    args: [];
+    answer: {
+      data: {
+        version: string;
+        in_force_from: string;
+      }[];
+    };
   };
   /** List events, in the order in which they were recorded */
   'GET /v1/events': {
@@ -558,7 +629,7 @@ export interface Operations {
       cursor?: string | undefined;
       order?: 'asc' | 'desc' | undefined;
       customer_id?: string | undefined;
-      status?: 'incomplete' | 'active' | 'past_due' | 'ended' | undefined;
+      status?: 'incomplete' | 'trialing' | 'active' | 'past_due' | 'ended' | undefined;
     } | undefined];
     answer: Page<Subscription>;
   };
@@ -741,6 +812,16 @@ export interface Operations {
     args: [body: StartRequest];
     answer: Subscription;
   };
+  /** End the trial now: the plan is charged, and its first cycle begins */
+  'POST /v1/subscriptions/{id}/activate': {
+    args: [id: string];
+    answer: {
+      effective: 'now' | 'renewal';
+      charge: Money | null;
+      allowance_granted: number;
+      subscription: Subscription;
+    };
+  };
   /** Move a test clock forward through everything due */
   'POST /v1/subscriptions/{id}/advance': {
     args: [id: string, body: {
@@ -766,8 +847,8 @@ export interface Operations {
   /** Upgrade now or downgrade at the next renewal; preview changes nothing */
   'POST /v1/subscriptions/{id}/change': {
     args: [id: string, body: {
-      plan: 'creator' | 'pro' | 'business' | 'enterprise';
-      interval: 'month' | 'year';
+      plan: string;
+      interval: 'week' | 'month' | 'quarter' | 'year';
       preview?: boolean | undefined;
     }];
     answer: {
@@ -823,6 +904,11 @@ export interface Operations {
     }];
     answer: Quote;
   };
+  /** Let a subscription that keeps an older price pay the one in force, from the next renewal on */
+  'POST /v1/subscriptions/{id}/reprice': {
+    args: [id: string];
+    answer: Subscription;
+  };
   /** Undo a scheduled change */
   'POST /v1/subscriptions/{id}/resume': {
     args: [id: string];
@@ -873,12 +959,10 @@ export interface Operations {
   };
   /** Lower the packs that renew with the plan */
   'PUT /v1/subscriptions/{id}/add_on': {
-    args: [id: string, body: {
-      packs: number;
-    }];
+    args: [id: string, body?: AddOnRequest | undefined];
     answer: Subscription;
   };
-  /** Set an enterprise subscription’s allowance from the next boundary on */
+  /** Set the allowance of a contract from the next boundary on */
   'PUT /v1/subscriptions/{id}/allowance': {
     args: [id: string, body: {
       credits: number;
@@ -898,6 +982,7 @@ export interface Operations {
       enabled?: boolean | undefined;
       threshold?: number | undefined;
       packs?: number | undefined;
+      pack?: string | undefined;
       monthly_ceiling_minor?: number | undefined;
     } | undefined];
     answer: Subscription;
@@ -909,7 +994,8 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'DELETE /v1/api_keys/{id}': { takes: null, keyed: false },
   'DELETE /v1/webhook_endpoints/{id}': { takes: null, keyed: false },
   'GET /v1/api_keys': { takes: 'query', keyed: false },
-  'GET /v1/catalog': { takes: null, keyed: false },
+  'GET /v1/catalog': { takes: 'query', keyed: false },
+  'GET /v1/catalogs': { takes: null, keyed: false },
   'GET /v1/events': { takes: 'query', keyed: false },
   'GET /v1/events/{id}': { takes: null, keyed: false },
   'GET /v1/subscriptions': { takes: 'query', keyed: false },
@@ -936,6 +1022,7 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'POST /v1/sandbox/charges/{id}/refund': { takes: 'body', keyed: false },
   'POST /v1/sandbox/charges/{id}/settle': { takes: 'body', keyed: false },
   'POST /v1/subscriptions': { takes: 'body', keyed: true },
+  'POST /v1/subscriptions/{id}/activate': { takes: null, keyed: true },
   'POST /v1/subscriptions/{id}/advance': { takes: 'body', keyed: true },
   'POST /v1/subscriptions/{id}/cancel': { takes: 'body', keyed: true },
   'POST /v1/subscriptions/{id}/change': { takes: 'body', keyed: true },
@@ -947,6 +1034,7 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'POST /v1/subscriptions/{id}/purchases': { takes: 'body', keyed: true },
   'POST /v1/subscriptions/{id}/purchases/{purchase_id}/refund': { takes: 'body', keyed: true },
   'POST /v1/subscriptions/{id}/quote': { takes: 'body', keyed: false },
+  'POST /v1/subscriptions/{id}/reprice': { takes: null, keyed: true },
   'POST /v1/subscriptions/{id}/resume': { takes: null, keyed: true },
   'POST /v1/subscriptions/{id}/usage': { takes: 'body', keyed: true },
   'POST /v1/subscriptions/{id}/usage/{usage_id}/reverse': { takes: 'body', keyed: true },

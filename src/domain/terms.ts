@@ -7,7 +7,7 @@ import { type Draft, grantAllowance, transition } from './subscription.ts';
 // The beginning of a term: by a payment, or by itself where the plan asks for no money (R-17, R-36).
 
 /** A term that begins. `cycle` is its number in the series; `chargeId` is null where nothing was charged. */
-export interface Term {
+export interface NewTerm {
   plan: string;
   interval: Interval;
   allowance: number;
@@ -19,7 +19,7 @@ export interface Term {
 }
 
 /** R-20: opens a term with its allowance. R-08a: its price and credits are those that the subscription may keep. */
-export function openTerm(d: Draft, { priceMinor, allowance, chargeId, cycle, at }: Term): void {
+export function openTerm(d: Draft, { priceMinor, allowance, chargeId, cycle, at }: NewTerm): void {
   Object.assign(d.state, { cycle, paidRenewal: cycle } satisfies Partial<State>);
   keepPrices(d, priceMinor, allowance);
   grantAllowance(d, cycle, at, allowance, chargeId);
@@ -34,14 +34,14 @@ function keepPrices(d: Draft, priceMinor: number | null, credits: number): void 
  * R-40, R-54: opens the term of a renewal, with the change that was scheduled for it. R-16: a change between weeks and months
  * begins a new series at the boundary.
  */
-export function renewTerm(d: Draft, term: Term): void {
+export function renewTerm(d: Draft, term: NewTerm): void {
   const { plan, interval, at, cycle } = term;
-  const before = d.state;
-  const isChanged = plan !== before.plan || interval !== before.interval;
+  const { plan: planBefore, interval: intervalBefore, series } = d.state;
+  const isChanged = plan !== planBefore || interval !== intervalBefore;
   takePlan(d, plan, interval);
-  const isNewSeries = cycleUnit(interval) !== cycleUnit(before.interval);
+  const isNewSeries = cycleUnit(interval) !== cycleUnit(intervalBefore);
   if (isNewSeries)
-    Object.assign(d.state, { series: before.series + 1, anchorAt: at } satisfies Partial<State>);
+    Object.assign(d.state, { series: series + 1, anchorAt: at } satisfies Partial<State>);
   if (d.state.scheduled?.kind === 'plan') d.state.scheduled = null;
   // R-23: the first boundary after a trial is its activation.
   if (cycle === 0) transition(d, 'activated', at, 'R-23');

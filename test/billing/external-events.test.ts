@@ -85,8 +85,12 @@ describe('its content', () => {
     ['payment.settled', ['/timestamp'], { data: settled, timestamp: 'now' }],
     ['subscription.cancelled', ['/data/at'], { data: { subscription: 'sub_1', at: 'later' } }],
     ['subscription.cancelled', ['/data/at'], { data: { subscription: 'sub_1' } }],
-    ['plan.changed', ['/data/plan'], { data: { subscription: 'sub_1', plan: 'gold', interval: 'year' } }],
-    ['plan.changed', ['/data/interval'], { data: { subscription: 'sub_1', plan: 'pro', interval: 'week' } }],
+    ['plan.changed', ['/data/plan'], { data: { subscription: 'sub_1', plan: 'gold!', interval: 'year' } }],
+    [
+      'plan.changed',
+      ['/data/interval'],
+      { data: { subscription: 'sub_1', plan: 'pro', interval: 'fortnight' } },
+    ],
     ['payment.refunded', ['/data/refunded_minor'], { data: { subscription: 'sub_1', charge: 'chg_1' } }],
     [
       'payment.refunded',

@@ -35,9 +35,10 @@ const start = (customer_id: string, more: object = {}) =>
 
 test('reads and spends', async () => {
   const { id } = await start('ada');
-  expect((await client.catalog()).rates).toContainEqual({
-    feature: 'video_asset',
-    unit: 'item',
+  expect((await client.catalog()).features).toContainEqual({
+    id: 'video_asset',
+    name: 'Generate Video Assets',
+    unit: { one: 'video', many: 'videos', natural: 1, decimals: 0 },
     credits: 15,
     per: 1,
   });

@@ -41,10 +41,26 @@ describe('a catalogue is refused at start when', () => {
       catalog.plans = catalog.plans.filter(({ id }) => id === 'creator');
       catalog.packs = catalog.packs.filter(({ on }) => on.includes('year'));
     });
+    const id = path.slice(path.lastIndexOf('/') + 1);
     await expect(publishCatalog(stack.db, lacking)).rejects.toThrow(
-      'Live subscriptions need what this catalogue lacks: business/month, pro/month, the pack of the month (R-08).',
+      [
+        'The catalogue lacking would strand live subscriptions, and nothing was changed:',
+        `  no plan business by the month: ${id} has it (R-08)`,
+        `  no plan pro by the month: ${id} has it (R-08)`,
+        `  no pack pack_300 on the plan pro by the month: ${id} has it in the add-on (R-08)`,
+      ].join('\n'),
     );
   });
+});
+
+test('R-08b: another currency is refused while one lives that was charged in the first', async () => {
+  const euro = edited('euro', (catalog) => {
+    catalog.currency = 'EUR';
+  });
+  await subscribe('pays in dollars', 'creator', 'month');
+  await expect(publishCatalog(stack.db, euro)).rejects.toThrow(
+    /the currency is EUR, and 2 subscriptions, such as sub_\w+, were charged in USD \(R-08b\)/,
+  );
 });
 
 test('R-07 R-08: a new catalogue counts from then on, for spends and for boundaries; the past keeps its own', async () => {

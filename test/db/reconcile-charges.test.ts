@@ -69,7 +69,7 @@ test.each<Fault>([
     () => sql`update charges set amount_minor = 4500 where id = ${books.charge('monthly', 'r0_1')}`,
     'R-07',
     () =>
-      'The renewal of USD 45.00 of 2026-02-28T00:00:00.000Z should be USD 44.00 by its catalogue 2026-11-01.',
+      'The renewal of USD 45.00 of 2026-02-28T00:00:00.000Z should be USD 44.00 by its catalogue 2026-12-01.',
   ],
   [
     'lines that do not add up',
@@ -83,7 +83,7 @@ test.each<Fault>([
     () => sql`update charges set packs = 2 where ${books.of('ended')} and kind = 'purchase'`,
     'R-07',
     () =>
-      'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z asks for what its catalogue 2026-11-01 does not sell.',
+      'The purchase of USD 15.00 of 2026-01-31T00:00:00.000Z asks for what its catalogue 2026-12-01 does not sell.',
   ],
   [
     'a purchase that is pending for a day',

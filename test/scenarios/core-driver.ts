@@ -1,5 +1,5 @@
 import type { Instant, Interval } from '../../src/domain/calendar.ts';
-import type { Catalog } from '../../src/domain/catalog/catalog.ts';
+import { type Catalog, isFree, planOf } from '../../src/domain/catalog/catalog.ts';
 import { packsIn } from '../../src/domain/catalog/packs.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import { nextRenewal } from '../../src/domain/charges.ts';
@@ -9,6 +9,7 @@ import { isUpgrade } from '../../src/domain/eligibility.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { balance, book, bookCharge, openGrants } from '../../src/domain/model/book.ts';
 import { openHolds } from '../../src/domain/model/holds.ts';
+import { NO_METHOD } from '../../src/domain/state.ts';
 import { allowanceOf } from '../../src/domain/subscription.ts';
 import {
   advanceLife,
@@ -89,7 +90,11 @@ export class CoreDriver implements Driver {
       case 'buy':
         return this.buy(step);
       case 'add_on':
-        return this.command({ type: 'set_add_on', packs: step.packs });
+        return this.command({ type: 'set_add_on', packs: step.packs, items: step.items ?? null });
+      case 'activate':
+        return this.activate();
+      case 'reprice':
+        return this.command({ type: 'reprice' });
       case 'top_up':
         return this.topUp(step);
       case 'use':
@@ -163,16 +168,23 @@ export class CoreDriver implements Driver {
   private subscribe(step: Of<'subscribe'>, at: string): Answer {
     const former = this.lives.at(-1);
     if (former && former.state.status !== 'ended') return said('customer_already_subscribed');
+    const hasTrial = Boolean(planOf(this.catalog, step.plan)?.trial) && step.anchor === undefined;
+    const had = this.lives.some(({ state }) => state.trialEndsAt !== undefined);
+    if (step.trial === 'yes' && !hasTrial) return said('invalid_request', { pointer: '/trial' });
+    if (step.trial === 'yes' && had) return said('trial_used');
+    const trial = hasTrial && !had && step.trial !== 'no';
+    const isLater = trial || isFree(this.catalog, step.plan, step.interval);
     const start = {
       id: `sub_s${this.lives.length}`,
       customerId: 'customer',
       plan: step.plan,
       interval: step.interval,
       timeZone: step.zone ?? 'UTC',
-      paymentMethod: step.method ?? 'sandbox_ok',
+      paymentMethod: step.method ?? (isLater ? NO_METHOD : 'sandbox_ok'),
       allowance: step.allowance ?? null,
       anchorAt: step.anchor === undefined ? null : moment(step.anchor),
       testClock: true,
+      trial,
     };
     const life = startLife(start, moment(at), this.catalog);
     // R-43: a declined start leaves nothing behind.
@@ -192,6 +204,7 @@ export class CoreDriver implements Driver {
       type: 'buy_packs',
       purchaseId: this.id('pur'),
       packs: step.packs,
+      pack: step.pack ?? null,
       interval: step.interval ?? null,
       paymentMethod: step.method ?? null,
     });
@@ -200,8 +213,15 @@ export class CoreDriver implements Driver {
 
   private topUp({ wish }: Of<'top_up'>): Answer {
     if (wish === null) return this.command({ type: 'set_top_up', wish });
-    const { threshold, packs, ceiling } = wish;
-    return this.command({ type: 'set_top_up', wish: { threshold, packs, monthlyCeilingMinor: ceiling } });
+    const { threshold, packs, ceiling, pack = null } = wish;
+    const request = { threshold, packs, pack, monthlyCeilingMinor: ceiling };
+    return this.command({ type: 'set_top_up', wish: request });
+  }
+
+  /** R-23. */
+  private activate(): Answer {
+    const outcome = command(this.life, { type: 'activate', chargeId: this.id('chg') });
+    return said(outcome === 'declined' ? 'payment_declined' : (outcome ?? 'ok').replace('paid', 'ok'));
   }
 
   private change(step: Of<'change' | 'preview'>): Answer {
@@ -301,6 +321,8 @@ function viewOf(life: Life): View {
     refreshAt: refreshAt(life),
     renewal: renewal && { at: renewal.at, chargeMinor: renewal.charge?.amountMinor ?? null },
     packs: packsIn(state.addOn),
+    items: state.addOn,
+    trialEndsAt: state.trialEndsAt ?? null,
     skipped: state.topUp?.wish ? state.topUp.skipped : null,
     scheduled: state.scheduled,
     endedAt: state.endedAt,

@@ -7,10 +7,10 @@ import { buyingRefusal } from '../../src/domain/eligibility.ts';
 import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import { capture, hold, holdDeadline, release } from '../../src/domain/model/holds.ts';
 import { reverse } from '../../src/domain/model/reversals.ts';
-import { boundaryOf } from '../../src/domain/subscription.ts';
+import { boundaryOf, isRunning } from '../../src/domain/subscription.ts';
 import { bookDeadlines, forecast, type Life } from '../../src/domain/timeline.ts';
 import type { Answer } from './driver.ts';
-import { showMoment } from './moment.ts';
+import { showExpiry, showMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
 
 // Spends, holds and returns through the core: the ledger's work without the workflow.
@@ -122,10 +122,10 @@ function offer({ state, catalog }: Life, shortfall: number): Data {
   if (!best) return { packs: 'none', contact: 'pack_limit' };
   const { pack, packs } = best;
   return {
-    ...(sold.length > 1 ? { pack: pack.id } : {}),
+    pack: pack.id,
     packs,
     price: packs * pack.price,
-    offer_until: showMoment(packExpiry(state, pack, state.now, state.cycle)),
+    offer_until: showExpiry(packExpiry(state, pack, state.now, state.cycle)),
   };
 }
 
@@ -141,6 +141,6 @@ function grantedAt({ state, book, catalog }: Life, at: Instant): number {
 }
 
 export function refreshAt({ state }: Life): Instant | null {
-  const at = state.status === 'active' ? boundaryOf(state, state.cycle + 1) : null;
+  const at = isRunning(state) ? boundaryOf(state, state.cycle + 1) : null;
   return state.scheduled?.kind === 'cancel' && state.scheduled.at === at ? null : at;
 }

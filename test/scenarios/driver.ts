@@ -18,6 +18,8 @@ export interface View {
   refreshAt: Instant | null;
   renewal: { at: Instant; chargeMinor: number | null } | null;
   packs: number;
+  items: { pack: string; quantity: number }[];
+  trialEndsAt: Instant | null;
   /** Why the newest automatic top-up was skipped; null where it was not. */
   skipped: string | null;
   scheduled:

@@ -1,5 +1,6 @@
 import type { Catalog, Policies } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
+import { CATALOGS } from './catalogs.ts';
 import { parseStep, type Step } from './steps.ts';
 
 export const COLUMNS = [
@@ -35,6 +36,8 @@ export interface Table {
   title: string;
   /** The catalogue's policies where they are not the default. */
   policies: Partial<Policies>;
+  /** Its catalogue of catalogs.ts; null: the built-in one. */
+  catalog: string | null;
   on: Room | null;
   columns: { name: Column; start: number; end: number }[];
   rows: Row[];
@@ -72,10 +75,12 @@ function parseTable(text: string, file: string): Table {
   };
 }
 
-function parseMarks(marks: string[], where: string): Pick<Table, 'policies' | 'on'> {
-  const found: Pick<Table, 'policies' | 'on'> = { policies: {}, on: null };
+function parseMarks(marks: string[], where: string): Pick<Table, 'policies' | 'catalog' | 'on'> {
+  const found: Pick<Table, 'policies' | 'catalog' | 'on'> = { policies: {}, catalog: null, on: null };
   for (const mark of marks) {
     if (mark === 'stack' || mark === 'core') found.on = mark;
+    else if (mark.startsWith('catalogue ') && mark.slice('catalogue '.length) in CATALOGS)
+      found.catalog = mark.slice('catalogue '.length);
     else if (mark.startsWith('policy '))
       for (const pair of mark.slice('policy '.length).split(' '))
         Object.assign(found.policies, parsePolicy(pair, where));
@@ -144,10 +149,11 @@ export function formatRow(columns: Table['columns'], cells: Row['cells']): strin
 /** The catalogue a table runs on; other policies are another version (R-07). */
 export function catalogOf(table: Table): Catalog {
   const changes = JSON.stringify(table.policies);
-  if (changes === '{}') return DEFAULT_CATALOG;
+  const catalog = table.catalog === null ? DEFAULT_CATALOG : CATALOGS[table.catalog]!;
+  if (changes === '{}') return catalog;
   return {
-    ...DEFAULT_CATALOG,
-    version: `${DEFAULT_CATALOG.version}+${changes.replace(/[^a-zA-Z0-9_,:]/g, '')}`.slice(0, 64),
-    policies: { ...DEFAULT_CATALOG.policies, ...table.policies },
+    ...catalog,
+    version: `${catalog.version}+${changes.replace(/[^a-zA-Z0-9_,:]/g, '')}`.slice(0, 64),
+    policies: { ...catalog.policies, ...table.policies },
   };
 }

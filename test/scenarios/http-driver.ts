@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/client.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
-import type { Instant, Interval } from '../../src/domain/calendar.ts';
+import { type Instant, type Interval, NEVER } from '../../src/domain/calendar.ts';
 import type { Answer, Booked, Driver, View } from './driver.ts';
-import { moment, showMoment, wireMoment } from './moment.ts';
+import { moment, showExpiry, showMoment, wireMoment } from './moment.ts';
 import type { Made, Step } from './steps.ts';
 
 /** The part of a started stack that the driver needs; it adds the operator key's header. */
@@ -41,7 +41,8 @@ interface SubscriptionBody {
   anchor_at: string | null;
   next_refresh_at: string | null;
   next_renewal: { at: string; charge: Money | null } | null;
-  add_on: { packs: number };
+  add_on: { packs: number; items: { pack: string; quantity: number }[] };
+  trial: { ends_at: string } | null;
   top_up: { skipped: string | null } | null;
   ledger_version: number;
   scheduled_change: { kind: 'cancel' | 'plan'; at: string; plan?: string; interval?: Interval } | null;
@@ -68,7 +69,7 @@ interface GrantBody {
   kind: GrantKind;
   amount: number;
   effective_at: string;
-  expires_at: string;
+  expires_at: string | null;
 }
 
 interface BalanceBody {
@@ -204,15 +205,24 @@ export class HttpDriver implements Driver {
       case 'subscribe':
         return this.subscribe(step, at, key);
       case 'buy': {
-        const { packs, interval, method } = step;
-        const body = { packs, ...optional('interval', interval), ...optional('payment_method', method) };
+        const { packs, pack, interval, method } = step;
+        const body = {
+          packs,
+          ...optional('pack', pack),
+          ...optional('interval', interval),
+          ...optional('payment_method', method),
+        };
         return answerOf(await post('purchases', body));
       }
       case 'add_on':
-        return answerOf(await put('add_on', { packs: step.packs }));
+        return answerOf(await put('add_on', step.items ? { items: step.items } : { packs: step.packs }));
+      case 'activate':
+      case 'reprice':
+        return answerOf(await post(step.verb, {}));
       case 'top_up': {
-        const { threshold, packs, ceiling } = step.wish ?? {};
-        const body = step.wish ? { threshold, packs, monthly_ceiling_minor: ceiling } : { enabled: false };
+        const { threshold, packs, ceiling, pack } = step.wish ?? {};
+        const wish = { threshold, packs, ...optional('pack', pack), monthly_ceiling_minor: ceiling };
+        const body = step.wish ? wish : { enabled: false };
         return answerOf(await put('top_up', body));
       }
       case 'use': {
@@ -299,7 +309,7 @@ export class HttpDriver implements Driver {
   }
 
   private async subscribe(step: Of<'subscribe'>, at: string, key: string): Promise<Answer> {
-    const { plan, interval, zone, method, allowance, anchor, clock } = step;
+    const { plan, interval, zone, method, allowance, anchor, clock, trial } = step;
     const body = {
       customer_id: this.customerId,
       plan,
@@ -307,6 +317,7 @@ export class HttpDriver implements Driver {
       ...optional('time_zone', zone),
       ...optional('payment_method', method),
       ...optional('allowance', allowance),
+      ...optional('trial', trial && trial === 'yes'),
       ...optional('anchor_at', anchor && wireMoment(anchor)),
       ...(clock === 'real' ? {} : { test_clock: { now: wireMoment(at) } }),
     };
@@ -426,17 +437,22 @@ function answerOf(reply: Reply, data: Record<string, string> = {}): Answer {
 }
 
 interface Offer {
+  pack: string;
   packs: number;
   price: Money;
-  expires_at: string;
+  expires_at: string | null;
 }
+
+/** null where credits live as long as the subscription. */
+const until = (expiresAt: string | null): Instant => (expiresAt === null ? NEVER : moment(expiresAt));
 
 function offerData(offer: Offer | null | undefined, contact: unknown): Record<string, string> {
   if (!offer) return strings({ packs: 'none', contact });
   return strings({
+    pack: offer.pack,
     packs: offer.packs,
     price: offer.price.amount_minor,
-    offer_until: showMoment(moment(offer.expires_at)),
+    offer_until: showExpiry(until(offer.expires_at)),
   });
 }
 
@@ -529,6 +545,8 @@ function viewOf(
     refreshAt: instant(subscription.next_refresh_at),
     renewal: renewal && { at: moment(renewal.at), chargeMinor: renewal.charge?.amount_minor ?? null },
     packs: subscription.add_on.packs,
+    items: subscription.add_on.items,
+    trialEndsAt: subscription.trial && moment(subscription.trial.ends_at),
     skipped: subscription.top_up?.skipped ?? null,
     scheduled: scheduledOf(scheduled, subscription),
     endedAt: instant(subscription.ended_at),
@@ -536,7 +554,7 @@ function viewOf(
       kind: grant.kind,
       credits: grant.amount,
       effectiveAt: moment(grant.effective_at),
-      expiresAt: moment(grant.expires_at),
+      expiresAt: until(grant.expires_at),
     })),
     charges: charges.map(({ kind, status, amount, refunded }) => ({
       kind,

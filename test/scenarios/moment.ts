@@ -1,4 +1,5 @@
 import type { Instant } from '../../src/domain/calendar.ts';
+import { NEVER } from '../../src/domain/calendar.ts';
 
 /** `2026-01-17` (00:00Z) or an RFC 3339 instant, seconds optional; cut down to milliseconds (R-15). */
 export function moment(text: string): Instant {
@@ -21,3 +22,6 @@ export function showMoment(at: Instant): string {
 export function wireMoment(text: string): string {
   return /\.\d{4,}/.test(text) ? text : new Date(moment(text)).toISOString();
 }
+
+/** R-83: an expiry, or `never`. */
+export const showExpiry = (at: number): string => (at === NEVER ? 'never' : showMoment(at));

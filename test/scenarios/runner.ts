@@ -1,6 +1,6 @@
 import type { Driver, View } from './driver.ts';
 import { type Column, formatRow, type Room, type Row, type Table } from './format.ts';
-import { moment, showMoment } from './moment.ts';
+import { moment, showExpiry, showMoment } from './moment.ts';
 
 export interface Report {
   ok: boolean;
@@ -111,12 +111,14 @@ function facts(view: View | null): Record<string, string> {
     renewal: moments(view.renewal?.at),
     bill: String(view.renewal?.chargeMinor ?? 'none'),
     add_on: String(view.packs),
+    items: view.items.map(({ pack, quantity }) => `${pack}:${quantity}`).join(',') || 'none',
+    trial: moments(view.trialEndsAt),
     skipped: view.skipped ?? 'none',
     scheduled:
       scheduled?.kind === 'plan' ? `${scheduled.plan}/${scheduled.interval}` : (scheduled?.kind ?? 'none'),
     scheduled_at: moments(scheduled?.at),
     ended: moments(view.endedAt),
-    expires: moments(newest?.expiresAt),
+    expires: newest ? showExpiry(newest.expiresAt) : 'none',
     effective: moments(newest?.effectiveAt),
     grants: String(view.grants.length),
     charge: view.charges.at(-1)?.status ?? 'none',
@@ -124,7 +126,8 @@ function facts(view: View | null): Record<string, string> {
   };
   for (const kind of ['allowance', 'pack', 'adjustment']) {
     found[`${kind}_from`] = moments(of(kind)?.effectiveAt);
-    found[`${kind}_until`] = moments(of(kind)?.expiresAt);
+    const last = of(kind);
+    found[`${kind}_until`] = last ? showExpiry(last.expiresAt) : 'none';
     found[`${kind}_amount`] = String(of(kind)?.credits ?? 'none');
   }
   return found;

@@ -1,4 +1,4 @@
-import type { Interval } from '../../src/domain/calendar.ts';
+import { INTERVALS, type Interval } from '../../src/domain/calendar.ts';
 import type { Item } from '../../src/domain/catalog/rates.ts';
 import type { DisputeStatus } from '../../src/domain/refunds.ts';
 
@@ -19,11 +19,16 @@ export type Step =
       anchor?: string;
       /** `real`: no test clock (stack only). */
       clock?: string;
+      /** R-23: `yes` insists on the trial, `no` begins without. */
+      trial?: string;
     }
-  | { verb: 'buy'; packs: number; interval?: Interval; method?: string }
-  | { verb: 'add_on'; packs: number }
+  | { verb: 'buy'; packs: number; pack?: string; interval?: Interval; method?: string }
+  /** `add_on 2`, or `add_on big:1,small:2`. */
+  | { verb: 'add_on'; packs: number; items?: { pack: string; quantity: number }[] }
+  | { verb: 'activate' }
+  | { verb: 'reprice' }
   /** null: off. The ceiling in minor units. */
-  | { verb: 'top_up'; wish: { threshold: number; packs: number; ceiling: number } | null }
+  | { verb: 'top_up'; wish: { threshold: number; packs: number; ceiling: number; pack?: string } | null }
   | { verb: 'use'; items: Item[]; via?: string }
   | { verb: 'quote'; items: Item[] }
   /** `for`: its deadline, in seconds from now. */
@@ -72,8 +77,9 @@ const plan = (text: string | undefined): string => {
 };
 
 const interval = (text: string | undefined): Interval => {
-  if (text !== 'month' && text !== 'year') throw new Error(`not an interval: ${text}`);
-  return text;
+  const found = INTERVALS.find((each) => each === text);
+  if (!found) throw new Error(`not an interval: ${text}`);
+  return found;
 };
 
 /** `zone Europe/Berlin method sandbox_ok`: names with one value each. */
@@ -119,22 +125,36 @@ function made(words: string[]): { which: Made; credits?: number } {
 
 const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
   subscribe: ([id, per, ...rest]) => {
-    const { allowance, ...more } = options(rest, ['zone', 'method', 'allowance', 'anchor', 'clock']);
+    const { allowance, ...more } = options(rest, ['zone', 'method', 'allowance', 'anchor', 'clock', 'trial']);
     const start = { verb: 'subscribe' as const, plan: plan(id), interval: interval(per), ...more };
     return allowance === undefined ? start : { ...start, allowance: number(allowance) };
   },
   buy: ([packs, ...rest]) => {
-    const { interval: per, ...more } = options(rest, ['interval', 'method']);
+    const { interval: per, ...more } = options(rest, ['interval', 'method', 'pack']);
     const step = { verb: 'buy' as const, packs: number(packs), ...more };
     return per === undefined ? step : { ...step, interval: interval(per) };
   },
-  add_on: ([packs]) => ({ verb: 'add_on', packs: number(packs) }),
+  add_on: ([packs = '']) => {
+    if (!packs.includes(':')) return { verb: 'add_on', packs: number(packs) };
+    const items = packs.split(',').map((item) => {
+      const [pack = '', quantity] = item.split(':');
+      return { pack, quantity: number(quantity) };
+    });
+    return { verb: 'add_on', packs: 0, items };
+  },
+  activate: () => ({ verb: 'activate' }),
+  reprice: () => ({ verb: 'reprice' }),
   top_up: ([first, ...rest]) => {
     if (first === 'off') return { verb: 'top_up', wish: null };
-    const { below, ceiling } = options(rest, ['below', 'ceiling']);
+    const { below, ceiling, pack } = options(rest, ['below', 'ceiling', 'pack']);
     return {
       verb: 'top_up',
-      wish: { packs: number(first), threshold: number(below), ceiling: number(ceiling) },
+      wish: {
+        packs: number(first),
+        threshold: number(below),
+        ceiling: number(ceiling),
+        ...(pack === undefined ? {} : { pack }),
+      },
     };
   },
   use: (_, text) => ({ verb: 'use', ...items(text) }),

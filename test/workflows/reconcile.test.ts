@@ -85,7 +85,7 @@ test('a run that finds a row without its reason fails with the sentence, and nam
   expect(cause).toBeInstanceOf(ApplicationFailure);
   expect(cause.type).toBe(UNEXPLAINED);
   expect(cause.message).toMatch(
-    /^1 of 4 rows are unexplained, the first: The purchase of USD 16\.00 of 2026-01-31T00:00:00\.000Z should be USD 15\.00 by its catalogue 2026-11-01\. \(R-07, chg_\w+ of sub_\w+\)$/,
+    /^1 of 4 rows are unexplained, the first: The purchase of USD 16\.00 of 2026-01-31T00:00:00\.000Z should be USD 15\.00 by its catalogue 2026-12-01\. \(R-07, chg_\w+ of sub_\w+\)$/,
   );
   expect(cause.details?.[0]).toMatchObject({
     all: { total: 4, explained: 3 },

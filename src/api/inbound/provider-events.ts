@@ -4,6 +4,7 @@ import type { Database } from '../../db/client.ts';
 import { type InboxMessage, MONEY_BACK, outcomeOf, type PutAside, receive } from '../../db/inbox.ts';
 import { type ChargeRow, readCharge, readSubscription } from '../../db/reads.ts';
 import { chargeOfPayment } from '../../db/stripe.ts';
+import { type Catalog, findPlan, planOf } from '../../domain/catalog/catalog.ts';
 import { isToCome } from '../../domain/charges.ts';
 import { newId } from '../../ids.ts';
 import {
@@ -99,11 +100,21 @@ async function chargeOfReturn(
   return charge && { subscriptionId: charge.subscriptionId, chargeId: charge.id };
 }
 
+/** R-09: refuses a change to a plan that the catalogue does not have by that interval. Throws `invalid_request`. */
+function checkPlan(catalog: Catalog, { plan, interval }: Pick<PlanChanged, 'plan' | 'interval'>): void {
+  if (findPlan(catalog, plan, interval)) return;
+  const isKnown = planOf(catalog, plan) !== undefined;
+  throw isKnown
+    ? s.fault('/data/interval', 'is none that the plan is sold by')
+    : s.fault('/data/plan', 'is not in the catalogue');
+}
+
 /** The reason why an event goes to no workflow; null when it goes to one. */
 async function putAsideFor(deps: Deps, message: ProviderMessage): Promise<PutAside | null> {
   const { db } = deps;
   const subscription = await readSubscription(db, message.subscriptionId);
   if (!subscription) return 'unknown';
+  if (message.kind === 'plan_changed') checkPlan(await deps.catalogs.current(), message);
   if (message.kind !== 'settled') return null;
   const charge = await readCharge(db, message.subscriptionId, message);
   if (!charge) {

@@ -64,14 +64,48 @@ clock as (select instant(ms(clock_timestamp())) as now, ${patienceMs}::bigint * 
 ${rowsOf('ledgers', only)}, ${rowsOf('subscriptions', only, 'id')}, ${rowsOf('grants', only)}, ${rowsOf('charges', only)},
 ${rowsOf('inbox', only)}, ${rowsOf('failures', only)},
 plans as (
-  select version, p.*, p.id || case p.interval when 'year' then ' annual plan' else ' monthly plan' end as line
-  from catalogs, jsonb_to_recordset(content->'plans') as p(id text, interval text, price_minor bigint, allowance bigint)
+  select version, content->'policies'->>'existing_prices' = 'keep' as keeps, p.id, price.interval, price.minor::bigint as price_minor,
+    p.credits as allowance
+  from catalogs, jsonb_to_recordset(content->'plans') as p(id text, prices jsonb, credits bigint),
+    jsonb_each_text(p.prices) as price(interval, minor)
+),
+contracts as (
+  select distinct p.id from catalogs, jsonb_to_recordset(content->'plans') as p(id text, contract boolean) where p.contract
+),
+trials as (
+  select distinct (p.trial->>'credits')::bigint as credits from catalogs, jsonb_to_recordset(content->'plans') as p(trial jsonb)
 ),
 packs as (
-  select version, q.* from catalogs, jsonb_to_recordset(content->'packs') as q(interval text, credits bigint, price_minor bigint)
+  select version, q.* from catalogs, jsonb_to_recordset(content->'packs') as q(id text, credits bigint, price bigint)
 ),
 dunning as (
-  select version, max(d::int) as last_days from catalogs, jsonb_array_elements_text(content->'policies'->'dunning') d group by version
+  select version, max(d::int) as last_days, max(d::int) filter (where d::int < 7) as last_days_weekly
+  from catalogs, jsonb_array_elements_text(content->'policies'->'dunning_days') d group by version
+),
+-- Each line of a charge with its price and credits by its catalogue. R-08a: where prices are kept, one of any catalogue is right.
+-- Packs are numbered in the order of their grants.
+lines as (
+  select c.subscription_id, c.id, l.plan, l.interval, l.pack, l.quantity, l."amountMinor" as amount_minor,
+    coalesce(p.price_minor, q.price * l.quantity) as price_minor, p.allowances, q.credits * l.quantity as pack_credits,
+    row_number() over (partition by c.subscription_id, c.id, l.pack is null order by l.nth) as nth
+  from charges c
+  cross join lateral rows from (jsonb_to_recordset(c.lines) as (plan text, interval text, pack text, quantity int, "amountMinor" bigint))
+    with ordinality as l(plan, interval, pack, quantity, "amountMinor", nth)
+  left join lateral (
+    select price_minor, array_agg(distinct allowance) as allowances from plans p
+    where p.id = l.plan and p.interval = l.interval and (p.version = c.catalog_version
+      or exists (select from plans k where k.version = c.catalog_version and k.keeps) and p.price_minor = l."amountMinor")
+    group by price_minor order by price_minor = l."amountMinor" desc limit 1
+  ) p on l.plan is not null
+  left join packs q on q.version = c.catalog_version and q.id = l.pack
+),
+sold as (
+  select subscription_id, id, max(plan) as plan, max(interval) as interval, (array_agg(allowances) filter (where plan is not null))[1] as allowances,
+    sum(amount_minor) as minor, case when bool_and(price_minor is not null) then sum(price_minor) end as price_minor,
+    coalesce(sum(pack_credits), 0) as pack_credits, count(pack) as pack_lines, coalesce(sum(quantity) filter (where pack is not null), 0) as packs
+  from (select l.subscription_id, l.id, l.plan, l.interval, l.pack, l.quantity, l.amount_minor, l.price_minor, l.pack_credits,
+      to_jsonb(l.allowances) as allowances from lines l) l
+  group by subscription_id, id
 ),
 -- A zone that only JavaScript knows would fail the whole statement. UTC stands in: its wall clock is less than a day away.
 zones as (
@@ -82,32 +116,22 @@ asked as (
   select c.*, c.status = 'paid' and c.refunded_minor < c.amount_minor as is_paid,
     case when c.refunded_minor = c.amount_minor then 'paid back' else replace(c.status, '_', ' ') end as stands,
     'The ' || c.kind || ' of ' || c.currency || ' ' || ${money('c.amount_minor')} || ' of ' || iso(c.at) as label,
-    p.plan, p.interval, case when c.kind <> 'purchase' then p.allowance else 0 end as allowance,
-    case when c.kind in ('purchase', 'renewal') then c.credits else 0 end as pack_credits,
-    case when c.kind <> 'purchase' then p.price_minor else 0 end
-      + case when c.kind in ('purchase', 'renewal') and (c.packs > 0 or c.kind = 'purchase') then q.price_minor else 0 end as price_minor,
-    l.minor as lines_minor, a.newest, a.asked_at,
+    p.plan, p.interval, p.allowances, coalesce((p.allowances->>0)::bigint, 0) as allowance, p.pack_credits, p.pack_lines,
+    case when (c.packs, c.credits) = (p.packs, p.pack_credits) then p.price_minor end as price_minor, p.minor as lines_minor, a.newest, a.asked_at,
     case c.kind when 'start' then 0 when 'renewal' then substring(c.id from '_r([0-9]+)_[0-9]+$')::int
-      -- R-53: each upgrade that took effect began a series; one may be pending at a time.
+      -- R-53: each upgrade that took effect began a series, and so did a renewal that changed between weeks and months (R-16). One
+      -- may be pending at a time.
       when 'upgrade' then count(*) filter (where c.kind = 'upgrade' and c.status = 'paid'
-          and (c.refunded_minor < c.amount_minor or exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id)))
+          and (c.refunded_minor < c.amount_minor or exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id))
+          or c.kind = 'renewal' and exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id
+            and g.cause ~ ('_a' || (substring(c.id from '_r([0-9]+)_[0-9]+$')::int + 1) || '_0$')))
         over (partition by c.subscription_id order by c.step)::int end as series,
     case c.kind when 'renewal' then substring(c.id from '_r[0-9]+_([0-9]+)$')::int when 'purchase' then null else 0 end as cycle
   from charges c
-  cross join lateral (select coalesce(sum((l->>'amountMinor')::bigint), 0) as minor from jsonb_array_elements(c.lines) l) l
+  left join sold p on p.subscription_id = c.subscription_id and p.id = c.id
   cross join lateral (
     select max((a->>'attempt')::int) as newest, instant(max((a->>'at')::bigint)) as asked_at from jsonb_array_elements(c.attempts) a
   ) a
-  left join lateral (
-    select p.id as plan, p.interval, p.price_minor, p.allowance from plans p
-    where p.version = c.catalog_version and exists (select from jsonb_array_elements(c.lines) l where l->>'description' = p.line)
-    limit 1
-  ) p on true
-  left join lateral (
-    select q.price_minor * c.packs as price_minor from packs q
-    where q.version = c.catalog_version and c.packs > 0 and q.credits * c.packs = c.credits and (p.interval is null or p.interval = q.interval)
-    order by q.price_minor * c.packs <> c.amount_minor limit 1
-  ) q on true
 ),
 -- R-42: payments that billing reported, and that should have had their effect by now.
 said_paid as (
@@ -123,7 +147,7 @@ judged_charges as (
     when c.price_minor is null then 'R-07 ' || c.label || ' asks for what its catalogue ' || c.catalog_version || ' does not sell.'
     when c.amount_minor <> c.price_minor then 'R-07 ' || c.label || ' should be ' || c.currency || ' '
       || ${money('c.price_minor')} || ' by its catalogue ' || c.catalog_version || '.'
-    when c.amount_minor <> c.lines_minor then 'R-32 ' || c.label || ' has lines that add up to '
+    when c.amount_minor is distinct from c.lines_minor then 'R-32 ' || c.label || ' has lines that add up to '
       || ${money('c.lines_minor')} || '.'
     when c.refunded_minor <> least(c.amount_minor, c.returned_minor + r.disputed) then 'R-81 ' || c.label || ' counts '
       || ${money('c.refunded_minor')} || ' as given back; refunds and disputes say '
@@ -165,7 +189,8 @@ judged_charges as (
   ) m
   cross join lateral (
     select case when c.kind <> 'renewal' then c.asked_at + interval '24 hours'
-      else greatest(c.asked_at, ((c.at at time zone z.zone) + make_interval(days => n.last_days)) at time zone z.zone) end as until
+      else greatest(c.asked_at, ((c.at at time zone z.zone)
+          + make_interval(days => case c.interval when 'week' then n.last_days_weekly else n.last_days end)) at time zone z.zone) end as until
     from (select coalesce(known.zone, 'UTC') as zone) z
   ) d
 ),
@@ -184,10 +209,10 @@ anchors as (
 ),
 -- R-44: no charge began the running year of a subscription that moved in; its first renewal here ends that year.
 terms as (
-  select s.id as subscription_id, s.created_at, count(*) filter (where c.kind = 'start') = 0 as is_moved_in,
+  select s.id as subscription_id, s.created_at, count(*) filter (where c.kind = 'start') = 0 and not s.trial as is_moved_in,
     min(c.cycle) filter (where c.kind = 'renewal' and c.series = 0) as first_renewal
   from subscriptions s left join asked c on c.subscription_id = s.id
-  group by s.id, s.created_at
+  group by s.id, s.created_at, s.trial
 ),
 judged_grants as (
   select g.subscription_id, g.id, case
@@ -198,22 +223,29 @@ judged_grants as (
     -- R-81: a refund takes credits, not the grant.
     when c.status <> 'paid' then case c.kind when 'start' then 'R-43 ' when 'renewal' then 'R-41 ' else 'R-35 ' end
       || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that is ' || c.stands || '.'
-    when w.due = 0 then 'R-56 ' || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
-    when c.id is not null and g.nth > 1 then 'R-56 ' || w.label || ' is a second one for ' || c.id || '.'
+    when c.id is not null and case g.kind when 'pack' then c.pack_credits = 0 else c.allowances is null end then 'R-56 ' || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
+    -- R-23.
+    when g.cause ~ '_trial$' then case when not exists (select from trials t where t.credits = g.amount)
+      then 'R-23 ' || w.label || ' is what no catalogue gives for a trial.' end
+    when c.id is not null and g.nth > case g.kind when 'pack' then c.pack_lines else 1 end then 'R-56 ' || w.label || ' is a second one for ' || c.id || '.'
     when w.due <> g.amount then case when g.kind = 'allowance' then 'R-20 ' else 'R-30 ' end
       || w.label || ' should be ' || w.due || ' credits: that is what ' || c.id || ' paid for.'
     when g.kind = 'pack' then null
-    when c.id is not null and (g.series, g.cycle) is distinct from (c.series, c.cycle) then 'R-56 ' || w.label || ' is of another cycle than '
+    when c.id is not null and (g.series, g.cycle) is distinct from (c.series, c.cycle)
+      and not (c.kind = 'renewal' and (g.series, g.cycle) = (c.series + 1, 0)) then 'R-56 ' || w.label || ' is of another cycle than '
       || c.id || ', which it names.'
-    when b.local not between w.local - interval '1 day' and w.local + interval '1 day' then 'R-10 ' || w.label
+    when not b.is_boundary then 'R-10 ' || w.label
       || ' is of cycle ' || g.cycle || ', which begins ' || iso(b.local at time zone w.zone) || '.'
     -- R-36: paid by contract; an operator sets the amount.
-    when c.id is not null or s.plan = 'enterprise' then null
+    when c.id is not null or s.plan in (select id from contracts) then null
+    -- R-17: a free plan asks for no money.
+    when exists (select from plans f where f.price_minor = 0 and f.allowance = g.amount) then null
     -- R-20: the charge of its year covers an annual plan's refresh. R-44: a year paid elsewhere has none.
-    when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle % 12 > 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
-        and w.local - make_interval(months => g.cycle % 12) <= t.created_at at time zone w.zone) then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
-    when not exists (select from plans p where p.allowance = g.amount and p.interval = 'year' and p.id = coalesce(y.plan, p.id))
-      then 'R-01 ' || w.label || ' is what no catalogue gives' || coalesce(' to ' || y.plan || ' by the year', '') || '.'
+    when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle % w.every > 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
+        and w.local - make_interval(months => g.cycle % w.every) <= t.created_at at time zone w.zone) then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
+    when not exists (select from plans p where p.allowance = g.amount and p.id = coalesce(y.plan, p.id)
+        and p.interval in ('quarter', 'year') and p.interval = coalesce(y.interval, p.interval))
+      then 'R-01 ' || w.label || ' is what no catalogue gives' || coalesce(' to ' || y.plan || ' by the ' || y.interval, '') || '.'
     end as problem
   from given g
   left join subscriptions s on s.id = g.subscription_id
@@ -222,12 +254,27 @@ judged_grants as (
   left join anchors n on n.subscription_id = g.subscription_id and n.series = g.series
   cross join lateral (
     select case g.kind when 'pack' then 'The pack' else 'The ' || g.kind end || ' of ' || g.amount || ' credits of ' || g.since as label,
-      case g.kind when 'pack' then c.pack_credits else c.allowance end as due, z.zone, g.effective_at at time zone z.zone as local
+      case g.kind when 'pack' then (select l.pack_credits from lines l
+          where l.subscription_id = c.subscription_id and l.id = c.id and l.pack is not null and l.nth = g.nth)
+        else (select a::bigint from jsonb_array_elements_text(c.allowances) a order by a::bigint = g.amount desc limit 1) end as due,
+      z.zone, g.effective_at at time zone z.zone as local,
+      case when coalesce(c.interval, s.interval) = 'quarter' then 3 else 12 end as every,
+      -- The series of a former plan that asked for no money names no interval.
+      coalesce(c.interval, case when g.series = (s.state->>'series')::int then s.interval end) as interval
     from (select coalesce(known.zone, 'UTC') as zone) z
   ) w
-  cross join lateral (select (n.at at time zone w.zone) + make_interval(months => g.cycle) as local) b
-  left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.cycle = g.cycle - g.cycle % 12
-    and g.cycle % 12 > 0 and y.status = 'paid' and y.interval = 'year'
+  cross join lateral (
+    select monthly.local, case
+        when w.interval = 'week' then weekly.is_near when w.interval is null then weekly.is_near or monthly.is_near
+        else monthly.is_near end as is_boundary
+    from (select (n.at at time zone w.zone) + make_interval(months => g.cycle) as local) at
+    cross join lateral (select at.local, at.local between w.local - interval '1 day' and w.local + interval '1 day' as is_near) monthly
+    cross join lateral (select (n.at at time zone w.zone) + make_interval(days => 7 * g.cycle)
+        between w.local - interval '1 day' and w.local + interval '1 day' as is_near) weekly
+  ) b
+  left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.status = 'paid'
+    and y.interval in ('quarter', 'year') and g.cycle % (case y.interval when 'quarter' then 3 else 12 end) > 0
+    and y.cycle = g.cycle - g.cycle % (case y.interval when 'quarter' then 3 else 12 end)
   left join terms t on t.subscription_id = g.subscription_id
 ),
 judged_inbox as (

@@ -58,7 +58,10 @@ update subscriptions set state = pg_temp.state_now(state, pg_temp.pack_of(interv
 update charges set
   lines = (select jsonb_agg(pg_temp.line_now(l) order by nth) from jsonb_array_elements(lines) with ordinality x(l, nth)),
   pack = case when kind = 'purchase' and packs > 0 then pg_temp.pack_id(credits::numeric / packs) end,
-  renews = case when kind = 'purchase' then id !~ '_t[0-9]+$' end;
+  renews = case when kind = 'purchase' then id !~ '_t[0-9]+$' end,
+  -- An upgrade sells no packs; the add-on is paid at its next renewal (R-53).
+  packs = case when kind in ('purchase', 'renewal') then packs else 0 end,
+  credits = case when kind in ('purchase', 'renewal') then credits else 0 end;
 --> statement-breakpoint
 update inbox i set payload = i.payload || jsonb_build_object('packs',
   pg_temp.items_of(pg_temp.pack_of(s.interval), i.payload->'packs'))
