@@ -35,11 +35,11 @@ export interface Balance {
     pack: number;
     adjustment: number;
   };
-  expiring: {
-    at: string;
+  expiring: ({
+    at: string | null;
     credits: number;
     grant_id: string;
-  }[];
+  })[];
   next_refresh: {
     at: string;
     credits: number;
@@ -186,14 +186,14 @@ export interface Grant {
   remaining: number;
   held: number;
   effective_at: string;
-  expires_at: string;
+  expires_at: string | null;
   status: 'open' | 'spent' | 'expired' | 'forfeited' | 'revoked';
   cause: string;
 }
 
 export interface GrantRequest {
   credits: number;
-  expires_at: string;
+  expires_at?: string | null | undefined;
   reason: string;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { INTERVALS, isTimeZone } from '../domain/calendar.ts';
+import { INTERVALS, isTimeZone, NEVER } from '../domain/calendar.ts';
 import { MOST } from '../domain/catalog/catalog.ts';
 import { CHANNELS } from '../domain/catalog/rates.ts';
 import { invalid, PROBLEMS, type ProblemCode } from '../domain/errors.ts';
@@ -11,13 +11,13 @@ import { LONGEST_TERM } from '../domain/model/holds.ts';
 export const instant = z.iso
   .datetime({ offset: true, message: 'must be an RFC 3339 instant such as 2026-01-31T00:00:00Z' })
   .refine((text) => !Number.isNaN(Date.parse(text)), 'must be an instant that exists')
-  .refine(
-    (text) => Date.parse(text) >= 0 && Date.parse(text) < 32_503_680_000_000,
-    'must lie in 1970 to 2999',
-  );
+  .refine((text) => Date.parse(text) >= 0 && Date.parse(text) < NEVER, 'must lie in 1970 to 2999');
 
 /** An instant's milliseconds since 1970; finer digits are cut off. */
 export const toInstant = (text: string): number => Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
+
+/** The end of a grant's term: null or absent means that it has none of its own. */
+export const termEnd = (text: string | null | undefined): number => (text ? toInstant(text) : NEVER);
 
 /** Credits a cycle, set by an operator. */
 export const allowance = z.int().min(0).max(MOST);
@@ -175,7 +175,7 @@ export const balance = z
     available: whole,
     held: whole,
     by_kind: kinds,
-    expiring: z.array(z.object({ at: z.string(), credits: whole, grant_id: z.string() })),
+    expiring: z.array(z.object({ at: z.string().nullable(), credits: whole, grant_id: z.string() })),
     next_refresh: z.object({ at: z.string(), credits: whole }).nullable(),
     as_of: z.string(),
     ledger_version: whole,
@@ -192,7 +192,7 @@ export const grant = z
     remaining: whole,
     held: whole,
     effective_at: z.string(),
-    expires_at: z.string(),
+    expires_at: z.string().nullable(),
     status: z.enum(['open', 'spent', 'expired', 'forfeited', 'revoked']),
     cause: z.string(),
   })

@@ -1,7 +1,15 @@
 import type { EntryWithFeature } from '../db/entries.ts';
 import type { ChargeRow, GrantRow, SubscriptionRow } from '../db/reads.ts';
 import { goneAt, isGone } from '../domain/burndown.ts';
-import { boundary, cycleUnit, type Instant, iso, renewalAfter, renewalOf } from '../domain/calendar.ts';
+import {
+  boundary,
+  cycleUnit,
+  type Instant,
+  iso,
+  isoOrNull,
+  renewalAfter,
+  renewalOf,
+} from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { nextRefresh } from '../domain/catalog/offers.ts';
 import { packsIn } from '../domain/catalog/packs.ts';
@@ -93,7 +101,7 @@ export function grantView(row: GrantRow, now: Instant, ends: Instant | null): Gr
     remaining: over ? 0 : row.remaining,
     held: row.held,
     effective_at: row.effectiveAt.toISOString(),
-    expires_at: iso(goneAt(term, ends)),
+    expires_at: isoOrNull(goneAt(term, ends)),
     status: grantStatus(row, expired, over),
     cause: row.reason ?? row.chargeId ?? cycleOf(row),
   };

@@ -1,4 +1,4 @@
-import type { Instant } from './calendar.ts';
+import { type Instant, NEVER } from './calendar.ts';
 
 /** The source of a grant: the plan's allowance, a bought pack, or an operator's adjustment. */
 export type GrantKind = 'allowance' | 'pack' | 'adjustment';
@@ -28,13 +28,18 @@ export interface Debit {
   credits: number;
 }
 
-/** R-12, R-50: the instant at which credits are gone: the end of their term or of the subscription, whichever is earlier. */
-export const goneAt = ({ expiresAt }: Pick<Grant, 'expiresAt'>, ends: Instant | null): Instant =>
-  ends === null ? expiresAt : Math.min(expiresAt, ends);
+/**
+ * R-12, R-50: the instant at which credits are gone: the end of their term or of the subscription, whichever is earlier. null
+ * while neither is known (R-83). The SQL function `gone_at` is equal to it.
+ */
+export function goneAt({ expiresAt }: Pick<Grant, 'expiresAt'>, ends: Instant | null): Instant | null {
+  const at = Math.min(expiresAt, ends ?? NEVER);
+  return at < NEVER ? at : null;
+}
 
 /** R-12: whether credits are gone at an instant, booked or not. They are gone at `goneAt` itself. */
-export const isGone = (grant: Pick<Grant, 'expiresAt'>, ends: Instant | null, at: Instant): boolean =>
-  goneAt(grant, ends) <= at;
+export const isGone = ({ expiresAt }: Pick<Grant, 'expiresAt'>, ends: Instant | null, at: Instant): boolean =>
+  Math.min(expiresAt, ends ?? NEVER) <= at;
 
 /** R-12: usable from `effectiveAt` on, no longer at `expiresAt` or at the end of the subscription. */
 export function isUsable(

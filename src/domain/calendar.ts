@@ -87,3 +87,6 @@ export function isTimeZone(name: string): boolean {
 
 /** RFC 3339 in UTC with milliseconds, as every answer prints an instant. */
 export const iso = (at: Instant): string => new Date(at).toISOString();
+
+/** RFC 3339, or null for an instant that is not known. */
+export const isoOrNull = (at: Instant | null): string | null => (at === null ? null : iso(at));

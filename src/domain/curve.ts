@@ -84,7 +84,7 @@ function lookBack(layer: Layer, grant: Grant, past: readonly Change[], window: W
   const left = isGone(grant, ends, now) ? 0 : grant.remaining;
   if (left < grant.remaining)
     changes.push({
-      at: Math.max(goneAt(grant, ends), from),
+      at: Math.max(goneAt(grant, ends)!, from),
       grantId: grant.id,
       credits: left - grant.remaining,
       kind: 'expiry',

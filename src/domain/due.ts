@@ -25,11 +25,11 @@ export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give
 export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
   let next: { at: Instant; kind: DueKind } | null = null;
   const consider = (at: Instant | null | undefined, kind: DueKind) => {
-    if (at !== null && at !== undefined && (next === null || at < next.at)) next = { at, kind };
+    // R-83: no clock reaches NEVER, and Temporal refuses a timer until then.
+    if (at !== null && at !== undefined && at < (next?.at ?? NEVER)) next = { at, kind };
   };
   // R-73: a grant with only held credits left has its term booked already; credits that return to it expire at once.
-  for (const { taken, expiresAt } of state.grants)
-    if (taken === undefined && expiresAt < NEVER) consider(expiresAt, 'expiry');
+  for (const grant of state.grants) if (grant.taken === undefined) consider(grant.expiresAt, 'expiry');
   for (const { charge } of state.waiting) consider(giveUpAt(charge), 'give_up');
   if (state.unpaid) considerUnpaid(state.unpaid, consider);
   if (isRunning(state)) {

@@ -40,8 +40,7 @@ export function renewTerm(d: Draft, term: NewTerm): void {
   const isChanged = plan !== planBefore || interval !== intervalBefore;
   takePlan(d, plan, interval);
   const isNewSeries = cycleUnit(interval) !== cycleUnit(intervalBefore);
-  if (isNewSeries)
-    Object.assign(d.state, { series: series + 1, anchorAt: at } satisfies Partial<State>);
+  if (isNewSeries) Object.assign(d.state, { series: series + 1, anchorAt: at } satisfies Partial<State>);
   if (d.state.scheduled?.kind === 'plan') d.state.scheduled = null;
   // the first boundary after a trial is its activation.
   if (cycle === 0) transition(d, 'activated', at, 'R-23');

@@ -1,5 +1,5 @@
 import type { Grant } from './burndown.ts';
-import { boundary, type Instant, iso } from './calendar.ts';
+import { boundary, type Instant, iso, NEVER } from './calendar.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { packsIn } from './catalog/packs.ts';
 import { answered } from './charge-outcomes.ts';
@@ -254,7 +254,9 @@ export function entryFact(
   expiresAt: Instant | null,
 ): Fact {
   const amount = `${entry.credits > 0 ? '+' : ''}${entry.credits}`;
-  const note = expiresAt === null ? '' : `until ${iso(expiresAt)}`;
+  // R-83
+  const until = expiresAt === NEVER ? 'the subscription ends' : expiresAt !== null && iso(expiresAt);
+  const note = until === false ? '' : `until ${until}`;
   return { at: entry.effectiveAt, what: `${entry.kind} ${entry.grantKind}`, amount, note };
 }
 

@@ -1,4 +1,4 @@
-import { INTERVALS } from '../domain/calendar.ts';
+import { INTERVALS, NEVER } from '../domain/calendar.ts';
 import type { Command } from '../domain/commands.ts';
 import { invalid } from '../domain/errors.ts';
 import { requireStorable, storageFault } from '../domain/text.ts';
@@ -13,14 +13,12 @@ import {
 // Checks of messages before they reach the loop. Anyone with access to Temporal may send signals and updates past the API,
 // and an argument that no statement can book must not stop the workflow.
 
-/** The year 3000: the end of the API's instants, in milliseconds. */
-const END_OF_TIME = 32_503_680_000_000;
 /** PostgreSQL's largest `integer`. */
 const MOST = 2_147_483_647;
 
 const isWhole = (value: unknown, min: number, max: number): boolean =>
   Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
-const isInstant = (value: unknown): boolean => isWhole(value, 0, END_OF_TIME - 1);
+const isInstant = (value: unknown): boolean => isWhole(value, 0, NEVER - 1);
 
 const TYPE_OF: Record<string, Command['type']> = {
   [SIGNAL.paymentSettled]: 'payment_settled',

@@ -146,7 +146,7 @@ export interface BalanceAnswer {
   available: number;
   held: number;
   by_kind: Record<Grant['kind'], number>;
-  by_grant: { grant_id: string; kind: Grant['kind']; remaining: number; expires_at: string }[];
+  by_grant: { grant_id: string; kind: Grant['kind']; remaining: number; expires_at: string | null }[];
   ledger_version: number;
   as_of: string;
 }

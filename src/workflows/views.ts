@@ -5,7 +5,7 @@ import {
 } from '@temporalio/common';
 import type { After } from '../db/ledger.ts';
 import { available, goneAt, isUsable } from '../domain/burndown.ts';
-import { type Instant, iso } from '../domain/calendar.ts';
+import { type Instant, iso, isoOrNull } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { packsIn } from '../domain/catalog/packs.ts';
 import { nextDue } from '../domain/due.ts';
@@ -52,7 +52,7 @@ export function balanceOf(state: State, version: number): BalanceAnswer {
       grant_id: grant.id,
       kind: grant.kind,
       remaining: grant.remaining,
-      expires_at: iso(goneAt(grant, endsAt(state))),
+      expires_at: isoOrNull(goneAt(grant, endsAt(state))),
     })),
     ledger_version: version,
     as_of: iso(at),
@@ -77,13 +77,13 @@ export function subscriptionOf(state: State): SubscriptionAnswer {
       interval: state.interval,
       status: state.status,
       series: state.series,
-      anchor_at: isoOf(state.anchorAt),
+      anchor_at: isoOrNull(state.anchorAt),
       cycle: state.cycle,
       packs: packsIn(state.addOn),
       scheduled_change: changeOf(scheduled),
       unpaid: unpaid && { charge_id: unpaid.charge.id, pending: unpaid.pending, retries: unpaid.retries },
       waiting: state.waiting.map(({ charge }) => charge.id),
-      ended_at: isoOf(state.endedAt),
+      ended_at: isoOrNull(state.endedAt),
       now: iso(asOf(state)),
     },
     next_due: dueOf(state),
@@ -95,8 +95,6 @@ function changeOf(scheduled: State['scheduled']): SubscriptionAnswer['state']['s
   const at = iso(scheduled.at);
   return scheduled.kind === 'cancel' ? { kind: 'cancel', at } : { ...scheduled, at };
 }
-
-const isoOf = (at: Instant | null): string | null => (at === null ? null : iso(at));
 
 /** The answer of the query `schedule`: at most `limit` happenings of the forecast. */
 export function scheduleOf(state: State, catalog: Catalog, limit = 24): ScheduleAnswer {

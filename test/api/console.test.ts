@@ -226,6 +226,14 @@ describe('an action', () => {
     expect(await driver.available()).toBe(270);
   });
 
+  test('gives credits without an end of their own (R-83)', async () => {
+    const driver = await Driver.open(stack);
+    const { check, done } = await act(driver, 'grant', { credits: '70', expires_at: '', ...because });
+    expect(textOf(check.html)).toContain('AM UTC until the subscription ends.');
+    expect(textOf(check.html)).toContain('"expires_at":null');
+    expect(textOf(done.html)).toContain('"expires_at": null');
+  });
+
   test('that is sent twice is done once', async () => {
     const driver = await Driver.open(stack);
     const { form } = await act(driver, 'grant', {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Stack, startStack } from '../support/stack.ts';
+import { Visit } from './console-visit.ts';
 import { all, bodyOf, Driver, type Json } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
 
@@ -89,4 +90,37 @@ test('the wallet’s pages', async () => {
   expect(textOf((await visitor.get('/wallet/add-ons')).html)).toContain(
     'They stay until Feb 28 at the latest',
   );
+});
+
+test('R-83: a grant without an end has none in any answer or page until an end is scheduled', async () => {
+  const subscription = await Driver.open(stack);
+  const issued = [
+    bodyOf(await subscription.post('grants', { credits: 40, reason: 'a gift' }), 201),
+    bodyOf(await subscription.post('grants', { credits: 2, expires_at: null, reason: 'a gift' }), 201),
+  ];
+  const ends = async (path: string) => {
+    const answer = bodyOf(await subscription.get(path));
+    const grants = (answer['data'] ?? (answer['balance'] as Json)?.['by_grant']) as Json[] | undefined;
+    const lines = (grants ?? (answer['expiring'] as Json[])).map(
+      (line) => line['expires_at'] ?? line['at'] ?? null,
+    );
+    return lines.map((at) => (at === null ? null : String(at).slice(0, 10))).sort();
+  };
+  const reads = ['balance', 'balance?at=2026-02-20T00:00:00Z', 'grants', 'workflow'];
+  expect(issued.map((grant) => grant['expires_at'])).toEqual([null, null]);
+  for (const path of reads) expect([path, await ends(path)]).toEqual([path, ['2026-03-02', null, null]]);
+  expect((await ends('balance?at=2026-03-15T00:00:00Z')).filter((at) => at === null)).toHaveLength(2);
+  const visitor = await PageVisitor.enter(stack, subscription.id);
+  const page = textOf((await visitor.get('/wallet')).html);
+  expect(page).toContain('200 expire on Mar 2, 42 when your plan ends.');
+  expect(page).toContain('lasts until your plan ends; a gift');
+  const visit = await Visit.begin(stack);
+  const looked = async () => textOf((await visit.get(`/console/subscriptions/${subscription.id}`)).html);
+  expect(await looked()).toContain('until the subscription ends');
+
+  bodyOf(await subscription.post('cancel', {}));
+  for (const path of reads)
+    expect([path, new Set(await ends(path))]).toEqual([path, new Set(['2026-02-28'])]);
+  expect(textOf((await visitor.get('/wallet')).html)).toContain('242 expire on Feb 28.');
+  expect(await looked()).not.toContain('until the subscription ends');
 });

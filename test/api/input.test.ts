@@ -207,7 +207,7 @@ const TABLES: Record<string, Row[]> = {
     ['{"plan": "__proto__", "interval": "constructor"}', 'invalid_request: /plan, /interval'],
   ],
   'POST grants': [
-    ['{}', 'invalid_request: /credits, /expires_at, /reason'],
+    ['{}', 'invalid_request: /credits, /reason'],
     ['{"credits": 0, "expires_at": "2030-01-01T00:00:00Z", "reason": "r"}', 'invalid_request: /credits'],
     ['{"credits": 1.5, "expires_at": "2030-01-01T00:00:00Z", "reason": "r"}', 'invalid_request: /credits'],
     [

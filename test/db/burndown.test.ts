@@ -38,7 +38,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       kind: fc.constantFrom('allowance', 'pack', 'adjustment', 'adjustment'),
       credits: whole(1, 9),
       from: whole(-3, 2),
-      for: whole(1, 7),
+      for: fc.option(whole(1, 7), { freq: 5 }),
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: is('spend'), credits: whole(0, 15), over }) },

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { type Instant, iso } from '../../src/domain/calendar.ts';
+import { type Instant, iso, NEVER } from '../../src/domain/calendar.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { answerOf, DAY, openDatabase, RawLedger, T0 } from './raw-ledger.ts';
 
@@ -155,6 +155,33 @@ test('R-50: a scheduled end has notices seven days and one day before it, and no
     'day 18 grant.expiring 100',
     'day 24 grant.expiring 100',
     'day 25 grant.forfeited 100',
+  ]);
+});
+
+test('R-83: a grant without an end has notices of a scheduled end only, and no `expires_at` without one', async () => {
+  const ledger = await RawLedger.open(db);
+  await ledger.grant({ credits: 100, to: NEVER });
+  await ledger.stand(T0 + 20 * DAY);
+  await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 30 * DAY } } });
+  await ledger.stand(T0 + 24 * DAY);
+  await ledger.book({ state: { scheduled: null } });
+  await ledger.stand(T0 + 50 * DAY);
+  await ledger.grant({ credits: 10, to: NEVER });
+  await ledger.book({ state: { scheduled: { kind: 'cancel', at: T0 + 60 * DAY } } });
+  await ledger.grant({ credits: 1, to: NEVER });
+  await ledger.end(T0 + 60 * DAY);
+  const reported = (await eventsOf(ledger)).filter(({ type }) => type.startsWith('grant.'));
+  expect(
+    reported.map(({ type, at, data }) => [(at - T0) / DAY, type, data['credits'], data['expires_at']]),
+  ).toEqual([
+    [0, 'grant.made', 100, undefined],
+    [23, 'grant.expiring', 100, iso(T0 + 30 * DAY)],
+    [50, 'grant.made', 10, undefined],
+    [50, 'grant.made', 1, iso(T0 + 60 * DAY)],
+    ...[53, 59].flatMap((day) =>
+      [100, 10, 1].map((credits) => [day, 'grant.expiring', credits, iso(T0 + 60 * DAY)]),
+    ),
+    ...[100, 10, 1].map((credits) => [60, 'grant.forfeited', credits, undefined]),
   ]);
 });
 

@@ -4,7 +4,7 @@ import { advanceEnded, releaseOverdue } from '../../src/db/ledger.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
 import type { SpendOutcome } from '../../src/db/spend-batches.ts';
 import type { GrantKind } from '../../src/domain/burndown.ts';
-import { type Instant, iso } from '../../src/domain/calendar.ts';
+import { type Instant, iso, NEVER } from '../../src/domain/calendar.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import {
   type Book,
@@ -31,7 +31,7 @@ const SECOND = 1_000;
 export type Part = null | 'one' | 'all' | 'over' | number;
 
 export type Op =
-  | { do: 'grant'; kind: GrantKind; credits: number; from: number; for: number }
+  | { do: 'grant'; kind: GrantKind; credits: number; from: number; for: number | null }
   /** More than is there by `over`: 0 takes all of it, 1 is short by one. */
   | { do: 'spend'; credits: number; over: number | null }
   | { do: 'hold'; credits: number; over: number | null; seconds: number }
@@ -160,7 +160,7 @@ export class Twins {
   private async grant({ kind, credits, from, for: seconds }: Of<'grant'>): Promise<void> {
     const effectiveAt = this.now + from * SECOND;
     if (this.isAhead(effectiveAt)) return;
-    const to = effectiveAt + seconds * SECOND;
+    const to = seconds === null ? NEVER : effectiveAt + seconds * SECOND;
     const effect = await this.ledger.grant({ kind, credits, from: effectiveAt, to });
     this.granted.push(effect);
     if (effect.chargeId !== null) this.core.charges.set(effect.chargeId, paidFor(effect));

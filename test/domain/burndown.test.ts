@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { available, burnDown, burnOrder, type Grant, isUsable } from '../../src/domain/burndown.ts';
+import {
+  available,
+  burnDown,
+  burnOrder,
+  type Grant,
+  goneAt,
+  isGone,
+  isUsable,
+} from '../../src/domain/burndown.ts';
+import { NEVER } from '../../src/domain/calendar.ts';
 
 let made = 0;
 function grant(kind: Grant['kind'], remaining: number, effectiveAt: number, expiresAt: number): Grant {
@@ -22,6 +31,20 @@ describe('R-12: usable', () => {
   test('an unusable grant is not available', () => {
     const grants = [grant('pack', 5, 0, 10), grant('pack', 7, 5, 20), grant('allowance', 11, 10, 30)];
     expect([0, 5, 10, 20, 30].map((at) => available(grants, at))).toEqual([5, 12, 18, 11, 0]);
+  });
+});
+
+describe('R-83: no end of its own', () => {
+  test('gone at the end of the subscription, and at no known instant before one is scheduled', () => {
+    const endless = grant('adjustment', 1, 0, NEVER);
+    expect([goneAt(endless, null), goneAt(endless, 7)]).toEqual([null, 7]);
+    expect([6, 7].map((at) => isGone(endless, 7, at))).toEqual([false, true]);
+    expect(isGone(endless, null, NEVER - 1)).toBe(false);
+  });
+
+  test('it burns last', () => {
+    const grants = [grant('adjustment', 10, 0, NEVER), grant('pack', 10, 0, NEVER - 1)];
+    expect(names(grants, 15, 5)).toBe('pack:10 adjustment:5');
   });
 });
 

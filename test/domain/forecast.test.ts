@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { iso } from '../../src/domain/calendar.ts';
+import { iso, NEVER } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { startCharge } from '../../src/domain/charges.ts';
-import { workThrough } from '../../src/domain/due.ts';
+import { nextDue, workThrough } from '../../src/domain/due.ts';
 import { balance, openGrants } from '../../src/domain/model/book.ts';
 import { hold, openHolds } from '../../src/domain/model/holds.ts';
 import {
@@ -171,4 +171,13 @@ test('R-90: a step of an advance has an end, also where its cycles bring nothing
     step = workThrough(step.state, to, DEFAULT_CATALOG);
   // 1,200 cycles and the expiry of the first allowance, 200 instants a step.
   expect(steps).toBe(7);
+});
+
+test('R-83: the end of a grant without one is never due and never foretold, also in the last years of the calendar', () => {
+  const life = lifeOf('year', '2995-01-31', 'enterprise');
+  command(life, { type: 'issue_grant', grantId: 'grt_1', credits: 7, expiresAt: NEVER, reason: 'r' });
+  const { changes, life: ahead } = forecast(life.state, openGrants(life.book), life.catalog, {});
+  expect(changes.filter(({ grantId }) => grantId === 'grt_1')).toEqual([]);
+  expect(balance(ahead.book, NEVER - 1).by_kind.adjustment).toBe(7);
+  expect(nextDue({ ...life.state, status: 'past_due', grants: life.state.grants.slice(-1) })).toBeNull();
 });

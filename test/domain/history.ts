@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { addDays, type Instant, type Interval } from '../../src/domain/calendar.ts';
+import { addDays, type Instant, type Interval, NEVER } from '../../src/domain/calendar.ts';
 
 /** Where a spend or an advance stands: counted from an edge, and one beside it. */
 export type Beside = -1 | 0 | 1;
@@ -23,7 +23,8 @@ export type Op =
   | { do: 'cancel'; at: 'renewal' | 'now' }
   | { do: 'resume' }
   | { do: 'method'; method: Method }
-  | { do: 'grant'; credits: number; days: number; ms: Beside }
+  /** Without days: without an end of its own. */
+  | { do: 'grant'; credits: number; days: number | null; ms: Beside }
   /** The nth grant ever made, of any kind; -1 is the newest. */
   | { do: 'revoke'; n: number }
   | { do: 'allowance'; credits: number }
@@ -115,7 +116,7 @@ const release = fc.record({ do: fc.constant('release' as const), n: newest });
 const grant = fc.record({
   do: fc.constant('grant' as const),
   credits: fc.integer({ min: 1, max: 400 }),
-  days: fc.integer({ min: 0, max: 120 }),
+  days: fc.option(fc.integer({ min: 0, max: 120 }), { freq: 6 }),
   ms: beside,
 });
 
@@ -212,5 +213,8 @@ export const histories: fc.Arbitrary<History> = fc.record({
   ops,
 });
 
-export const expiryOf = (now: Instant, zone: string, { days, ms }: { days: number; ms: Beside }): Instant =>
-  addDays(now, zone, days) + ms;
+export const expiryOf = (
+  now: Instant,
+  zone: string,
+  { days, ms }: { days: number | null; ms: Beside },
+): Instant => (days === null ? NEVER : addDays(now, zone, days) + ms);

@@ -1,4 +1,5 @@
-import type { Instant, Interval } from '../../src/domain/calendar.ts';
+import { goneAt } from '../../src/domain/burndown.ts';
+import { type Instant, type Interval, NEVER } from '../../src/domain/calendar.ts';
 import { type Catalog, isFree, planOf } from '../../src/domain/catalog/catalog.ts';
 import { packsIn } from '../../src/domain/catalog/packs.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
@@ -10,7 +11,7 @@ import { Refusal } from '../../src/domain/errors.ts';
 import { balance, book, bookCharge, openGrants } from '../../src/domain/model/book.ts';
 import { openHolds } from '../../src/domain/model/holds.ts';
 import { NO_METHOD } from '../../src/domain/state.ts';
-import { allowanceOf } from '../../src/domain/subscription.ts';
+import { allowanceOf, endsAt } from '../../src/domain/subscription.ts';
 import {
   advanceLife,
   bookDeadlines,
@@ -124,7 +125,7 @@ export class CoreDriver implements Driver {
           type: 'issue_grant',
           grantId: this.id('grt'),
           credits: step.credits,
-          expiresAt: moment(step.until),
+          expiresAt: step.until === null ? NEVER : moment(step.until),
           reason: 'scenario',
         });
       case 'refund':
@@ -326,11 +327,11 @@ function viewOf(life: Life): View {
     skipped: state.topUp?.wish ? state.topUp.skipped : null,
     scheduled: state.scheduled,
     endedAt: state.endedAt,
-    grants: grants.map(({ kind, amount, effectiveAt, expiresAt }) => ({
-      kind,
-      credits: amount,
-      effectiveAt,
-      expiresAt,
+    grants: grants.map((grant) => ({
+      kind: grant.kind,
+      credits: grant.amount,
+      effectiveAt: grant.effectiveAt,
+      expiresAt: goneAt(grant, endsAt(state)),
     })),
     charges: [...book.charges.values()].sort((a, b) => a.at - b.at),
   };

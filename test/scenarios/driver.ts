@@ -27,8 +27,8 @@ export interface View {
     | { kind: 'plan'; at: Instant; plan: string; interval: Interval }
     | null;
   endedAt: Instant | null;
-  /** By instant, then by making. */
-  grants: { kind: GrantKind; credits: number; effectiveAt: Instant; expiresAt: Instant }[];
+  /** By instant, then by making. `expiresAt` is null while no end is known (R-83). */
+  grants: { kind: GrantKind; credits: number; effectiveAt: Instant; expiresAt: Instant | null }[];
   charges: { kind: string; status: string; amountMinor: number; refundedMinor: number }[];
 }
 

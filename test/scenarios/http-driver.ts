@@ -270,7 +270,8 @@ export class HttpDriver implements Driver {
         return answerOf(await put('payment_method', { payment_method: step.method }));
       case 'grant': {
         const { credits, until } = step;
-        return answerOf(await post('grants', { credits, expires_at: wireMoment(until), reason: 'scenario' }));
+        const term = until === null ? {} : { expires_at: wireMoment(until) };
+        return answerOf(await post('grants', { credits, ...term, reason: 'scenario' }));
       }
       case 'refund': {
         const { id } = await this.purchase(step.which);

@@ -23,5 +23,6 @@ export function wireMoment(text: string): string {
   return /\.\d{4,}/.test(text) ? text : new Date(moment(text)).toISOString();
 }
 
-/** R-83: an expiry, or `never`. */
-export const showExpiry = (at: number): string => (at === NEVER ? 'never' : showMoment(at));
+/** An instant as the tables write it; `none` for an expiry that no clock reaches (R-83). */
+export const showExpiry = (at: number | null): string =>
+  at === null || at === NEVER ? 'none' : showMoment(at);

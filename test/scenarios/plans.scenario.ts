@@ -154,7 +154,7 @@ at          do                             allowance  pack  charged  outcome
 R-31a R-50   a pack may live as long as the subscription  catalogue shop
 at          do                             allowance  pack  charged  outcome
 2026-03-01  subscribe plus month trial no        400     0     1900  ok
-2026-03-10  buy 1 pack lasting                   400   500     2000  ok expires never
+2026-03-10  buy 1 pack lasting                   400   500     2000  ok expires none
 2026-03-10  add_on 0                             400   500        0  ok
 2027-03-04  look                                 400   500    22800  ok
 2027-03-05  cancel                               400   500        0  ok at_risk 500

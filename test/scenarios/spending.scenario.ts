@@ -151,4 +151,40 @@ at          do                                allowance  adjustment  outcome
 2026-04-20  look                                    200           0  ok
 2026-04-20  grant 70 until 2026-05-01T12:00Z        200          70  ok
 2026-04-21  revoke                                  200           0  ok revoked 70
+
+R-83 R-60   an adjustment without an end burns last, and lives through the cycles
+at          do                         allowance  pack  adjustment  outcome
+2026-04-17  subscribe creator month          200     0           0  ok
+2026-04-17  grant 40                         200     0          40  ok adjustment_until none
+2026-04-17  buy 1                            200   300          40  ok pack_until 2026-08-15
+2026-04-17  grant 30 until 2026-04-20        200   300          70  ok adjustment_until 2026-04-20
+2026-04-18  use generate_look 210              0   300          60  ok burned allowance:200,adjustment:10
+2026-04-19  use generate_look 330              0     0          30  ok burned adjustment:20,pack:300,adjustment:10
+2026-05-17  look                             200   300          30  ok adjustment_until 2026-04-20
+2027-05-17  use generate_look 1              199  1500          30  ok burned allowance:1
+
+R-83 R-50   it is dated once an end is scheduled, undated again by a resume, and forfeited at the end
+at                        do                       allowance  adjustment  status  outcome
+2026-04-17                subscribe creator month        200           0  active  ok
+2026-04-17                grant 40                       200          40  active  ok expires none
+2026-04-20                cancel                         200          40  active  ok expires 2026-05-17 at_risk 40
+2026-04-21                resume                         200          40  active  ok expires none
+2026-05-20                cancel                         200          40  active  ok adjustment_until 2026-06-17
+2026-06-16T23:59:59.999Z  look                             0          40  active  ok
+2026-06-17                look                             0           0  ended   ok adjustment_until 2026-06-17
+
+R-83 R-82   it is revoked like any other
+at          do                       allowance  adjustment  outcome
+2026-04-17  subscribe creator month        200           0  ok
+2026-04-17  grant 40                       200          40  ok
+2026-04-18  use generate_look 210            0          30  ok burned allowance:200,adjustment:10
+2026-04-18  revoke                           0           0  ok revoked 30
+
+R-83 R-73   a hold of it outlives the end, and its credits are forfeited when they return
+at          do                            allowance  adjustment  held  status  outcome
+2026-04-17  subscribe creator month             200           0     0  active  ok
+2026-04-17  grant 40                            200          40     0  active  ok
+2026-04-17  hold generate_look 220                0          20   220  active  ok
+2026-04-17  cancel now                            0           0   220  ended   ok
+2026-04-17  release                               0           0     0  ended   ok booked release:200,forfeiture:-200,release:20,forfeiture:-20
 `;

@@ -42,7 +42,8 @@ export type Step =
   | { verb: 'change' | 'preview'; plan: string; interval: Interval }
   | { verb: 'method'; method: string }
   | { verb: 'settle'; outcome: 'paid' | 'declined'; which: Which }
-  | { verb: 'grant'; credits: number; until: string }
+  /** null: without an end of its own (R-83). */
+  | { verb: 'grant'; credits: number; until: string | null }
   /** An operator's refund of a purchase: of all that is not refunded yet, or of an amount. */
   | { verb: 'refund'; which: Made; amount?: number }
   /** The provider's report on a purchase's charge: the refunded total; or a dispute of an amount, by its name. */
@@ -172,7 +173,7 @@ const PARSERS: Record<Step['verb'], (words: string[], text: string) => Step> = {
     if (outcome !== 'paid' && outcome !== 'declined') throw new Error(`not an outcome: ${outcome}`);
     return { verb: 'settle', outcome, which: which as Which };
   },
-  grant: ([credits, , until = '']) => ({ verb: 'grant', credits: number(credits), until }),
+  grant: ([credits, , until = null]) => ({ verb: 'grant', credits: number(credits), until }),
   refund: (words) => {
     const { which, credits: amount } = made(words);
     return amount === undefined ? { verb: 'refund', which } : { verb: 'refund', which, amount };

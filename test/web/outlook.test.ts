@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { subscriptionView } from '../../src/api/views.ts';
-import { goneAt } from '../../src/domain/burndown.ts';
+import { isUsable } from '../../src/domain/burndown.ts';
 import { type Instant, iso } from '../../src/domain/calendar.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { changeOf, totalAt } from '../../src/domain/curve.ts';
@@ -69,7 +69,7 @@ function balanceAt({ state, book, catalog }: Life, at: Instant): number {
   }
   const ends = endsAt(state);
   return [...book.grants.values()]
-    .filter((grant) => grant.effectiveAt <= at && at < goneAt(grant, ends))
+    .filter((grant) => isUsable(grant, at, ends))
     .map(({ id, remaining }) =>
       book.entries
         .filter(({ grantId, effectiveAt }) => grantId === id && effectiveAt > at)

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type BalanceRow, balanceAt, snapshot } from '../../db/ledger.ts';
 import { openHolds, type SubscriptionRow } from '../../db/reads.ts';
 import { goneAt, isUsable } from '../../domain/burndown.ts';
-import { type Instant, iso } from '../../domain/calendar.ts';
+import { type Instant, iso, isoOrNull } from '../../domain/calendar.ts';
 import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { openGrants } from '../../domain/model/book.ts';
 import { endsAt } from '../../domain/subscription.ts';
@@ -88,7 +88,7 @@ function balanceView(
     by_kind,
     expiring: grants
       .filter((grant) => grant.remaining > 0)
-      .map((grant) => ({ at: iso(goneAt(grant, ends)), credits: grant.remaining, grant_id: grant.id })),
+      .map((grant) => ({ at: isoOrNull(goneAt(grant, ends)), credits: grant.remaining, grant_id: grant.id })),
     next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
     as_of: iso(at),
     ledger_version: version,

@@ -53,7 +53,7 @@ export function grantRoutes(app: App, deps: Deps): void {
       scope: 'operator',
       params: s.byId,
       body: z
-        .strictObject({ credits: s.credits, expires_at: s.instant, reason: s.reason })
+        .strictObject({ credits: s.credits, expires_at: s.instant.nullish(), reason: s.reason })
         .meta({ id: 'GrantRequest' }),
       idempotent: true,
       answers: { 201: { description: 'Granted', schema: s.grant } },
@@ -67,7 +67,7 @@ export function grantRoutes(app: App, deps: Deps): void {
           type: 'issue_grant',
           grantId: row.objectId,
           credits: input.body.credits,
-          expiresAt: s.toInstant(input.body.expires_at),
+          expiresAt: s.termEnd(input.body.expires_at),
           reason: input.body.reason,
         }),
         answer: async (row, subscription) => {

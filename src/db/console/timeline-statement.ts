@@ -225,7 +225,7 @@ const entriesData = (id: string): SQL => sql`
     'entries', jsonb_agg(jsonb_build_object('seq', e.seq, 'kind', e.kind, 'credits', e.credits, 'grant_id', e.grant_id,
       'grant_kind', g.kind, 'balance_after', e.balance_after, 'effective_at', ms(e.effective_at)) order by e.seq),
     'grant', (select jsonb_build_object('id', g.id, 'kind', g.kind, 'cause', g.cause, 'charge_id', g.charge_id, 'charge_kind', c.kind,
-        'reason', g.reason, 'expires_at', ms(least(g.expires_at, (select l.ends_at from ledgers l where l.subscription_id = g.subscription_id))))
+        'reason', g.reason, 'expires_at', ms(gone_at(g.expires_at, (select l.ends_at from ledgers l where l.subscription_id = g.subscription_id))))
       from grants g left join charges c on c.subscription_id = g.subscription_id and c.id = g.charge_id
       where g.subscription_id = ${id} and g.id = min(e.grant_id)),
     'usage', (select ${usageData} from usages u where u.subscription_id = ${id} and u.id = min(e.usage_id)),

@@ -26,7 +26,8 @@ export interface EntryData {
     charge_id: string | null;
     charge_kind: string | null;
     reason: string | null;
-    expires_at: Instant;
+    /** null: the end of the subscription. */
+    expires_at: Instant | null;
   } | null;
   usage: UsageData | null;
   hold: HoldData | null;

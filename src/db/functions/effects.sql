@@ -5,14 +5,14 @@
 create or replace function book_grant(p_sub text, p_effect jsonb) returns void language plpgsql as $$
 declare
   next_seq bigint;
-  gone_at timestamptz;
+  gone timestamptz;
   first_notice timestamptz;
   credits bigint := (p_effect->>'credits')::bigint;
   effective_at timestamptz := instant_of(p_effect, 'effectiveAt');
 begin
-  select seq + 1, least(instant_of(p_effect, 'expiresAt'), ends_at) into next_seq, gone_at
+  select seq + 1, gone_at(instant_of(p_effect, 'expiresAt'), ends_at) into next_seq, gone
   from ledgers where subscription_id = p_sub;
-  first_notice := notice_after(gone_at, effective_at);
+  first_notice := notice_after(gone, effective_at);
   insert into grants (subscription_id, id, kind, amount, remaining, effective_at, expires_at, made, cause, charge_id, reason,
     notice_at)
   values (p_sub, p_effect->>'id', p_effect->>'kind', credits, credits, effective_at, instant_of(p_effect, 'expiresAt'), next_seq,
@@ -22,7 +22,7 @@ begin
     perform add_entry(p_sub, p_effect->>'id', 'grant', credits, effective_at);
     update ledgers set next_notice = least(next_notice, first_notice) where subscription_id = p_sub;
     perform emit_event(p_sub, 'grant.made', effective_at, jsonb_build_object('grant_id', p_effect->>'id',
-      'kind', p_effect->>'kind', 'credits', credits, 'expires_at', iso(gone_at), 'reason', p_effect->>'reason'));
+      'kind', p_effect->>'kind', 'credits', credits, 'expires_at', iso(gone), 'reason', p_effect->>'reason'));
   end if;
 end $$;
 

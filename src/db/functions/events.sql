@@ -32,7 +32,7 @@ $$;
 -- ledger is locked.
 create or replace function date_notices(p_sub text, p_at timestamptz) returns void language plpgsql as $$
 begin
-  update grants g set notice_at = notice_after(least(g.expires_at, l.ends_at), p_at)
+  update grants g set notice_at = notice_after(gone_at(g.expires_at, l.ends_at), p_at)
   from ledgers l where l.subscription_id = p_sub and g.subscription_id = p_sub and g.expires_at > p_at;
   update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub)
   where subscription_id = p_sub;
@@ -47,12 +47,12 @@ begin
   from (select g.*, ahead.days, gone.at as gone_at, notice.at from grants g
         join ledgers l on l.subscription_id = p_sub
         cross join (values (7), (1)) ahead(days)
-        cross join lateral (select least(g.expires_at, l.ends_at) as at) gone
+        cross join lateral (select gone_at(g.expires_at, l.ends_at) as at) gone
         cross join lateral (select gone.at - ahead.days * interval '24 hours' as at) notice
         where g.subscription_id = p_sub and g.notice_at <= notice.at and notice.at <= p_until
           and g.remaining > 0 and g.taken is null
         order by notice.at, g.made) due;
-  update grants g set notice_at = notice_after(least(g.expires_at, l.ends_at), p_until)
+  update grants g set notice_at = notice_after(gone_at(g.expires_at, l.ends_at), p_until)
   from ledgers l where l.subscription_id = p_sub and g.subscription_id = p_sub and g.notice_at <= p_until;
   update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub)
   where subscription_id = p_sub;

@@ -7,6 +7,14 @@ create or replace function is_usable(p_effective_at timestamptz, p_expires_at ti
   select p_effective_at <= p_at and p_at < p_expires_at and (p_ends_at is null or p_at < p_ends_at)
 $$;
 
+-- R-12, R-50: the instant at which credits are gone: the end of their term or of the subscription, whichever is earlier;
+-- null while neither is known (R-83). `NEVER` of src/domain/calendar.ts is the year 3000.
+create or replace function gone_at(p_expires_at timestamptz, p_ends_at timestamptz) returns timestamptz
+language sql immutable as $$
+  select case when least(p_expires_at, p_ends_at) < timestamptz '3000-01-01T00:00:00Z'
+    then least(p_expires_at, p_ends_at) end
+$$;
+
 -- The end of a subscription that came before an instant, else null. A deadline at the very end comes before it
 -- (R-14).
 create or replace function ended_before(p_status text, p_ends_at timestamptz, p_at timestamptz) returns timestamptz

@@ -2,8 +2,7 @@ import {
   cycleAt,
   cycleUnit,
   type Instant,
-  iso,
-  NEVER,
+  isoOrNull,
   RENEWAL_EVERY,
   renewalAfter,
   renewalOf,
@@ -80,7 +79,7 @@ export function offerFor(
       packs,
       credits: packs * pack.credits,
       price,
-      expires_at: expiresAt === NEVER ? null : iso(expiresAt),
+      expires_at: isoOrNull(expiresAt),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Grant } from '../burndown.ts';
-import type { Instant } from '../calendar.ts';
+import { type Instant, NEVER } from '../calendar.ts';
 import { type Book, book } from './book.ts';
 import { openHolds, release } from './holds.ts';
 
@@ -21,7 +21,7 @@ export interface Agenda {
   add(grant: Grant): void;
 }
 
-/** The agenda of a book: its open holds, and the terms of its grants. `passUntil` changes the book. */
+/** The agenda of a book: its open holds, and the terms of its grants that end (R-83). `passUntil` changes the book. */
 export function agendaOf(target: Book): Agenda {
   const termOf = (grant: Grant): AgendaEntry => ({
     at: grant.expiresAt,
@@ -35,7 +35,8 @@ export function agendaOf(target: Book): Agenda {
     ({ id, deadline }): AgendaEntry => ({ at: deadline, pass: () => void release(target, id, deadline) }),
   );
   // R-14: at one instant deadlines come before terms; the sort keeps their order.
-  const entries = [...deadlines, ...[...target.grants.values()].map(termOf)].sort((a, b) => a.at - b.at);
+  const terms = [...target.grants.values()].filter(({ expiresAt }) => expiresAt < NEVER).map(termOf);
+  const entries = [...deadlines, ...terms].sort((a, b) => a.at - b.at);
   let passed = 0;
 
   return {
@@ -47,6 +48,7 @@ export function agendaOf(target: Book): Agenda {
       }
     },
     add(grant) {
+      if (grant.expiresAt >= NEVER) return;
       let [low, high] = [passed, entries.length];
       while (low < high) {
         const middle = (low + high) >> 1;

@@ -1,4 +1,4 @@
-import { addDays, iso } from '../../domain/calendar.ts';
+import { addDays, type Instant, isoOrNull, NEVER } from '../../domain/calendar.ts';
 import {
   type Action,
   type ActionContext,
@@ -32,7 +32,8 @@ export const grant: Action = {
       label: 'Until (UTC)',
       kind: 'instant',
       value: localText(addDays(now, 'UTC', GRANT_DAYS)),
-      hint: 'From this instant on they can’t be spent.',
+      hint: 'From this instant on they can’t be spent. Empty: they live until the subscription ends.',
+      isOptional: true,
     },
   ],
   call: (context, values) => ({
@@ -40,7 +41,7 @@ export const grant: Action = {
     path: below(context, 'grants'),
     body: {
       credits: countOf(values, 'credits'),
-      expires_at: iso(instantOf(values, 'expires_at')),
+      expires_at: isoOrNull(endOf(values)),
       reason: reasonOf(values),
     },
   }),
@@ -49,10 +50,14 @@ export const grant: Action = {
       type: 'issue_grant',
       grantId: 'grt_new',
       credits: countOf(values, 'credits'),
-      expiresAt: instantOf(values, 'expires_at'),
+      expiresAt: endOf(values) ?? NEVER,
       reason: reasonOf(values),
     }),
 };
+
+/** an empty field means no end of its own. */
+const endOf = (values: FormValues): Instant | null =>
+  (values['expires_at'] ?? '').trim() === '' ? null : instantOf(values, 'expires_at');
 
 const adjustments = ({ grants }: ActionContext) =>
   grants.filter(({ kind, remaining }) => kind === 'adjustment' && remaining > 0);

@@ -9,7 +9,7 @@ import { isRule } from '../../domain/explain.ts';
 import type { Charge, Effect, State } from '../../domain/state.ts';
 import { endsAt } from '../../domain/subscription.ts';
 import type { Format } from '../shell/format.ts';
-import { ruleView } from './timeline-lines.ts';
+import { ruleView, untilText } from './timeline-lines.ts';
 import type { RuleView } from './views.ts';
 
 // The effects of a command before it runs: the core decides it on the present state, and nothing is booked.
@@ -92,7 +92,7 @@ function effectLines({ state, grants, format }: RehearsalContext, effect: Effect
     case 'grant':
       return [
         line(
-          `${format.creditsOf(effect.credits)} of ${effect.kind} from ${format.moment(effect.effectiveAt)} until ${format.moment(goneAt(effect, endsAt(state)))}.`,
+          `${format.creditsOf(effect.credits)} of ${effect.kind} from ${format.moment(effect.effectiveAt)} until ${untilText(goneAt(effect, endsAt(state)), format)}.`,
           { allowance: 'R-20', pack: 'R-31', adjustment: 'R-36' }[effect.kind],
         ),
       ];

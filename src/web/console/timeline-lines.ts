@@ -7,6 +7,7 @@ import type {
   UsageData,
 } from '../../db/console/timeline.ts';
 import type { GrantKind } from '../../domain/burndown.ts';
+import type { Instant } from '../../domain/calendar.ts';
 import {
   attemptRule,
   commandRule,
@@ -193,7 +194,7 @@ function entriesSay({ grant, usage, hold }: EntryData, lead: TimelineEntry, form
   const used = usage ?? hold;
   const says = used ? saidWith(used) : [];
   if (lead.kind === 'grant' && grant) {
-    says.push(`until ${format.moment(grant.expires_at)}`);
+    says.push(`until ${untilText(grant.expires_at, format)}`);
     if (grant.reason) says.push(grant.reason);
   }
   if (lead.kind === 'hold' && hold) says.push(`until ${format.moment(hold.deadline)}`);
@@ -201,6 +202,10 @@ function entriesSay({ grant, usage, hold }: EntryData, lead: TimelineEntry, form
     says.push(`${format.creditsOf(usage.reversed)} of it given back`);
   return says;
 }
+
+/** The end of a grant in words; null: it has none of its own (R-83). */
+export const untilText = (at: Instant | null, format: Format): string =>
+  at === null ? 'the subscription ends' : format.moment(at);
 
 const MOST_LINES = 4;
 

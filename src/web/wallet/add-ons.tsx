@@ -23,8 +23,8 @@ export interface AddOnsView extends WalletFrame {
   offer: PackOffer | null;
   /** The reason why no pack can be bought; null where one can. */
   refusal: ProblemCode | null;
-  /** Unused credits of packs, and their last day. */
-  delivered: { credits: number; until: Instant } | null;
+  /** Unused credits of packs, and their last day; null: the end of the plan. */
+  delivered: { credits: number; until: Instant | null } | null;
 }
 
 const SOON_MS = 7 * 86_400_000;
@@ -197,8 +197,12 @@ function Active({ view, offer }: { view: AddOnsView; offer: PackOffer | null }) 
       {delivered && (
         <p class="quiet">
           {format.creditsOf(delivered.credits)} of your packs are not used yet. They stay until{' '}
-          <When format={format} at={delivered.until} near={now} /> at the latest, whether or not the add-on
-          renews.
+          {delivered.until === null ? (
+            'your plan ends'
+          ) : (
+            <When format={format} at={delivered.until} near={now} />
+          )}{' '}
+          at the latest, whether or not the add-on renews.
         </p>
       )}
       {canLower && <Remove view={view} />}

@@ -2,6 +2,7 @@ import type { Deps } from '../../api/deps.ts';
 import { openHolds } from '../../db/reads.ts';
 import { grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
 import { goneAt } from '../../domain/burndown.ts';
+import { type Instant, NEVER } from '../../domain/calendar.ts';
 import { packsOn } from '../../domain/catalog/catalog.ts';
 import { arrivalExpiry, nextRefresh } from '../../domain/catalog/offers.ts';
 import { buyingRefusal } from '../../domain/eligibility.ts';
@@ -45,10 +46,16 @@ export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> 
         ? null
         : {
             credits: packs.reduce((sum, { remaining }) => sum + remaining, 0),
-            until: Math.max(...packs.map((pack) => goneAt(pack, ends))),
+            until: lastOf(packs.map((pack) => goneAt(pack, ends))),
           },
   };
 }
+
+/** The last of some ends; null where one of them is not known. */
+const lastOf = (ends: readonly (Instant | null)[]): Instant | null => {
+  const last = Math.max(...ends.map((at) => at ?? NEVER));
+  return last < NEVER ? last : null;
+};
 
 /** The available and held credits. */
 interface Funds {

@@ -3,7 +3,7 @@ import { type ActivityRow, listActivity } from '../../db/entries.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
 import type { LedgerGrant } from '../../db/wallet/reads.ts';
 import { burnOrder, goneAt, isGone, isUsable } from '../../domain/burndown.ts';
-import type { Instant } from '../../domain/calendar.ts';
+import { type Instant, NEVER } from '../../domain/calendar.ts';
 import { type Catalog, type Feature, isContract } from '../../domain/catalog/catalog.ts';
 import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { nextRenewal } from '../../domain/charges.ts';
@@ -71,13 +71,15 @@ const openGrant = (grant: LedgerGrant, ends: Instant | null): OpenGrant => {
 };
 
 /** The credits that are gone at each instant, if nothing more is used. */
-function expiringOf(open: LedgerGrant[], ends: Instant | null): { at: Instant; credits: number }[] {
-  const byInstant = new Map<Instant, number>();
+function expiringOf(open: LedgerGrant[], ends: Instant | null): WalletView['expiring'] {
+  const byInstant = new Map<Instant | null, number>();
   for (const grant of open) {
     const at = goneAt(grant, ends);
     if (grant.remaining > 0) byInstant.set(at, (byInstant.get(at) ?? 0) + grant.remaining);
   }
-  return [...byInstant].map(([at, credits]) => ({ at, credits })).sort((a, b) => a.at - b.at);
+  return [...byInstant]
+    .map(([at, credits]) => ({ at, credits }))
+    .sort((a, b) => (a.at ?? NEVER) - (b.at ?? NEVER));
 }
 
 const EMPTIES: Partial<Record<string, Emptied['by']>> = {

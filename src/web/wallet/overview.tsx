@@ -17,8 +17,8 @@ export interface OpenGrant {
   amount: number;
   remaining: number;
   held: number;
-  /** The end of its term, or of the plan where that comes first. */
-  goneAt: Instant;
+  /** The end of its term, or of the plan where that comes first; null while neither is known (R-83). */
+  goneAt: Instant | null;
   reason: string | null;
 }
 
@@ -43,7 +43,8 @@ export interface WalletView extends WalletFrame {
   held: number;
   /** null while credits can be used. */
   emptied: Emptied | null;
-  expiring: { at: Instant; credits: number }[];
+  /** By instant; null: when the plan ends (R-83). */
+  expiring: { at: Instant | null; credits: number }[];
   refresh: { at: Instant; credits: number } | null;
   /** In burn order. */
   grants: OpenGrant[];
@@ -127,14 +128,14 @@ function expirySentence({ format, expiring, emptied, now }: WalletView): string 
   if (emptied) return emptiedSentence(emptied, format, now);
   const [first, ...rest] = expiring.map(({ at, credits }) => ({
     credits: format.credits(credits),
-    on: format.date(at, now),
+    on: at === null ? 'when your plan ends' : `on ${format.date(at, now)}`,
     count: credits,
   }));
   if (!first) return '';
   const verb = first.count === 1 ? 'expires' : 'expire';
-  const shown = rest.slice(0, 2).map(({ credits, on }) => `${credits} on ${on}`);
+  const shown = rest.slice(0, 2).map(({ credits, on }) => `${credits} ${on}`);
   const more = expiring.slice(3).reduce((sum, { credits }) => sum + credits, 0);
-  const parts = [`${first.credits} ${verb} on ${first.on}`, ...shown];
+  const parts = [`${first.credits} ${verb} ${first.on}`, ...shown];
   return `${parts.join(', ')}${more > 0 ? `, and ${format.credits(more)} later` : ''}.`;
 }
 
@@ -242,8 +243,14 @@ function Order({ view }: { view: WalletView }) {
               </p>
               <Bar of={grant.remaining} total={grant.amount} kind={grant.kind} />
               <p class="small quiet">
-                expires on <When format={format} at={grant.goneAt} near={now} />,{' '}
-                {format.daysFrom(grant.goneAt, now)}
+                {grant.goneAt === null ? (
+                  'lasts until your plan ends'
+                ) : (
+                  <>
+                    expires on <When format={format} at={grant.goneAt} near={now} />,{' '}
+                    {format.daysFrom(grant.goneAt, now)}
+                  </>
+                )}
                 {grant.held > 0 && `; ${format.credits(grant.held)} held`}
                 {grant.reason && `; ${grant.reason}`}
               </p>
