@@ -1,3 +1,4 @@
+import { goneAt } from '../burndown.ts';
 import {
   cycleAt,
   cycleUnit,
@@ -79,7 +80,7 @@ export function offerFor(
       packs,
       credits: packs * pack.credits,
       price,
-      expires_at: isoOrNull(expiresAt),
+      expires_at: isoOrNull(goneAt({ expiresAt }, null)),
     },
   };
 }
