@@ -5,7 +5,7 @@ import { isToCome, nextAttempt } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import type { BoughtPack, Charge, Decision, Outcome, State, Unpaid } from './state.ts';
 import { type Draft, draft, end, grant, settleEffect, stem, transition, writeOff } from './subscription.ts';
-import { openTerm, renewTerm, takePlan } from './terms.ts';
+import { keepPackPrices, openTerm, renewTerm, takePlan } from './terms.ts';
 import { declinedTopUp, paidTopUp } from './top-up.ts';
 
 /**
@@ -65,7 +65,7 @@ function renew(d: Draft, charge: Charge): void {
   Object.assign(d.state, { status: 'active', unpaid: null } satisfies Partial<State>);
   renewTerm(d, {
     ...{ plan, interval, allowance, cycle },
-    ...{ priceMinor: planPrice(charge), chargeId: charge.id, at: charge.at },
+    ...{ priceMinor: planPrice(charge), chargeId: charge.id, at: charge.at, packPrices: packPrices(charge) },
   });
   // A later cycle number is the state's own: a change between weeks and months began a new series.
   const { series } = d.state;
@@ -77,6 +77,12 @@ function renew(d: Draft, charge: Charge): void {
 
 /** The price of the plan in a charge of a term: its first line. */
 const planPrice = ({ lines }: Charge): number => lines[0]!.amountMinor;
+
+/** R-08a: the price of one of each pack in a charge. */
+const packPrices = ({ lines }: Charge): Record<string, number> =>
+  Object.fromEntries(
+    lines.flatMap(({ pack, amountMinor, quantity }) => (pack ? [[pack, amountMinor / quantity]] : [])),
+  );
 
 /** R-31: books packs of a charge as a grant of their own. Their term counts from their arrival in a cycle. */
 function grantPacks(
@@ -101,8 +107,10 @@ function deliver(d: Draft, charge: Charge, at: Instant): void {
   const unit = cycleUnit(d.state.interval);
   const cycle = Math.max(cycleAt(d.state.anchorAt!, d.state.timeZone, at, unit), 0);
   for (const item of charge.buys.items) {
-    if (item.renews && at >= (d.state.addOnSetAt ?? at))
+    if (item.renews && at >= (d.state.addOnSetAt ?? at)) {
       d.state.addOn = changedBy(d.state.addOn, item.pack, item.quantity);
+      keepPackPrices(d, packPrices(charge));
+    }
     grantPacks(d, charge, item, `grt_${stem(charge.purchaseId!)}`, at, cycle);
   }
 }

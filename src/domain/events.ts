@@ -3,7 +3,10 @@ import { type Instant, iso } from './calendar.ts';
 /** The types of events that an endpoint can subscribe to, in the order of docs/events.md. */
 export const EVENT_TYPES = [
   'subscription.started',
+  'subscription.trial_ending',
+  'subscription.activated',
   'subscription.renewed',
+  'subscription.price_changing',
   'subscription.past_due',
   'subscription.changed',
   'subscription.payment_method_changed',

@@ -65,8 +65,8 @@ export interface State {
   };
   /** the end of its trial, which stays on record; absent where it had none. */
   trialEndsAt?: Instant;
-  /** R-08a: the plan's price and credits when it began or last changed; absent for a contract. */
-  kept?: { priceMinor: number; credits: number };
+  /** R-08a: the last price of the plan and its credits, and of each pack of the add-on; absent for a contract. */
+  kept?: { priceMinor: number; credits: number; packs?: Record<string, number> };
   /** automatic top-up; absent where it was never set. */
   topUp?: TopUp;
   /** credits a cycle where the plan names none: a contract. */

@@ -16,18 +16,38 @@ export interface NewTerm {
   chargeId: string | null;
   cycle: number;
   at: Instant;
+  /** R-08a: the prices of the packs that it was charged with. */
+  packPrices?: Record<string, number>;
 }
 
 /** opens a term with its allowance. R-08a: its price and credits are those that the subscription may keep. */
-export function openTerm(d: Draft, { priceMinor, allowance, chargeId, cycle, at }: NewTerm): void {
+export function openTerm(
+  d: Draft,
+  { priceMinor, allowance, chargeId, cycle, at, packPrices }: NewTerm,
+): void {
   Object.assign(d.state, { cycle, paidRenewal: cycle } satisfies Partial<State>);
-  keepPrices(d, priceMinor, allowance);
+  keepPrices(d, priceMinor, allowance, packPrices);
   grantAllowance(d, cycle, at, allowance, chargeId);
 }
 
-function keepPrices(d: Draft, priceMinor: number | null, credits: number): void {
-  const { kept: _, ...state } = d.state;
-  d.state = priceMinor === null ? state : { ...state, kept: { priceMinor, credits } };
+/** R-08a: keeps the prices of a term. A pack that it did not charge keeps the price of its purchase. */
+function keepPrices(
+  d: Draft,
+  priceMinor: number | null,
+  credits: number,
+  packPrices: Record<string, number> = {},
+): void {
+  const { kept, ...state } = d.state;
+  const packs = { ...kept?.packs, ...packPrices };
+  const isPriced = Object.keys(packs).length > 0;
+  d.state =
+    priceMinor === null ? state : { ...state, kept: { priceMinor, credits, ...(isPriced ? { packs } : {}) } };
+}
+
+/** R-08a: keeps the price of packs that joined the add-on. */
+export function keepPackPrices(d: Draft, packs: Record<string, number>): void {
+  const { kept } = d.state;
+  if (kept) d.state.kept = { ...kept, packs: { ...kept.packs, ...packs } };
 }
 
 /**

@@ -9,6 +9,7 @@ import { type Instant, iso, isoOrNull } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { packsIn } from '../domain/catalog/packs.ts';
 import { nextDue } from '../domain/due.ts';
+import { noticesOf } from '../domain/notices.ts';
 import type { Decision, State } from '../domain/state.ts';
 import { endsAt, lowBelow } from '../domain/subscription.ts';
 import { forecast } from '../domain/timeline.ts';
@@ -128,5 +129,6 @@ export function afterOf(state: State, catalog: Catalog): After {
     endsAt: endsAt(state),
     lowBelow: lowBelow(state, catalog),
     blocked: state.status === 'past_due' && catalog.policies.past_due_spending === 'block',
+    notices: noticesOf(state, catalog),
   };
 }

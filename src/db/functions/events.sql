@@ -34,14 +34,14 @@ create or replace function date_notices(p_sub text, p_at timestamptz) returns vo
 begin
   update grants g set notice_at = notice_after(gone_at(g.expires_at, l.ends_at), p_at)
   from ledgers l where l.subscription_id = p_sub and g.subscription_id = p_sub and g.expires_at > p_at;
-  update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub)
-  where subscription_id = p_sub;
+  update ledgers set next_notice = next_notice_of(p_sub) where subscription_id = p_sub;
 end $$;
 
--- Emits the notices that are due until an instant: credits will be gone at the end of their term, or of the
--- subscription where that comes first (R-50). Each is dated when it was due. The ledger is locked.
+-- Emits the notices that are due until an instant: money to come (notices.sql), and credits that will be gone at the end of their
+-- term, or of the subscription where that comes first (R-50). Each is dated when it was due. The ledger is locked.
 create or replace function emit_notices(p_sub text, p_until timestamptz) returns void language plpgsql as $$
 begin
+  perform emit_money_notices(p_sub, p_until);
   perform emit_event(p_sub, 'grant.expiring', due.at, jsonb_build_object('grant_id', due.id, 'kind', due.kind,
     'credits', due.remaining, 'expires_at', iso(due.gone_at), 'days', due.days))
   from (select g.*, ahead.days, gone.at as gone_at, notice.at from grants g
@@ -54,8 +54,7 @@ begin
         order by notice.at, g.made) due;
   update grants g set notice_at = notice_after(gone_at(g.expires_at, l.ends_at), p_until)
   from ledgers l where l.subscription_id = p_sub and g.subscription_id = p_sub and g.notice_at <= p_until;
-  update ledgers set next_notice = (select min(notice_at) from grants where subscription_id = p_sub)
-  where subscription_id = p_sub;
+  update ledgers set next_notice = next_notice_of(p_sub) where subscription_id = p_sub;
 end $$;
 
 -- The relay's notices: of up to so many subscriptions, the longest overdue first, each guarded on its own. Locks

@@ -188,8 +188,13 @@ begin
   step_now := case when ledger.test_clock is null then ledger_now(null)
     else greatest(ledger.test_clock, instant_of(p->'after'->'state', 'now')) end;
   select * into after, booked_until from book_effects(p_sub, ledger, p, step_now);
+  -- Notices of the term that ends are due before those of the next take their place.
+  perform expire_until(p_sub, step_now);
   ledger := book_after(p_sub, after, (p->>'step')::int);
+  perform set_notices(p_sub, after->'notices', step_now);
   if ledger.ends_at is distinct from old_end then perform date_notices(p_sub, coalesce(booked_until, step_now)); end if;
+  update ledgers set next_notice = next_notice_of(p_sub)
+  where subscription_id = p_sub and next_notice is distinct from next_notice_of(p_sub);
 
   perform expire_until(p_sub, ledger_now(ledger.test_clock));
   if ledger.status in ('trialing', 'active', 'past_due') then

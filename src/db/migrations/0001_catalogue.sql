@@ -1,7 +1,9 @@
 ALTER TABLE "charges" ADD COLUMN "pack" text;--> statement-breakpoint
 ALTER TABLE "charges" ADD COLUMN "renews" boolean;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD COLUMN "trial" boolean DEFAULT false NOT NULL;--> statement-breakpoint
-CREATE UNIQUE INDEX "subscriptions_one_trial_per_customer" ON "subscriptions" USING btree ("customer_id") WHERE trial;--> statement-breakpoint
+ALTER TABLE "subscriptions" ADD COLUMN "notices" jsonb DEFAULT '[]'::jsonb NOT NULL;--> statement-breakpoint
+CREATE UNIQUE INDEX "subscriptions_one_trial_per_customer" ON "subscriptions" USING btree ("customer_id") WHERE trial;
+--> statement-breakpoint
 -- What follows writes older rows as the new code writes them: catalogues with packs by id, and states, charges and messages
 -- that name those packs. src/workflows/older.ts does the same to a workflow that began before.
 

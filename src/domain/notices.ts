@@ -1,0 +1,51 @@
+import { addDays, type Instant } from './calendar.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import { isUncharged, nextRenewal } from './charges.ts';
+import { NO_METHOD, type State } from './state.ts';
+
+// Notices of money to come. The ledger emits each at its instant (src/db/functions/notices.sql), so that no workflow wakes.
+
+/** A notice that becomes due at an instant, so many days before the event that it announces. */
+export type Notice =
+  /** R-23: the trial ends at `endsAt`; `willCharge` is false without a payment method. */
+  | { kind: 'trial_ending'; at: Instant; days: number; endsAt: Instant; willCharge: boolean }
+  /** R-08a: the renewal at `renewalAt`, if it then costs another amount than these prices. */
+  | { kind: 'price_changing'; at: Instant; days: number; renewalAt: Instant; last: LastPrices };
+
+/** The prices of the last term, in minor units; `packs` are those of the add-on. */
+export interface LastPrices {
+  plan: string;
+  interval: string;
+  planMinor: number;
+  packs: { pack: string; quantity: number; priceMinor: number }[];
+}
+
+const TRIAL_DAYS = [3, 1];
+const PRICE_DAYS = [30, 7];
+
+/** The notices of the next renewal, those of the past too: the ledger leaves out what was due before. */
+export function noticesOf(state: State, catalog: Catalog): Notice[] {
+  const renewal = nextRenewal(state, catalog);
+  if (renewal === null) return [];
+  const before = (days: number) => addDays(renewal.at, state.timeZone, -days);
+  if (state.status === 'trialing')
+    return TRIAL_DAYS.map((days) => ({
+      ...{ kind: 'trial_ending', at: before(days), days, endsAt: renewal.at },
+      willCharge: state.paymentMethod !== NO_METHOD,
+    }));
+  const last = lastPrices(state);
+  // A change that the customer asked for is no change of price.
+  if (last === null || isUncharged(state, catalog) || state.scheduled?.kind === 'plan') return [];
+  return PRICE_DAYS.map((days) => ({
+    ...{ kind: 'price_changing', at: before(days), days, renewalAt: renewal.at, last },
+  }));
+}
+
+function lastPrices({ plan, interval, kept, addOn }: State): LastPrices | null {
+  if (!kept) return null;
+  const packs = addOn.flatMap(({ pack, quantity }) => {
+    const priceMinor = kept.packs?.[pack];
+    return priceMinor === undefined ? [] : [{ pack, quantity, priceMinor }];
+  });
+  return { plan, interval, planMinor: kept.priceMinor, packs };
+}
