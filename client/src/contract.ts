@@ -543,14 +543,14 @@ export interface WebhookEndpoint {
 
 export interface WebhookEndpointChange {
   url?: string | undefined;
-  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
+  types?: ('subscription.started' | 'subscription.trial_ending' | 'subscription.activated' | 'subscription.renewed' | 'subscription.price_changing' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
   description?: string | null | undefined;
   disabled?: boolean | undefined;
 }
 
 export interface WebhookEndpointRequest {
   url: string;
-  types?: ('subscription.started' | 'subscription.renewed' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
+  types?: ('subscription.started' | 'subscription.trial_ending' | 'subscription.activated' | 'subscription.renewed' | 'subscription.price_changing' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
   description?: string | null | undefined;
 }
 

@@ -10,6 +10,8 @@ export const WORDS = {
   packs: 'Packs',
   less: 'One pack less',
   more: 'One pack more',
+  totalForGood:
+    '{credits} for {price}, yours as long as your subscription. Packs renew with your plan until you remove them.',
   total: '{credits} for {price}, yours until {until}. Packs renew with your plan until you remove them.',
   buy: 'Buy Now',
   wallet: 'Open your wallet',
@@ -28,6 +30,7 @@ export const WORDS = {
   declined: 'The payment was declined. Nothing was charged.',
   // Why no packs can be bought: the problem's `contact`.
   contact_account_manager: 'Your plan buys credits through its account manager: please get in touch.',
+  subscription_trialing: 'Packs can be bought as soon as your trial is over.',
   cancellation_scheduled: 'Your subscription is being cancelled. Undo that first, then packs can be bought.',
   payment_past_due: 'Your last renewal is unpaid. Once it is paid, packs can be bought.',
   subscription_not_active: 'Your subscription is not active. Start one to get credits.',

@@ -153,11 +153,12 @@ class Paywall extends Base implements PaywallMembers {
   }
 
   #total({ packs, credits, price, expires_at: until }: Offer, wanted: number): string {
-    return this.#say('total', {
+    const bought = {
       credits: this.#credits((credits / packs) * wanted),
       price: this.#write.money((price.amount_minor / packs) * wanted, price.currency),
-      until: this.#write.day(until),
-    });
+    };
+    if (until === null) return this.#say('totalForGood', bought);
+    return this.#say('total', { ...bought, until: this.#write.day(until) });
   }
 
   /** The way into the wallet, in a tab of its own; nothing but a page of the web is opened. */
