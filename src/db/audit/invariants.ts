@@ -105,17 +105,18 @@ from grants where kind = 'allowance'
 group by subscription_id, effective_at, substring(cause from '_a([0-9]+)_[0-9]+$')
 having count(*) > 1
 union all
-select 'I4 an allowance is named by its cycle', subscription_id, concat_ws(' ', id, cause)
-from grants where kind = 'allowance' and cause !~ '_a[0-9]+_[0-9]+$'
+select 'I4 an allowance is named by its cycle, or by the trial', g.subscription_id, concat_ws(' ', g.id, g.cause)
+from grants g left join subscriptions s on s.id = g.subscription_id
+where g.kind = 'allowance' and g.cause !~ '_a[0-9]+_[0-9]+$' and (g.cause !~ '_trial$' or s.trial is not true)
 union all
-select 'I4 one pack grant for each paid purchase or renewal, and none for any other', c.subscription_id,
+select 'I4 one grant for each pack of a paid purchase or renewal, and none for any other', c.subscription_id,
   concat_ws(' ', c.id, c.kind, c.status, 'sold', c.credits, 'granted', coalesce(p.credits, 0), 'in', coalesce(p.n, 0))
 from charges c left join (
   select subscription_id, charge_id, count(*) as n, sum(amount) as credits from grants where kind = 'pack' group by 1, 2
 ) p on p.subscription_id = c.subscription_id and p.charge_id = c.id
 -- A charge refunded in whole may have brought nothing (R-42), or was delivered before (R-81).
 where case when c.kind in ('purchase', 'renewal') and c.status = 'paid' and c.credits > 0
-      then coalesce(p.n, 0) <> 1 and (c.refunded_minor < c.amount_minor or p.n is not null) or p.credits <> c.credits
+      then coalesce(p.n, 0) <> greatest(1, (select count(*) from jsonb_array_elements(c.lines) line where line ? 'pack')) and (c.refunded_minor < c.amount_minor or p.n is not null) or p.credits <> c.credits
       else coalesce(p.n, 0) <> 0 end
 union all
 select 'I4 one allowance for each paid start, renewal or upgrade, and none for an unpaid one', c.subscription_id,

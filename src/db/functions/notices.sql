@@ -1,4 +1,4 @@
--- Notices of money to come (`Notice` of src/domain/notices.ts): the end of a trial, and a renewal that costs another
+-- Notices of money to come (`MoneyNotice` of src/domain/notices.ts): the end of a trial, and a renewal that costs another
 -- amount than the last. A subscription keeps those that are not due yet; `next_notice` of its ledger names the first.
 
 -- Replaces the notices of a subscription by those that are due after an instant. The ledger is locked.
