@@ -27,6 +27,9 @@ WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json drawdown.mjs install.mjs ./
 COPY install ./install
+# The starting points of `drawdown catalog init`, and the schema that they name.
+COPY catalog.schema.json ./
+COPY examples/catalogues ./examples/catalogues
 # Compiled code alone: no compiler, no translator and no sources.
 COPY --from=build /app/dist ./dist
 RUN ln -s /app/drawdown.mjs /usr/local/bin/drawdown

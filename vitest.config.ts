@@ -40,6 +40,7 @@ export default defineConfig({
           testTimeout: 60_000,
           maxWorkers: WORKERS,
           include: [
+            'test/catalog/**/*.test.ts',
             'test/domain/**/*.test.ts',
             'test/project/**/*.test.ts',
             'test/install/**/*.test.ts',

@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { catalogSchemaText } from '../catalog/schema.ts';
 import { catalogOf, listCatalogs } from '../db/catalogs.ts';
 import { INTERVALS } from '../domain/calendar.ts';
 import type { Deps } from './deps.ts';
@@ -7,7 +9,7 @@ import { type App, route } from './route.ts';
 import * as s from './schemas.ts';
 
 // GET /v1/catalog: the catalogue in force, from this process's cache of the table catalogs (src/db/catalogs.ts), or an older version.
-// GET /v1/catalogs: all versions. They lock nothing.
+// GET /v1/catalogs: all versions. They lock nothing. GET /catalog.schema.json: the JSON Schema of a catalogue's file, without a key.
 
 const whole = z.int();
 const words = z.array(z.string());
@@ -72,8 +74,21 @@ const versions = z.object({
   data: z.array(z.object({ version: z.string(), in_force_from: z.string() })),
 });
 
-/** Registers GET /v1/catalog and GET /v1/catalogs. */
+/** Editors ask again after an hour, and get a 304 until another version of Drawdown answers. */
+function schemaRoute(app: App): void {
+  const text = catalogSchemaText();
+  const tag = `"${hash('sha256', text, 'base64url').slice(0, 16)}"`;
+  app.get('/catalog.schema.json', (c) => {
+    c.header('ETag', tag);
+    c.header('Cache-Control', 'public, max-age=3600');
+    if (c.req.header('If-None-Match') === tag) return c.body(null, 304);
+    return c.body(text, 200, { 'Content-Type': 'application/schema+json' });
+  });
+}
+
+/** Registers GET /v1/catalog, GET /v1/catalogs and GET /catalog.schema.json. */
 export function catalogRoutes(app: App, deps: Deps): void {
+  schemaRoute(app);
   route(
     app,
     {

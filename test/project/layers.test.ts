@@ -47,6 +47,13 @@ const LAYERS: Record<string, Rule[]> = {
     typesOf('activities/index.ts', 'activities/deliver.ts', 'db/ledger.ts', 'db/deliveries.ts'),
     packages('@temporalio/workflow', '@temporalio/common'),
   ],
+  // The file of a catalogue: its shape, its reader, its schema, the difference of two.
+  catalog: [
+    within('catalog', 'domain'),
+    only('config.ts', 'ConfigError'),
+    packages('zod', 'jsonc-parser'),
+    node,
+  ],
   db: [within('db', 'domain'), packages('drizzle-orm', 'postgres'), node],
   billing: [within('billing', 'domain'), packages('stripe', 'standardwebhooks'), node],
   // Events to receivers: signing, addresses, the request itself.
@@ -58,7 +65,7 @@ const LAYERS: Record<string, Rule[]> = {
   // JSON alone.
   api: [
     within('api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts', 'text.ts'),
-    within('webhooks/receivers.ts'),
+    within('webhooks/receivers.ts', 'catalog/schema.ts'),
     only('relay/nudges.ts', 'nudge'),
     typesOf('billing/gateway.ts'),
     SERVING,
