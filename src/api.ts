@@ -5,6 +5,7 @@ import { createKey, isInForce, registerKey } from './api/auth.ts';
 import { firstUse, startOf, triedPlan } from './api/examples.ts';
 import { createFastPath } from './api/fast-path.ts';
 import { createApp, createDeps } from './app.ts';
+import { loadCatalog } from './catalog/load.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } from './config.ts';
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
@@ -19,6 +20,8 @@ const log = (line: string) => process.stderr.write(`api: ${line}\n`);
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
+  // A wrong file ends the process before it listens or connects.
+  const catalog = loadCatalog(config.catalogFile);
   const db = connect(config.databaseUrl, { max: 20 });
   let isOpen = false;
   const { client, connection } = connectTemporal(config);
@@ -57,7 +60,7 @@ async function main(): Promise<void> {
       deps.live.stop();
     });
 
-  await openLedger(db, config, log);
+  await openLedger(db, config, catalog, log);
   isOpen = true;
   const key = await firstKey(db, config);
   process.send?.({

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
@@ -9,33 +8,14 @@ import {
 import { createExternal } from './billing/external.ts';
 import type { Gateway, ReadEvent } from './billing/gateway.ts';
 import { createSandbox } from './billing/sandbox.ts';
-import { readCatalog } from './catalog/read.ts';
-import { type Config, ConfigError, type ConnectedConfig } from './config.ts';
+import type { Config, ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { type Database, isDatabaseAway } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
-import { DEFAULT_CATALOG } from './domain/catalog/default.ts';
 import type { Log } from './embedded/children.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
-
-/** The configured catalogue: a file, checked member by member, or the default. Throws ConfigError. */
-function loadCatalog(file: string | undefined): Catalog {
-  if (file === undefined) return DEFAULT_CATALOG;
-  const read = readCatalog(parse(file));
-  if ('catalog' in read) return read.catalog;
-  const faults = read.faults.map(({ pointer, detail }) => `  ${pointer || '/'} ${detail}`);
-  throw new ConfigError(`The catalogue ${file} is not valid:\n${faults.join('\n')}`);
-}
-
-function parse(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new ConfigError(`The catalogue ${file} can't be read: ${(error as Error).message}`);
-  }
-}
 
 const LOOK_AGAIN_MS = 250;
 
@@ -43,11 +23,15 @@ const LOOK_AGAIN_MS = 250;
  * Migrates the ledger's database, which makes the coming months of entries, and publishes the catalogue. Waits for a database that does
  * not answer, with one line in the log; an error that another try would repeat is thrown.
  */
-export async function openLedger(db: Database, config: ConnectedConfig, log: Log): Promise<void> {
-  const catalog = loadCatalog(config.catalogFile);
+export async function openLedger(
+  db: Database,
+  { databaseUrl }: Pick<ConnectedConfig, 'databaseUrl'>,
+  catalog: Catalog,
+  log: Log,
+): Promise<void> {
   for (let isSaid = false; ; isSaid = true) {
     try {
-      await migrate(config.databaseUrl);
+      await migrate(databaseUrl);
       return await publishCatalog(db, catalog);
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;

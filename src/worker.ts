@@ -1,5 +1,6 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { workflowBundle } from './bundle.ts';
+import { loadCatalog } from './catalog/load.ts';
 import { loadConnectedConfig } from './config.ts';
 import { BOOKS_TIMEOUT_MS } from './db/audit/reconcile.ts';
 import { connect } from './db/client.ts';
@@ -14,11 +15,13 @@ const log = (line: string) => process.stderr.write(`worker: ${line}\n`);
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
+  // A wrong file ends the process before it listens or connects.
+  const catalog = loadCatalog(config.catalogFile);
   const level = config.logLevel.toUpperCase() as Uppercase<typeof config.logLevel>;
   Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
   const db = connect(config.databaseUrl, { max: 10 });
   const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
-  await openLedger(db, config, log);
+  await openLedger(db, config, catalog, log);
   const { client, connection } = connectTemporal(config);
   await reach(connection, config);
   await ensureSearchAttributes(connection, config.temporalNamespace, log);

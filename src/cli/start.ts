@@ -1,3 +1,4 @@
+import { loadCatalog } from '../catalog/load.ts';
 import { ConfigError, isRunByNpm, loadConfig } from '../config.ts';
 import type { Log } from '../embedded/children.ts';
 import { StartRefused } from '../embedded/data-folder.ts';
@@ -54,6 +55,8 @@ async function start(flags: Flags, shutdown: Shutdown, say: Log): Promise<void> 
   process.umask(0o077);
   const startedAt = performance.now();
   const config = loadConfig();
+  // Each program reads the file by itself. A wrong one ends the start before it makes or starts anything.
+  loadCatalog(config.catalogFile);
   const { ready, first, temporalCli } = await startAll(
     { config, reset: flags.reset === true, say },
     shutdown,
