@@ -5,6 +5,7 @@ import { programOf, USAGE } from './cli/program.ts';
 const COMMANDS: Record<string, () => Promise<{ program: ReturnType<typeof programOf> }>> = {
   start: () => import('./cli/start.ts'),
   migrate: () => import('./cli/migrate.ts'),
+  catalog: () => import('./cli/catalog.ts'),
   keys: () => import('./cli/keys.ts'),
   verify: () => import('./cli/verify.ts'),
   reconcile: () => import('./cli/reconcile.ts'),

@@ -13,6 +13,7 @@ export type Exit = (typeof EXIT)[keyof typeof EXIT];
 export const USAGE = `
 Examples:
   npx drawdown start                 everything on this machine, with servers of its own
+  npx drawdown catalog check FILE    every fault of a catalogue
   npx drawdown keys list             the keys of the API
   npx drawdown verify                whether the ledger keeps its invariants
   npx drawdown verify --help         the options of a command, with examples

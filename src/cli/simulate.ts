@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { boundary, type Instant, type Interval, iso, isTimeZone } from '../domain/calendar.ts';
-import { MOST, planOf } from '../domain/catalog/catalog.ts';
+import { loadCatalog } from '../catalog/load.ts';
+import { ConfigError } from '../config.ts';
+import { boundary, INTERVALS, type Instant, type Interval, iso, isTimeZone } from '../domain/calendar.ts';
+import { type Catalog, MOST, planOf } from '../domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../domain/catalog/default.ts';
-import { Refusal } from '../domain/errors.ts';
+import { type Fault, Refusal } from '../domain/errors.ts';
 import { balance } from '../domain/model/book.ts';
 import {
   advanceLife,
@@ -22,6 +24,10 @@ interface SimulateOptions {
   from: Instant;
   zone: string;
   allowance?: number;
+  /** The file; absent: the built-in catalogue. */
+  catalog?: string;
+  trial?: true;
+  pack?: string;
   json?: true;
 }
 
@@ -37,6 +43,8 @@ Examples:
                                            a monthly creator with one pack, for 26 months
   npx drawdown simulate creator year 26 1 --from 2026-01-17 --zone Europe/Berlin
   npx drawdown simulate enterprise month 3 --allowance 5000
+  npx drawdown simulate plus month 6 1 --catalog chat.json --trial --pack boost_500
+                                           a plan of your own: a trial, then one boost
   npx drawdown simulate "worked example 2"  the scenario tables with these words in their title
   npx drawdown simulate calendar            the tables of test/scenarios/calendar.scenario.ts
 
@@ -64,6 +72,7 @@ function zone(text: string): string {
 
 /** A subscription that starts at an instant, buys packs at once, and lives for a number of months. */
 function simulate(
+  catalog: Catalog,
   plan: string,
   interval: Interval,
   months: number,
@@ -80,13 +89,17 @@ function simulate(
     allowance: options.allowance ?? null,
     anchorAt: null,
     testClock: true,
+    ...(options.trial ? { trial: true } : {}),
   };
-  const life = startLife(start, options.from, DEFAULT_CATALOG);
+  const life = startLife(start, options.from, catalog);
+  // R-23: packs wait for the end of a trial.
+  if (packs > 0 && life.state.trialEndsAt !== undefined) advanceLife(life, life.state.trialEndsAt);
   if (packs > 0)
     command(life, {
       type: 'buy_packs',
       purchaseId: 'pur_simulated',
       packs,
+      pack: options.pack ?? null,
       interval: null,
       paymentMethod: null,
     });
@@ -181,14 +194,28 @@ type SimulateArguments = [
 ];
 
 async function simulateLives(
-  ...[what, interval, months, packs, options]: SimulateArguments
+  ...[what, word, months, packs, options]: SimulateArguments
 ): Promise<SimulatedLife[]> {
-  const plan = planOf(DEFAULT_CATALOG, what)?.id;
-  if (!plan) return scenarios(what);
-  if (interval !== 'month' && interval !== 'year')
-    throw new Refusal('invalid_request', 'The interval must be month or year.');
-  const title = `${plan} ${interval}, ${count(months, 'month')}, ${count(packs, 'pack')}`;
-  return [{ title, life: simulate(plan, interval, months, packs, options) }];
+  const catalog = loadCatalog(options.catalog);
+  const plan = planOf(catalog, what);
+  if (!plan) {
+    if (options.catalog === undefined) return scenarios(what);
+    const ids = catalog.plans.map(({ id }) => id).join(', ');
+    throw new Refusal('not_found', `${options.catalog} has no plan ${what}: it has ${ids}.`);
+  }
+  const interval = INTERVALS.find((name) => name === word);
+  if (!interval) throw new Refusal('invalid_request', `The interval must be one of ${INTERVALS.join(', ')}.`);
+  if (options.trial && !plan.trial)
+    throw new Refusal('plan_not_eligible', `The plan ${plan.id} has no trial.`);
+  const title = `${plan.id} ${interval}, ${count(months, 'month')}, ${count(packs, 'pack')}`;
+  return [{ title, life: simulate(catalog, plan.id, interval, months, packs, options) }];
+}
+
+/** A refusal of the core names a member of a request; here that is a word of the command. */
+function sentenceOf(error: Refusal | ConfigError): string {
+  const [fault] = error instanceof Refusal ? ((error.data['errors'] ?? []) as Fault[]) : [];
+  if (!fault) return error.message;
+  return `${fault.pointer === '/pack' ? '--pack' : fault.pointer.slice(1)} ${fault.detail}`;
 }
 
 /** `drawdown simulate`. */
@@ -198,14 +225,17 @@ export const program = programOf(
 )
   .argument(
     '<plan or scenario>',
-    `${DEFAULT_CATALOG.plans.map(({ id }) => id).join(', ')}; or words of a scenario table’s title, or its file`,
+    `a plan of the catalogue, such as ${DEFAULT_CATALOG.plans.map(({ id }) => id).join(', ')}; or words of a scenario table’s title, or its file`,
   )
-  .argument('[interval]', 'month or year', 'month')
+  .argument('[interval]', INTERVALS.join(', '), 'month')
   .argument('[months]', 'how many months to live', whole(0, 1_200), 12)
-  .argument('[packs]', 'packs bought at the start', whole(0, DEFAULT_CATALOG.policies.packs_per_purchase), 0)
+  .argument('[packs]', 'packs bought at the start', whole(0, 1_000), 0)
+  .option('--catalog <file>', 'plans and packs of this file (default: the built-in catalogue)')
+  .option('--trial', 'begin with the trial of the plan; packs are bought at its end')
+  .option('--pack <id>', 'the pack to buy, where several are sold')
   .option('--from <instant>', 'the first instant (default: today, 00:00Z)', instant)
   .option('--zone <IANA zone>', 'the subscription’s time zone', zone, 'UTC')
-  .option('--allowance <credits>', 'credits a cycle, for enterprise', whole(1, MOST))
+  .option('--allowance <credits>', 'credits a cycle, for a contract such as enterprise', whole(1, MOST))
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)
   .action(
@@ -221,8 +251,8 @@ export const program = programOf(
         const lives = await simulateLives(what, interval, months, packs, { zone: 'UTC', ...options, from });
         print(lives, options.json === true);
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        process.stderr.write(`${error.message}\n`);
+        if (!(error instanceof Refusal || error instanceof ConfigError)) throw error;
+        process.stderr.write(`${sentenceOf(error)}\n`);
         process.exitCode = EXIT.unable;
       }
     },

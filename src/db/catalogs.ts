@@ -1,8 +1,9 @@
-import { desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, ne, sql } from 'drizzle-orm';
 import type { Interval } from '../domain/calendar.ts';
 import { type Catalog, findPlan, packsOn } from '../domain/catalog/catalog.ts';
+import type { State } from '../domain/state.ts';
 import type { Database } from './client.ts';
-import { catalogs } from './schema.ts';
+import { catalogs, subscriptions } from './schema.ts';
 
 /** Thrown for a catalogue that must not come into force; the message has the reason. */
 class CatalogRefused extends Error {
@@ -22,14 +23,10 @@ const canonical = (value: unknown): string =>
  * or pack in use, or has another currency (R-08b). The message names how many, and one of them.
  */
 export async function publishCatalog(db: Database, catalog: Catalog): Promise<void> {
-  const [known] = await db.select().from(catalogs).where(eq(catalogs.version, catalog.version));
-  if (known) {
-    if (canonical(known.content) === canonical(catalog)) return;
-    throw new CatalogRefused(
-      `The catalogue version ${catalog.version} was in force with other content: give the edited catalogue a new version.`,
-    );
-  }
-  const stranded = [...(await lacking(db, catalog)), ...(await paidOtherwise(db, catalog))];
+  const standing = await standingOf(db, catalog);
+  if (standing === 'same') return;
+  if (standing === 'other') throw new CatalogRefused(otherContent(catalog));
+  const stranded = await strandedBy(db, catalog);
   if (stranded.length > 0)
     throw new CatalogRefused(
       `The catalogue ${catalog.version} would strand live subscriptions, and nothing was changed:\n${stranded.map((line) => `  ${line}`).join('\n')}`,
@@ -42,6 +39,40 @@ export async function publishCatalog(db: Database, catalog: Catalog): Promise<vo
       inForceFrom: sql`instant(ms(clock_timestamp()))` as never,
     })
     .onConflictDoNothing();
+}
+
+/** The sentence that refuses a version whose content changed. */
+export const otherContent = ({ version }: Catalog): string =>
+  `The catalogue version ${version} was in force with other content: give the edited catalogue a new version.`;
+
+/** R-07: whether a version is new, was in force with the same content, or with other content. */
+export async function standingOf(db: Database, catalog: Catalog): Promise<'new' | 'same' | 'other'> {
+  const [known] = await db.select().from(catalogs).where(eq(catalogs.version, catalog.version));
+  if (!known) return 'new';
+  return canonical(known.content) === canonical(catalog) ? 'same' : 'other';
+}
+
+/** R-08, R-08b: the reasons for which a catalogue would strand live subscriptions, each in a line. */
+export async function strandedBy(db: Database, catalog: Catalog): Promise<string[]> {
+  return [...(await lacking(db, catalog)), ...(await paidOtherwise(db, catalog))];
+}
+
+const STATES_A_PAGE = 1_000;
+
+/** The states of all live subscriptions, in pages by id. */
+export async function* liveStates(db: Database): AsyncGenerator<State> {
+  for (let after = ''; ; ) {
+    const page = await db
+      .select({ id: subscriptions.id, state: subscriptions.state })
+      .from(subscriptions)
+      .where(and(gt(subscriptions.id, after), ne(subscriptions.status, 'ended')))
+      .orderBy(subscriptions.id)
+      .limit(STATES_A_PAGE);
+    for (const { state } of page) yield state;
+    const last = page.at(-1);
+    if (!last || page.length < STATES_A_PAGE) return;
+    after = last.id;
+  }
 }
 
 /** Live subscriptions that share a plan, or a pack that renews with it. */

@@ -6,7 +6,7 @@ import { drawdown } from '../support/cli.ts';
 
 // The command as a whole, and `drawdown migrate`.
 
-const COMMANDS = ['start', 'migrate', 'keys', 'verify', 'reconcile', 'rehydrate', 'simulate'];
+const COMMANDS = ['start', 'migrate', 'catalog', 'keys', 'verify', 'reconcile', 'rehydrate', 'simulate'];
 
 test('--help names every command', async () => {
   const { code, out } = await drawdown(['--help']);
@@ -16,15 +16,17 @@ test('--help names every command', async () => {
   for (const name of COMMANDS) expect(files).toContain(name);
 });
 
-test.each([...COMMANDS.map((name) => [name]), ['keys', 'list'], ['keys', 'create'], ['keys', 'revoke']])(
-  '%s %s --help has examples',
-  async (...words) => {
-    const { code, out } = await drawdown([...words, '--help']);
-    expect(out).toContain(`\nExamples:\n  npx drawdown ${words[0]}`);
-    if (words.join() !== 'keys') expect(out).toMatch(/exit code/i);
-    expect(code).toBe(0);
-  },
-);
+const PARTS = [
+  ...['check', 'diff', 'init', 'schema'].map((part) => ['catalog', part]),
+  ...['list', 'create', 'revoke'].map((part) => ['keys', part]),
+];
+
+test.each([...COMMANDS.map((name) => [name]), ...PARTS])('%s %s --help has examples', async (...words) => {
+  const { code, out } = await drawdown([...words, '--help']);
+  expect(out).toContain(`\nExamples:\n  npx drawdown ${words[0]}`);
+  if (words.join() !== 'keys') expect(out).toMatch(/exit code/i);
+  expect(code).toBe(0);
+});
 
 test.each<[string, string[], RegExp]>([
   ['nothing', [], /Usage: drawdown/],
