@@ -84,8 +84,6 @@ const LAYERS: Record<string, Rule[]> = {
     within('embedded', 'config.ts', 'db/migrate.ts', 'workflows/messages.ts'),
     ({ isOurs }) => !isOurs,
   ],
-  // The file of a catalogue: its shape and its reader.
-  catalog: [within('catalog', 'domain'), packages('zod', 'jsonc-parser'), node],
   'config.ts': [packages('zod'), node],
   'ids.ts': [node],
   'reason.ts': [],
