@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { type ActivityInterceptorsFactory, type NativeConnection, Worker } from '@temporalio/worker';
 import { createDeliveryActivities } from './activities/deliver.ts';
 import { watched } from './activities/failing-steps.ts';
+import { createBatchActivities } from './activities/grant-batches.ts';
 import { createActivities } from './activities/index.ts';
 import type { Gateway } from './billing/gateway.ts';
 import type { Database } from './db/client.ts';
@@ -36,7 +37,7 @@ const watchingSteps =
     };
   };
 
-/** Makes the Temporal worker of the subscriptions. */
+/** Makes the Temporal worker of the subscriptions, the batches of grants and the reconciliation. */
 export function createEngine({
   db,
   books,
@@ -51,7 +52,10 @@ export function createEngine({
     connection,
     namespace,
     taskQueue,
-    activities: { ...createActivities({ db, books, gateway, heartbeat }) },
+    activities: {
+      ...createActivities({ db, books, gateway, heartbeat }),
+      ...createBatchActivities({ db, heartbeat }),
+    },
     interceptors: { activity: [watchingSteps(db)] },
     maxCachedWorkflows: 2_000,
     // After the death of a worker its cached workflows answer no query for this long.

@@ -148,6 +148,68 @@ export const grants = pgTable(
   ],
 );
 
+/** The states of a batch of grants. */
+const BATCH_STATES = ['running', 'paused', 'done'] as const;
+/** The outcomes of a batch for one subscription. */
+const ITEM_OUTCOMES = ['pending', 'granted', 'skipped'] as const;
+
+/** R-84: grants to many subscriptions at once. The request, its state, and the counts of its items. */
+export const grantBatches = pgTable(
+  'grant_batches',
+  {
+    id: text('id').primaryKey(),
+    state: text('state', { enum: BATCH_STATES }).notNull().default('running'),
+    /** The members of the filter; null where the request named the subscriptions. */
+    filter: jsonb('filter').$type<BatchFilter>(),
+    credits: whole('credits').notNull(),
+    /** R-83: the year 3000 for grants without an end of their own. */
+    expiresAt: at('expires_at').notNull(),
+    reason: text('reason').notNull(),
+    total: integer('total').notNull(),
+    granted: integer('granted').notNull().default(0),
+    skipped: integer('skipped').notNull().default(0),
+    createdAt: at('created_at').notNull().default(sql`clock_timestamp()`),
+    finishedAt: at('finished_at'),
+    /** The instant of the relay's newest signal to its workflow; null: it is due. */
+    signalledAt: at('signalled_at'),
+  },
+  (t) => [
+    index('grant_batches_running').on(t.signalledAt).where(sql`state = 'running'`),
+    check('grant_batches_state', sql`state in ('running', 'paused', 'done')`),
+    check('grant_batches_credits', sql`credits > 0 and credits <= 9007199254740991`),
+    check('grant_batches_counts', sql`granted >= 0 and skipped >= 0 and granted + skipped <= total`),
+  ],
+);
+
+/** R-84: the subscriptions of a batch, chosen when it was made, each with its outcome. */
+export const grantBatchItems = pgTable(
+  'grant_batch_items',
+  {
+    batchId: text('batch_id').notNull(),
+    subscriptionId: text('subscription_id').notNull(),
+    /** The id of its grant, made or still to be made. */
+    grantId: text('grant_id').notNull(),
+    outcome: text('outcome', { enum: ITEM_OUTCOMES }).notNull().default('pending'),
+    /** Why it was skipped. */
+    code: text('code'),
+    endedAt: at('ended_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.batchId, t.subscriptionId] }),
+    index('grant_batch_items_by_outcome').on(t.batchId, t.outcome, t.subscriptionId),
+    check('grant_batch_items_outcome', sql`outcome in ('pending', 'granted', 'skipped')`),
+    check('grant_batch_items_code', sql`(outcome = 'skipped') = (code is not null)`),
+  ],
+);
+
+/** R-84: the subscriptions of a batch by what they are; a member left out means any. */
+export interface BatchFilter {
+  plan?: string | undefined;
+  interval?: string | undefined;
+  /** Left out: active and past due. */
+  status?: 'active' | 'past_due' | undefined;
+}
+
 /**
  * The changes of credits: append-only, without gaps for each subscription. The table is partitioned by the month of recording,
  * so that only this month's indexes grow. No decision about credits reads an entry, so old months can be detached and archived

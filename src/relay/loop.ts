@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../reason.ts';
 import { deadlineLoops } from './deadlines.ts';
 import { deliveryLoops } from './deliveries.ts';
+import { batchLoops } from './grant-batches.ts';
 import { inboxLoops } from './inbox.ts';
 import { nudgeLoops } from './nudges.ts';
 import { createGuard, type Loop, type RelayDeps } from './rows.ts';
@@ -12,7 +13,7 @@ const AWAY_MS = 1_000;
 
 /**
  * Starts the relay, the one bridge from PostgreSQL to Temporal. Billing's inbox becomes signals, a changed ledger becomes a
- * nudge, an event becomes deliveries. It also releases holds at their deadlines, records notices of expiry, and makes the
+ * nudge, an event becomes deliveries, a batch of grants its workflow. It also releases holds at their deadlines, records notices of expiry, and makes the
  * coming months of entries. A row is marked after its call returned, so no row is lost; a row that arrives twice changes
  * nothing. Each part is a loop of its own and waits for no other.
  */
@@ -25,6 +26,7 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
     ...inboxLoops(deps, guard),
     ...nudgeLoops(deps, guard),
     ...deliveryLoops(deps, guard),
+    ...batchLoops(deps),
   ];
   setMaxListeners(loops.length, stopping.signal);
   const running = loops.map(run);

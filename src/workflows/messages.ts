@@ -33,6 +33,19 @@ export const webhookId = ({ endpointId, eventId, run }: DeliveryRef): string =>
 /** The task queue of delivery attempts. They wait for receivers, and no ledger activity may wait behind them. */
 export const deliveryQueue = (taskQueue: string): string => `${taskQueue}/deliveries`;
 
+/** R-84: a batch of grants: a workflow of its own. Its input is the batch's id; the rows of the batch hold the rest. */
+export const GRANT_BATCH_TYPE = 'grantBatch';
+/** The input of a batch's workflow. */
+export interface GrantBatchInput {
+  id: string;
+}
+/** The id of a batch's workflow. */
+export const grantBatchId = (id: string): string => `grant_batch/${id}`;
+/** The signal that a batch's workflow looks at its batch again: it was resumed. */
+export const BATCH_WOKEN = 'woken';
+/** The query for a batch's state and counts after its newest chunk. */
+export const BATCH_PROGRESS = 'progress';
+
 /** The id of a subscription's workflow. */
 export const workflowId = (subscriptionId: string): string => `${WORKFLOW_TYPE}/${subscriptionId}`;
 /** The subscription of a workflow; null for a workflow of another kind. */

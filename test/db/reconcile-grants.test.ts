@@ -109,6 +109,25 @@ test.each<Fault>([
       `The allowance of 200 credits of ${FEB} is of another cycle than ${books.charge('monthly', 'r0_1')}, which it names.`,
   ],
   [
+    'an adjustment of a batch that did not grant it',
+    () => sql`update grants set cause = 'gbt_nobody' where ${books.of('enterprise')} and kind = 'adjustment'`,
+    'R-84',
+    () => `The adjustment of 100 credits of ${JAN} names gbt_nobody, a batch that did not grant it.`,
+  ],
+  [
+    'an adjustment of another amount than its batch grants',
+    () => sql`
+      with batch as (
+        insert into grant_batches (id, credits, expires_at, reason, total) values ('gbt_x', 25, now(), 'sorry', 1)
+      ), item as (
+        insert into grant_batch_items (batch_id, subscription_id, grant_id, outcome)
+        select 'gbt_x', subscription_id, id, 'granted' from grants where ${books.of('enterprise')} and kind = 'adjustment'
+      )
+      update grants set cause = 'gbt_x' where ${books.of('enterprise')} and kind = 'adjustment'`,
+    'R-84',
+    () => `The adjustment of 100 credits of ${JAN} should be 25 credits: that is what gbt_x grants.`,
+  ],
+  [
     'an adjustment without a reason',
     () => sql`update grants set reason = ' ' where ${books.of('enterprise')} and kind = 'adjustment'`,
     'R-36',

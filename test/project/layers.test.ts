@@ -44,7 +44,8 @@ const LAYERS: Record<string, Rule[]> = {
   domain: [within('domain'), ({ target }) => target === 'temporal-polyfill/implementation'],
   workflows: [
     within('workflows', 'domain', 'text.ts'),
-    typesOf('activities/index.ts', 'activities/deliver.ts', 'db/ledger.ts', 'db/deliveries.ts'),
+    typesOf('activities/index.ts', 'activities/deliver.ts', 'activities/grant-batches.ts'),
+    typesOf('db/ledger.ts', 'db/deliveries.ts'),
     packages('@temporalio/workflow', '@temporalio/common'),
   ],
   // The file of a catalogue: its shape, its reader, its schema, the difference of two.

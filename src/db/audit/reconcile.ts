@@ -217,7 +217,9 @@ terms as (
 judged_grants as (
   select g.subscription_id, g.id, case
     when g.kind = 'adjustment' then
-      case when coalesce(btrim(g.reason), '') = '' then 'R-36 ' || w.label || ' was issued without a reason.' end
+      case when coalesce(btrim(g.reason), '') = '' then 'R-36 ' || w.label || ' was issued without a reason.'
+        when starts_with(g.cause, 'gbt_') and m.id is null then 'R-84 ' || w.label || ' names ' || g.cause || ', a batch that did not grant it.'
+        when m.credits <> g.amount then 'R-84 ' || w.label || ' should be ' || m.credits || ' credits: that is what ' || m.id || ' grants.' end
     when g.charge_id is null and g.kind = 'pack' then 'R-30 ' || w.label || ' names no charge.'
     when g.charge_id is not null and c.id is null then 'R-56 ' || w.label || ' names ' || g.charge_id || ', and there is no such charge.'
     -- R-81: a refund takes credits, not the grant.
@@ -276,6 +278,8 @@ judged_grants as (
     and y.interval in ('quarter', 'year') and g.cycle % (case y.interval when 'quarter' then 3 else 12 end) > 0
     and y.cycle = g.cycle - g.cycle % (case y.interval when 'quarter' then 3 else 12 end)
   left join terms t on t.subscription_id = g.subscription_id
+  left join grant_batch_items i on i.batch_id = g.cause and i.subscription_id = g.subscription_id and i.grant_id = g.id and i.outcome = 'granted'
+  left join grant_batches m on m.id = i.batch_id
 ),
 judged_inbox as (
   select i.subscription_id, i.provider || ' ' || i.event_id as id, case

@@ -1,7 +1,39 @@
+CREATE TABLE "grant_batch_items" (
+	"batch_id" text NOT NULL,
+	"subscription_id" text NOT NULL,
+	"grant_id" text NOT NULL,
+	"outcome" text DEFAULT 'pending' NOT NULL,
+	"code" text,
+	"ended_at" timestamp (3) with time zone,
+	CONSTRAINT "grant_batch_items_batch_id_subscription_id_pk" PRIMARY KEY("batch_id","subscription_id"),
+	CONSTRAINT "grant_batch_items_outcome" CHECK (outcome in ('pending', 'granted', 'skipped')),
+	CONSTRAINT "grant_batch_items_code" CHECK ((outcome = 'skipped') = (code is not null))
+);
+--> statement-breakpoint
+CREATE TABLE "grant_batches" (
+	"id" text PRIMARY KEY NOT NULL,
+	"state" text DEFAULT 'running' NOT NULL,
+	"filter" jsonb,
+	"credits" bigint NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"reason" text NOT NULL,
+	"total" integer NOT NULL,
+	"granted" integer DEFAULT 0 NOT NULL,
+	"skipped" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"finished_at" timestamp (3) with time zone,
+	"signalled_at" timestamp (3) with time zone,
+	CONSTRAINT "grant_batches_state" CHECK (state in ('running', 'paused', 'done')),
+	CONSTRAINT "grant_batches_credits" CHECK (credits > 0 and credits <= 9007199254740991),
+	CONSTRAINT "grant_batches_counts" CHECK (granted >= 0 and skipped >= 0 and granted + skipped <= total)
+);
+--> statement-breakpoint
 ALTER TABLE "charges" ADD COLUMN "pack" text;--> statement-breakpoint
 ALTER TABLE "charges" ADD COLUMN "renews" boolean;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD COLUMN "trial" boolean DEFAULT false NOT NULL;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD COLUMN "notices" jsonb DEFAULT '[]'::jsonb NOT NULL;--> statement-breakpoint
+CREATE INDEX "grant_batch_items_by_outcome" ON "grant_batch_items" USING btree ("batch_id","outcome","subscription_id");--> statement-breakpoint
+CREATE INDEX "grant_batches_running" ON "grant_batches" USING btree ("signalled_at") WHERE state = 'running';--> statement-breakpoint
 CREATE UNIQUE INDEX "subscriptions_one_trial_per_customer" ON "subscriptions" USING btree ("customer_id") WHERE trial;
 --> statement-breakpoint
 -- What follows writes older rows as the new code writes them: catalogues with packs by id, and states, charges and messages
