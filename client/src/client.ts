@@ -81,6 +81,14 @@ export const METHODS = {
 
   issueGrant: 'POST /v1/subscriptions/{id}/grants',
   revokeGrant: 'POST /v1/subscriptions/{id}/grants/{grant_id}/revoke',
+  /** Grants to many subscriptions, to each once; it goes on by itself. With `dry_run` it only counts them. */
+  makeGrantBatch: 'POST /v1/grant_batches',
+  grantBatches: 'GET /v1/grant_batches',
+  grantBatch: 'GET /v1/grant_batches/{id}',
+  /** The report: the outcome of each subscription. */
+  grantBatchItems: 'GET /v1/grant_batches/{id}/items',
+  pauseGrantBatch: 'POST /v1/grant_batches/{id}/pause',
+  resumeGrantBatch: 'POST /v1/grant_batches/{id}/resume',
   /** Moves a test clock through everything due. */
   advance: 'POST /v1/subscriptions/{id}/advance',
   settleSandboxCharge: 'POST /v1/sandbox/charges/{id}/settle',

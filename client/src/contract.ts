@@ -191,6 +191,51 @@ export interface Grant {
   cause: string;
 }
 
+export interface GrantBatch {
+  id: string;
+  state: 'running' | 'paused' | 'done';
+  filter: {
+    plan?: string | undefined;
+    interval?: 'week' | 'month' | 'quarter' | 'year' | undefined;
+    status?: 'active' | 'past_due' | undefined;
+  } | null;
+  credits: number;
+  expires_at: string | null;
+  reason: string;
+  total: number;
+  granted: number;
+  skipped: number;
+  pending: number;
+  created_at: string;
+  finished_at: string | null;
+}
+
+export interface GrantBatchDryRun {
+  dry_run: true;
+  total: number;
+}
+
+export interface GrantBatchItem {
+  subscription_id: string;
+  outcome: 'pending' | 'granted' | 'skipped';
+  code: 'subscription_not_active' | 'expires_at_past' | 'balance_limit' | 'ledger_refused' | null;
+  grant_id: string | null;
+  at: string | null;
+}
+
+export interface GrantBatchRequest {
+  filter?: {
+    plan?: string | undefined;
+    interval?: 'week' | 'month' | 'quarter' | 'year' | undefined;
+    status?: 'active' | 'past_due' | undefined;
+  } | undefined;
+  subscription_ids?: string[] | undefined;
+  credits: number;
+  expires_at?: string | null | undefined;
+  reason: string;
+  dry_run?: boolean | undefined;
+}
+
 export interface GrantRequest {
   credits: number;
   expires_at?: string | null | undefined;
@@ -543,14 +588,14 @@ export interface WebhookEndpoint {
 
 export interface WebhookEndpointChange {
   url?: string | undefined;
-  types?: ('subscription.started' | 'subscription.trial_ending' | 'subscription.activated' | 'subscription.renewed' | 'subscription.price_changing' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
+  types?: ('subscription.started' | 'subscription.trial_ending' | 'subscription.activated' | 'subscription.renewed' | 'subscription.price_changing' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped' | 'grant_batch.finished')[] | null | undefined;
   description?: string | null | undefined;
   disabled?: boolean | undefined;
 }
 
 export interface WebhookEndpointRequest {
   url: string;
-  types?: ('subscription.started' | 'subscription.trial_ending' | 'subscription.activated' | 'subscription.renewed' | 'subscription.price_changing' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped')[] | null | undefined;
+  types?: ('subscription.started' | 'subscription.trial_ending' | 'subscription.activated' | 'subscription.renewed' | 'subscription.price_changing' | 'subscription.past_due' | 'subscription.changed' | 'subscription.payment_method_changed' | 'subscription.cancel_scheduled' | 'subscription.change_scheduled' | 'subscription.resumed' | 'subscription.ended' | 'grant.made' | 'grant.expiring' | 'grant.expired' | 'grant.forfeited' | 'grant.revoked' | 'credits.low' | 'credits.exhausted' | 'credits.recovered' | 'purchase.paid' | 'purchase.declined' | 'purchase.refunded' | 'payment.overpaid' | 'payment.underpaid' | 'payment.refused' | 'top_up.skipped' | 'grant_batch.finished')[] | null | undefined;
   description?: string | null | undefined;
 }
 
@@ -621,6 +666,30 @@ export interface Operations {
   'GET /v1/events/{id}': {
     args: [id: string];
     answer: EventWithDeliveries;
+  };
+  /** List batches of grants */
+  'GET /v1/grant_batches': {
+    args: [query?: {
+      limit?: number | undefined;
+      cursor?: string | undefined;
+      order?: 'asc' | 'desc' | undefined;
+    } | undefined];
+    answer: Page<GrantBatch>;
+  };
+  /** Read a batch of grants and how far it is */
+  'GET /v1/grant_batches/{id}': {
+    args: [id: string];
+    answer: GrantBatch;
+  };
+  /** List the subscriptions of a batch of grants with their outcomes */
+  'GET /v1/grant_batches/{id}/items': {
+    args: [id: string, query?: {
+      limit?: number | undefined;
+      cursor?: string | undefined;
+      order?: 'asc' | 'desc' | undefined;
+      outcome?: 'pending' | 'granted' | 'skipped' | undefined;
+    } | undefined];
+    answer: Page<GrantBatchItem>;
   };
   /** List subscriptions */
   'GET /v1/subscriptions': {
@@ -771,6 +840,21 @@ export interface Operations {
     answer: {
       replayed: number;
     };
+  };
+  /** Grant credits to many subscriptions, to each once */
+  'POST /v1/grant_batches': {
+    args: [body: GrantBatchRequest];
+    answer: GrantBatchDryRun | GrantBatch;
+  };
+  /** Pause a batch of grants: none is made after the answer */
+  'POST /v1/grant_batches/{id}/pause': {
+    args: [id: string];
+    answer: GrantBatch;
+  };
+  /** Let a paused batch of grants go on */
+  'POST /v1/grant_batches/{id}/resume': {
+    args: [id: string];
+    answer: GrantBatch;
   };
   /** Report the state of a dispute (sandbox billing only) */
   'POST /v1/sandbox/charges/{id}/dispute': {
@@ -998,6 +1082,9 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'GET /v1/catalogs': { takes: null, keyed: false },
   'GET /v1/events': { takes: 'query', keyed: false },
   'GET /v1/events/{id}': { takes: null, keyed: false },
+  'GET /v1/grant_batches': { takes: 'query', keyed: false },
+  'GET /v1/grant_batches/{id}': { takes: null, keyed: false },
+  'GET /v1/grant_batches/{id}/items': { takes: 'query', keyed: false },
   'GET /v1/subscriptions': { takes: 'query', keyed: false },
   'GET /v1/subscriptions/{id}': { takes: null, keyed: false },
   'GET /v1/subscriptions/{id}/balance': { takes: 'query', keyed: false },
@@ -1018,6 +1105,9 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'PATCH /v1/webhook_endpoints/{id}': { takes: 'body', keyed: false },
   'POST /v1/api_keys': { takes: 'body', keyed: false },
   'POST /v1/events/{id}/replay': { takes: 'body', keyed: false },
+  'POST /v1/grant_batches': { takes: 'body', keyed: true },
+  'POST /v1/grant_batches/{id}/pause': { takes: null, keyed: false },
+  'POST /v1/grant_batches/{id}/resume': { takes: null, keyed: false },
   'POST /v1/sandbox/charges/{id}/dispute': { takes: 'body', keyed: false },
   'POST /v1/sandbox/charges/{id}/refund': { takes: 'body', keyed: false },
   'POST /v1/sandbox/charges/{id}/settle': { takes: 'body', keyed: false },

@@ -4,6 +4,7 @@ import { catalogRoutes } from './catalog.ts';
 import type { Deps } from './deps.ts';
 import { endpointRoutes } from './events/endpoints.ts';
 import { eventRoutes } from './events/events.ts';
+import { grantBatchRoutes } from './grant-batches.ts';
 import { webhookRoutes } from './inbound/provider-events.ts';
 import { keyRoutes } from './keys.ts';
 import { notFound, problem } from './problems.ts';
@@ -50,6 +51,7 @@ export function apiRoutes(app: App, deps: Deps): void {
   usageRoutes(app, deps);
   holdRoutes(app, deps);
   billingRoutes(app, deps);
+  grantBatchRoutes(app, deps);
   walletSessionRoute(app, deps);
   eventRoutes(app, deps);
   endpointRoutes(app, deps);

@@ -29,6 +29,7 @@ export const EVENT_TYPES = [
   'payment.underpaid',
   'payment.refused',
   'top_up.skipped',
+  'grant_batch.finished',
 ] as const;
 
 /** The test event that an owner sends to one endpoint. No endpoint subscribes to it, and it belongs to no subscription. */

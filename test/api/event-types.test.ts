@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_TYPES } from '../../src/domain/events.ts';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
+import { until } from '../support/deliveries.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, codeOf, Driver, type Json } from './driver.ts';
 
@@ -61,9 +62,22 @@ async function payAhead(driver: Driver): Promise<void> {
   await driver.advance('2026-03-18T00:00:00Z');
 }
 
+/** A batch of grants: its event belongs to no subscription, and is dated by the real clock. */
+async function finishedBatch(): Promise<unknown> {
+  const { id } = await Driver.open(stack);
+  const body = { subscription_ids: [id], credits: 25, reason: 'the outage of Tuesday' };
+  await fine(stack.request('POST', '/v1/grant_batches', { body }));
+  const [event] = await until(
+    () => all(stack, '/v1/events?type=grant_batch.finished', 100),
+    (events) => events.length > 0,
+  );
+  const { type, data } = event as { type: string; data: Json };
+  return { type, timestamp: '2026-02-17T00:00:00.000Z', data };
+}
+
 /** Ids differ from run to run. */
 const withoutIds = (event: unknown): unknown =>
-  JSON.parse(JSON.stringify(event).replaceAll(/\b(sub|grt|pur|chg)_[0-9a-z_]+/g, '$1_…'));
+  JSON.parse(JSON.stringify(event).replaceAll(/\b(sub|grt|pur|chg|gbt)_[0-9a-z_]+/g, '$1_…'));
 
 /** The first of each type. */
 async function examples(): Promise<Map<string, unknown>> {
@@ -80,6 +94,7 @@ async function examples(): Promise<Map<string, unknown>> {
     }
     await driver.post('cancel', { at: 'now' });
   }
+  reported.set('grant_batch.finished', withoutIds(await finishedBatch()));
   return reported;
 }
 

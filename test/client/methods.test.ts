@@ -124,6 +124,16 @@ test('does an operator’s work', async () => {
     reason: 'goodwill',
   });
   expect(await client.revokeGrant(id, grant.id, { reason: 'a slip' })).toEqual({ revoked: 70 });
+
+  const wanted = { subscription_ids: [id], credits: 25, reason: 'an outage' };
+  expect(await client.makeGrantBatch({ ...wanted, dry_run: true })).toEqual({ dry_run: true, total: 1 });
+  const made = await client.makeGrantBatch(wanted);
+  if (!('id' in made)) throw new Error('it was no dry run');
+  await expect.poll(async () => (await client.grantBatch(made.id)).state, { timeout: 30_000 }).toBe('done');
+  expect((await client.grantBatches({ limit: 1 })).data).toMatchObject([{ id: made.id, granted: 1 }]);
+  expect((await client.grantBatchItems(made.id)).data).toMatchObject([{ subscription_id: id }]);
+  expect(await client.pauseGrantBatch(made.id)).toMatchObject({ state: 'done' });
+  expect(await client.resumeGrantBatch(made.id)).toMatchObject({ state: 'done' });
 });
 
 test('reads events, and has them delivered', async () => {
