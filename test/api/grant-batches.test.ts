@@ -6,6 +6,7 @@ import { RawLedger } from '../db/raw-ledger.ts';
 import { until } from '../support/deliveries.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
+import { textOf, Visit } from './console-visit.ts';
 import { all, bodyOf, Driver, faultsOf, type Json, type Page } from './driver.ts';
 
 // R-84: many at once, over HTTP: each once, with progress, pause, resume and a report.
@@ -73,6 +74,9 @@ test('each gets it once: by a filter, whatever it gets beside it, and its workfl
       ({ available }) => available === (driver === one ? 225 : 75),
     );
   }
+  const visit = await Visit.begin(stack);
+  const timeline = textOf((await visit.get(`/console/subscriptions/${two.id}`)).html);
+  expect(timeline).toContain('Adjustment of 25 credits');
   const report = bodyOf<Page>(await stack.request('GET', `${AT}/${id}/items?order=asc`));
   expect(report.data).toEqual(
     [one, two]
