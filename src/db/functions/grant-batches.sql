@@ -7,7 +7,7 @@
 create or replace function batch_skip_code(p_ledger ledgers, p_batch grant_batches, p_at timestamptz) returns text
 language sql stable as $$
   select case
-    when p_ledger.subscription_id is null or p_ledger.status not in ('active', 'past_due')
+    when p_ledger.subscription_id is null or p_ledger.status not in ('trialing', 'active', 'past_due')
       or p_ledger.ends_at <= p_at then 'subscription_not_active'
     when p_batch.expires_at <= p_at then 'expires_at_past'
     when p_batch.credits > 9007199254740991 - 1000000000000 - (
