@@ -197,7 +197,7 @@ export interface GrantBatch {
   filter: {
     plan?: string | undefined;
     interval?: 'week' | 'month' | 'quarter' | 'year' | undefined;
-    status?: 'active' | 'past_due' | undefined;
+    status?: 'trialing' | 'active' | 'past_due' | undefined;
   } | null;
   credits: number;
   expires_at: string | null;
@@ -227,7 +227,7 @@ export interface GrantBatchRequest {
   filter?: {
     plan?: string | undefined;
     interval?: 'week' | 'month' | 'quarter' | 'year' | undefined;
-    status?: 'active' | 'past_due' | undefined;
+    status?: 'trialing' | 'active' | 'past_due' | undefined;
   } | undefined;
   subscription_ids?: string[] | undefined;
   credits: number;

@@ -39,7 +39,7 @@ const MOST_NAMED = 1_000;
 const filter = z.strictObject({
   plan: s.plan.optional(),
   interval: s.interval.optional(),
-  status: z.enum(['active', 'past_due']).optional(),
+  status: z.enum(['trialing', 'active', 'past_due']).optional(),
 });
 const batchRequest = z
   .strictObject({

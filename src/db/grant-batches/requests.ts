@@ -24,7 +24,7 @@ export interface NewBatch {
   reason: string;
 }
 
-const LIVE = ['active', 'past_due'];
+const LIVE = ['trialing', 'active', 'past_due'];
 
 function chosen(target: BatchTarget): SQL {
   if ('subscriptionIds' in target) return inArray(subscriptions.id, [...target.subscriptionIds]);
