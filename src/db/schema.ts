@@ -207,7 +207,7 @@ export interface BatchFilter {
   plan?: string | undefined;
   interval?: string | undefined;
   /** Left out: active and past due. */
-  status?: 'active' | 'past_due' | undefined;
+  status?: 'trialing' | 'active' | 'past_due' | undefined;
 }
 
 /**
