@@ -7,6 +7,9 @@ export const METHODS = {
   catalog: 'GET /v1/catalog',
   catalogs: 'GET /v1/catalogs',
 
+  /** The subscription of a customer that has not ended, and its balance. */
+  customer: 'GET /v1/customers/{customer_id}',
+
   /** Starts a subscription; `incomplete` while its first payment is pending. */
   start: 'POST /v1/subscriptions',
   subscriptions: 'GET /v1/subscriptions',

@@ -131,6 +131,13 @@ export interface Charge {
   catalog_version: string;
 }
 
+export interface Customer {
+  customer_id: string;
+  subscription: Subscription | null;
+  balance: Balance | null;
+  ended: Subscription[];
+}
+
 export interface EndpointReplayRequest {
   since: string;
   which?: 'failed' | 'all' | undefined;
@@ -651,6 +658,11 @@ export interface Operations {
       }[];
     };
   };
+  /** Read the subscription of a customer, its balance, and the last ended ones */
+  'GET /v1/customers/{customer_id}': {
+    args: [customer_id: string];
+    answer: Customer;
+  };
   /** List events, in the order in which they were recorded */
   'GET /v1/events': {
     args: [query?: {
@@ -1080,6 +1092,7 @@ export const OPERATIONS: { readonly [Route in keyof Operations]: Operation } = {
   'GET /v1/api_keys': { takes: 'query', keyed: false },
   'GET /v1/catalog': { takes: 'query', keyed: false },
   'GET /v1/catalogs': { takes: null, keyed: false },
+  'GET /v1/customers/{customer_id}': { takes: null, keyed: false },
   'GET /v1/events': { takes: 'query', keyed: false },
   'GET /v1/events/{id}': { takes: null, keyed: false },
   'GET /v1/grant_batches': { takes: 'query', keyed: false },

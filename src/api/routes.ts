@@ -1,6 +1,7 @@
 import { ping } from '../db/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { catalogRoutes } from './catalog.ts';
+import { customerRoute } from './customers.ts';
 import type { Deps } from './deps.ts';
 import { endpointRoutes } from './events/endpoints.ts';
 import { eventRoutes } from './events/events.ts';
@@ -37,6 +38,7 @@ export function apiRoutes(app: App, deps: Deps): void {
   catalogRoutes(app, deps);
   startRoute(app, deps);
   subscriptionRoutes(app, deps);
+  customerRoute(app, deps);
   changeRoute(app, deps);
   activateRoute(app, deps);
   advanceRoute(app, deps);

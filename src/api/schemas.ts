@@ -46,6 +46,8 @@ export const paymentMethod = text(255);
 
 /** The path `/v1/…/{id}`. */
 export const byId = z.strictObject({ id: text(64) });
+/** The path of a customer, by the caller's own id. */
+export const byCustomer = z.strictObject({ customer_id: text(255) });
 /** The path of a purchase. */
 export const byPurchase = z.strictObject({ id: text(64), purchase_id: text(64) });
 /** The path of a charge. */
@@ -182,6 +184,16 @@ export const balance = z
     forecast: z.literal(true).optional(),
   })
   .meta({ id: 'Balance' });
+
+/** The subscriptions of a customer. */
+export const customer = z
+  .object({
+    customer_id: z.string(),
+    subscription: orNull(subscription),
+    balance: orNull(balance),
+    ended: z.array(subscription),
+  })
+  .meta({ id: 'Customer' });
 
 /** A grant. */
 export const grant = z

@@ -105,7 +105,7 @@ export interface BalanceRow {
 }
 
 /** The balance of a ledger at an instant. */
-interface LedgerBalance {
+export interface LedgerBalance {
   now: Instant;
   at: Instant;
   version: number;

@@ -4,10 +4,11 @@ import { type Instant, iso } from '../domain/calendar.ts';
 import type { State, Status } from '../domain/state.ts';
 import type { OpenHold } from '../domain/timeline.ts';
 import type { Database } from './client.ts';
+import type { LedgerBalance } from './ledger.ts';
 import { listOf, type Page, paged, type Within } from './paging.ts';
 import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
-// The API's reads. Each is a single statement on one subscription, except the list of subscriptions.
+// The API's reads. Each is a single statement on one subscription, except the list of subscriptions and those of a customer.
 
 /** A subscription with its ledger's row. */
 export interface SubscriptionRow {
@@ -51,16 +52,16 @@ export async function readSubscription(db: Database, id: string): Promise<Subscr
   const [row] = await db.$client<WireRow[]>`
     select s.state, s.metadata, l.seq as version, ms(l.test_clock) as test_clock, ms(l.next_deadline) as next_deadline
     from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${id}`;
-  return (
-    row && {
-      state: row.state,
-      metadata: row.metadata,
-      version: Number(row.version),
-      testClock: instantOf(row.test_clock),
-      nextDeadline: instantOf(row.next_deadline),
-    }
-  );
+  return row && rowOf(row);
 }
+
+const rowOf = (row: WireRow): SubscriptionRow => ({
+  state: row.state,
+  metadata: row.metadata,
+  version: Number(row.version),
+  testClock: instantOf(row.test_clock),
+  nextDeadline: instantOf(row.next_deadline),
+});
 
 const instantOf = (wire: string | null): Instant | null => (wire === null ? null : Number(wire));
 
@@ -86,6 +87,43 @@ export async function listSubscriptions(
     .orderBy(...order)
     .limit(limit);
   return rows.map(toRow);
+}
+
+/** A customer's subscriptions. */
+export interface CustomerRows {
+  /** The one that has not ended, with its balance now; null without one. */
+  live: { row: SubscriptionRow; balance: LedgerBalance } | null;
+  /** The last ended ones, newest first. */
+  ended: SubscriptionRow[];
+}
+
+interface CustomerWireRow extends WireRow, Record<string, unknown> {
+  balance: LedgerBalance | null;
+}
+
+/**
+ * The subscription of a customer that has not ended, its balance, and at most `most` ended ones. One statement, so that the
+ * balance is that of the row beside it. A customer is known by subscriptions only: an unknown one has none.
+ */
+export async function readCustomer(db: Database, customerId: string, most: number): Promise<CustomerRows> {
+  // A range, for the reason that paging.ts gives: the index of the customer has the order. The lateral query reads no other ledger.
+  const rows = await db.execute<CustomerWireRow>(sql`
+    select s.state, s.metadata, l.seq as version, ms(l.test_clock) as test_clock, ms(l.next_deadline) as next_deadline,
+      case when s.status <> 'ended' then balance_at(s.id, null) end as balance
+    from (
+      (select id, status, state, metadata from subscriptions where customer_id = ${customerId} and status <> 'ended')
+      union all
+      (select id, status, state, metadata from subscriptions
+       where customer_id >= ${customerId} and customer_id <= ${customerId} and status = 'ended'
+       order by customer_id desc, id desc limit ${most})
+    ) s
+    cross join lateral (select seq, test_clock, next_deadline from ledgers where subscription_id = s.id limit 1) l
+    order by s.id desc`);
+  const live = rows.find(({ balance }) => balance !== null);
+  return {
+    live: live ? { row: rowOf(live), balance: live.balance! } : null,
+    ended: rows.filter((row) => row !== live).map(rowOf),
+  };
 }
 
 /** A row of `grants`. */

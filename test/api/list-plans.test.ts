@@ -190,6 +190,18 @@ describe('a page reads about as many rows as it shows', () => {
   });
 });
 
+test('a customer reads the last ended subscriptions, however many others ended', async () => {
+  const statements = await statementsOf(INDEXES_ONLY, async (app) => {
+    const headers = { Authorization: `Bearer ${stack.key}` };
+    const answer = await app.request('/v1/customers/c-7', { headers });
+    expect(((await answer.json()) as { ended: unknown[] }).ended).toHaveLength(10);
+  });
+  const ofCustomer = statements.filter(({ asked }) => asked.query.includes('balance_at'));
+  expect(ofCustomer).toHaveLength(1);
+  // Each subscription and its ledger.
+  expect(rowsRead(ofCustomer[0]!.plan)).toBeLessThanOrEqual(2 * 10);
+});
+
 test('the lists that are measured are all there are', async () => {
   const { paths } = bodyOf<{ paths: Record<string, { get?: { responses: Record<string, unknown> } }> }>(
     await stack.request('GET', '/openapi.json'),

@@ -30,6 +30,7 @@ const command = (
 
 export const ROUTES: Route[] = [
   read('/v1/catalog'),
+  read('/v1/customers/{customer_id}'),
   read('/v1/subscriptions'),
   read(sub),
   read(`${sub}/balance`),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type BalanceRow, balanceAt, snapshot } from '../../db/ledger.ts';
+import { type BalanceRow, balanceAt, type LedgerBalance, snapshot } from '../../db/ledger.ts';
 import { openHolds, type SubscriptionRow } from '../../db/reads.ts';
 import { goneAt, isUsable } from '../../domain/burndown.ts';
 import { type Instant, iso, isoOrNull } from '../../domain/calendar.ts';
@@ -53,12 +53,13 @@ async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | nul
   const found = await balanceAt(deps.db, row.state.id, at);
   if (!found) throw notFound();
   if (found.archived) throw s.fault('?at', 'lies before the entries that are kept here');
-  const refresh = found.refreshed ?? nextRefresh(row.state, await deps.catalogs.current());
-  return balanceView(found.grants, refresh, {
-    at: found.at,
-    version: found.version,
-    ends: endsAt(row.state),
-  });
+  return shownBalance(deps, row, found);
+}
+
+/** A balance of the ledger as JSON, under the catalogue in force. */
+export async function shownBalance(deps: Deps, { state }: SubscriptionRow, found: LedgerBalance) {
+  const refresh = found.refreshed ?? nextRefresh(state, await deps.catalogs.current());
+  return balanceView(found.grants, refresh, { at: found.at, version: found.version, ends: endsAt(state) });
 }
 
 async function forecastBalance(deps: Deps, row: SubscriptionRow, at: Instant) {
