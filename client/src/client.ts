@@ -1,4 +1,5 @@
-import { OPERATIONS, type Operations, type Page } from './contract.ts';
+import { type Customer, OPERATIONS, type Operations, type Page } from './contract.ts';
+import { createOnSubscription } from './customer.ts';
 import { type CallOptions, type ClientOptions, createSend, type Route } from './request.ts';
 
 /** The methods, one a route. A method takes the ids of its path, then its query or body, then options. */
@@ -7,7 +8,7 @@ export const METHODS = {
   catalog: 'GET /v1/catalog',
   catalogs: 'GET /v1/catalogs',
 
-  /** The subscription of a customer that has not ended, and its balance. */
+  /** The methods of a subscription, by its customer: `drawdown.customer('ada').spend(…)`. */
   customer: 'GET /v1/customers/{customer_id}',
 
   /** Starts a subscription; `incomplete` while its first payment is pending. */
@@ -99,20 +100,42 @@ export const METHODS = {
   disputeSandboxCharge: 'POST /v1/sandbox/charges/{id}/dispute',
 } as const satisfies Record<string, Route>;
 
+type Named = keyof typeof METHODS;
+
 export type Client = {
-  readonly [Name in keyof typeof METHODS]: Method<(typeof METHODS)[Name]>;
+  readonly [Name in Exclude<Named, 'customer'>]: Method<Operations[(typeof METHODS)[Name]]['args'], Name>;
+} & {
+  /** Sends nothing by itself: its first call looks the subscription up. */
+  readonly customer: (customerId: string) => CustomerClient;
 };
 
-type Method<Named extends Route> = (
-  ...args: [...Operations[Named]['args'], options?: CallOptions | undefined]
-) => Promise<Operations[Named]['answer']>;
+/** The methods of a subscription without its id, on the one subscription of the customer that has not ended. */
+export type CustomerClient = {
+  readonly [Name in Named as (typeof METHODS)[Name] extends `${string} ${typeof SUBSCRIPTION}${string}`
+    ? Name
+    : never]: Method<WithoutId<Operations[(typeof METHODS)[Name]]['args']>, Name>;
+} & {
+  /** The subscription, its balance, and the last ended ones; nulls and an empty list for an unknown customer. */
+  readonly get: (options?: CallOptions | undefined) => Promise<Customer>;
+};
+
+type Method<Args extends readonly unknown[], Name extends Named> = (
+  ...args: [...Args, options?: CallOptions | undefined]
+) => Promise<Operations[(typeof METHODS)[Name]]['answer']>;
+type WithoutId<Args extends readonly unknown[]> = Args extends readonly [id: string, ...infer Rest]
+  ? Rest
+  : never;
+
+const SUBSCRIPTION = '/v1/subscriptions/{id}';
+
+type Call = (...args: unknown[]) => Promise<unknown>;
 
 /** The API, one method a route. A change is sent under one key until it is answered. */
 export function createClient(options: ClientOptions): Client {
   const send = createSend(options);
-  const methods = Object.entries(METHODS).map(([name, route]) => [
+  const calls = Object.entries(METHODS).map(([name, route]): [string, Call] => [
     name,
-    async (...args: unknown[]) => {
+    async (...args) => {
       const { takes } = OPERATIONS[route];
       const [path, rest] = filled(route, args);
       const input = takes ? rest.shift() : undefined;
@@ -121,7 +144,29 @@ export function createClient(options: ClientOptions): Client {
       return send({ route, path: path + query, body }, rest[0] as CallOptions | undefined);
     },
   ]);
-  return Object.fromEntries(methods) as Client;
+  const methods = Object.fromEntries(calls) as Record<Named, Call>;
+  return { ...methods, customer: (customerId: string) => customerOf(methods, customerId) } as Client;
+}
+
+function customerOf(methods: Record<Named, Call>, customerId: string): CustomerClient {
+  const get = (options?: CallOptions) => methods.customer(customerId, options) as Promise<Customer>;
+  const onSubscription = createOnSubscription(async () => (await get()).subscription?.id ?? null);
+  const calls = Object.entries(METHODS)
+    .filter(([, route]) => route.includes(SUBSCRIPTION))
+    .map(([name, route]) => [
+      name,
+      (...args: unknown[]) =>
+        onSubscription((id) => methods[name as Named](id, ...args), isRead(route), optionsIn(route, args)),
+    ]);
+  return { ...Object.fromEntries(calls), get } as CustomerClient;
+}
+
+const isRead = (route: Route): boolean => route.startsWith('GET ') || route.endsWith('/quote');
+
+/** The options of a call without the subscription's id: they come after the other ids and the input. */
+function optionsIn(route: Route, args: readonly unknown[]): CallOptions | undefined {
+  const otherIds = route.split('{').length - 2;
+  return args[otherIds + (OPERATIONS[route].takes ? 1 : 0)] as CallOptions | undefined;
 }
 
 /** The path with the ids, which come first, and the arguments after them. */

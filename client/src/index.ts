@@ -1,6 +1,6 @@
 // The package `drawdown-client`: the typed client for servers, and the element for pages.
 
-export { type Client, createClient, every } from './client.ts';
+export { type Client, type CustomerClient, createClient, every } from './client.ts';
 export type * from './contract.ts';
 export type { Outcome, PaywallMembers, Purchase as PaywallPurchase } from './paywall.ts';
 export { DrawdownPaywall } from './paywall.ts';

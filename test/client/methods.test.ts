@@ -43,7 +43,10 @@ test('reads and spends', async () => {
     per: 1,
   });
   expect((await client.subscriptions({ customer_id: 'ada', status: 'active' })).data).toMatchObject([{ id }]);
-  expect(await client.customer('ada')).toMatchObject({ subscription: { id }, balance: { available: 200 } });
+  expect(await client.customer('ada').get()).toMatchObject({
+    subscription: { id },
+    balance: { available: 200 },
+  });
   expect(await client.subscription(id)).toMatchObject({ id, status: 'active', customer_id: 'ada' });
 
   expect(await client.quote(id, asset(2))).toMatchObject({ credits: 30, sufficient: true });

@@ -100,6 +100,10 @@ const spending = `
 import { createClient, DrawdownProblem, type Usage } from 'drawdown-client';
 const drawdown = createClient({ baseUrl: 'http://localhost', key: 'dd_test_x_y' });
 export const spent: Promise<Usage> = drawdown.spend('sub_1', { items: [{ feature: 'avatar_iv', quantity: 3 }] });
+const ada = drawdown.customer('ada');
+export const taken: Promise<Usage> = ada.spend({ items: [{ feature: 'avatar_iv', quantity: 3 }] }, { idempotencyKey: 'job-1' });
+export const captured = ada.capture('hld_1', { credits: 3 }).then(({ captured }) => captured);
+export const left: Promise<number | undefined> = ada.get().then(({ balance }) => balance?.available);
 export function packs(problem: unknown): number | undefined {
   if (problem instanceof DrawdownProblem && problem.code === 'insufficient_credits') return problem.offer?.packs;
   return undefined;
@@ -133,6 +137,8 @@ export const outcome: Promise<'bought' | 'closed' | 'retry'> = fetch('/').then(a
   test.each([
     ['an unknown member', "drawdown.spend('sub_1', { items: [], whatever: 1 });", 'TS2353'],
     ['a missing id', "drawdown.capture('sub_1');", 'TS2554'],
+    ['an id that the customer stands for', "ada.capture('sub_1', 'hld_1');", 'TS2559'],
+    ['a method of no subscription', 'ada.keys();', 'TS2339'],
     ['an offer before the code is known', 'if (e instanceof DrawdownProblem) e.offer;', 'TS2339'],
     [
       'an offer that may be null',

@@ -70,6 +70,19 @@ describe('spend.mjs, with the client', () => {
   });
 });
 
+describe('customer.mjs, with the client', () => {
+  it('spends on the subscription of the day', async () => {
+    const { code, said } = await run('customer.mjs', { API: stack.url, KEY: stack.key });
+    expect(code, said).toBe(0);
+    expect(said.trim().split('\n')).toEqual([
+      'creator: 170 left.',
+      'After the end: subscription_not_active.',
+      'pro: 1970 left.',
+      'pro with 1970; ended before: creator.',
+    ]);
+  });
+});
+
 describe('settle-by-signal.mjs, where another system owns billing', () => {
   let owned: Stack;
   const env = () => ({ TEMPORAL_ADDRESS: inject('temporalAddress') });
