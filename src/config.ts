@@ -80,8 +80,8 @@ export const variables = {
   ),
   DRAWDOWN_CATALOG: variable(
     z.string().optional(),
-    'File that replaces the built-in catalog of plans, packs and rates.',
-    'a JSON file',
+    'File of plans, packs, features and policies; the built-in ones when it is not set.',
+    'a file that `npx drawdown catalog check` accepts',
   ),
   DRAWDOWN_API_KEY_FILE: variable(
     z.string().optional(),

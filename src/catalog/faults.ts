@@ -101,7 +101,7 @@ function branchMeant(branches: readonly (readonly z.core.$ZodIssue[])[]): readon
   return meant.length === 1 ? meant[0]! : null;
 }
 
-/** Leaves out the lack of a member that stands there under a misspelt name. */
+/** Leaves out repeats, and the lack of a member that stands there under a misspelt name. */
 export function withoutEchoes(faults: readonly CatalogFault[]): CatalogFault[] {
   const meant = new Set(
     faults.flatMap(({ path, detail, isName }) => {
@@ -109,5 +109,11 @@ export function withoutEchoes(faults: readonly CatalogFault[]): CatalogFault[] {
       return member ? [pointer([...path.slice(0, -1), member])] : [];
     }),
   );
-  return faults.filter(({ path, detail }) => !(detail.startsWith(IS_REQUIRED) && meant.has(pointer(path))));
+  const said = new Set<string>();
+  return faults.filter(({ path, detail }) => {
+    const at = pointer(path);
+    const isEcho = (detail.startsWith(IS_REQUIRED) && meant.has(at)) || said.has(`${at} ${detail}`);
+    said.add(`${at} ${detail}`);
+    return !isEcho;
+  });
 }

@@ -206,7 +206,9 @@ export const brandShape = z.strictObject({
     .regex(/^#[0-9a-f]{6}$/, notAColour)
     .nullable()
     .default(null)
-    .describe('Colour of links and buttons, such as #1f5f5b; null: the built-in one.'),
+    .describe(
+      'Colour of links and buttons, such as #1f5f5b; dark pages show a lighter one; null: the built-in one.',
+    ),
   home_url: url().nullable().default(null).describe('Address of the product; null: no way back is shown.'),
   support_url: url().nullable().default(null).describe('Address of help; null: none is shown.'),
 });

@@ -132,7 +132,7 @@ export const program = programOf(
     `
 Examples:
   npx drawdown catalog diff before.json catalog.json
-  npx drawdown catalog diff --database postgres://… before.json catalog.json
+  npx drawdown catalog diff --database "$STANDBY" before.json catalog.json
   npx drawdown catalog diff --json before.json catalog.json
 
 With a database it counts, for each change, the live subscriptions and the money of their next renewals under both catalogues, to the

@@ -228,6 +228,31 @@ describe('a wrong member has its pointer and a sentence', () => {
     ['/features/0/credits', -1, '/features/0/credits must be a whole number from 0 to 1000000'],
     ['/features/0/per', null, '/features/0/per must be a number: the credits are not null'],
     ['/features/1/per', 3, '/features/1/per must be left out: the caller states the credits'],
+    ['/features/0/id', '=token,iv', '/features/0/id must be a text of 1 to 64 of a-z, 0-9 and _'],
+    ['/features/0/id', '', '/features/0/id must be a text of 1 to 64 of a-z, 0-9 and _'],
+    ['/features/1/id', 'chat', '/features/1/id must be an id of its own: /features/0 is chat too'],
+    ['/features/0/id', 'chat\u0000', '/features/0/id must hold neither a NUL nor half a surrogate pair'],
+    ['/features/0/credits', 1e6 + 1, '/features/0/credits must be a whole number from 0 to 1000000'],
+    ['/features/0/credits', 0.5, '/features/0/credits must be a whole number from 0 to 1000000'],
+    ['/features/0/per', 0, '/features/0/per must be a whole number from 1 to 1000000'],
+    ['/features/0', 1, '/features/0 must be an object'],
+    ['/features', 'none', '/features must be a list'],
+    [
+      '/packs/2',
+      { id: 'more', name: 'M', credits: 1, price: 1 },
+      '/packs/2/id must be an id of its own: /packs/0 is more too',
+    ],
+    ['/packs/0/credits', 1.5, '/packs/0/credits must be a whole number of credits from 1 to 1000000000000'],
+    ['/packs/0', [], '/packs/0 must be an object'],
+    [
+      '/plans/0/credits',
+      2 ** 53,
+      '/plans/0/credits must be a whole number of credits from 1 to 1000000000000',
+    ],
+    ['/plans/0/credits', null, '/plans/0/credits is required: the credits of a cycle'],
+    ['/currency', 'DOLLAR', '/currency must be an ISO 4217 code such as USD'],
+    ['/currency', undefined, '/currency is required'],
+    ['/plans', undefined, '/plans is required'],
     ['/policies', [], '/policies must be an object'],
     [
       '/policies/dunning',
@@ -244,6 +269,29 @@ describe('a wrong member has its pointer and a sentence', () => {
       '/policies/allowance_term',
       { days: 0 },
       '/policies/allowance_term/days must be a whole number of days from 1 to 3660',
+    ],
+    [
+      '/policies/grace',
+      1,
+      '/policies/grace is not a member of the policies; the members are allowance_term, dunning_days, past_due_spending, packs_per_purchase, existing_prices',
+    ],
+    [
+      '/policies/allowance_term',
+      'for_ever',
+      '/policies/allowance_term must be {"days": n} or "until_next_refresh"',
+    ],
+    [
+      '/policies/allowance_term',
+      { days: 30, hours: 1 },
+      '/policies/allowance_term/hours is not a member of the term; the members are days',
+    ],
+    ['/policies/dunning_days', [0], '/policies/dunning_days/0 must be a whole number of days from 1 to 27'],
+    ['/policies/dunning_days', [1, 1], '/policies/dunning_days must be a rising list of days from 1 to 27'],
+    ['/policies/dunning_days', '1,3', '/policies/dunning_days must be a rising list of days from 1 to 27'],
+    [
+      '/policies/packs_per_purchase',
+      1_001,
+      '/policies/packs_per_purchase must be a whole number of packs from 1 to 1000',
     ],
     ['/policies/dunning_days', [], '/policies/dunning_days must be a rising list of days from 1 to 27'],
     ['/policies/dunning_days', [3, 1], '/policies/dunning_days must be a rising list of days from 1 to 27'],
@@ -296,6 +344,23 @@ describe('a wrong member has its pointer and a sentence', () => {
     );
     expect(faultsOf(wrong)).toHaveLength(5);
   });
+});
+
+test.each([
+  ['/policies/allowance_term', 'until_next_refresh'],
+  ['/policies/allowance_term', { days: 31 }],
+  ['/policies/dunning_days', [2, 27]],
+  ['/policies/past_due_spending', 'block'],
+  ['/policies/packs_per_purchase', 1_000],
+  ['/policies', undefined],
+  ['/packs/0/term', { days_after_renewal: 0 }],
+  ['/packs/1/term', 'subscription'],
+  ['/features/1/per', null],
+  ['/plans/2/credits', null],
+  ['/plans/0/packs', []],
+])('%s = %j is taken', (member, value) => {
+  const file = member === '/plans/0/packs' ? { ...SMALL, packs: SMALL.packs.slice(1) } : SMALL;
+  expect(faultsOf(withMember(file, path(member), value))).toEqual([]);
 });
 
 describe('the place of a fault', () => {
