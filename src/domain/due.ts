@@ -1,4 +1,4 @@
-import { type Instant, iso, NEVER, RENEWAL_EVERY, renewalOf } from './calendar.ts';
+import { type Instant, iso, NEVER, RENEWAL_EVERY } from './calendar.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { comingPlan, giveUpAt, isUncharged, nextAttempt, renewalCharge } from './charges.ts';
 import { type Decision, NO_METHOD, type State, type Unpaid } from './state.ts';
@@ -9,6 +9,7 @@ import {
   draft,
   end,
   grantAllowance,
+  isOfPaidTerm,
   isRunning,
   priceOf,
   schedule,
@@ -111,8 +112,7 @@ function workBoundary(d: Draft, at: Instant): void {
   if (d.state.scheduled?.kind === 'cancel' && d.state.scheduled.at <= due) return end(d, due, 'R-51');
   d.state.cycle = k;
   if (k % RENEWAL_EVERY[d.state.interval] === 0) workRenewal(d, k, due);
-  else if (renewalOf(k, d.state.interval) === d.state.paidRenewal)
-    grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
+  else if (isOfPaidTerm(d.state, k)) grantAllowance(d, k, due, allowanceOf(d.state, d.catalog), null);
 }
 
 function workRenewal(d: Draft, k: number, due: Instant): void {

@@ -1,5 +1,13 @@
 import type { GrantKind } from './burndown.ts';
-import { addDays, boundary, cycleUnit, type Instant, type Interval, renewalAfter } from './calendar.ts';
+import {
+  addDays,
+  boundary,
+  cycleUnit,
+  type Instant,
+  type Interval,
+  renewalAfter,
+  renewalOf,
+} from './calendar.ts';
 import { type Catalog, findPlan } from './catalog/catalog.ts';
 import type { Charge, Decision, Effect, ScheduledChange, State, Transition } from './state.ts';
 
@@ -30,6 +38,13 @@ export function nextRenewalAt(state: State): Instant | null {
 /** Whether boundaries come by themselves: in a trial, and while the plan is paid. */
 export const isRunning = ({ status }: Pick<State, 'status'>): boolean =>
   status === 'active' || status === 'trialing';
+
+/**
+ * R-20: whether a cycle lies in the newest paid term. R-17: a free term of months may begin amid a quarter or year of the series,
+ * and is then shorter.
+ */
+export const isOfPaidTerm = ({ paidRenewal, interval }: State, k: number): boolean =>
+  renewalOf(k, interval) <= paidRenewal && paidRenewal <= k;
 
 /** the instant from which nothing can be spent: the end or the scheduled cancel; null while neither is known. */
 export function endsAt({ endedAt, scheduled }: Pick<State, 'endedAt' | 'scheduled'>): Instant | null {

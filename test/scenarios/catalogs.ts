@@ -23,7 +23,7 @@ const SHOP: Catalog = {
   ...DEFAULT_CATALOG,
   version: 'shop',
   plans: [
-    plan('free', { week: 0, month: 0 }, 50, { packs: ['boost'] }),
+    plan('free', { week: 0, month: 0, quarter: 0 }, 50, { packs: ['boost'] }),
     plan('bare', { month: 0 }, 10),
     plan('lite', { week: 300, month: 900 }, 100, { packs: ['small', 'boost'] }),
     plan('plus', { week: 700, month: 1_900, quarter: 4_900, year: 19_000 }, 400, {

@@ -89,6 +89,15 @@ at          do                             allowance  pack  charged  outcome
 2026-05-01  look                                  50   100        0  ok
 2026-05-02  change plus year                     450   100    19000  ok plan plus/year
 
+R-17 R-20   a free plan by the quarter that begins amid one brings credits every month  catalogue shop
+at          do                     allowance  charged  outcome
+2026-01-05  subscribe lite month         100      900  ok
+2026-01-06  change free quarter          100        0  ok scheduled free/quarter
+2026-02-05  look                          50        0  ok plan free/quarter refresh 2026-03-05
+2026-03-07  look                          50        0  ok
+2026-04-06  look                          50        0  ok
+2026-05-06  look                          50        0  ok
+
 R-23   a trial needs no payment method; its end is the anchor and the first charge  catalogue shop
 at          do                    allowance  status    charged  outcome
 2026-01-24  subscribe plus month        150  trialing        0  ok trial 2026-01-31 renewal 2026-01-31 bill 1900

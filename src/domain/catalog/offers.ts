@@ -1,16 +1,8 @@
 import { goneAt } from '../burndown.ts';
-import {
-  cycleAt,
-  cycleUnit,
-  type Instant,
-  isoOrNull,
-  RENEWAL_EVERY,
-  renewalAfter,
-  renewalOf,
-} from '../calendar.ts';
+import { cycleAt, cycleUnit, type Instant, isoOrNull, RENEWAL_EVERY, renewalAfter } from '../calendar.ts';
 import { buyingRefusal } from '../eligibility.ts';
 import type { State } from '../state.ts';
-import { allowanceOf, boundaryOf, isRunning } from '../subscription.ts';
+import { allowanceOf, boundaryOf, isOfPaidTerm, isRunning } from '../subscription.ts';
 import { type Catalog, type Pack, packsOn } from './catalog.ts';
 import { packExpiry } from './packs.ts';
 
@@ -18,7 +10,7 @@ import { packExpiry } from './packs.ts';
 export function nextRefresh(state: State, catalog: Catalog): { at: Instant; credits: number } | null {
   if (!isRunning(state)) return null;
   const next = state.cycle + 1;
-  const isPaidFor = state.status === 'active' && renewalOf(next, state.interval) === state.paidRenewal;
+  const isPaidFor = state.status === 'active' && isOfPaidTerm(state, next);
   const k = isPaidFor ? next : renewalAfter(state.cycle, state.interval);
   const at = boundaryOf(state, k);
   if (at === null) return null;
