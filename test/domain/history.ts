@@ -1,5 +1,15 @@
 import fc from 'fast-check';
-import { addDays, type Instant, type Interval, NEVER } from '../../src/domain/calendar.ts';
+import { addDays, INTERVALS, type Instant, type Interval, NEVER } from '../../src/domain/calendar.ts';
+import type { AddOnItem } from '../../src/domain/state.ts';
+import {
+  type AllowanceTerm,
+  allowanceTerms,
+  catalogFrom,
+  type Drawn,
+  drawnCatalogs,
+  type Edit,
+  editsOf,
+} from './catalogs.ts';
 
 /** Where a spend or an advance stands: counted from an edge, and one beside it. */
 export type Beside = -1 | 0 | 1;
@@ -17,9 +27,18 @@ export type Op =
   /** All that is available, give or take one credit. */
   | { do: 'spend_all'; credits: Beside }
   | { do: 'spend'; credits: number }
-  | { do: 'buy'; packs: number; method: Method | null; interval: Interval | null }
-  | { do: 'add_on'; packs: number }
+  /** Without a pack: the only one sold. */
+  | { do: 'buy'; packs: number; pack?: string | null; method: Method | null; interval: Interval | null }
+  | { do: 'add_on'; packs: number; items?: AddOnItem[] | null }
   | { do: 'change'; plan: string; interval: Interval }
+  | { do: 'activate' }
+  | { do: 'reprice' }
+  /** Another catalogue comes into force, unless it lacks something in use. */
+  | { do: 'catalogue'; edit: Edit }
+  /** null: off. */
+  | { do: 'top_up'; packs: number; pack: string | null; threshold: number | null }
+  /** Of the nth newest charge: half of its money, or all. */
+  | { do: 'refund'; n: number; part: 'half' | 'all' }
   | { do: 'cancel'; at: 'renewal' | 'now' }
   | { do: 'resume' }
   | { do: 'method'; method: Method }
@@ -45,25 +64,19 @@ export interface History {
   interval: Interval;
   timeZone: string;
   at: Instant;
-  method: Method;
+  /** null: none yet. */
+  method: Method | null;
+  /** with the plan's trial, where it has one. */
+  trial?: boolean;
+  /** Left out: the built-in plans and packs. */
+  catalog?: Drawn;
   /** moved in with an anchor so many months ago; null for an ordinary start. */
   movedInMonths: number | null;
-  allowanceTerm: number | 'until_next_refresh';
+  allowanceTerm: AllowanceTerm;
   ops: Op[];
 }
 
 const beside = fc.constantFrom<Beside>(-1, 0, 0, 1);
-const interval = fc.constantFrom<Interval>('month', 'year');
-const plan = fc.constantFrom<string>(
-  'creator',
-  'creator',
-  'creator',
-  'business',
-  'business',
-  'pro',
-  'pro',
-  'enterprise',
-);
 const method = fc.constantFrom<Method>(
   'sandbox_ok',
   'sandbox_ok',
@@ -120,7 +133,8 @@ const grant = fc.record({
   ms: beside,
 });
 
-const op: fc.Arbitrary<Op> = fc.oneof(
+/** The operations that no catalogue matters to. */
+const calendarOps: fc.WeightedArbitrary<Op>[] = [
   { weight: 3, arbitrary: hold },
   { weight: 3, arbitrary: capture },
   { weight: 3, arbitrary: reverse },
@@ -139,17 +153,6 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('spend' as const), credits: fc.integer({ min: 0, max: 500 }) }),
   },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('buy' as const),
-      packs: fc.integer({ min: 1, max: 3 }),
-      method: seldom(method, 1),
-      interval: seldom(interval, 9),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('add_on' as const), packs: fc.nat({ max: 3 }) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('change' as const), plan, interval }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -173,7 +176,88 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       outcome: fc.constantFrom('paid' as const, 'paid' as const, 'declined' as const),
     }),
   },
-);
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('refund' as const),
+      n: fc.nat({ max: 3 }),
+      part: fc.constantFrom('half' as const, 'all' as const, 'all' as const),
+    }),
+  },
+];
+
+/** A plan and an interval of a catalogue, seldom one that it is not sold by. */
+const plansOf = ({ plans }: Drawn): fc.Arbitrary<{ plan: string; interval: Interval }> => {
+  const isShort = plans.length < 3;
+  return fc.oneof(
+    ...plans.map(({ id, contract, prices }) => ({
+      weight: contract ? 1 : 6,
+      arbitrary: fc.record({
+        plan: fc.constant(id),
+        interval: contract
+          ? fc.constantFrom(...INTERVALS)
+          : fc.constantFrom(...INTERVALS.filter((each) => prices[each] !== undefined)),
+      }),
+    })),
+    {
+      weight: isShort ? 1 : 2,
+      arbitrary: fc.record({
+        plan: fc.constantFrom(...plans.map(({ id }) => id)),
+        interval: fc.constantFrom(...INTERVALS),
+      }),
+    },
+  );
+};
+
+/** The operations on plans and packs of a catalogue. */
+function opsOf(catalog: Drawn): fc.Arbitrary<Op> {
+  const ids = catalog.packs.map(({ id }) => id);
+  const pack = ids.length === 0 ? fc.constant(null) : fc.option(fc.constantFrom(...ids), { freq: 3 });
+  const items = fc.array(
+    fc.record({ pack: fc.constantFrom(...ids, 'pack_x'), quantity: fc.nat({ max: 2 }) }),
+    { maxLength: 2 },
+  );
+  return fc.oneof(
+    ...calendarOps,
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('buy' as const),
+        packs: fc.integer({ min: 1, max: 3 }),
+        pack,
+        method: seldom(method, 1),
+        interval: seldom(fc.constantFrom(...INTERVALS), 9),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('add_on' as const),
+        packs: fc.nat({ max: 3 }),
+        items: fc.option(items, { freq: 1 }),
+      }),
+    },
+    {
+      weight: 5,
+      arbitrary: plansOf(catalog).map((wanted) => ({ do: 'change' as const, ...wanted })),
+    },
+    { weight: 1, arbitrary: fc.constant({ do: 'activate' as const }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'reprice' as const }) },
+    {
+      weight: 3,
+      arbitrary: editsOf(catalog).map((edit) => ({ do: 'catalogue' as const, edit })),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('top_up' as const),
+        packs: fc.integer({ min: 1, max: 2 }),
+        pack,
+        threshold: fc.option(fc.integer({ min: 1, max: 300 }), { freq: 4 }),
+      }),
+    },
+  );
+}
 
 /** Events that are rare by chance: credits that return after something happened to their grants. */
 const between = fc.oneof(
@@ -190,28 +274,55 @@ const comingBack: fc.Arbitrary<Op[]> = fc.tuple(
   fc.oneof(capture, reverse, between),
 );
 
-/** Flat: a history is replayed op by op. */
-const ops: fc.Arbitrary<Op[]> = fc
-  .array(fc.oneof({ weight: 40, arbitrary: fc.tuple(op) }, { weight: 1, arbitrary: comingBack }), {
-    minLength: 1,
-    maxLength: 18,
-    size: 'max',
-  })
-  .map((some) => some.flat());
+/** a trial and a free plan may begin without a payment method. */
+function canWait({ contract, trial, prices }: Drawn['plans'][0], interval: Interval, withTrial: boolean) {
+  return contract || (withTrial && trial !== null) || prices[interval] === 0;
+}
 
-export const histories: fc.Arbitrary<History> = fc.record({
-  plan,
-  interval,
-  timeZone: fc.constantFrom(...zones),
-  at: start,
-  method: fc.oneof(
-    { weight: 9, arbitrary: fc.constant<Method>('sandbox_ok') },
-    { weight: 1, arbitrary: method },
-  ),
-  movedInMonths: seldom(fc.integer({ min: 1, max: 30 }), 6),
-  allowanceTerm: fc.constantFrom<number | 'until_next_refresh'>(30, 30, 'until_next_refresh', 1, 45),
-  ops,
-});
+function historiesOf(catalog: Drawn | undefined): fc.Arbitrary<History> {
+  const known = catalogFrom(catalog, 30);
+  /** Flat: a history is replayed op by op. */
+  const ops = fc
+    .array(
+      fc.oneof({ weight: 40, arbitrary: fc.tuple(opsOf(known)) }, { weight: 1, arbitrary: comingBack }),
+      { minLength: 1, maxLength: 18, size: 'max' },
+    )
+    .map((some) => some.flat());
+  return fc
+    .record({
+      begins: plansOf(known),
+      timeZone: fc.constantFrom(...zones),
+      at: start,
+      method: fc.oneof(
+        { weight: 9, arbitrary: fc.constant<Method>('sandbox_ok') },
+        { weight: 1, arbitrary: method },
+      ),
+      isNamed: fc.boolean(),
+      trial: fc.constantFrom(true, true, false),
+      movedInMonths: seldom(fc.integer({ min: 1, max: 30 }), 6),
+      allowanceTerm: allowanceTerms,
+      ops,
+    })
+    .map(({ begins, isNamed, trial, ...rest }): History => {
+      const plan = known.plans.find(({ id }) => id === begins.plan)!;
+      const isSold = plan.contract || plan.prices[begins.interval] !== undefined;
+      const interval = isSold ? begins.interval : INTERVALS.find((each) => plan.prices[each] !== undefined)!;
+      const canStart = rest.movedInMonths === null && canWait(plan, interval, trial);
+      const named = {
+        ...rest,
+        plan: plan.id,
+        interval,
+        trial,
+        method: isNamed || !canStart ? rest.method : null,
+      };
+      return catalog ? { ...named, catalog } : named;
+    });
+}
+
+/** A third lives by the built-in catalogue. */
+export const histories: fc.Arbitrary<History> = fc
+  .oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: drawnCatalogs })
+  .chain(historiesOf);
 
 export const expiryOf = (
   now: Instant,

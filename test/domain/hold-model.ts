@@ -41,7 +41,7 @@ export class HoldModel {
     const { now, status } = life.state;
     const has = balance(life.book, now).available;
     const credits = shareOf(has, share) ?? has;
-    if (credits === 0 || !['active', 'past_due'].includes(status)) return;
+    if (credits === 0 || !['trialing', 'active', 'past_due'].includes(status)) return;
     const id = `hld_${life.book.holds.size + 1}`;
     const made = this.before();
     const before = this.picture();
