@@ -87,7 +87,7 @@ function firstRequests(catalog: Catalog, { billing, stripe }: ConnectedConfig) {
     start: { ...startOf(plan), ...(stripe ? { payment_method: 'pm_card_visa' } : {}) },
     usage: { items: [firstUse(catalog, plan.allowance)] },
     // The first payment waits for its settlement by another system.
-    isPending: billing === 'external' && plan.price_minor !== null,
+    isPending: billing === 'external' && Boolean(plan.price_minor),
   };
 }
 

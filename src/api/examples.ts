@@ -1,4 +1,4 @@
-import { type Catalog, type Feature, type PlanAt, plansAt } from '../domain/catalog/catalog.ts';
+import { type Catalog, type Feature, type PlanAt, planOf, plansAt } from '../domain/catalog/catalog.ts';
 import { type Item, price } from '../domain/catalog/rates.ts';
 
 // The plan and the use that a newcomer's first commands name, derived from the catalogue in force.
@@ -9,8 +9,11 @@ const CONTRACT_ALLOWANCE = 1_000;
 const FIRST_USE = 0.15;
 const MOST_UNITS = 1_000_000_000;
 
+/** A plan with its credits a cycle, and whether it begins with a trial (R-23). */
+type TriedPlan = PlanAt & { allowance: number; hasTrial: boolean };
+
 /** The plan to try: the cheapest one that costs something, by the month if there is one; else a free one, else a contract. */
-export function triedPlan(catalog: Catalog): PlanAt & { allowance: number } {
+export function triedPlan(catalog: Catalog): TriedPlan {
   const rank = ({ price_minor, interval }: PlanAt): number => {
     if (price_minor === null) return 3;
     if (price_minor === 0) return 2;
@@ -19,12 +22,18 @@ export function triedPlan(catalog: Catalog): PlanAt & { allowance: number } {
   const [first] = plansAt(catalog).sort(
     (a, b) => rank(a) - rank(b) || (a.price_minor ?? 0) - (b.price_minor ?? 0),
   );
-  return { ...first!, allowance: first!.allowance ?? CONTRACT_ALLOWANCE };
+  const hasTrial = planOf(catalog, first!.id)!.trial !== null;
+  return { ...first!, allowance: first!.allowance ?? CONTRACT_ALLOWANCE, hasTrial };
 }
 
-/** The members of a start's body that name a plan, with an allowance where the plan sets none (R-01). */
-export function startOf({ id: plan, interval, price_minor, allowance }: PlanAt & { allowance: number }) {
-  return { plan, interval, ...(price_minor === null ? { allowance } : {}) };
+/** The members of a start's body that name a plan, with an allowance where the plan sets none (R-01), and without a trial. */
+export function startOf({ id: plan, interval, price_minor, allowance, hasTrial }: TriedPlan) {
+  return {
+    plan,
+    interval,
+    ...(price_minor === null ? { allowance } : {}),
+    ...(hasTrial ? { trial: false } : {}),
+  };
 }
 
 /** An item of the feature that costs at most `credits`, unless its smallest quantity costs more. */

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import type { Layer } from '../../src/domain/curve.ts';
 import { formatOf } from '../../src/web/shell/format.ts';
+import { wordsOf } from '../../src/web/shell/words.ts';
 import { Chart, ChartTable, type ChartView, type Mark } from '../../src/web/wallet/chart.tsx';
 
 // A chart stays a picture, and its table one that can be read, however many grants there are.
@@ -30,7 +32,8 @@ function viewOf(grants: number): ChartView {
   const marks = layers.map(
     ({ expiresAt }): Mark => ({ at: expiresAt, kind: 'expiry', text: '1 credit will expire', credits: -1 }),
   );
-  return { format: formatOf('UTC'), from, now, to, layers, marks, seams: [] };
+  const texts = { format: formatOf('UTC'), words: wordsOf(DEFAULT_CATALOG), gapReason: '' };
+  return { ...texts, from, now, to, layers, marks, seams: [] };
 }
 
 const rowsOf = (view: ChartView): string[] => String(ChartTable({ view })).split('<tr>').slice(2);

@@ -10,6 +10,8 @@ import { openHolds } from '../../src/domain/model/holds.ts';
 import { endsAt } from '../../src/domain/subscription.ts';
 import { advanceLife, command, forecast, type Life, startLife } from '../../src/domain/timeline.ts';
 import { formatOf } from '../../src/web/shell/format.ts';
+import { PLAIN } from '../../src/web/shell/look.ts';
+import { wordsOf } from '../../src/web/shell/words.ts';
 import { type ChartData, chartOf, LOOKS_BACK } from '../../src/web/wallet/chart-view.ts';
 import { walletPage } from '../../src/web/wallet/overview.tsx';
 import { walletOf } from '../../src/web/wallet/overview-view.ts';
@@ -31,6 +33,8 @@ function lookedAt(life: Life) {
   const format = formatOf(state.timeZone);
   const frame = {
     assets,
+    look: PLAIN,
+    words: wordsOf(catalog),
     format,
     now,
     state,
@@ -39,6 +43,7 @@ function lookedAt(life: Life) {
     said: null,
     reported: null,
     canPayHere: false,
+    trialPrice: null,
   };
   const visit = { row, frame, catalog, reported: null } as unknown as Visit;
   const from = now - LOOKS_BACK;

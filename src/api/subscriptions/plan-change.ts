@@ -7,7 +7,7 @@ import type { CommandAnswer } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
-import { command } from '../updates.ts';
+import { command, type Operation } from '../updates.ts';
 import { nowOf, subscriptionView } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
 
@@ -62,16 +62,18 @@ export function activateRoute(app: App, deps: Deps): void {
         202: { description: 'The charge is pending', schema: changeAnswer },
       },
     },
-    (c, input) =>
-      command(deps, c, input, {
-        operation: 'activate',
-        id: input.params.id,
-        makes: 'chg',
-        command: (row) => ({ type: 'activate', chargeId: row.objectId }),
-        answer: (row, after) => changed(deps, row, after),
-      }),
+    (c, input) => command(deps, c, input, activating(deps, input.params.id)),
   );
 }
+
+/** The command that ends a trial now. */
+export const activating = (deps: Deps, id: string): Operation => ({
+  operation: 'activate',
+  id,
+  makes: 'chg',
+  command: (row) => ({ type: 'activate', chargeId: row.objectId }),
+  answer: (row, after) => changed(deps, row, after),
+});
 
 const changeAnswer = z.object({
   effective: z.enum(['now', 'renewal']),

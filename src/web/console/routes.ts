@@ -19,7 +19,7 @@ import { CONSOLE, placeOf } from './views.ts';
 
 /** Registers the console: pages about all subscriptions, and an operator's actions on one. */
 export function consoleRoutes(app: App, deps: Deps, authenticated: AuthenticatedRequests): void {
-  pagesBelow(app, CONSOLE, deps, (pages) => {
+  pagesBelow(app, CONSOLE, deps, 'operators', (pages) => {
     signInRoutes(pages, deps);
     pages.use(operatorOnly(deps));
     searchRoute(pages, deps);

@@ -11,12 +11,15 @@ import { start } from '../../api/subscriptions/start.ts';
 import { run } from '../../api/updates.ts';
 import { listUsages, readReply, readUsage, type UsageRow } from '../../db/reads.ts';
 import { digestOf } from '../../db/spend-batches.ts';
-import type { Catalog } from '../../domain/catalog/catalog.ts';
+import { type Catalog, featureOf } from '../../domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../domain/catalog/default.ts';
 import { type Item, price } from '../../domain/catalog/rates.ts';
 import { Refusal } from '../../domain/errors.ts';
 import type { PageDeps } from '../shell/deps.ts';
-import { assets, type Pages, pagesBelow, sendPage } from '../shell/pages.ts';
-import { featureName } from '../shell/words.ts';
+import { formatOf } from '../shell/format.ts';
+import { assets, lookFor, type Pages, pagesBelow, sendPage } from '../shell/pages.ts';
+import { quantityText } from '../shell/units.ts';
+import { wordsOf } from '../shell/words.ts';
 import { outlookOf } from '../wallet/chart-view.ts';
 import { checkPrice, count, formOf } from '../wallet/forms.ts';
 import { sendVersions } from '../wallet/live.ts';
@@ -63,18 +66,18 @@ const RECIPES: Record<string, Recipe> = {
 /** Shares of the allowance that the buttons of another catalogue cost; the largest can't be paid twice. */
 const SHARES = { small: 0.05, medium: 0.15, large: 0.3, huge: 0.75 };
 
-/** The buttons of the studio: RECIPES where the catalogue has their features, else made from its rates. */
+/** The buttons of the studio: RECIPES where the catalogue has their features by these names, else made from its rates. */
 function recipesOf(catalog: Catalog): Record<string, Recipe> {
-  const features = new Set(catalog.features.map(({ id }) => id));
-  const isKnown = ({ items }: Recipe) => items.every(({ feature }) => features.has(feature));
+  const isKnown = ({ items }: Recipe) =>
+    items.every(({ feature: id }) => featureOf(catalog, id)?.name === featureOf(DEFAULT_CATALOG, id)?.name);
   if (Object.values(RECIPES).every(isKnown)) return RECIPES;
   const { allowance } = triedPlan(catalog);
   return Object.fromEntries(
     Object.entries(SHARES).map(([id, share], i) => {
       const rate = catalog.features[i % catalog.features.length]!;
       const item = useOf(rate, Math.ceil(allowance * share));
-      const many = rate.credits === null ? 'Once.' : `${item.quantity} × ${rate.unit}.`;
-      return [id, { title: featureName(rate.id), text: many, items: [item] }];
+      const many = rate.credits === null ? 'Once' : quantityText(rate.unit, item.quantity, formatOf('UTC'));
+      return [id, { title: rate.name, text: `${many}.`, items: [item] }];
     }),
   );
 }
@@ -89,15 +92,19 @@ export const isDemoOn = ({ testMode, billing }: Pick<Deps, 'testMode' | 'billing
 
 /** Registers the pages of the studio. */
 export function demoRoutes(app: App, deps: PageDeps): void {
-  pagesBelow(app, '/demo', deps, (pages) => {
+  pagesBelow(app, '/demo', deps, 'customers', (pages) => {
     pages.use(async (_, next) => {
       if (!isDemoOn(deps)) throw notFound();
       await next();
     });
     startForm(pages, deps);
     const startPage = async (c: Context<Env>) => {
-      const plan = triedPlan(await deps.catalogs.current());
-      return sendPage(c, studioStart(assets, freshKey(), plan), c.req.method === 'GET' ? 200 : 401);
+      const catalog = await deps.catalogs.current();
+      const { name, allowance } = triedPlan(catalog);
+      const words = wordsOf(catalog);
+      const credits = formatOf('UTC', words.credit).creditsOf(allowance);
+      const start = { assets, look: lookFor(c), words, key: freshKey(), plan: name, credits };
+      return sendPage(c, studioStart(start), c.req.method === 'GET' ? 200 : 401);
     };
     pages.use(withSession(deps, startPage), async (c, next) => {
       // A wallet's session does not open the studio.
@@ -147,11 +154,19 @@ function studio(pages: Pages, deps: Deps): void {
     }
   });
   pages.post('/purchases', async (c) => {
-    const fields = { packs: count, price: count, needed: count, making: s.text(20), again: s.text(255) };
+    const fields = {
+      packs: count,
+      pack: s.pack.optional(),
+      price: count,
+      needed: count,
+      making: s.text(20),
+      again: s.text(255),
+    };
     const { form, once } = await formOf(c, fields);
     const { id } = (await visitOf(deps, c, '/demo')).row.state;
-    await checkPrice(deps, id, form.price);
-    const { text, replayed } = await run(deps, once, await buying(deps, id, { packs: form.packs }));
+    const { packs, pack } = form;
+    await checkPrice(deps, id, form);
+    const { text, replayed } = await run(deps, once, await buying(deps, id, { packs, pack }));
     const of = (JSON.parse(text) as { id: string }).id;
     leaveNotice(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
     return c.redirect(`/demo?${new URLSearchParams({ making: form.making, again: form.again })}`, 303);

@@ -1,8 +1,9 @@
 import type { Instant } from '../../domain/calendar.ts';
 import type { Format } from '../shell/format.ts';
+import type { Look } from '../shell/look.ts';
 import { type Assets, page } from '../shell/page.tsx';
 import { Empty, Key, Minute, Note, Scroll } from '../shell/parts.tsx';
-import { featureName, planName } from '../shell/words.ts';
+import type { Words } from '../shell/words.ts';
 import { Chart, ChartKey, type ChartView } from '../wallet/chart.tsx';
 import { OutOfCredits, type Shortage } from '../wallet/prompt.tsx';
 import { Said, StateNote, type WalletFrame } from '../wallet/standing.tsx';
@@ -63,22 +64,30 @@ interface StudioView extends WalletFrame {
 
 const BRAND = 'Demo studio';
 
+/** The data of the studio's first page. */
+interface StudioStart {
+  assets: Assets;
+  look: Look;
+  words: Words;
+  key: string;
+  /** The name of the plan that it starts, and its credits. */
+  plan: string;
+  credits: string;
+}
+
 /** The page before the visitor has a subscription. */
-export function studioStart(
-  assets: Assets,
-  key: string,
-  { id, allowance }: { id: string; allowance: number },
-): string {
+export function studioStart({ assets, look, words, key, plan, credits }: StudioStart): string {
   return page({
     title: BRAND,
     assets,
+    look,
     brand: BRAND,
     children: (
       <section class="card narrow">
-        <h1>Run out of credits within a minute</h1>
+        <h1>Run out of {words.credit[1]} within a minute</h1>
         <p>
-          The studio plays a product that sells credits. It starts a {planName(id)} plan with {allowance}{' '}
-          credits on a clock of its own: make a few things, meet the prompt, buy a pack, and let a year go by.
+          The studio plays a product that sells {words.credit[1]}. It starts a {plan} plan with {credits} on a
+          clock of its own: make a few things, meet the prompt, buy a {words.pack[0]}, and let a year go by.
         </p>
         <p class="quiet">This is test mode: no money moves, and nothing real is made.</p>
         <form method="post" action="/demo/start">
@@ -94,10 +103,11 @@ export function studioStart(
 
 /** The page /demo. */
 export function studioPage(view: StudioView): string {
-  const { assets, live, notice, refused } = view;
+  const { assets, look, live, notice, refused } = view;
   return page({
     title: BRAND,
     assets,
+    look,
     brand: BRAND,
     nav: [
       { href: '/demo', label: 'Studio', current: true },
@@ -146,7 +156,7 @@ function Heading({ view: { available, format, now } }: { view: StudioView }) {
 }
 
 /** Sends the refused request again with its own key: it is the same request, with one effect. */
-function AgainNote({ view: { again, fresh, format } }: { view: StudioView }) {
+function AgainNote({ view: { again, fresh, format, words } }: { view: StudioView }) {
   if (again)
     return (
       <Note>
@@ -165,7 +175,7 @@ function AgainNote({ view: { again, fresh, format } }: { view: StudioView }) {
   return fresh ? (
     <div class="note" role="status">
       <p>
-        Made: {featureName(fresh.feature)}, for {format.creditsOf(fresh.credits)}.
+        Made: {words.feature(fresh.feature)}, for {format.creditsOf(fresh.credits)}.
       </p>
     </div>
   ) : null;
@@ -210,7 +220,7 @@ function Art({ seed }: { seed: string }) {
   );
 }
 
-function Gallery({ view: { made, format, now } }: { view: StudioView }) {
+function Gallery({ view: { made, format, now, words } }: { view: StudioView }) {
   return (
     <section class="card" aria-labelledby="made">
       <h2 id="made">Made lately</h2>
@@ -220,7 +230,7 @@ function Gallery({ view: { made, format, now } }: { view: StudioView }) {
         <ul class="stack">
           {made.map(({ feature, credits, at }) => (
             <li class="spread">
-              <span>{featureName(feature)}</span>
+              <span>{words.feature(feature)}</span>
               <span class="small quiet">
                 {format.creditsOf(credits)}, <Minute format={format} at={at} near={now} />
               </span>

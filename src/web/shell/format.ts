@@ -1,4 +1,5 @@
 import { type Instant, iso } from '../../domain/calendar.ts';
+import { CREDIT, nameOf } from './words.ts';
 
 // Numbers, amounts and dates of pages, in the language of the page's words and in the subscription's time zone.
 
@@ -9,7 +10,7 @@ export interface Format {
   credits(count: number): string;
   /** +300, −30 */
   signed(count: number): string;
-  /** 200 credits, 1 credit */
+  /** 200 credits, 1 credit: in the words of a catalogue where there are some */
   creditsOf(count: number): string;
   /** $29.00 */
   money(minor: number, currency: string): string;
@@ -30,20 +31,24 @@ export interface Format {
 /** Pages have one language until there are translations: numbers and dates follow it, not the browser. */
 export const LOCALE = 'en';
 const MAX_CACHED = 200;
-const cached = new Map<string, Format>();
+const cached = new Map<string, Omit<Format, 'creditsOf'>>();
 
-/** The formats of a zone. Making them costs more than a page, so the recent ones are kept. */
-export function formatOf(timeZone: string): Format {
+/**
+ * The formats of a zone, with the singular and plural of credits. Making them costs more than a page, so the recent ones are
+ * kept.
+ */
+export function formatOf(timeZone: string, credit: readonly [string, string] = CREDIT): Format {
   let format = cached.get(timeZone);
   if (!format) {
     if (cached.size >= MAX_CACHED) cached.clear();
     format = makeFormat(timeZone);
     cached.set(timeZone, format);
   }
-  return format;
+  const { credits } = format;
+  return { ...format, creditsOf: (count) => `${credits(count)} ${nameOf(credit, count)}` };
 }
 
-function makeFormat(timeZone: string): Format {
+function makeFormat(timeZone: string): Omit<Format, 'creditsOf'> {
   const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
   const signed = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0, signDisplay: 'exceptZero' });
   const day = new Intl.DateTimeFormat(LOCALE, { timeZone, day: 'numeric', month: 'short' });
@@ -81,7 +86,6 @@ function makeFormat(timeZone: string): Format {
     timeZone,
     credits: (count) => whole.format(count),
     signed: (count) => signed.format(count),
-    creditsOf: (count) => `${whole.format(count)} ${count === 1 ? 'credit' : 'credits'}`,
     money(minor, currency) {
       const { writer, unit } = moneyOf(currency);
       return writer.format(minor / unit);

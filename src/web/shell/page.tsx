@@ -1,5 +1,6 @@
 import type { Child } from 'hono/jsx';
 import { LOCALE } from './format.ts';
+import type { Look } from './look.ts';
 
 // The shell of every page. Pages are pure functions from view data to a string, without inline script or style: the content
 // security policy forbids both.
@@ -22,7 +23,9 @@ export interface NavItem {
 interface PageView {
   title: string;
   assets: Assets;
-  /** The name in the header: the product, or the place. */
+  /** The product whose customers see the page; absent on pages for developers and operators. */
+  look?: Look | undefined;
+  /** The name in the header instead of the product's. */
   brand?: string;
   nav?: NavItem[];
   /** Beside the navigation: the sign-out form, or the owner of the page. */
@@ -40,7 +43,8 @@ interface PageView {
 export function page({
   title,
   assets,
-  brand = 'Drawdown',
+  look,
+  brand = look ? undefined : 'Drawdown',
   nav = [],
   aside,
   live,
@@ -52,13 +56,14 @@ export function page({
     <html lang={LOCALE}>
       <head>
         <meta charset="utf-8" />
-        <title>{title}</title>
+        <title>{look?.name ? `${title} · ${look.name}` : title}</title>
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
         {next && <meta http-equiv="refresh" content={`0;url=${next}`} />}
         <link rel="icon" href="data:," />
         <link rel="stylesheet" href={assets.style} />
+        {look?.style && <link rel="stylesheet" href={look.style} />}
         <script src={assets.script} defer />
       </head>
       <body data-live={live} data-notice={notice ?? undefined}>
@@ -66,7 +71,7 @@ export function page({
           Skip to the content
         </a>
         <header class="top">
-          <p class="brand">{brand}</p>
+          <Mark look={look} brand={brand} />
           {nav.length > 0 && <Nav items={nav} />}
           {aside && <div class="aside">{aside}</div>}
         </header>
@@ -78,6 +83,21 @@ export function page({
     </html>
   );
   return `<!doctype html>${document.toString()}`;
+}
+
+/** The product's logo or name, which leads back to it; or the name of the place. */
+function Mark({ look, brand }: { look: Look | undefined; brand: string | undefined }) {
+  const name = brand ?? look?.name;
+  if (!name) return null;
+  const mark = look?.logo ? (
+    <>
+      <img src={look.logo} alt={look.name} height="32" />
+      {brand && <span>{brand}</span>}
+    </>
+  ) : (
+    name
+  );
+  return <p class="brand">{look?.home ? <a href={look.home}>{mark}</a> : mark}</p>;
 }
 
 function Nav({ items }: { items: NavItem[] }) {

@@ -6,12 +6,13 @@ import { HTTPException } from 'hono/http-exception';
 import type { Deps } from '../../api/deps.ts';
 import { ledgerAway, notFound, refusalOf } from '../../api/problems.ts';
 import { type App, type Env, ofQuery } from '../../api/route.ts';
-import { invalid, PROBLEMS } from '../../domain/errors.ts';
+import { invalid, PROBLEMS, type ProblemCode } from '../../domain/errors.ts';
 import { requireStorable } from '../../domain/text.ts';
+import { accentSheet, type Look, lookOf, PLAIN } from './look.ts';
 import { type MessageView, messagePage } from './message.tsx';
 import type { Assets } from './page.tsx';
 
-// GET /assets: the style sheet and the script. For every page: the security headers, the check of a form's origin, and refusals
+// GET /assets: the style sheets and the script. For every page: the security headers, the check of a form's origin, and refusals
 // as pages.
 
 const ASSETS: Record<keyof Assets, { file: string; type: string }> = {
@@ -32,7 +33,7 @@ function load({ file, type }: { file: string; type: string }) {
   return { path, url: `${path}?v=${version}`, type, body, version };
 }
 
-/** Registers the two assets. */
+/** Registers the assets. The name of an accent's sheet holds its colour, so the sheet never changes. */
 export function assetRoutes(app: App): void {
   for (const { path, type, body, version } of [style, script])
     app.get(path, (c) => {
@@ -44,15 +45,32 @@ export function assetRoutes(app: App): void {
       c.header('Content-Type', type);
       return c.body(body);
     });
+  app.get('/assets/:name{accent-[0-9a-f]{6}\\.css}', (c) => {
+    c.header('Cache-Control', 'public, max-age=31536000, immutable');
+    c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Content-Type', ASSETS.style.type);
+    return c.body(accentSheet(`#${c.req.param('name').slice(7, 13)}`));
+  });
 }
 
 /** The routes of pages below a path. */
 export type Pages = Hono<Env>;
 
-/** Registers pages below a path, with the headers and checks of all pages and refusals as pages. */
-export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pages) => void): void {
+/**
+ * Registers pages below a path, with the headers and checks of all pages and refusals as pages. Pages of customers have the look
+ * of the catalogue in force.
+ */
+export function pagesBelow(
+  app: App,
+  path: string,
+  deps: Deps,
+  readers: 'customers' | 'operators',
+  build: (pages: Pages) => void,
+): void {
   const pages: Pages = new Hono<Env>();
-  pages.use(pageHeaders, sameOrigin(deps), async (_, next) => {
+  pages.use(pageHeaders);
+  if (readers === 'customers') pages.use(withLook(deps));
+  pages.use(sameOrigin(deps), async (_, next) => {
     if (!deps.isOpen()) throw ledgerAway();
     await next();
   });
@@ -65,16 +83,40 @@ export function pagesBelow(app: App, path: string, deps: Deps, build: (pages: Pa
   app.route(path, pages);
 }
 
-const POLICY = [
-  "default-src 'none'",
-  "style-src 'self'",
-  "script-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-].join('; ');
+/** The content security policy. The only other origin is that of the product's logo. */
+const policyOf = (logo: string | null): string =>
+  [
+    "default-src 'none'",
+    "style-src 'self'",
+    "script-src 'self'",
+    `img-src 'self' data:${logo === null ? '' : ` ${new URL(logo).origin}`}`,
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ');
+const POLICY = policyOf(null);
+
+/** The looks of the requests under way; none of a page for operators. */
+const looks = new WeakMap<Context<Env>, Look>();
+
+/** The look of a customer's page. */
+export const lookFor = (c: Context<Env>): Look => looks.get(c) ?? PLAIN;
+
+/** Reads the look of the catalogue in force; while the ledger is away, the look is the last one known. */
+function withLook(deps: Deps): MiddlewareHandler<Env> {
+  let known = PLAIN;
+  return async (c, next) => {
+    if (deps.isOpen())
+      known = await deps.catalogs.current().then(
+        (catalog) => lookOf(catalog),
+        () => known,
+      );
+    looks.set(c, known);
+    if (known.logo !== null) c.header('Content-Security-Policy', policyOf(known.logo));
+    await next();
+  };
+}
 
 /** The security headers of every page. */
 export const pageHeaders: MiddlewareHandler<Env> = async (c, next) => {
@@ -124,7 +166,7 @@ export function sendPage(c: Context<Env>, html: string, status: PageStatus = 200
 
 /** A message as a response. */
 export const sendMessage = (c: Context<Env>, view: MessageView, status: PageStatus = 200): Response =>
-  sendPage(c, messagePage(view, assets), status);
+  sendPage(c, messagePage(view, assets, looks.get(c)), status);
 
 /** A refusal as a page: its title and sentence, and for an unforeseen error the request id of the log. */
 function refusedPage(deps: Deps, c: Context<Env>, error: Error, path: string): Response {
@@ -137,7 +179,17 @@ function refusedPage(deps: Deps, c: Context<Env>, error: Error, path: string): R
   if (refusal.code === 'internal_error') deps.log(`${id} ${c.req.method} ${c.req.path}: ${error.stack}`);
   const text = refusal.code === 'not_found' ? 'There is nothing here for you to see.' : refusal.message;
   const hint = status >= 500 ? `Nothing was lost: try again in a moment. Request ${id}.` : undefined;
-  return sendMessage(c, { title, text, hint, way }, status);
+  const isStuck = STUCK.has(refusal.code);
+  return sendMessage(c, { title, text, hint, way, isStuck }, status);
 }
+
+/** Refusals after which a customer may need the product's support. */
+const STUCK: ReadonlySet<ProblemCode> = new Set([
+  'payment_declined',
+  'payment_method_required',
+  'contact_account_manager',
+  'plan_not_eligible',
+  'internal_error',
+]);
 
 const FOREIGN_FORM = 'Nothing was changed. Open the page again and send the form from there.';

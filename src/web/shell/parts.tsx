@@ -83,6 +83,17 @@ export function Bar({ of, total, kind }: { of: number; total: number; kind: stri
   );
 }
 
+/** A link to people who help: a page, a mail address, or a text as it is. */
+export function Contact({ at, children }: { at: string; children: Child }) {
+  if (/^(https?|mailto):/i.test(at)) return <a href={at}>{children}</a>;
+  if (/^[^\s@:]+@[^\s@:]+$/.test(at)) return <a href={`mailto:${at}`}>{children}</a>;
+  return (
+    <>
+      {children}: {at}
+    </>
+  );
+}
+
 /** The idempotency key of a form, made when the form was drawn: sending the form twice has one effect. */
 export function Key({ value }: { value: string }) {
   return <input type="hidden" name="key" value={value} />;

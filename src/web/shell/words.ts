@@ -1,62 +1,87 @@
 import type { GrantKind } from '../../domain/burndown.ts';
-import type { Interval } from '../../domain/calendar.ts';
+import { INTERVALS } from '../../domain/calendar.ts';
+import {
+  type Brand,
+  type Catalog,
+  featureOf,
+  type Plan,
+  packOf,
+  packsOn,
+  planName,
+  planOf,
+} from '../../domain/catalog/catalog.ts';
 
-// The names of things on pages: the product's help page has most of them.
+// The names of things on pages: those of the catalogue in force, and of ledger entries.
 
-const FEATURES: Record<string, string> = {
-  avatar_iv: 'Avatar IV',
-  add_motion: 'Add Motion',
-  upscale_video: 'Upscale Video',
-  generate_look: 'Generate Look',
-  ai_model_training: 'AI Model Training',
-  video_translation: 'Video Translation',
-  video_translation_precision: 'Video Translation – Precision mode',
-  video_translation_audio: 'Video Translation – no lipsync',
-  image_asset: 'Generate Image Assets',
-  video_asset: 'Generate Video Assets',
-  video_agent: 'Video Agent',
-  motion_designer_asset: 'Motion Designer Assets',
-};
+/** One of it, and several. */
+type Named = readonly [string, string];
 
-/** The singular and plural of a feature's items. */
-const ITEMS: Record<string, [string, string]> = {
-  add_motion: ['motion', 'motions'],
-  upscale_video: ['conversion', 'conversions'],
-  generate_look: ['look', 'looks'],
-  ai_model_training: ['training', 'trainings'],
-  image_asset: ['image', 'images'],
-  video_asset: ['video', 'videos'],
-  motion_designer_asset: ['asset', 'assets'],
-};
+/** The words of a catalogue. */
+export interface Words {
+  brand: Brand;
+  /** Credits and packs in sentences that name them often: the last words of the brand's names, as "credits" and "packs". */
+  credit: Named;
+  pack: Named;
+  /** A plan's name; a plan, pack or feature that the catalogue no longer has is named by its id. */
+  plan(id: string): string;
+  packName(id: string): string;
+  feature(id: string): string;
+  /** "1 pack", "3 packs" */
+  packs(count: number): string;
+  /** The names of the kinds of grants. */
+  grants: Record<GrantKind, string>;
+  /** R-34: the names of the plans on which packs are sold, as "Creator, Pro or Business"; empty where there are none. */
+  packPlans: string;
+  /** R-17: whether a plan costs nothing. */
+  hasFreePlan: boolean;
+  /** The page or address at which a person asks for a plan, or for help; null where the catalogue has none. */
+  contact(plan: string): string | null;
+}
 
-/** A feature's name; one of another catalogue is named by its id. */
-export const featureName = (id: string): string => FEATURES[id] ?? sentence(id.replaceAll('_', ' '));
+/** The words of generic pages, before a catalogue is known. */
+export const CREDIT: Named = ['credit', 'credits'];
 
-/** The name of a feature's items in a number. */
-export const itemsName = (id: string, count: number): string =>
-  (ITEMS[id] ?? ['use', 'uses'])[count === 1 ? 0 : 1];
+const shortOf = (names: Named): Named => [lastWord(names[0]), lastWord(names[1])];
+const lastWord = (name: string): string => name.slice(name.lastIndexOf(' ') + 1).toLowerCase();
 
-const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+/** The words of a catalogue. */
+export function wordsOf(catalog: Catalog): Words {
+  const { brand } = catalog;
+  const credit = shortOf(brand.credit);
+  const pack = shortOf(brand.pack);
+  return {
+    brand,
+    credit,
+    pack,
+    plan: (id) => planName(catalog, id),
+    packName: (id) => packOf(catalog, id)?.name ?? id,
+    feature: (id) => featureOf(catalog, id)?.name ?? id,
+    packs: (count) => `${count} ${nameOf(pack, count)}`,
+    grants: { allowance: `Default ${credit[1]}`, pack: capital(brand.pack[0]), adjustment: 'Adjustment' },
+    packPlans: oneOf(catalog.plans.filter((plan) => sellsPacks(catalog, plan)).map(({ name }) => name)),
+    hasFreePlan: catalog.plans.some(({ prices }) => Object.values(prices).includes(0)),
+    contact: (plan) => planOf(catalog, plan)?.contact ?? brand.support_url,
+  };
+}
 
-/** A plan's name. */
-export const planName = (plan: string): string => sentence(plan);
+const sellsPacks = (catalog: Catalog, { id, prices }: Plan): boolean =>
+  INTERVALS.some((interval) => prices[interval] !== undefined && packsOn(catalog, id, interval).length > 0);
 
-/** An interval's adjective. */
-export const intervalWord = (interval: Interval): string => (interval === 'month' ? 'monthly' : 'annual');
+/** "A", "A or B", "A, B or C" */
+const oneOf = (names: string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 
-/** The names of the kinds of grants. */
-export const GRANTS: Record<GrantKind, string> = {
-  allowance: 'Default credits',
-  pack: 'Premium Credit Pack',
-  adjustment: 'Adjustment',
-};
+/** The singular or the plural for a number. */
+export const nameOf = ([one, many]: Named, count: number): string => (count === 1 ? one : many);
 
-/** "1 pack", "3 packs". */
-export const packsOf = (count: number): string => (count === 1 ? '1 pack' : `${count} packs`);
+/** A text with a large first letter. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** The names of ledger entries for their owner. */
-export const ENTRIES: Record<string, string> = {
-  grant: 'Credits added',
+/** The name of a ledger entry for its owner. */
+export const entryName = (kind: string, { credit }: Words): string =>
+  kind === 'grant' ? `${capital(credit[1])} added` : (ENTRIES[kind] ?? kind);
+
+const ENTRIES: Record<string, string> = {
   debit: 'Used',
   hold: 'Set aside for a job',
   capture: 'Used by a job',

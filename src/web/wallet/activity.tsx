@@ -3,7 +3,7 @@ import type { Instant } from '../../domain/calendar.ts';
 import type { Format } from '../shell/format.ts';
 import { page } from '../shell/page.tsx';
 import { Empty, Leave, Minute, PageLinks, Scroll, walletNav } from '../shell/parts.tsx';
-import { ENTRIES, featureName, GRANTS } from '../shell/words.ts';
+import { capital, entryName, type Words } from '../shell/words.ts';
 import type { WalletFrame } from './standing.tsx';
 
 /** A line of the activity. */
@@ -44,6 +44,7 @@ export function activityPage(view: ActivityView): string {
   return page({
     title: 'Activity',
     assets,
+    look: view.look,
     nav: walletNav('activity'),
     aside: <Leave />,
     live: isFirst ? view.live : undefined,
@@ -70,7 +71,7 @@ export function activityPage(view: ActivityView): string {
           {rows.length === 0 && older ? (
             <Empty>Nothing of this kind lately.</Empty>
           ) : (
-            <ActivityTable rows={rows} format={format} now={view.now} />
+            <ActivityTable rows={rows} format={format} now={view.now} words={view.words} />
           )}
           <PageLinks of="your activity" newest={isFirst ? null : `/wallet/activity${query}`} older={older} />
         </section>
@@ -79,8 +80,15 @@ export function activityPage(view: ActivityView): string {
   });
 }
 
+interface ActivityTableProps {
+  rows: ActivityLine[];
+  format: Format;
+  now: Instant;
+  words: Words;
+}
+
 /** The activity as a table. */
-export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; format: Format; now: Instant }) {
+export function ActivityTable({ rows, format, now, words }: ActivityTableProps) {
   if (rows.length === 0) return <Empty>Nothing has happened here yet.</Empty>;
   return (
     <Scroll label="Activity as a table">
@@ -91,7 +99,7 @@ export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; for
             <th scope="col">When</th>
             <th scope="col">Event</th>
             <th scope="col" class="right">
-              Credits
+              {capital(words.credit[1])}
             </th>
             <th scope="col" class="right">
               Available after
@@ -104,7 +112,7 @@ export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; for
               <td class="when">
                 <Minute format={format} at={row.at} near={now} />
               </td>
-              <th scope="row">{lineText(row)}</th>
+              <th scope="row">{lineText(row, words)}</th>
               <td class={row.credits > 0 ? 'right plus' : 'right'}>{format.signed(row.credits)}</td>
               <td class="right">{format.credits(row.balanceAfter)}</td>
             </tr>
@@ -116,12 +124,12 @@ export function ActivityTable({ rows, format, now }: { rows: ActivityLine[]; for
 }
 
 /** "Used: Avatar IV", "Credits added: Premium Credit Pack". */
-function lineText({ kind, feature, grantKind }: ActivityLine): string {
-  const what = ENTRIES[kind] ?? kind;
+function lineText({ kind, feature, grantKind }: ActivityLine, words: Words): string {
+  const what = entryName(kind, words);
   const of = feature
-    ? featureName(feature)
+    ? words.feature(feature)
     : kind === 'debit' || kind === 'capture'
       ? null
-      : GRANTS[grantKind];
+      : words.grants[grantKind];
   return of ? `${what}: ${of}` : what;
 }

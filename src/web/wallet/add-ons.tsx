@@ -1,28 +1,35 @@
 import type { Instant } from '../../domain/calendar.ts';
-import { packsIn } from '../../domain/catalog/packs.ts';
+import { INTERVAL_WORD } from '../../domain/charges.ts';
 import type { ProblemCode } from '../../domain/errors.ts';
-import type { Format } from '../shell/format.ts';
 import { page } from '../shell/page.tsx';
-import { Empty, Key, Leave, Note, When, walletNav } from '../shell/parts.tsx';
-import { packsOf } from '../shell/words.ts';
+import { Contact, Empty, Key, Leave, Note, When, walletNav } from '../shell/parts.tsx';
+import { capital } from '../shell/words.ts';
+import { type PackOffer, Renews, Stepper, Term } from './packs.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
 
-/** The pack this subscription can buy now. */
-export interface PackOffer {
+/** R-32a: packs of one id that renew with the plan. */
+interface RenewingPack {
+  pack: string;
+  name: string;
+  quantity: number;
+  /** Of all of them. */
   credits: number;
   priceMinor: number;
-  currency: string;
-  most: number;
-  /** The expiry of credits bought now (R-31). */
-  expiresAt: Instant;
-  renewsAt: Instant;
 }
 
 /** The data of /wallet/add-ons. */
 export interface AddOnsView extends WalletFrame {
-  offer: PackOffer | null;
+  /** R-32a: the packs on sale. */
+  offers: PackOffer[];
   /** The reason why no pack can be bought; null where one can. */
   refusal: ProblemCode | null;
+  /** The page or address for a plan that buys by contract. */
+  contact: string | null;
+  isContract: boolean;
+  addOn: RenewingPack[];
+  currency: string;
+  /** The renewal that charges the add-on; null while none is due. */
+  renewsAt: Instant | null;
   /** Unused credits of packs, and their last day; null: the end of the plan (R-83). */
   delivered: { credits: number; until: Instant | null } | null;
 }
@@ -31,10 +38,12 @@ const SOON_MS = 7 * 86_400_000;
 
 /** The page /wallet/add-ons. */
 export function addOnsPage(view: AddOnsView): string {
-  const { assets, offer, state } = view;
+  const { assets, look, words, offers, state, isContract } = view;
+  const [first] = offers;
   return page({
     title: 'Manage Add-ons',
     assets,
+    look,
     nav: walletNav('add-ons'),
     aside: <Leave />,
     live: view.live,
@@ -44,29 +53,33 @@ export function addOnsPage(view: AddOnsView): string {
         <div class="stack">
           <h1>Manage Add-ons</h1>
           <p class="quiet">
-            Premium Credits let you continue after you have used up the default credits of your plan.
+            {capital(words.brand.credit[1])} let you continue after you have used up the default{' '}
+            {words.credit[1]} of your plan.
           </p>
         </div>
         <Said frame={view} />
         <StateNote frame={view} />
         <div class="columns">
-          {offer ? <Buy view={view} offer={offer} /> : <NoOffer view={view} />}
-          {state.status !== 'ended' && state.plan !== 'enterprise' && <Active view={view} offer={offer} />}
+          {!first && <NoOffer view={view} />}
+          {offers.map((offer) => (
+            <Buy view={view} offer={offer} suffix={offer === first ? '' : `-${offer.id}`} />
+          ))}
+          {state.status !== 'ended' && !isContract && <Active view={view} />}
         </div>
       </>
     ),
   });
 }
 
-function Buy({ view, offer }: { view: AddOnsView; offer: PackOffer }) {
-  const { format, now, state, key } = view;
-  const { credits, priceMinor, currency, expiresAt, renewsAt } = offer;
+function Buy({ view, offer, suffix }: { view: AddOnsView; offer: PackOffer; suffix: string }) {
+  const { format, now, state, key, words } = view;
+  const { name, credits, priceMinor, currency, renewsAt } = offer;
   const price = format.money(priceMinor, currency);
   return (
-    <section class="card" aria-labelledby="pack">
+    <section class="card" aria-labelledby={`pack${suffix}`}>
       <header>
-        <h2 id="pack">Premium Credit Pack</h2>
-        <span class="tag">{state.interval === 'month' ? 'monthly' : 'annual'}</span>
+        <h2 id={`pack${suffix}`}>{capital(name)}</h2>
+        <span class="tag">{renewsAt === null ? 'once' : INTERVAL_WORD[state.interval]}</span>
       </header>
       <p class="pack">
         <strong>{format.creditsOf(credits)}</strong> for <strong>{price}</strong> each
@@ -74,16 +87,23 @@ function Buy({ view, offer }: { view: AddOnsView; offer: PackOffer }) {
       <ul class="small quiet stack">
         <li>Delivered as soon as it is paid.</li>
         <li>
-          Renews with your plan on <When format={format} at={renewsAt} near={now} /> until you remove it.
+          <Renews offer={offer} texts={view} />
         </li>
         <li>
-          What you buy now expires on <When format={format} at={expiresAt} near={now} />.
+          <Term offer={offer} texts={view} />
         </li>
       </ul>
-      {renewsAt - now < SOON_MS && <SoonNote format={format} now={now} renewsAt={renewsAt} />}
+      {renewsAt !== null && renewsAt - now < SOON_MS && (
+        <Note tone="warn">
+          <p>
+            Your plan renews {format.daysFrom(renewsAt, now)}. A {words.pack[0]} bought now is charged again
+            then, unless you remove it before.
+          </p>
+        </Note>
+      )}
       <form method="post" action="/wallet/purchases" class="stack">
-        <Key value={key} />
-        <Stepper format={format} offer={offer} packs={1} />
+        <Key value={`${key}${suffix}`} />
+        <Stepper offer={offer} texts={view} packs={1} suffix={suffix} />
         <p class="row">
           <button type="submit" class="primary">
             Buy Now
@@ -94,109 +114,84 @@ function Buy({ view, offer }: { view: AddOnsView; offer: PackOffer }) {
   );
 }
 
-function SoonNote({ format, now, renewsAt }: { format: Format; now: Instant; renewsAt: Instant }) {
-  return (
-    <Note tone="warn">
-      <p>
-        Your plan renews {format.daysFrom(renewsAt, now)}. A pack bought now is charged again then, unless you
-        remove it before.
-      </p>
-    </Note>
-  );
-}
-
-/** A number of packs, with its credits and price. Without script the field and the price of one pack remain. */
-export function Stepper({ format, offer, packs }: { format: Format; offer: PackOffer; packs: number }) {
-  const { credits, priceMinor, currency, most } = offer;
-  return (
-    <>
-      <input type="hidden" name="price" value={String(priceMinor)} />
-      <div class="spread">
-        <div class="field">
-          <label for="packs">Packs</label>
-          <div class="stepper" data-total="total" data-currency={currency} data-fraction={String(priceMinor)}>
-            <button type="button" data-step="-1" aria-label="One pack less">
-              −
-            </button>
-            <input
-              id="packs"
-              name="packs"
-              type="number"
-              inputmode="numeric"
-              min="1"
-              max={String(most)}
-              step="1"
-              value={String(packs)}
-              required
-            />
-            <button type="button" data-step="1" aria-label="One pack more">
-              +
-            </button>
-          </div>
-        </div>
-        <output id="total" class="total" for="packs" aria-live="polite">
-          <strong data-of="money" data-each={String(priceMinor)}>
-            {format.money(packs * priceMinor, currency)}
-          </strong>{' '}
-          <span class="quiet">
-            for{' '}
-            <span data-of="credits" data-each={String(credits)}>
-              {format.credits(packs * credits)}
-            </span>{' '}
-            credits
-          </span>
-        </output>
-      </div>
-    </>
-  );
-}
-
 /** The sentence and the link for a reason; a reason that StateNote names already has none here. */
-function NoOffer({ view: { refusal } }: { view: AddOnsView }) {
-  const text: Partial<Record<ProblemCode, string>> = {
-    contact_account_manager:
-      'Enterprise users currently have to reach out to their account manager to purchase Premium Credits.',
-    subscription_not_active:
-      'You must have an active Creator, Pro or Business plan to have an active add-on. Start one where you manage your subscription, and come back here.',
-    payment_past_due: 'Packs can be bought again as soon as the open renewal is paid.',
-    cancellation_scheduled:
-      'Packs bought now would be lost when the plan ends. Keep your plan, and packs can be bought again.',
-  };
+function NoOffer({ view }: { view: AddOnsView }) {
+  const { refusal, contact, words } = view;
   return (
     <section class="card" aria-labelledby="pack">
-      <h2 id="pack">Premium Credit Pack</h2>
-      <Empty>{(refusal && text[refusal]) ?? 'No packs are offered for your plan at the moment.'}</Empty>
+      <h2 id="pack">{capital(words.brand.pack[0])}</h2>
+      <Empty>
+        {(refusal && whyNot(refusal, view)) ?? `No ${words.pack[1]} are offered for your plan at the moment.`}
+      </Empty>
+      {refusal === 'contact_account_manager' && contact && (
+        <p>
+          <Contact at={contact}>Ask for {words.credit[1]}</Contact>
+        </p>
+      )}
     </section>
   );
 }
 
-function Active({ view, offer }: { view: AddOnsView; offer: PackOffer | null }) {
-  const { state, format, now, delivered } = view;
-  const packs = packsIn(state.addOn);
-  const canLower = state.status === 'active' && packs > 0;
+function whyNot(refusal: ProblemCode, { words, state }: AddOnsView): string | undefined {
+  const packs = capital(words.pack[1]);
+  const text: Partial<Record<ProblemCode, string>> = {
+    contact_account_manager: `${words.plan(state.plan)} users currently have to reach out to their account manager to purchase ${words.brand.credit[1]}.`,
+    subscription_not_active: words.packPlans
+      ? `You must have an active ${words.packPlans} plan to have an active add-on. Start one where you manage your subscription, and come back here.`
+      : `You must have an active plan to buy ${words.pack[1]}.`,
+    payment_past_due: `${packs} can be bought again as soon as the open renewal is paid.`,
+    cancellation_scheduled: `${packs} bought now would be lost when the plan ends. Keep your plan, and ${words.pack[1]} can be bought again.`,
+    subscription_trialing: `${packs} can be bought once your plan has begun.`,
+  };
+  return text[refusal];
+}
+
+function Active({ view }: { view: AddOnsView }) {
+  const { state, format, now, delivered, words, addOn, renewsAt, currency } = view;
+  const canLower = state.status === 'active' && addOn.length > 0;
+  const [only, ...more] = addOn;
+  const each = ({ quantity, credits, priceMinor }: RenewingPack) =>
+    `${format.creditsOf(credits)} for ${format.money(priceMinor, currency)}${more.length > 0 ? ` (${words.packs(quantity)})` : ''}`;
+  const renewal = renewsAt !== null && (
+    <>
+      with each renewal of your plan, next on <When format={format} at={renewsAt} near={now} />.
+    </>
+  );
   return (
     <section class="card" aria-labelledby="active">
       <header>
         <h2 id="active">Your add-on</h2>
-        {packs > 0 && <span class="tag good">active</span>}
+        {only && <span class="tag good">active</span>}
       </header>
-      {packs === 0 ? (
-        <Empty>No pack renews with your plan.</Empty>
-      ) : (
+      {!only && <Empty>No {words.pack[0]} renews with your plan.</Empty>}
+      {only && more.length === 0 && (
         <p>
-          <strong>{packsOf(packs)}</strong>
-          {offer && (
+          <strong>{words.packs(only.quantity)}</strong>
+          {renewal && (
             <>
-              , {format.creditsOf(packs * offer.credits)} for{' '}
-              {format.money(packs * offer.priceMinor, offer.currency)}, with each renewal of your plan, next
-              on <When format={format} at={offer.renewsAt} near={now} />.
+              , {each(only)}, {renewal}
             </>
           )}
         </p>
       )}
+      {more.length > 0 && (
+        <>
+          <dl class="facts">
+            {addOn.map((item) => (
+              <div>
+                <dt>
+                  {item.quantity} × {item.name}
+                </dt>
+                <dd>{each(item)}</dd>
+              </div>
+            ))}
+          </dl>
+          {renewal && <p>Together {renewal}</p>}
+        </>
+      )}
       {delivered && (
         <p class="quiet">
-          {format.creditsOf(delivered.credits)} of your packs are not used yet. They stay until{' '}
+          {format.creditsOf(delivered.credits)} of your {words.pack[1]} are not used yet. They stay until{' '}
           {delivered.until === null ? (
             'your plan ends'
           ) : (
@@ -205,22 +200,33 @@ function Active({ view, offer }: { view: AddOnsView; offer: PackOffer | null }) 
           at the latest, whether or not the add-on renews.
         </p>
       )}
-      {canLower && <Remove view={view} />}
+      {canLower &&
+        addOn.map((item) => <Remove view={view} item={item} suffix={item === only ? '' : `-${item.pack}`} />)}
+      {canLower && <p class="small quiet">Nothing is charged for removed {words.pack[1]}.</p>}
     </section>
   );
 }
 
-function Remove({ view: { state, key } }: { view: AddOnsView }) {
-  const keep = Array.from({ length: Math.min(packsIn(state.addOn), 100) }, (_, count) => count);
+const MOST_KEPT = 100;
+
+/** R-33: removes packs of one id from the add-on. */
+function Remove({ view, item, suffix }: { view: AddOnsView; item: RenewingPack; suffix: string }) {
+  const { key, words, addOn } = view;
+  const { pack, quantity, name } = item;
+  const of = addOn.length > 1 ? ` (${name})` : '';
+  const keep = Array.from({ length: Math.min(quantity, MOST_KEPT) }, (_, count) => count);
   return (
     <form method="post" action="/wallet/add-ons" class="stack">
-      <Key value={key} />
-      {packsIn(state.addOn) === 1 ? (
+      <Key value={`${key}${suffix}`} />
+      <input type="hidden" name="pack" value={pack} />
+      {quantity === 1 ? (
         <input type="hidden" name="packs" value="0" />
       ) : (
         <div class="field">
-          <label for="keep">Packs that go on renewing</label>
-          <select id="keep" name="packs">
+          <label for={`keep${suffix}`}>
+            {capital(words.pack[1])} that go on renewing{of}
+          </label>
+          <select id={`keep${suffix}`} name="packs">
             {keep.map((count) => (
               <option value={String(count)}>{count === 0 ? 'none' : count}</option>
             ))}
@@ -228,8 +234,11 @@ function Remove({ view: { state, key } }: { view: AddOnsView }) {
         </div>
       )}
       <p class="row">
-        <button type="submit">Remove</button>
-        <span class="small quiet">Nothing is charged for removed packs.</span>
+        <button type="submit">
+          Remove
+          {of && <span class="unseen"> {name}</span>}
+        </button>
+        {of && quantity === 1 && <span class="small quiet">{name}</span>}
       </p>
     </form>
   );

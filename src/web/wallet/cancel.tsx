@@ -2,7 +2,6 @@ import type { Instant } from '../../domain/calendar.ts';
 import { packsIn } from '../../domain/catalog/packs.ts';
 import { page } from '../shell/page.tsx';
 import { Key, Leave, Note, When, walletNav } from '../shell/parts.tsx';
-import { packsOf } from '../shell/words.ts';
 import type { WalletFrame } from './standing.tsx';
 
 /** The data of /wallet/cancel. */
@@ -16,10 +15,12 @@ interface CancelView extends WalletFrame {
 
 /** The page /wallet/cancel: the loss that a cancel brings, before the request. */
 export function cancelPage(view: CancelView): string {
-  const { assets, format, now, state, at, atRisk, available, key } = view;
+  const { assets, look, words, format, now, state, at, atRisk, available, key } = view;
+  const credits = words.credit[1];
   return page({
     title: 'Cancel the plan',
     assets,
+    look,
     nav: walletNav(null),
     aside: <Leave />,
     children: (
@@ -30,7 +31,7 @@ export function cancelPage(view: CancelView): string {
         ) : (
           <p>
             Your plan goes on until <When format={format} at={at} near={now} />, {format.daysFrom(at, now)}.
-            Until then you can use your credits, and you can change your mind.
+            Until then you can use your {credits}, and you can change your mind.
           </p>
         )}
         <Note tone="warn">
@@ -38,13 +39,13 @@ export function cancelPage(view: CancelView): string {
             <strong>
               {atRisk > 0
                 ? `${format.creditsOf(atRisk)} will be lost${at === null ? '' : ' then'}, unless you use them first.`
-                : 'No credits will be lost.'}
+                : `No ${credits} will be lost.`}
             </strong>{' '}
             {atRisk > 0 &&
-              'If you cancel and drop to the Free plan, unused credits expire and can’t be used.'}
+              `${words.hasFreePlan ? 'With the end of the plan' : 'If you cancel and drop to the Free plan,'} unused ${credits} expire and can’t be used.`}
           </p>
           {packsIn(state.addOn) > 0 && (
-            <p>Your add-on of {packsOf(packsIn(state.addOn))} is cancelled as well.</p>
+            <p>Your add-on of {words.packs(packsIn(state.addOn))} is cancelled as well.</p>
           )}
         </Note>
         <p class="quiet">{format.creditsOf(available)} are available now. Nothing more is charged.</p>

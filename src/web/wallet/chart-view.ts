@@ -2,12 +2,13 @@ import type { Deps } from '../../api/deps.ts';
 import { openHolds } from '../../db/reads.ts';
 import { changesSince, grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
 import { goneAt, isGone } from '../../domain/burndown.ts';
-import type { Instant } from '../../domain/calendar.ts';
+import { cycleUnit, type Instant, type Interval } from '../../domain/calendar.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { type Change, curve, type Seam, seams, showsAt, type Window } from '../../domain/curve.ts';
 import { endsAt } from '../../domain/subscription.ts';
 import { type Ahead, forecast, type Happening, type OpenHold } from '../../domain/timeline.ts';
 import type { Format } from '../shell/format.ts';
-import { GRANTS } from '../shell/words.ts';
+import type { Words } from '../shell/words.ts';
 import type { ChartView, Mark } from './chart.tsx';
 import type { Visit } from './visit.ts';
 
@@ -46,20 +47,32 @@ export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
 
 /** The chart's layers, marks and gaps; its layers agree with `balance?at=` (src/domain/curve.ts). */
 export function chartOf({ frame, catalog }: Visit, { grants, changes, holds }: ChartData): ChartView {
-  const { now, format, state } = frame;
+  const { now, format, words, state } = frame;
   const window = { from: now - LOOKS_BACK, now, ends: endsAt(state) };
   const to = now + LOOKS_AHEAD;
+  const { days, overlapsAlways } = termOf(catalog, state.interval);
   const open = grants.filter(({ remaining, held }) => remaining + held > 0);
   const ahead = forecast(state, open, catalog, { until: to, holds });
   return {
     format,
+    words,
     from: window.from,
     now,
     to,
     layers: curve(grants, changes, { changes: ahead.changes, grants: ahead.life.book.grants }, window),
-    marks: [...pastMarks(grants, changes, format, window), ...futureMarks(ahead, format, window)],
-    seams: seamsOf(grants, ahead, window, to),
+    marks: [...pastMarks(grants, changes, frame, window), ...futureMarks(ahead, frame, window)],
+    seams: seamsOf(grants, ahead, window, to).filter(({ kind }) => kind === 'gap' || !overlapsAlways),
+    gapReason: `they expire after ${days} days, and the ${cycleUnit(state.interval)} is longer`,
   };
+}
+
+/** Days of the longest cycle. */
+const LONGEST = { week: 7, month: 31 };
+
+/** R-21: the days of an allowance, and whether it outlives every cycle: overlaps are no exception then. */
+function termOf({ policies: { allowance_term: term } }: Catalog, interval: Interval) {
+  const days = term === 'until_next_refresh' ? LONGEST[cycleUnit(interval)] : term.days;
+  return { days, overlapsAlways: days > LONGEST[cycleUnit(interval)] };
 }
 
 /** Days without credits; after the end there are none (R-50). */
@@ -75,13 +88,20 @@ function seamsOf(grants: LedgerGrant[], ahead: Ahead, { from, ends }: Window, to
     .map((seam) => ({ ...seam, to: Math.min(seam.to, end) }));
 }
 
-function pastMarks(grants: LedgerGrant[], changes: Change[], format: Format, window: Window): Mark[] {
+type Texts = { format: Format; words: Words };
+
+function pastMarks(
+  grants: LedgerGrant[],
+  changes: Change[],
+  { format, words }: Texts,
+  window: Window,
+): Mark[] {
   const { from, now, ends } = window;
   const within = (at: Instant) => at > from && at <= now;
   const arrivals = grants
     .filter(({ effectiveAt }) => within(effectiveAt))
     .map(({ kind, amount, effectiveAt: at }): Mark => {
-      const text = `${format.credits(amount)} arrived: ${GRANTS[kind]}`;
+      const text = `${format.credits(amount)} arrived: ${words.grants[kind]}`;
       return { at, kind: 'refresh', text, credits: amount };
     });
   const expired = [
@@ -104,7 +124,7 @@ const isOverdue = (grant: LedgerGrant, { now, ends }: Window): boolean =>
 const overdueExpiry = ({ expiresAt, remaining }: LedgerGrant) => ({ at: expiresAt, credits: -remaining });
 
 /** Marks of the forecast; an overdue event counts to the past, or comes at any moment. */
-function futureMarks({ happenings }: Ahead, format: Format, window: Window): Mark[] {
+function futureMarks({ happenings }: Ahead, { format }: Texts, window: Window): Mark[] {
   return happenings
     .filter(
       ({ at, kind }) => at > window.now || !(kind === 'expiry' || (kind === 'end' && window.ends !== null)),

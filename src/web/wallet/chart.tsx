@@ -3,7 +3,7 @@ import type { Instant } from '../../domain/calendar.ts';
 import { type Layer, type Seam, sumOf, totalAt, valueAt } from '../../domain/curve.ts';
 import type { Format } from '../shell/format.ts';
 import { Scroll, When } from '../shell/parts.tsx';
-import { GRANTS } from '../shell/words.ts';
+import type { Words } from '../shell/words.ts';
 
 // The balance of the last 30 and the next 60 days, grant on grant, drawn on the server, and as a table.
 
@@ -22,6 +22,9 @@ export interface Mark {
 /** The data of the chart. */
 export interface ChartView {
   format: Format;
+  words: Words;
+  /** R-21: why days without default credits come: the term of the allowance, and the cycle that is longer. */
+  gapReason: string;
   from: Instant;
   now: Instant;
   to: Instant;
@@ -119,7 +122,7 @@ function mergedByKind({ layers, from, to }: ChartView): Layer[] {
   });
 }
 
-function marksOf({ marks, from, format }: Pick<ChartView, 'marks' | 'from' | 'format'>): Mark[] {
+function marksOf({ marks, from, ...texts }: ChartView): Mark[] {
   if (marks.length <= MOST_MARKS) return marks;
   const days = new Map<string, Mark[]>();
   for (const mark of marks) {
@@ -128,17 +131,17 @@ function marksOf({ marks, from, format }: Pick<ChartView, 'marks' | 'from' | 'fo
     if (same) same.push(mark);
     else days.set(day, [mark]);
   }
-  return [...days.values()].map((same) => (same.length === 1 ? same[0]! : together(same, format)));
+  return [...days.values()].map((same) => (same.length === 1 ? same[0]! : together(same, texts)));
 }
 
-function together(same: Mark[], format: Format): Mark {
+function together(same: Mark[], { format, words }: Pick<ChartView, 'format' | 'words'>): Mark {
   const last = same.at(-1)!;
   const credits = same.reduce((sum, mark) => sum + (mark.credits ?? 0), 0);
-  const { words } = SIGNS[last.kind];
+  const says = SIGNS[last.kind].says(words.credit[1]);
   return {
     ...last,
     credits,
-    text: `${same.length} times ${words}, ${format.creditsOf(Math.abs(credits))} in all`,
+    text: `${same.length} times ${says}, ${format.creditsOf(Math.abs(credits))} in all`,
   };
 }
 
@@ -229,7 +232,7 @@ const anchorOf = (at: Instant, { now, to }: ChartView): 'start' | 'middle' | 'en
   at >= to ? 'end' : at <= now - 30 * 86_400_000 ? 'start' : 'middle';
 
 function Seams({ view, scale }: { view: ChartView; scale: Scale }) {
-  const { seams, from, to, format, now } = view;
+  const { seams, from, to } = view;
   return (
     <g>
       {seams.map((seam) => {
@@ -243,7 +246,7 @@ function Seams({ view, scale }: { view: ChartView; scale: Scale }) {
             width={Math.max(2, round(right - left))}
             height={FLOOR - TOP}
           >
-            <title>{seamText(seam, format, now)}</title>
+            <title>{seamText(seam, view)}</title>
           </rect>
         );
       })}
@@ -251,12 +254,15 @@ function Seams({ view, scale }: { view: ChartView; scale: Scale }) {
   );
 }
 
+type SeamTexts = Pick<ChartView, 'format' | 'now' | 'words' | 'gapReason'>;
+
 /** The text of a gap. */
-export function seamText({ kind, from, to }: Seam, format: Format, now: Instant): string {
+export function seamText({ kind, from, to }: Seam, { format, now, words, gapReason }: SeamTexts): string {
+  const credits = `default ${words.credit[1]}`;
   const [start, end] = [format.date(from, now), format.date(to, now)];
   return kind === 'gap'
-    ? `No default credits from ${start} to ${end}: they expire after 30 days, and the month is longer.`
-    : `Two sets of default credits from ${start} to ${end}: the earlier ones have not expired when the next ones arrive.`;
+    ? `No ${credits} from ${start} to ${end}: ${gapReason}.`
+    : `Two sets of ${credits} from ${start} to ${end}: the earlier ones have not expired when the next ones arrive.`;
 }
 
 /** A sign below the floor: credits in, credits out, money. */
@@ -275,11 +281,11 @@ function MarkSign({ mark, x }: { mark: Mark; x: number }) {
   );
 }
 
-const SIGNS: Record<MarkKind, { sign: string; words: string }> = {
-  refresh: { sign: '▲', words: 'credits arrive' },
-  expiry: { sign: '▼', words: 'credits expire' },
-  renewal: { sign: '□', words: 'your plan renews' },
-  end: { sign: '✕', words: 'your plan ends' },
+const SIGNS: Record<MarkKind, { sign: string; says(credits: string): string }> = {
+  refresh: { sign: '▲', says: (credits) => `${credits} arrive` },
+  expiry: { sign: '▼', says: (credits) => `${credits} expire` },
+  renewal: { sign: '□', says: () => 'your plan renews' },
+  end: { sign: '✕', says: () => 'your plan ends' },
 };
 
 /** The key to the chart's colours and signs. */
@@ -293,12 +299,12 @@ export function ChartKey({ view }: { view: ChartView }) {
           <svg width="14" height="14" aria-hidden="true">
             <rect class={`fill-${kind}`} width="14" height="14" rx="3" />
           </svg>
-          {GRANTS[kind]}
+          {view.words.grants[kind]}
         </li>
       ))}
       {signs.map((kind) => (
         <li>
-          <span aria-hidden="true">{SIGNS[kind].sign}</span> {SIGNS[kind].words}
+          <span aria-hidden="true">{SIGNS[kind].sign}</span> {SIGNS[kind].says(view.words.credit[1])}
         </li>
       ))}
       <li>hatched: expected, if nothing is used</li>
@@ -340,9 +346,10 @@ export function ChartTable({ view }: { view: ChartView }) {
   );
 }
 
-function whatHappens({ marks, seams, now, from, format }: ChartView, at: Instant): string {
+function whatHappens(view: ChartView, at: Instant): string {
+  const { marks, seams, now, from } = view;
   const happened = marks.filter((mark) => mark.at === at).map(({ text }) => text);
-  const begun = seams.filter((seam) => seam.from === at).map((seam) => seamText(seam, format, now));
+  const begun = seams.filter((seam) => seam.from === at).map((seam) => seamText(seam, view));
   if (at === now) happened.unshift('Today');
   else if (at === from) happened.unshift('Balance at the start');
   return [...happened, ...begun].join('. ').replaceAll('..', '.');

@@ -8,7 +8,7 @@ import { readCharge, type SubscriptionRow } from '../../db/reads.ts';
 import { packsIn } from '../../domain/catalog/packs.ts';
 import type { State } from '../../domain/state.ts';
 import type { Format } from '../shell/format.ts';
-import { packsOf } from '../shell/words.ts';
+import { capital, type Words } from '../shell/words.ts';
 import { type Below, isSecure, sessionSecret } from './session.ts';
 
 // The page after a form shows the form's effect, once. A cookie signed with the session's secret names the form, the first page
@@ -19,7 +19,7 @@ const HEADER = 'Drawdown-Notice';
 const SECONDS = 60;
 
 const noticeSchema = z.object({
-  did: z.enum(['bought', 'lowered', 'cancelled', 'resumed', 'paid', 'made', 'advanced']),
+  did: z.enum(['bought', 'lowered', 'cancelled', 'resumed', 'activated', 'paid', 'made', 'advanced']),
   /** The object it made or named: a purchase, a number of packs, a usage, an advance's key. */
   of: z.string(),
   /** The form had no effect: an earlier one had it. */
@@ -52,6 +52,9 @@ export function takeNotice(c: Context<Env>, below: Below): (Notice & { seal: str
 const sealed = (payload: string, secret: string): string =>
   `${payload}.${createHmac('sha256', secret).update(payload).digest('base64url')}`;
 
+/** The formats and words of a page. */
+type Texts = { format: Format; words: Words };
+
 const AGAIN = 'This had been done before: nothing was done a second time.';
 
 /** The notice as a sentence that is true of the present state; null where no sentence is. */
@@ -59,13 +62,18 @@ export async function sentenceOf(
   deps: Deps,
   { did, of, isAgain }: Notice,
   { state }: SubscriptionRow,
-  format: Format,
+  texts: Texts,
 ): Promise<string | null> {
-  const says = did === 'bought' ? await boughtText(deps, state, of, format) : textOf(did, of, state);
+  const says = did === 'bought' ? await boughtText(deps, state, of, texts) : textOf(did, of, state, texts);
   return isAgain ? [AGAIN, did === 'bought' ? says : null].filter(Boolean).join(' ') : says;
 }
 
-function textOf(did: Exclude<Notice['did'], 'bought'>, of: string, state: State): string | null {
+function textOf(
+  did: Exclude<Notice['did'], 'bought'>,
+  of: string,
+  state: State,
+  { words }: Texts,
+): string | null {
   switch (did) {
     case 'cancelled':
       if (state.status === 'ended') return 'Your plan has ended.';
@@ -75,7 +83,14 @@ function textOf(did: Exclude<Notice['did'], 'bought'>, of: string, state: State)
     case 'resumed':
       return state.status === 'active' && state.scheduled === null ? 'Your plan goes on.' : null;
     case 'lowered':
-      return String(packsIn(state.addOn)) === of ? 'The add-on is changed. Credits you have stay.' : null;
+      return String(packsIn(state.addOn)) === of
+        ? `The add-on is changed. ${capital(words.credit[1])} you have stay.`
+        : null;
+    case 'activated':
+      if (state.status === 'active') return 'Thank you: your plan is paid, and your trial is over.';
+      return state.waiting.length > 0
+        ? 'Your payment is on its way. Your plan begins once it is paid.'
+        : null;
     case 'paid':
       if (state.status === 'active') return 'Thank you: your renewal is paid.';
       return state.unpaid && !state.unpaid.pending ? 'The payment was declined again.' : null;
@@ -89,7 +104,7 @@ async function boughtText(
   deps: Deps,
   state: State,
   purchaseId: string,
-  format: Format,
+  { format, words }: Texts,
 ): Promise<string | null> {
   const charge = await readCharge(deps.db, state.id, { purchaseId });
   if (!charge) return null;
@@ -98,8 +113,8 @@ async function boughtText(
   if (refundedMinor > 0)
     return `Of the ${price} you paid, ${format.money(refundedMinor, currency)} were given back.`;
   if (status === 'paid')
-    return `Thank you. ${format.creditsOf(credits)} are yours to use: ${packsOf(packs)}, ${price}.`;
+    return `Thank you. ${format.creditsOf(credits)} are yours to use: ${words.packs(packs)}, ${price}.`;
   return status === 'pending'
-    ? 'Your payment is on its way. The credits arrive as soon as it is settled.'
+    ? `Your payment is on its way. The ${words.credit[1]} arrive as soon as it is settled.`
     : 'The payment was not made: nothing was bought.';
 }

@@ -4,14 +4,15 @@ import type { SubscriptionRow } from '../../db/reads.ts';
 import type { LedgerGrant } from '../../db/wallet/reads.ts';
 import { burnOrder, goneAt, isGone, isUsable } from '../../domain/burndown.ts';
 import { type Instant, NEVER } from '../../domain/calendar.ts';
-import { type Catalog, type Feature, isContract } from '../../domain/catalog/catalog.ts';
+import { type Catalog, isContract } from '../../domain/catalog/catalog.ts';
 import { nextRefresh } from '../../domain/catalog/offers.ts';
-import { nextRenewal } from '../../domain/charges.ts';
+import { INTERVAL_WORD, isUncharged, nextRenewal } from '../../domain/charges.ts';
 import type { Charge, State } from '../../domain/state.ts';
-import { endsAt, isOver } from '../../domain/subscription.ts';
+import { endsAt, isOver, isRunning } from '../../domain/subscription.ts';
 import type { Format } from '../shell/format.ts';
 import type { Bill } from '../shell/parts.tsx';
-import { intervalWord, itemsName, packsOf, planName } from '../shell/words.ts';
+import { amountText, rateText } from '../shell/units.ts';
+import type { Words } from '../shell/words.ts';
 import type { ActivityLine } from './activity.tsx';
 import { type Outlook, outlookOf } from './chart-view.ts';
 import type { Buys, Emptied, OpenGrant, WalletView } from './overview.tsx';
@@ -51,8 +52,9 @@ export function walletOf(
     grants: open.map((grant) => openGrant(grant, endsAt(state))),
     buys: buysOf(catalog, available, format),
     chart,
-    bill: billOf(state, catalog, format),
+    bill: billOf(state, catalog, frame),
     isContract: isContract(catalog, state.plan) && state.status !== 'ended',
+    isFree: isRunning(state) && state.scheduled?.kind !== 'cancel' && isUncharged(state, catalog),
     activity,
   };
 }
@@ -112,59 +114,45 @@ function emptiedBy(state: State, grants: LedgerGrant[], activity: ActivityLine[]
 function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
   return catalog.features.map((rate) => ({
     feature: rate.id,
-    amount: amountOf(rate, available, format),
+    amount: amountText(rate, available, format) ?? `Changes per ${rate.unit.one}`,
     rate: rateText(rate, format),
   }));
 }
 
-function amountOf(
-  { id: feature, unit, credits, per }: Feature,
-  available: number,
-  format: Format,
-): string | null {
-  if (credits === null || per === null) return null;
-  if (credits === 0) return 'Unlimited';
-  // In big integers: a large balance times a rate's `per` may pass 2^53.
-  const units = Number((BigInt(available) * BigInt(per)) / BigInt(credits));
-  return unit.decimals > 0 ? format.duration(units) : `${format.credits(units)} ${itemsName(feature, units)}`;
-}
-
-/** A rate in the words of the help page: "1 minute = 20 credits". */
-function rateText({ id: feature, unit, credits, per }: Feature, format: Format): string {
-  if (credits === null || per === null || credits === 0) return '';
-  if (unit.decimals === 0)
-    return `${format.credits(per)} ${itemsName(feature, per)} = ${format.creditsOf(credits)}`;
-  const aMinute = (credits * 60) / per;
-  if (Number.isInteger(aMinute)) return `1 minute = ${format.creditsOf(aMinute)}`;
-  return `${format.duration(per)} = ${format.creditsOf(credits)}`;
-}
+type Texts = { format: Format; words: Words };
 
 /** The next bill: the coming renewal, or the unpaid one. */
-function billOf(state: State, catalog: Catalog, format: Format): Bill | null {
+function billOf(state: State, catalog: Catalog, texts: Texts): Bill | null {
   if (state.unpaid) {
     const { charge, pending, retryAt, retries } = state.unpaid;
-    return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), format);
+    return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), texts);
   }
   const renewal = nextRenewal(state, catalog);
-  return renewal?.charge ? billFrom(renewal.charge, renewal.at, format) : null;
+  return renewal?.charge ? billFrom(renewal.charge, renewal.at, texts) : null;
 }
 
-function billFrom({ lines, amountMinor, currency, buys }: Charge, at: Instant | null, format: Format): Bill {
+/** R-32a: a bill has a line for the plan, and one for each pack of the add-on. */
+function billFrom(charge: Charge, at: Instant | null, { format, words }: Texts): Bill {
+  const { lines, amountMinor, currency, buys } = charge;
   const money = (minor: number) => format.money(minor, currency);
-  const [plan, packs] = lines;
-  const name = planName(buys.plan);
-  const parts = [
-    { label: `${name}, ${intervalWord(buys.interval)}`, short: name, amount: money(plan?.amountMinor ?? 0) },
-    ...(packs
-      ? [
-          {
-            label: `${packsOf(packs.quantity)} of ${format.credits(buys.packCredits / buys.packs)} credits`,
-            short: packsOf(packs.quantity),
-            amount: money(packs.amountMinor),
-          },
-        ]
-      : []),
-  ];
+  const isOne = buys.items.length <= 1;
+  const parts = lines.map(({ plan, pack, quantity, amountMinor: minor }) => {
+    const amount = money(minor);
+    if (pack === undefined) {
+      const name = words.plan(plan ?? buys.plan);
+      return { label: `${name}, ${INTERVAL_WORD[buys.interval]}`, short: name, amount };
+    }
+    const credits = buys.items.find((item) => item.pack === pack)?.credits ?? 0;
+    const count = words.packs(quantity);
+    const of = format.creditsOf(credits);
+    return isOne
+      ? { label: `${count} of ${of}`, short: count, amount }
+      : {
+          label: `${quantity} × ${words.packName(pack)} of ${of}`,
+          short: `${quantity} × ${words.packName(pack)}`,
+          amount,
+        };
+  });
   const total = money(amountMinor);
   const sum = parts.map(({ short, amount }) => `${short} ${amount}`).join(' + ');
   return { at, lines: parts, total, sentence: parts.length > 1 ? `${sum} = ${total}` : sum };

@@ -1,11 +1,10 @@
 import type { GrantKind } from '../../domain/burndown.ts';
 import type { Instant } from '../../domain/calendar.ts';
 import { packsIn } from '../../domain/catalog/packs.ts';
-import type { State } from '../../domain/state.ts';
-import type { Format } from '../shell/format.ts';
+import { INTERVAL_WORD } from '../../domain/charges.ts';
 import { page } from '../shell/page.tsx';
 import { Bar, type Bill, BillTable, Empty, Leave, When, walletNav } from '../shell/parts.tsx';
-import { featureName, GRANTS, intervalWord, packsOf, planName } from '../shell/words.ts';
+import { capital } from '../shell/words.ts';
 import { ActivityTable, type ActivityView } from './activity.tsx';
 import { Chart, ChartKey, ChartTable, type ChartView, seamText } from './chart.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
@@ -32,8 +31,8 @@ export interface Emptied {
 /** The balance in units of one feature. */
 export interface Buys {
   feature: string;
-  /** "1 hr 40 min", "20 motions"; null for a feature whose credits the caller states. */
-  amount: string | null;
+  /** "1 hr 40 min", "20 motions", "Changes per use". */
+  amount: string;
   rate: string;
 }
 
@@ -53,6 +52,8 @@ export interface WalletView extends WalletFrame {
   bill: Bill | null;
   /** A contract is billed elsewhere. */
   isContract: boolean;
+  /** R-17: the coming term asks for no money. */
+  isFree: boolean;
   activity: ActivityView['rows'];
 }
 
@@ -62,6 +63,7 @@ export function walletPage(view: WalletView): string {
   return page({
     title: `Wallet: ${format.creditsOf(available)}`,
     assets,
+    look: view.look,
     nav: walletNav('wallet'),
     aside: <Leave />,
     live: view.live,
@@ -87,12 +89,12 @@ export function walletPage(view: WalletView): string {
 }
 
 function Available({ view }: { view: WalletView }) {
-  const { format, available, held, now, refresh } = view;
+  const { format, available, held, now, refresh, words } = view;
   const text = format.credits(available);
   return (
     <section class="card" aria-labelledby="available">
       <h2 id="available" class="quiet">
-        Premium Credits available
+        {capital(words.brand.credit[1])} available
       </h2>
       <p
         class={text.length > 9 ? 'number long' : 'number'}
@@ -124,8 +126,9 @@ function Available({ view }: { view: WalletView }) {
 }
 
 /** "200 expire on Feb 16, 300 on May 29." */
-function expirySentence({ format, expiring, emptied, now }: WalletView): string {
-  if (emptied) return emptiedSentence(emptied, format, now);
+function expirySentence(view: WalletView): string {
+  const { format, expiring, emptied, now } = view;
+  if (emptied) return emptiedSentence(emptied, view);
   const [first, ...rest] = expiring.map(({ at, credits }) => ({
     credits: format.credits(credits),
     on: at === null ? 'when your plan ends' : `on ${format.date(at, now)}`,
@@ -139,7 +142,7 @@ function expirySentence({ format, expiring, emptied, now }: WalletView): string 
   return `${parts.join(', ')}${more > 0 ? `, and ${format.credits(more)} later` : ''}.`;
 }
 
-function emptiedSentence({ by, at, credits }: Emptied, format: Format, now: Instant): string {
+function emptiedSentence({ by, at, credits }: Emptied, { format, now, words }: WalletView): string {
   const on = `on ${format.date(at, now)}`;
   return {
     use: 'Everything is used.',
@@ -147,12 +150,12 @@ function emptiedSentence({ by, at, credits }: Emptied, format: Format, now: Inst
     expiry: `Nothing is left to use: ${format.creditsOf(credits)} expired unused ${on}.`,
     taken: `Nothing is left to use: ${format.creditsOf(credits)} were taken back ${on}.`,
     end: 'Nothing is left to use.',
-    nothing: 'No credits have arrived yet.',
+    nothing: `No ${words.credit[1]} have arrived yet.`,
   }[by];
 }
 
 function NextCharge({ view }: { view: WalletView }) {
-  const { bill, format, now, state, isContract } = view;
+  const { bill, format, now, state, words } = view;
   return (
     <section class="card" aria-labelledby="charge">
       <h2 id="charge">{bill?.at === null ? 'Charge under way' : 'Next charge'}</h2>
@@ -171,13 +174,13 @@ function NextCharge({ view }: { view: WalletView }) {
           <p class="small quiet">{bill.sentence}</p>
         </>
       ) : (
-        <Empty>{isContract ? 'Your contract pays for this plan.' : 'Nothing more will be charged.'}</Empty>
+        <Empty>{unbilled(view)}</Empty>
       )}
       <p class="small">
-        {planName(state.plan)}, {intervalWord(state.interval)}
-        {packsIn(state.addOn) > 0 && `, with ${packsOf(packsIn(state.addOn))}`}
+        {words.plan(state.plan)}, {INTERVAL_WORD[state.interval]}
+        {packsIn(state.addOn) > 0 && `, with ${words.packs(packsIn(state.addOn))}`}
       </p>
-      {canCancel(state) && (
+      {canCancel(view) && (
         <p>
           <a href="/wallet/cancel">Cancel the plan</a>
         </p>
@@ -186,11 +189,16 @@ function NextCharge({ view }: { view: WalletView }) {
   );
 }
 
-const canCancel = ({ status, scheduled, plan }: State): boolean =>
-  status !== 'ended' && scheduled?.kind !== 'cancel' && plan !== 'enterprise';
+function unbilled({ isContract, isFree }: WalletView): string {
+  if (isContract) return 'Your contract pays for this plan.';
+  return isFree ? 'Free' : 'Nothing more will be charged.';
+}
+
+const canCancel = ({ state: { status, scheduled }, isContract }: WalletView): boolean =>
+  status !== 'ended' && scheduled?.kind !== 'cancel' && !isContract;
 
 function Outlook({ view }: { view: WalletView }) {
-  const { chart, format, now } = view;
+  const { chart } = view;
   if (chart.layers.length === 0 && chart.marks.length === 0) return null;
   return (
     <section class="card" aria-labelledby="outlook">
@@ -203,7 +211,7 @@ function Outlook({ view }: { view: WalletView }) {
       {chart.seams.length > 0 && (
         <ul class="small quiet stack">
           {chart.seams.map((seam) => (
-            <li>{seamText(seam, format, now)}</li>
+            <li>{seamText(seam, chart)}</li>
           ))}
         </ul>
       )}
@@ -219,23 +227,25 @@ function Outlook({ view }: { view: WalletView }) {
 const GRANTS_SHOWN = 12;
 
 function Order({ view }: { view: WalletView }) {
-  const { grants, format, now } = view;
+  const { grants, format, now, words } = view;
+  const credits = words.credit[1];
   const rest = grants.slice(GRANTS_SHOWN);
   return (
     <section class="card" aria-labelledby="order">
       <header>
         <h2 id="order">Order of use</h2>
-        <p class="small quiet">Default credits first, then the earliest expiry.</p>
+        <p class="small quiet">Default {credits} first, then the earliest expiry.</p>
       </header>
       {grants.length === 0 ? (
-        <Empty>There are no credits to use.</Empty>
+        <Empty>There are no {credits} to use.</Empty>
       ) : (
         <ol class="stack">
           {grants.slice(0, GRANTS_SHOWN).map((grant, i) => (
             <li class="grant">
               <p class="spread">
                 <span>
-                  <strong>{GRANTS[grant.kind]}</strong> {i === 0 && <span class="tag good">used next</span>}
+                  <strong>{words.grants[grant.kind]}</strong>{' '}
+                  {i === 0 && <span class="tag good">used next</span>}
                 </span>
                 <span>
                   {format.credits(grant.remaining)} of {format.credits(grant.amount)}
@@ -269,7 +279,7 @@ function Order({ view }: { view: WalletView }) {
 }
 
 function WhatItBuys({ view }: { view: WalletView }) {
-  const { buys, format, available } = view;
+  const { buys, format, available, words } = view;
   return (
     <section class="card" aria-labelledby="buys">
       <header>
@@ -280,9 +290,9 @@ function WhatItBuys({ view }: { view: WalletView }) {
         {buys.map(({ feature, amount, rate }) => (
           <div>
             <dt>
-              <span class="feature">{featureName(feature)}</span> <span class="small rate">{rate}</span>
+              <span class="feature">{words.feature(feature)}</span> <span class="small rate">{rate}</span>
             </dt>
-            <dd>{amount ?? 'Changes per video'}</dd>
+            <dd>{amount}</dd>
           </div>
         ))}
       </dl>
@@ -297,7 +307,7 @@ function Recent({ view }: { view: WalletView }) {
         <h2 id="recent">Lately</h2>
         {view.activity.length > 0 && <a href="/wallet/activity">All activity</a>}
       </header>
-      <ActivityTable rows={view.activity} format={view.format} now={view.now} />
+      <ActivityTable {...view} rows={view.activity} />
     </section>
   );
 }

@@ -1,23 +1,29 @@
 import type { Instant } from '../../domain/calendar.ts';
 import type { ProblemCode } from '../../domain/errors.ts';
-import type { Format } from '../shell/format.ts';
 import { page } from '../shell/page.tsx';
-import { Key, Leave, When, walletNav } from '../shell/parts.tsx';
-import { packsOf } from '../shell/words.ts';
-import { type PackOffer, Stepper } from './add-ons.tsx';
+import { Contact, Key, Leave, When, walletNav } from '../shell/parts.tsx';
+import { capital } from '../shell/words.ts';
+import { type PackOffer, type PageTexts, Renews, Stepper } from './packs.tsx';
 import { Said, StateNote, type WalletFrame } from './standing.tsx';
 
+/** A purchase that covers a shortage. */
+interface Way {
+  offer: PackOffer;
+  packs: number;
+}
+
 /** The credits that a refused spend needs, and the ways to get them. */
-export interface Shortage {
-  format: Format;
-  now: Instant;
+export interface Shortage extends PageTexts {
   needed: number;
   available: number;
   held: number;
-  offer: PackOffer | null;
-  /** The number of packs that covers it; 0 where the largest purchase does not. */
-  packs: number;
+  /** R-32a: the purchases that cover it, the cheapest first; empty where no single one does. */
+  ways: Way[];
+  /** Whether packs can be bought at all. */
+  isSold: boolean;
   refusal: ProblemCode | null;
+  /** The page or address at which people help. */
+  contact: string | null;
   /** The next allowance, where it covers the need. */
   refresh: { at: Instant; credits: number } | null;
 }
@@ -29,22 +35,29 @@ interface PromptView extends WalletFrame {
 
 /** The page /wallet/out-of-credits, the target of a refusal's link. */
 export function promptPage(view: PromptView): string {
-  const { assets, shortage, key } = view;
+  const { assets, look, words, shortage, key } = view;
+  const credits = words.credit[1];
   const isEnough = shortage.available >= shortage.needed;
   return page({
-    title: isEnough ? 'Enough credits' : 'Out of credits',
+    title: isEnough ? `Enough ${credits}` : `Out of ${credits}`,
     assets,
+    look,
     nav: walletNav(null),
     aside: <Leave />,
     children: isEnough ? (
       <section class="card narrow">
         <Said frame={view} />
-        <h1>You have enough credits</h1>
+        <h1>You have enough {credits}</h1>
         <p>
           {view.format.creditsOf(shortage.available)} are available, and{' '}
           {view.format.credits(shortage.needed)} are needed. Go back to what you were doing, and try again.
         </p>
-        <p>
+        <p class="row">
+          {look.home && (
+            <a class="button primary" href={look.home}>
+              Back to {look.name}
+            </a>
+          )}
           <a class="button" href="/wallet">
             To the wallet
           </a>
@@ -73,11 +86,20 @@ interface OutOfCreditsProps {
 
 /** The prompt, on the page of the refusal. */
 export function OutOfCredits({ shortage, action, away, keyValue, fields = {} }: OutOfCreditsProps) {
-  const { format, needed, available, held, offer, packs } = shortage;
+  const { format, words, needed, available, held, ways, contact } = shortage;
+  const [best, ...others] = ways;
+  const hidden = (
+    <>
+      <input type="hidden" name="needed" value={String(needed)} />
+      {Object.entries(fields).map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
+    </>
+  );
   return (
     <dialog open data-modal data-away={away} aria-labelledby="out">
       <h1 id="out" tabindex={-1} autofocus>
-        You’re out of Premium Credits
+        You’re out of {words.brand.credit[1]}
       </h1>
       <dl class="facts">
         <div>
@@ -96,21 +118,16 @@ export function OutOfCredits({ shortage, action, away, keyValue, fields = {} }: 
           <dd>{format.creditsOf(needed - available)}</dd>
         </div>
       </dl>
-      {offer && packs > 0 ? (
+      {best ? (
         <form method="post" action={action} class="stack">
           <p>
-            {packsOf(packs)} {packs === 1 ? 'covers' : 'cover'} it: {format.creditsOf(packs * offer.credits)},
-            to use until <When format={format} at={offer.expiresAt} near={shortage.now} />.
+            <Covers way={best} shortage={shortage} isOne={others.length === 0} />
           </p>
           <Key value={keyValue} />
-          <input type="hidden" name="needed" value={String(needed)} />
-          {Object.entries(fields).map(([name, value]) => (
-            <input type="hidden" name={name} value={value} />
-          ))}
-          <Stepper format={format} offer={offer} packs={packs} />
+          {hidden}
+          <Stepper offer={best.offer} texts={shortage} packs={best.packs} />
           <p class="small quiet">
-            Renews with your plan on <When format={format} at={offer.renewsAt} near={shortage.now} /> until
-            you remove it.
+            <Renews offer={best.offer} texts={shortage} />
           </p>
           <button type="submit" class="primary">
             Buy Now
@@ -119,6 +136,27 @@ export function OutOfCredits({ shortage, action, away, keyValue, fields = {} }: 
       ) : (
         <p>{whyNot(shortage)}</p>
       )}
+      {!best && contact && (
+        <p>
+          <Contact at={contact}>Get in touch</Contact>
+        </p>
+      )}
+      {others.length > 0 && (
+        <details>
+          <summary>Other {words.pack[1]} that cover it</summary>
+          <ul class="stack">
+            {others.map((way) => (
+              <li>
+                <form method="post" action={action} class="stack">
+                  <Key value={`${keyValue}-${way.offer.id}`} />
+                  {hidden}
+                  <OtherWay way={way} shortage={shortage} />
+                </form>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       <Wait shortage={shortage} />
       <p class="row">
         <a class="button" href={away}>
@@ -126,6 +164,55 @@ export function OutOfCredits({ shortage, action, away, keyValue, fields = {} }: 
         </a>
       </p>
     </dialog>
+  );
+}
+
+/** "3 packs cover it: 900 credits, to use until May 29." Where several packs are sold, each has its name. */
+function Covers({
+  way: { offer, packs },
+  shortage,
+  isOne,
+}: {
+  way: Way;
+  shortage: Shortage;
+  isOne: boolean;
+}) {
+  const { format, words, now } = shortage;
+  const what = isOne ? words.packs(packs) : `${packs} × ${offer.name}`;
+  return (
+    <>
+      {what} {packs === 1 ? 'covers' : 'cover'} it: {format.creditsOf(packs * offer.credits)},{' '}
+      {offer.expiresAt === null ? (
+        'to use as long as your subscription lives'
+      ) : (
+        <>
+          to use until <When format={format} at={offer.expiresAt} near={now} />
+        </>
+      )}
+      .
+    </>
+  );
+}
+
+/** Another pack, bought in the number that covers the shortage. */
+function OtherWay({ way, shortage }: { way: Way; shortage: Shortage }) {
+  const { offer, packs } = way;
+  const price = shortage.format.money(packs * offer.priceMinor, offer.currency);
+  return (
+    <>
+      <p class="small">
+        <Covers way={way} shortage={shortage} isOne={false} />{' '}
+        <span class="quiet">
+          <Renews offer={offer} texts={shortage} />
+        </span>
+      </p>
+      <input type="hidden" name="pack" value={offer.id} />
+      <input type="hidden" name="price" value={String(offer.priceMinor)} />
+      <input type="hidden" name="packs" value={String(packs)} />
+      <button type="submit">
+        Buy {packs} × {offer.name} for {price}
+      </button>
+    </>
   );
 }
 
@@ -139,15 +226,18 @@ function Wait({ shortage: { refresh, format, now } }: { shortage: Shortage }) {
   );
 }
 
-function whyNot({ refusal, offer }: Shortage): string {
+function whyNot({ refusal, isSold, words, contact }: Shortage): string {
+  const packs = words.pack[1];
   const text: Partial<Record<ProblemCode, string>> = {
-    contact_account_manager: 'Reach out to your account manager to purchase Premium Credits.',
-    cancellation_scheduled: 'Your plan is being cancelled: keep it, and packs can be bought again.',
-    payment_past_due: 'Your last renewal is unpaid: once it is paid, packs can be bought again.',
-    subscription_not_active: 'You need an active plan to use or buy Premium Credits.',
+    contact_account_manager: `Reach out to your account manager to purchase ${words.brand.credit[1]}.`,
+    cancellation_scheduled: `Your plan is being cancelled: keep it, and ${packs} can be bought again.`,
+    payment_past_due: `Your last renewal is unpaid: once it is paid, ${packs} can be bought again.`,
+    subscription_not_active: `You need an active plan to use or buy ${words.brand.credit[1]}.`,
+    subscription_trialing: `Your trial is not over: once your plan has begun, ${packs} can be bought.`,
   };
-  if (refusal) return text[refusal] ?? 'Packs can’t be bought at the moment.';
-  return offer
+  if (refusal) return text[refusal] ?? `${capital(packs)} can’t be bought at the moment.`;
+  if (!isSold) return `No ${packs} are offered for your plan at the moment.`;
+  return contact
     ? 'That is more than can be bought at once. Reach out to us, and we will find a way.'
-    : 'No packs are offered for your plan at the moment.';
+    : 'That is more than can be bought at once.';
 }

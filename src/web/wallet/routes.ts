@@ -11,7 +11,7 @@ import { decide } from '../../domain/commands.ts';
 import { stem } from '../../domain/subscription.ts';
 import type { PageDeps } from '../shell/deps.ts';
 import { entryPage } from '../shell/message.tsx';
-import { assets, type Pages, pagesBelow, sendMessage, sendPage } from '../shell/pages.ts';
+import { assets, lookFor, type Pages, pagesBelow, sendMessage, sendPage } from '../shell/pages.ts';
 import { activityPage, FILTERS, type Filter } from './activity.tsx';
 import { addOnsPage } from './add-ons.tsx';
 import { cancelPage } from './cancel.tsx';
@@ -30,7 +30,7 @@ import { visitOf } from './visit.ts';
 
 /** Registers the wallet: a customer's credits, and the commands on them. */
 export function walletRoutes(app: App, deps: PageDeps): void {
-  pagesBelow(app, '/wallet', deps, (pages) => {
+  pagesBelow(app, '/wallet', deps, 'customers', (pages) => {
     entryRoutes(pages, deps);
     pages.use(withSession(deps, closed));
     overview(pages, deps);
@@ -65,7 +65,10 @@ function entryRoutes(pages: Pages, deps: Deps): void {
     const known = isOpen ? null : await sessionOf(deps, c);
     if (!isOpen && known?.subscriptionId !== subscriptionId) return closed(c);
     const needed = /^\d{1,16}$/.exec(c.req.query('needed') ?? '')?.[0];
-    return sendPage(c, entryPage(needed ? `/wallet/out-of-credits?needed=${needed}` : '/wallet', assets));
+    return sendPage(
+      c,
+      entryPage(needed ? `/wallet/out-of-credits?needed=${needed}` : '/wallet', assets, lookFor(c)),
+    );
   });
   pages.get('/closed', (c) =>
     sendMessage(c, {

@@ -7,8 +7,11 @@ import { nowOf } from '../../api/views.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
 import { versionsOf } from '../../db/wallet/reads.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
+import type { State } from '../../domain/state.ts';
+import { priceOf } from '../../domain/subscription.ts';
 import { formatOf } from '../shell/format.ts';
-import { assets } from '../shell/pages.ts';
+import { assets, lookFor } from '../shell/pages.ts';
+import { wordsOf } from '../shell/words.ts';
 import { type Notice, sentenceOf, takeNotice } from './notices.ts';
 import type { Below } from './session.ts';
 import type { WalletFrame } from './standing.tsx';
@@ -28,18 +31,29 @@ export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wall
   // Read first: a change after this version reaches the page as an event.
   const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
   const row = await subscriptionOr404(deps, id);
-  const format = formatOf(row.state.timeZone);
+  const catalog = await deps.catalogs.current();
+  const words = wordsOf(catalog);
+  const format = formatOf(row.state.timeZone, words.credit);
   const notice = c.req.method === 'GET' ? takeNotice(c, below) : null;
   const frame: WalletFrame = {
     assets,
+    look: lookFor(c),
+    words,
     format,
     now: nowOf(row),
     state: row.state,
     live: `${below}/live?since=${version}`,
     notice: notice?.seal ?? null,
     key: `wallet-${randomBytes(12).toString('base64url')}`,
-    said: notice && (await sentenceOf(deps, notice, row, format)),
+    said: notice && (await sentenceOf(deps, notice, row, { format, words })),
+    trialPrice: trialPriceOf(row.state, catalog),
     canPayHere: deps.billing === 'sandbox',
   };
-  return { row, frame, catalog: await deps.catalogs.current(), notice };
+  return { row, frame, catalog, notice };
+}
+
+/** R-23: the price at which a trial ends; null outside of one. */
+export function trialPriceOf(state: State, catalog: Catalog): WalletFrame['trialPrice'] {
+  if (state.status !== 'trialing') return null;
+  return { minor: priceOf(state, catalog) ?? 0, currency: catalog.currency };
 }
