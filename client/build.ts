@@ -20,7 +20,14 @@ const apart: Plugin = {
 };
 
 export async function buildClient(): Promise<void> {
-  const common = { bundle: true, format: 'esm', target: 'es2022', outdir, absWorkingDir: root } as const;
+  const common = {
+    bundle: true,
+    format: 'esm',
+    charset: 'utf8',
+    target: 'es2022',
+    outdir,
+    absWorkingDir: root,
+  } as const;
   await build({ ...common, entryPoints: ['src/index.ts'], plugins: [apart] });
   await build({ ...common, entryPoints: ['src/paywall.ts'], minify: true });
   declare();

@@ -15,7 +15,7 @@ const { id } = await drawdown.start({ customer_id: `example-${Date.now()}`, plan
 const items = [{ feature: 'video_asset', quantity: 5 }];
 const actions = {
   '/videos': ({ idempotencyKey }) => drawdown.spend(id, { items }, { idempotencyKey }),
-  '/packs': ({ packs, idempotencyKey }) => drawdown.buy(id, { packs }, { idempotencyKey }),
+  '/packs': ({ packs, pack, idempotencyKey }) => drawdown.buy(id, { packs, pack }, { idempotencyKey }),
 };
 
 const page = readFileSync(new URL('paywall.html', import.meta.url), 'utf8');

@@ -341,7 +341,24 @@ export interface InsufficientCredits {
     credits: number;
     price: Money;
     expires_at: string | null;
+    renews: boolean;
   } | null;
+  other_offers: ({
+    pack: string;
+    name: string;
+    packs: number;
+    credits: number;
+    price: Money;
+    expires_at: string | null;
+    renews: boolean;
+  })[];
+  words: {
+    name: string;
+    unit: string;
+    units: string;
+    pack: string;
+    packs: string;
+  };
   contact?: 'contact_account_manager' | 'cancellation_scheduled' | 'payment_past_due' | 'subscription_not_active' | 'pack_not_offered' | 'pack_limit' | 'subscription_trialing' | undefined;
   wallet_url: string | null;
 }
@@ -408,7 +425,17 @@ export interface Quote {
     credits: number;
     price: Money;
     expires_at: string | null;
+    renews: boolean;
   } | null;
+  other_offers: ({
+    pack: string;
+    name: string;
+    packs: number;
+    credits: number;
+    price: Money;
+    expires_at: string | null;
+    renews: boolean;
+  })[];
   contact?: string | undefined;
   catalog_version: string;
 }

@@ -12,6 +12,8 @@ export type Outcome = 'bought' | 'closed' | 'retry';
 export interface Purchase {
   /** The same for every press of one offer: sent as Idempotency-Key, it charges once. */
   idempotencyKey: string;
+  /** The pack's id: several may be sold. */
+  pack: string;
   problem: InsufficientCredits;
 }
 
@@ -55,6 +57,7 @@ class Paywall extends Base implements PaywallMembers {
   readonly #alert = make('p', { class: 'bad', role: 'alert' });
   #write = writers(LANGUAGE, undefined);
   #problem!: InsufficientCredits;
+  #chosen!: Offer;
   #key = '';
   #isBought = false;
   #isPending = false;
@@ -68,8 +71,8 @@ class Paywall extends Base implements PaywallMembers {
     const root = this.attachShadow({ mode: 'open' });
     root.adoptedStyleSheets = [sheet];
     root.append(this.#dialog);
-    this.#dialog.addEventListener('close', () => this.#closed());
-    this.#dialog.addEventListener('cancel', (event) => {
+    on(this.#dialog, 'close', () => this.#closed());
+    on(this.#dialog, 'cancel', (event) => {
       if (this.#working) event.preventDefault();
     });
   }
@@ -79,8 +82,7 @@ class Paywall extends Base implements PaywallMembers {
   }
 
   async show(problem: InsufficientCredits): Promise<Outcome> {
-    if (problem?.code !== 'insufficient_credits')
-      throw new TypeError('show() takes an insufficient_credits problem');
+    if (problem?.code !== 'insufficient_credits') throw new TypeError('another problem');
     this.#finish();
     this.#isBought = false;
     if (!this.isConnected) document.body.append(this);
@@ -93,13 +95,19 @@ class Paywall extends Base implements PaywallMembers {
     return outcome;
   }
 
-  #say(name: Exclude<keyof Words, 'credits'>, values: Record<string, string> = {}): string {
-    return filled(this.words?.[name] ?? WORDS[name], values);
+  #say(name: Saying, values: Record<string, string> = {}): string {
+    const text = this.#filled(this.words?.[name] ?? WORDS[name], values);
+    return text.charAt(0).toUpperCase() + text.slice(1);
   }
 
   #credits(n: number): string {
     const { one, other } = this.words?.credits ?? WORDS.credits;
-    return filled(this.#write.isOne(n) ? one : other, { n: this.#write.number(n) });
+    return this.#filled(this.#write.isOne(n) ? one : other, { n: this.#write.number(n) });
+  }
+
+  #filled(text: string, values: Record<string, string>): string {
+    const known: Record<string, string> = { ...this.#problem.words, ...values };
+    return text.replaceAll(/{(\w+)}/g, (_, name: string) => known[name] ?? '');
   }
 
   /** The needed credits, the available ones, and the ways on. */
@@ -107,13 +115,21 @@ class Paywall extends Base implements PaywallMembers {
     this.#problem = problem;
     this.#key = newKey();
     this.#isPending = false;
-    const { needed, available, held, offer, contact, next_refresh: next } = problem;
+    const {
+      needed,
+      available,
+      held,
+      offer,
+      other_offers: others = [],
+      contact,
+      next_refresh: next,
+    } = problem;
     const needs = this.#say('needs', { needed: this.#credits(needed), available: this.#credits(available) });
     const heldToo = held > 0 ? ` ${this.#say('held', { held: this.#credits(held) })}` : '';
     const ways: Node[] = [];
     const main: Node[] = [];
     if (offer && this.buy) {
-      ways.push(...this.#packs(offer));
+      ways.push(...this.#packs([offer, ...others]));
       main.push(make('button', { class: 'main' }, this.#say('buy')));
     } else {
       if (offer) ways.push(make('p', {}, this.#total(offer, offer.packs)));
@@ -130,44 +146,55 @@ class Paywall extends Base implements PaywallMembers {
     title.focus();
   }
 
-  /** The number of packs: enough for the shortfall, or more. */
-  #packs(offer: Offer): Node[] {
-    const [min, max] = [offer.packs, Math.max(offer.packs, MOST_PACKS)];
-    const attributes = { id: 'packs', type: 'number', required: '' };
-    const input = make('input', { ...attributes, min: `${min}`, max: `${max}`, value: `${min}` });
-    const total = make('output', { for: 'packs' }, this.#total(offer, min));
+  /** The number of packs: enough for the shortfall, or more; of the cheapest offer, or another. */
+  #packs(offers: Offer[]): Node[] {
+    const input = make('input', { id: 'packs', type: 'number', required: '' });
+    const total = make('output', { for: 'packs' });
     const show = () => {
-      if (input.validity.valid) total.textContent = this.#total(offer, input.valueAsNumber);
+      if (input.validity.valid) total.textContent = this.#total(this.#chosen, input.valueAsNumber);
     };
-    input.addEventListener('input', show);
+    const choose = (i: number) => {
+      this.#chosen = offers[i]!;
+      const { packs } = this.#chosen;
+      input.max = `${Math.max(packs, MOST_PACKS)}`;
+      input.min = input.value = `${packs}`;
+      show();
+    };
+    on(input, 'input', show);
     const step = (sign: string, name: 'less' | 'more', by: number) => {
       const button = make('button', { type: 'button', class: 'step', 'aria-label': this.#say(name) }, sign);
-      button.addEventListener('click', () => {
+      on(button, 'click', () => {
         input.stepUp(by);
         show();
       });
       return button;
     };
+    choose(0);
     const label = make('label', { for: 'packs' }, this.#say('packs'));
-    return [make('div', {}, label, step('−', 'less', -1), input, step('+', 'more', 1)), total];
+    const nodes = [make('div', {}, label, step('−', 'less', -1), input, step('+', 'more', 1)), total];
+    if (!offers[1]) return nodes;
+    const named = offers.map((offer) => make('option', {}, `${offer.packs} × ${offer.name}`));
+    const select = make('select', { 'aria-label': this.#say('packs') }, ...named);
+    on(select, 'change', () => choose(select.selectedIndex));
+    return [select, ...nodes];
   }
 
-  #total({ packs, credits, price, expires_at: until }: Offer, wanted: number): string {
-    const bought = {
+  #total({ packs, credits, price, expires_at: until, renews }: Offer, wanted: number): string {
+    const total = this.#say(until ? 'total' : 'lasting', {
       credits: this.#credits((credits / packs) * wanted),
       price: this.#write.money((price.amount_minor / packs) * wanted, price.currency),
-    };
-    if (until === null) return this.#say('totalForGood', bought);
-    return this.#say('total', { ...bought, until: this.#write.day(until) });
+      until: this.#write.day(until!),
+    });
+    return renews ? `${total} ${this.#say('renews')}` : total;
   }
 
   /** The way into the wallet, in a tab of its own; nothing but a page of the web is opened. */
   #wallet(): Node[] {
     const { wallet_url: url } = this.#problem;
-    if (!url || !/^https?:$/.test(new URL(url, document.baseURI).protocol)) return [];
+    if (!url || !/^https?:/.test(url)) return [];
     const link = make('a', { class: 'main', href: url, target: '_blank' }, this.#say('wallet'));
     // After the click has led there.
-    link.addEventListener('click', () => setTimeout(() => this.#ready('almost', this.#say('walletOpen'))));
+    on(link, 'click', () => setTimeout(() => this.#ready('almost', 'walletOpen')));
     return [link];
   }
 
@@ -181,12 +208,12 @@ class Paywall extends Base implements PaywallMembers {
   ): HTMLElement {
     const heading = make('h2', { id: 'title', tabindex: '-1' }, this.#say(title));
     const closing = make('button', { type: 'button' }, this.#say(close));
-    closing.addEventListener('click', () => {
+    on(closing, 'click', () => {
       if (!this.#working) this.#dialog.close();
     });
     this.#alert.textContent = '';
     const form = make('form', {}, ...between, this.#alert, make('div', {}, ...main, closing));
-    form.addEventListener('submit', (event) => {
+    on(form, 'submit', (event) => {
       event.preventDefault();
       this.#submitted(form);
     });
@@ -195,9 +222,9 @@ class Paywall extends Base implements PaywallMembers {
   }
 
   /** Bought, or left to the wallet: the refused request may go again. */
-  #ready(title: 'ready' | 'almost', says: string): void {
+  #ready(title: 'ready' | 'almost', says: Saying, values?: Record<string, string>): void {
     const again = make('button', { class: 'main', 'aria-describedby': 'says' }, this.#say('retry'));
-    this.#draw(title, says, [], [again], 'close');
+    this.#draw(title, this.#say(says, values), [], [again], 'close');
     again.focus();
   }
 
@@ -205,26 +232,26 @@ class Paywall extends Base implements PaywallMembers {
     const input = form.querySelector('input');
     const button = form.querySelector('.main')!;
     if (this.#working) return;
-    button.setAttribute('aria-disabled', 'true');
+    button.ariaDisabled = 'true';
     this.#alert.textContent = '';
     const work = input ? this.#buy(input.valueAsNumber) : this.#retry();
     this.#working = work.finally(() => {
       this.#working = null;
-      button.removeAttribute('aria-disabled');
+      button.ariaDisabled = null;
     });
   }
 
   async #buy(packs: number): Promise<void> {
-    const { offer } = this.#problem;
-    const purchase = { idempotencyKey: this.#key, problem: this.#problem };
+    const { pack, ...offer } = this.#chosen;
+    const purchase = { idempotencyKey: this.#key, pack, problem: this.#problem };
     const { isOk, body } = await asked(() => this.buy!(packs, purchase));
     // An answer that got lost was followed by another number of packs: the first was bought.
     if (!isOk && body.code !== 'idempotency_key_reused') return this.#refused(body);
     this.#isBought = true;
     this.#isPending = body.status === 'pending';
-    const credits = (offer!.credits / offer!.packs) * packs;
-    if (this.#isPending) this.#ready('almost', this.#say('pending'));
-    else this.#ready('ready', this.#say('bought', { credits: this.#credits(credits) }));
+    const credits = (offer.credits / offer.packs) * packs;
+    if (this.#isPending) this.#ready('almost', 'pending');
+    else this.#ready('ready', 'bought', { credits: this.#credits(credits) });
   }
 
   async #retry(): Promise<void> {
@@ -256,6 +283,7 @@ class Paywall extends Base implements PaywallMembers {
   }
 }
 
+type Saying = Exclude<keyof Words, 'credits'>;
 type Offer = NonNullable<InsufficientCredits['offer']>;
 
 interface Answer {
@@ -266,13 +294,12 @@ interface Answer {
 
 /** The result of the app's function: JSON, or the Response that brings it, left for the app to read; a rejection may be a problem. */
 async function asked(ask: () => Promise<unknown>): Promise<{ isOk: boolean; body: Answer }> {
-  const bodyOf = (value: unknown): Answer => (typeof value === 'object' && value !== null ? value : {});
   try {
     const answer = await ask();
-    if (!(answer instanceof Response)) return { isOk: true, body: bodyOf(answer) };
+    if (!(answer instanceof Response)) return { isOk: true, body: Object(answer) };
     return {
       isOk: answer.ok,
-      body: bodyOf(
+      body: Object(
         await answer
           .clone()
           .json()
@@ -280,7 +307,7 @@ async function asked(ask: () => Promise<unknown>): Promise<{ isOk: boolean; body
       ),
     };
   } catch (error) {
-    return { isOk: false, body: bodyOf(error) };
+    return { isOk: false, body: Object(error) };
   }
 }
 
@@ -298,7 +325,7 @@ function writers(tag: string, timeZone: string | undefined) {
     number: (n: number) => n.toLocaleString(locale),
     money(minor: number, currency: string) {
       const writer = new Intl.NumberFormat(locale, { style: 'currency', currency });
-      return writer.format(minor / 10 ** (writer.resolvedOptions().maximumFractionDigits ?? 2));
+      return writer.format(minor / 10 ** writer.resolvedOptions().maximumFractionDigits!);
     },
     day(at: string) {
       const date = new Date(at);
@@ -309,8 +336,8 @@ function writers(tag: string, timeZone: string | undefined) {
   };
 }
 
-const filled = (text: string, values: Record<string, string>): string =>
-  text.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+const on = (target: EventTarget, type: string, listener: (event: Event) => void): void =>
+  target.addEventListener(type, listener);
 
 function make<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,

@@ -349,6 +349,7 @@ const offer = z.object({
   credits: whole,
   price: money,
   expires_at: z.string().nullable(),
+  renews: z.boolean(),
 });
 /** The price of items, and whether the balance covers it. */
 export const quote = z
@@ -359,6 +360,7 @@ export const quote = z
     sufficient: z.boolean(),
     shortfall: whole,
     offer: offer.nullable(),
+    other_offers: z.array(offer),
     contact: z.string().optional(),
     catalog_version: z.string(),
   })
@@ -401,6 +403,15 @@ export const insufficientCredits = z
     shortfall: whole,
     next_refresh: z.object({ at: z.string(), credits: whole }).nullable(),
     offer: offer.nullable(),
+    other_offers: z.array(offer),
+    /** The catalogue's name of credits, and short words for one credit and several, one pack and several. */
+    words: z.object({
+      name: z.string(),
+      unit: z.string(),
+      units: z.string(),
+      pack: z.string(),
+      packs: z.string(),
+    }),
     contact: z
       .enum([
         'contact_account_manager',

@@ -158,6 +158,7 @@ describe('the element', () => {
     shortfall: 500,
     next_refresh: null,
     offer,
+    words: { name: 'Premium Credits', unit: 'credit', units: 'credits', pack: 'pack', packs: 'packs' },
     wallet_url: null,
   };
 

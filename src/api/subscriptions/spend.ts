@@ -9,12 +9,13 @@ import {
 } from '../../db/spend-batches.ts';
 import { iso } from '../../domain/calendar.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
-import { nextRefresh, offerFor } from '../../domain/catalog/offers.ts';
+import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { type Item, price } from '../../domain/catalog/rates.ts';
 import { NOT_ACTIVE } from '../../domain/eligibility.ts';
 import { invalid, Refusal } from '../../domain/errors.ts';
 import { newId } from '../../ids.ts';
 import type { Scope } from '../auth.ts';
+import { problemWords } from '../brand-words.ts';
 import type { Reply } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { notFound } from '../problems.ts';
@@ -23,6 +24,7 @@ import type * as s from '../schemas.ts';
 import { promptUrl } from '../tickets.ts';
 import type { Once } from '../updates.ts';
 import { subscriptionOr404 } from './found.ts';
+import { offersFor } from './offers.ts';
 
 // The routes of usage.ts and holds.ts that spend, hold and return credits have one way: they price, submit to the ledger, and turn
 // its outcome into an answer or a refusal. One call of spend_batch serves each, which locks the ledger's row; Temporal is not asked.
@@ -224,7 +226,8 @@ function insufficient(
     held,
     shortfall,
     next_refresh: refresh && { at: iso(refresh.at), credits: refresh.credits },
-    ...offerFor(state, catalog, shortfall, at),
+    ...offersFor(state, catalog, shortfall, at),
+    words: problemWords(catalog.brand),
     wallet_url: walletUrl,
   });
 }

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { balanceAt } from '../../db/ledger.ts';
 import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../../db/reads.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
-import { offerFor } from '../../domain/catalog/offers.ts';
 import { price } from '../../domain/catalog/rates.ts';
 import { isOver } from '../../domain/subscription.ts';
 import type { Deps } from '../deps.ts';
@@ -12,6 +11,7 @@ import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { nowOf } from '../views.ts';
 import { subscriptionOr404 } from './found.ts';
+import { offersFor } from './offers.ts';
 import { itemsOf, returnCredits, type SpendRoute, spendItems, spendRoute } from './spend.ts';
 
 // POST /v1/subscriptions/{id}/quote: reads the balance and prices the items. GET …/usage and …/usage/{usage_id}: read usages.
@@ -77,7 +77,10 @@ function quoteRoute(app: App, deps: Deps): void {
       const found = await balanceAt(deps.db, params.id, null);
       const available = (found?.grants ?? []).reduce((sum, grant) => sum + grant.remaining, 0);
       const shortfall = Math.max(0, credits - available);
-      const way = shortfall > 0 ? offerFor(row.state, catalog, shortfall, nowOf(row)) : { offer: null };
+      const way =
+        shortfall > 0
+          ? offersFor(row.state, catalog, shortfall, nowOf(row))
+          : { offer: null, other_offers: [] };
       return c.json({
         credits,
         lines,

@@ -1,3 +1,4 @@
+import { type Named, shortOf } from '../../api/brand-words.ts';
 import type { GrantKind } from '../../domain/burndown.ts';
 import { INTERVALS } from '../../domain/calendar.ts';
 import {
@@ -12,9 +13,6 @@ import {
 } from '../../domain/catalog/catalog.ts';
 
 // The names of things on pages: those of the catalogue in force, and of ledger entries.
-
-/** One of it, and several. */
-type Named = readonly [string, string];
 
 /** The words of a catalogue. */
 export interface Words {
@@ -40,9 +38,6 @@ export interface Words {
 
 /** The words of generic pages, before a catalogue is known. */
 export const CREDIT: Named = ['credit', 'credits'];
-
-const shortOf = (names: Named): Named => [lastWord(names[0]), lastWord(names[1])];
-const lastWord = (name: string): string => name.slice(name.lastIndexOf(' ') + 1).toLowerCase();
 
 /** The words of a catalogue. */
 export function wordsOf(catalog: Catalog): Words {
