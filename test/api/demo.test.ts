@@ -18,7 +18,7 @@ test('the studio starts a plan of the catalogue, and every button of it makes so
   expect((await visitor.post('/demo/start')).status).toBe(303);
   const studio = await visitor.get('/demo');
   expect(textOf(studio.html)).toMatch(
-    /Page 1 × item\. Make it 4 credits Minutes 540 × second\. Make it 9 credits Page 4 × item\. Make it 16 credits Minutes 2700 × second\. Make it 45 credits/,
+    /Page 1 use\. Make it 4 credits Minutes 9 min\. Make it 9 credits Page 4 uses\. Make it 16 credits Minutes 45 min\. Make it 45 credits/,
   );
   const makings = [...studio.html.matchAll(/name="making" value="(\w+)"/g)].map(([, making]) => making!);
   expect(makings).toEqual(['small', 'medium', 'large', 'huge']);

@@ -8,6 +8,7 @@ import {
   type SpendOutcome,
 } from '../../db/spend-batches.ts';
 import { iso } from '../../domain/calendar.ts';
+import { problemWords } from '../../domain/catalog/brand.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { type Item, price } from '../../domain/catalog/rates.ts';
@@ -15,7 +16,6 @@ import { NOT_ACTIVE } from '../../domain/eligibility.ts';
 import { invalid, Refusal } from '../../domain/errors.ts';
 import { newId } from '../../ids.ts';
 import type { Scope } from '../auth.ts';
-import { problemWords } from '../brand-words.ts';
 import type { Reply } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { notFound } from '../problems.ts';

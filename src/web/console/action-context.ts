@@ -8,6 +8,7 @@ import { type Instant, iso } from '../../domain/calendar.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { type Fault, invalid } from '../../domain/errors.ts';
 import type { State } from '../../domain/state.ts';
+import { isRunning } from '../../domain/subscription.ts';
 import type { Format } from '../shell/format.ts';
 import type { FieldView } from './action-page.tsx';
 import type { Rehearsal } from './rehearsal.ts';
@@ -108,6 +109,5 @@ export function idOf(values: FormValues, name: string): string {
 export const reasonOf = (values: FormValues): string => (values['reason'] ?? '').trim();
 /** An instant as the value of a `datetime-local` field, in UTC. */
 export const localText = (at: Instant): string => iso(at).slice(0, 16);
-/** Whether the subscription is active or past due. */
-export const isLive = ({ state }: ActionContext): boolean =>
-  state.status === 'active' || state.status === 'past_due';
+/** Whether the subscription has begun and not ended: operators' grants go on in a trial too (R-23). */
+export const isLive = ({ state }: ActionContext): boolean => isRunning(state) || state.status === 'past_due';

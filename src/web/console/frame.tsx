@@ -39,6 +39,7 @@ export function Rule({ rule }: { rule: RuleView | null }) {
 /** The class of a status's tag. */
 const STATUS_TONE: Record<string, string> = {
   active: 'tag good',
+  trialing: 'tag good',
   past_due: 'tag warn',
   incomplete: 'tag warn',
   ended: 'tag',

@@ -144,11 +144,13 @@ function verdictView({ verdict }: SumsView, format: Format): VerdictView {
 function FactsCard({ facts, format }: { facts: SubscriptionFacts; format: Format }) {
   const { nextRenewal, scheduled, unpaid, period } = facts;
   const rows: [string, string][] = [
-    ['Plan', `${facts.plan}, by the ${facts.interval}`],
+    ['Plan', facts.plan],
     ['Now', format.moment(facts.now)],
   ];
-  if (facts.anchorAt !== null) rows.push(['Counted from', format.moment(facts.anchorAt)]);
-  if (period) rows.push(['Paid term', `${format.date(period.start)} – ${format.date(period.end)}`]);
+  if (facts.trialEndsAt !== null) rows.push(['Trial until', format.moment(facts.trialEndsAt)]);
+  else if (facts.anchorAt !== null) rows.push(['Counted from', format.moment(facts.anchorAt)]);
+  if (period && facts.trialEndsAt === null)
+    rows.push(['Paid term', `${format.date(period.start)} – ${format.date(period.end)}`]);
   if (unpaid)
     rows.push([
       'Unpaid',
@@ -161,13 +163,15 @@ function FactsCard({ facts, format }: { facts: SubscriptionFacts; format: Format
       `${format.date(nextRenewal.at)}${nextRenewal.charge ? `, ${format.money(nextRenewal.charge.amount_minor, nextRenewal.charge.currency)}` : ''}`,
     ]);
   rows.push(['Add-on', facts.packs === 1 ? '1 pack renews' : `${facts.packs} packs renew`]);
+  if (facts.items.length > 1)
+    for (const { pack, quantity } of facts.items) rows.push([`of ${pack}`, format.credits(quantity)]);
   if (scheduled)
     rows.push([
       'Scheduled',
       `${scheduled.kind === 'cancel' ? 'cancel' : `change to ${scheduled.to ?? 'another plan'}`} on ${format.date(scheduled.at)}`,
     ]);
   if (facts.endedAt !== null) rows.push(['Ended', format.moment(facts.endedAt)]);
-  rows.push(['Payment method', facts.paymentMethod], ['Time zone', facts.timeZone]);
+  rows.push(['Payment method', facts.paymentMethod || 'none yet'], ['Time zone', facts.timeZone]);
   for (const [name, value] of Object.entries(facts.metadata)) rows.push([name, value]);
   return (
     <section class="card" aria-labelledby="facts">

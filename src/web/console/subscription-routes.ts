@@ -9,7 +9,10 @@ import {
   type TimelineKind,
 } from '../../db/console/timeline-statement.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
+import type { Interval } from '../../domain/calendar.ts';
+import { planName } from '../../domain/catalog/catalog.ts';
 import { packsIn } from '../../domain/catalog/packs.ts';
+import { INTERVAL_WORD } from '../../domain/charges.ts';
 import { invalid } from '../../domain/errors.ts';
 import { cut, isStorable } from '../../domain/text.ts';
 import { type Format, formatOf } from '../shell/format.ts';
@@ -66,13 +69,15 @@ export function subscriptionRoute(pages: Pages, deps: Deps): void {
 
 async function factsOf(deps: Deps, row: SubscriptionRow): Promise<SubscriptionFacts> {
   const { state } = row;
+  const catalog = await deps.catalogs.current();
+  const planText = (plan: string, interval: Interval) =>
+    `${planName(catalog, plan)} (${plan}), ${INTERVAL_WORD[interval]}`;
   const { current_period: period, next_renewal: renewal } = await shown(deps, row);
   const { unpaid, scheduled } = state;
   return {
     id: state.id,
     customerId: state.customerId,
-    plan: state.plan,
-    interval: state.interval,
+    plan: planText(state.plan, state.interval),
     status: state.status,
     timeZone: state.timeZone,
     now: nowOf(row),
@@ -80,11 +85,13 @@ async function factsOf(deps: Deps, row: SubscriptionRow): Promise<SubscriptionFa
     anchorAt: state.anchorAt,
     period: period && { start: Date.parse(period.start), end: Date.parse(period.end) },
     nextRenewal: renewal && { at: Date.parse(renewal.at), charge: renewal.charge },
+    trialEndsAt: state.status === 'trialing' ? (state.trialEndsAt ?? null) : null,
     packs: packsIn(state.addOn),
+    items: state.addOn,
     scheduled: scheduled && {
       kind: scheduled.kind,
       at: scheduled.at,
-      to: scheduled.kind === 'plan' ? `${scheduled.plan}, by the ${scheduled.interval}` : null,
+      to: scheduled.kind === 'plan' ? planText(scheduled.plan, scheduled.interval) : null,
     },
     unpaid: unpaid && {
       since: unpaid.charge.at,

@@ -95,6 +95,7 @@ const NOTES: Record<string, string> = {
   ended: 'The subscription ended',
   revoked: 'An adjustment was revoked',
   started: 'The subscription began',
+  activated: 'The trial is over, and the plan is paid',
   renewed: 'The subscription renewed',
   past_due: 'The subscription is past due',
   changed: 'The plan changed',

@@ -52,8 +52,8 @@ export interface SumsView {
 export interface SubscriptionFacts {
   id: string;
   customerId: string;
+  /** Name and id of the plan, and its interval. */
   plan: string;
-  interval: string;
   status: string;
   timeZone: string;
   now: Instant;
@@ -61,7 +61,11 @@ export interface SubscriptionFacts {
   anchorAt: Instant | null;
   period: { start: Instant; end: Instant } | null;
   nextRenewal: { at: Instant; charge: { amount_minor: number; currency: string } | null } | null;
+  /** the end of the trial, while it runs. */
+  trialEndsAt: Instant | null;
   packs: number;
+  /** R-32a: the packs by id, where the add-on has several. */
+  items: { pack: string; quantity: number }[];
   scheduled: { kind: string; at: Instant; to: string | null } | null;
   unpaid: {
     since: Instant;

@@ -23,7 +23,7 @@ export const lookOf = ({ brand }: Pick<Catalog, 'brand'>): Look => ({
   logo: brand.logo_url,
   home: brand.home_url,
   support: brand.support_url,
-  style: brand.accent && `/assets/accent-${brand.accent.slice(1)}.css`,
+  style: brand.accent && `/assets/accent/${brand.accent.slice(1)}.css`,
 });
 
 type Rgb = readonly [number, number, number];

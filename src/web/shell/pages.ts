@@ -45,11 +45,13 @@ export function assetRoutes(app: App): void {
       c.header('Content-Type', type);
       return c.body(body);
     });
-  app.get('/assets/:name{accent-[0-9a-f]{6}\\.css}', (c) => {
+  app.get('/assets/accent/:name', (c) => {
+    const hex = /^([0-9a-f]{6})\.css$/.exec(c.req.param('name'))?.[1];
+    if (hex === undefined) throw notFound();
     c.header('Cache-Control', 'public, max-age=31536000, immutable');
     c.header('X-Content-Type-Options', 'nosniff');
     c.header('Content-Type', ASSETS.style.type);
-    return c.body(accentSheet(`#${c.req.param('name').slice(7, 13)}`));
+    return c.body(accentSheet(`#${hex}`));
   });
 }
 

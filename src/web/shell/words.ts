@@ -1,6 +1,6 @@
-import { type Named, shortOf } from '../../api/brand-words.ts';
 import type { GrantKind } from '../../domain/burndown.ts';
 import { INTERVALS } from '../../domain/calendar.ts';
+import { type OneAndMany, shortOf } from '../../domain/catalog/brand.ts';
 import {
   type Brand,
   type Catalog,
@@ -18,8 +18,8 @@ import {
 export interface Words {
   brand: Brand;
   /** Credits and packs in sentences that name them often: the last words of the brand's names, as "credits" and "packs". */
-  credit: Named;
-  pack: Named;
+  credit: OneAndMany;
+  pack: OneAndMany;
   /** A plan's name; a plan, pack or feature that the catalogue no longer has is named by its id. */
   plan(id: string): string;
   packName(id: string): string;
@@ -37,7 +37,7 @@ export interface Words {
 }
 
 /** The words of generic pages, before a catalogue is known. */
-export const CREDIT: Named = ['credit', 'credits'];
+export const CREDIT: OneAndMany = ['credit', 'credits'];
 
 /** The words of a catalogue. */
 export function wordsOf(catalog: Catalog): Words {
@@ -67,7 +67,7 @@ const oneOf = (names: string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 
 /** The singular or the plural for a number. */
-export const nameOf = ([one, many]: Named, count: number): string => (count === 1 ? one : many);
+export const nameOf = ([one, many]: OneAndMany, count: number): string => (count === 1 ? one : many);
 
 /** A text with a large first letter. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

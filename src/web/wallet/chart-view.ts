@@ -8,8 +8,8 @@ import { type Change, curve, type Seam, seams, showsAt, type Window } from '../.
 import { endsAt } from '../../domain/subscription.ts';
 import { type Ahead, forecast, type Happening, type OpenHold } from '../../domain/timeline.ts';
 import type { Format } from '../shell/format.ts';
-import type { Words } from '../shell/words.ts';
 import type { ChartView, Mark } from './chart.tsx';
+import type { Texts } from './standing.tsx';
 import type { Visit } from './visit.ts';
 
 // The balance of the last 30 and the next 60 days, from the ledger's entries and the core's forecast.
@@ -87,8 +87,6 @@ function seamsOf(grants: LedgerGrant[], ahead: Ahead, { from, ends }: Window, to
     .filter((seam) => seam.to > from && seam.from < Math.min(to, end))
     .map((seam) => ({ ...seam, to: Math.min(seam.to, end) }));
 }
-
-type Texts = { format: Format; words: Words };
 
 function pastMarks(
   grants: LedgerGrant[],

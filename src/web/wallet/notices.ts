@@ -7,9 +7,9 @@ import type { Env } from '../../api/route.ts';
 import { readCharge, type SubscriptionRow } from '../../db/reads.ts';
 import { packsIn } from '../../domain/catalog/packs.ts';
 import type { State } from '../../domain/state.ts';
-import type { Format } from '../shell/format.ts';
-import { capital, type Words } from '../shell/words.ts';
+import { capital } from '../shell/words.ts';
 import { type Below, isSecure, sessionSecret } from './session.ts';
+import type { Texts } from './standing.tsx';
 
 // The page after a form shows the form's effect, once. A cookie signed with the session's secret names the form, the first page
 // removes it, and the page makes each sentence from the present state. No address can claim an effect.
@@ -51,9 +51,6 @@ export function takeNotice(c: Context<Env>, below: Below): (Notice & { seal: str
 
 const sealed = (payload: string, secret: string): string =>
   `${payload}.${createHmac('sha256', secret).update(payload).digest('base64url')}`;
-
-/** The formats and words of a page. */
-type Texts = { format: Format; words: Words };
 
 const AGAIN = 'This had been done before: nothing was done a second time.';
 

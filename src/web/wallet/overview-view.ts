@@ -12,10 +12,10 @@ import { endsAt, isOver, isRunning } from '../../domain/subscription.ts';
 import type { Format } from '../shell/format.ts';
 import type { Bill } from '../shell/parts.tsx';
 import { amountText, rateText } from '../shell/units.ts';
-import type { Words } from '../shell/words.ts';
 import type { ActivityLine } from './activity.tsx';
 import { type Outlook, outlookOf } from './chart-view.ts';
 import type { Buys, Emptied, OpenGrant, WalletView } from './overview.tsx';
+import type { Texts } from './standing.tsx';
 import type { Visit } from './visit.ts';
 
 // From rows to the data of the wallet's pages.
@@ -118,8 +118,6 @@ function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
     rate: rateText(rate, format),
   }));
 }
-
-type Texts = { format: Format; words: Words };
 
 /** The next bill: the coming renewal, or the unpaid one. */
 function billOf(state: State, catalog: Catalog, texts: Texts): Bill | null {

@@ -31,6 +31,9 @@ export interface WalletFrame {
   trialPrice: { minor: number; currency: string } | null;
 }
 
+/** The formats and words of a page. */
+export type Texts = Pick<WalletFrame, 'format' | 'words'>;
+
 /** The sentence about the last form. */
 export function Said({ frame: { said } }: { frame: WalletFrame }) {
   return said ? (

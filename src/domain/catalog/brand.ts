@@ -1,12 +1,12 @@
-import type { Brand } from '../domain/catalog/catalog.ts';
+import type { Brand } from './catalog.ts';
 
 // The catalogue's names of credits and packs, for sentences that name them often.
 
 /** One of it, and several. */
-export type Named = readonly [string, string];
+export type OneAndMany = readonly [string, string];
 
 /** The last words of names in small letters: "credit", "credits" of "Premium Credit", "Premium Credits". */
-export const shortOf = ([one, many]: Named): Named => [lastWord(one), lastWord(many)];
+export const shortOf = ([one, many]: OneAndMany): OneAndMany => [lastWord(one), lastWord(many)];
 const lastWord = (name: string): string => name.slice(name.lastIndexOf(' ') + 1).toLowerCase();
 
 /** The words of a 402: the name of credits, and short words for one credit and several, one pack and several. */
