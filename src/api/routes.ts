@@ -1,7 +1,6 @@
 import { ping } from '../db/keys.ts';
 import { PROBLEMS, type ProblemCode } from '../domain/errors.ts';
 import { catalogRoutes } from './catalog.ts';
-import { customerRoute } from './customers.ts';
 import type { Deps } from './deps.ts';
 import { endpointRoutes } from './events/endpoints.ts';
 import { eventRoutes } from './events/events.ts';
@@ -12,6 +11,7 @@ import { notFound, problem } from './problems.ts';
 import type { App } from './route.ts';
 import { balanceRoutes } from './subscriptions/balance.ts';
 import { billingRoutes } from './subscriptions/charges.ts';
+import { customerRoute } from './subscriptions/customers.ts';
 import { entryRoutes } from './subscriptions/entries.ts';
 import { grantRoutes } from './subscriptions/grants.ts';
 import { holdRoutes } from './subscriptions/holds.ts';

@@ -87,8 +87,8 @@ beforeAll(async () => {
   await admin.unsafe(`create database ${name}`);
   await admin.end();
   const url = server.replace(/[^/]*$/, name);
+  await before(url);
   client = postgres(url, { max: 1, onnotice: () => {} });
-  await before(client);
   await client`insert into catalogs (version, content, in_force_from) values (${catalog.version}, ${client.json(catalog)}, now())`;
   for (const [id, state] of Object.entries(STATES)) {
     const { plan, interval, status } = state as typeof base;
@@ -112,15 +112,18 @@ beforeAll(async () => {
 afterAll(() => client?.end());
 
 /** The schema of before: the baseline alone. */
-async function before(database: postgres.Sql): Promise<void> {
+async function before(url: string): Promise<void> {
+  // Drizzle changes how its connection writes JSON, so it has one of its own.
+  const own = postgres(url, { max: 1, onnotice: () => {} });
   const folder = mkdtempSync(join(tmpdir(), 'drawdown-baseline-'));
   try {
     cpSync(join(root, 'src/db/migrations'), folder, { recursive: true });
     const journal = JSON.parse(readFileSync(join(folder, 'meta/_journal.json'), 'utf8'));
     journal.entries = journal.entries.slice(0, 1);
     writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify(journal));
-    await applyMigrations(drizzle(database), { migrationsFolder: folder });
+    await applyMigrations(drizzle(own), { migrationsFolder: folder });
   } finally {
+    await own.end();
     rmSync(folder, { recursive: true });
   }
 }

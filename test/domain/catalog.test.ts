@@ -52,7 +52,7 @@ describe('a catalogue of every kind of plan and pack', () => {
     ]);
     expect(findPlan(shop, 'max', 'week')).toBeUndefined();
     expect(plansAt(shop).map(({ id, interval }) => `${id}/${interval}`)).toEqual([
-      ...['free/week', 'free/month', 'bare/month', 'lite/week', 'lite/month'],
+      ...['free/week', 'free/month', 'free/quarter', 'bare/month', 'lite/week', 'lite/month'],
       ...['plus/week', 'plus/month', 'plus/quarter', 'plus/year'],
       ...['max/month', 'max/quarter', 'max/year', 'deal/month', 'deal/year'],
     ]);

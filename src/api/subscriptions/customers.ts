@@ -1,11 +1,11 @@
-import { releaseOverdue } from '../db/ledger.ts';
-import { type CustomerRows, readCustomer } from '../db/reads.ts';
-import type { Deps } from './deps.ts';
-import { type App, route } from './route.ts';
-import * as s from './schemas.ts';
-import { shownBalance } from './subscriptions/balance.ts';
-import { isOverdue } from './subscriptions/found.ts';
-import { subscriptionView } from './views.ts';
+import { releaseOverdue } from '../../db/ledger.ts';
+import { type CustomerRows, readCustomer } from '../../db/reads.ts';
+import type { Deps } from '../deps.ts';
+import { type App, route } from '../route.ts';
+import * as s from '../schemas.ts';
+import { subscriptionView } from '../views.ts';
+import { shownBalance } from './balance.ts';
+import { isOverdue } from './found.ts';
 
 // GET /v1/customers/{customer_id}: reads a customer's subscriptions and the balance, in one statement. Temporal is not asked.
 
