@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { readCatalogText } from '../../src/catalog/read.ts';
 import type { Catalog, Pack, Plan } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG, ITEM } from '../../src/domain/catalog/default.ts';
 
@@ -50,7 +52,18 @@ const SHOP: Catalog = {
   ],
 };
 
+/** A starting point of `drawdown catalog init`. */
+function starting(name: string): Catalog {
+  const file = new URL(`../../examples/catalogues/${name}.json`, import.meta.url);
+  const read = readCatalogText(readFileSync(file, 'utf8'));
+  if ('faults' in read) throw new Error(JSON.stringify(read.faults));
+  return read.catalog;
+}
+
 export const CATALOGS: Record<string, Catalog> = {
+  page: starting('page'),
+  chat: starting('chat'),
+  images: starting('images'),
   shop: SHOP,
   // R-08a.
   kept: { ...SHOP, version: 'kept', policies: { ...SHOP.policies, existing_prices: 'keep' } },
