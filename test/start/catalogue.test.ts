@@ -65,6 +65,8 @@ describe.each(['api', 'worker'])('npm run %s', (name) => {
         PORT: undefined,
       }),
       stdio: ['ignore', 'pipe', 'pipe'],
+      // One that goes on would wait for its database for ever.
+      timeout: 60_000,
     });
     let said = '';
     for (const stream of [child.stdout, child.stderr])
