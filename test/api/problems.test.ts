@@ -27,7 +27,13 @@ beforeAll(async () => {
   stack = await startStack();
   idle = await startStack({ withWorker: false });
   const policies = { ...DEFAULT_CATALOG.policies, past_due_spending: 'block' as const };
-  strict = await startStack({ catalog: { ...DEFAULT_CATALOG, version: 'strict', policies } });
+  const [creator] = DEFAULT_CATALOG.plans;
+  const plans = [
+    ...DEFAULT_CATALOG.plans,
+    { ...creator!, id: 'tried', trial: { days: 7, credits: 50 } },
+    { ...creator!, id: 'gratis', prices: { month: 0 }, packs: ['pack_300'] },
+  ];
+  strict = await startStack({ catalog: { ...DEFAULT_CATALOG, version: 'strict', plans, policies } });
 });
 afterEach(() => expectInvariants(stack.db));
 afterAll(async () => {
@@ -472,7 +478,7 @@ describe('payment_declined', () => {
     const { data } = bodyOf<{ data: Json[] }>(await driver.get('purchases'));
     expect(data).toMatchObject([{ status: 'declined', packs: 3, credits: 900, grant: null }]);
     expect(data[0]!['charge']).toMatchObject({ status: 'declined', amount: { amount_minor: 4_500 } });
-    expect((await driver.subscription()).add_on).toEqual({ packs: 0 });
+    expect((await driver.subscription()).add_on).toEqual({ packs: 0, items: [] });
   });
 });
 
@@ -485,6 +491,35 @@ describe('where past due blocks spending (R-41, past_due_spending: block)', () =
     const look = { items: [{ feature: 'generate_look', quantity: 1 }] };
     expect(bodyOf(await driver.post('quote', look))).toMatchObject({ credits: 1, sufficient: false });
     expect(await seen(driver)).toEqual(before);
+  });
+});
+
+describe('where a plan has a trial, or asks for no money (R-17, R-23)', () => {
+  const refused = async (driver: Driver, answer: () => Promise<Answer>, code: ProblemCode) => {
+    const before = await seen(driver);
+    expectProblem(await answer(), code);
+    reached.add(code);
+    expect(await seen(driver)).toEqual(before);
+  };
+
+  test('packs wait for the end of the trial: subscription_trialing', async () => {
+    const driver = await Driver.open(strict, { plan: 'tried' });
+    await refused(driver, () => driver.post('purchases', { packs: 1 }), 'subscription_trialing');
+  });
+
+  test('a second trial is trial_used', async () => {
+    const customer_id = randomUUID();
+    const driver = await Driver.open(strict, { plan: 'tried', customer_id });
+    await cancelled(driver);
+    const again = () => start(strict, { plan: 'tried', customer_id, trial: true });
+    await refused(driver, again, 'trial_used');
+  });
+
+  test('money without a payment method is payment_method_required', async () => {
+    const driver = await Driver.open(strict, { plan: 'gratis' });
+    await refused(driver, () => driver.post('purchases', { packs: 1 }), 'payment_method_required');
+    const change = { plan: 'creator', interval: 'month' };
+    await refused(driver, () => driver.post('change', change), 'payment_method_required');
   });
 });
 

@@ -32,22 +32,23 @@ const usd = (amount_minor: number) => ({ amount_minor, currency: 'USD' });
 
 test('R-01 to R-04: the catalogue answers the page’s values', async () => {
   const catalog = bodyOf(await stack.request('GET', '/v1/catalog'));
-  const plan = (id: string, interval: string) =>
-    (catalog['plans'] as Json[]).find((each) => each['id'] === id && each['interval'] === interval);
-  expect(plan('creator', 'month')).toMatchObject({ price: usd(2_900), allowance: 200 });
-  for (const interval of ['month', 'year']) {
-    expect(plan('creator', interval)).toMatchObject({ allowance: 200 });
-    expect(plan('pro', interval)).toMatchObject({ allowance: 2_000 });
-    expect(plan('business', interval)).toMatchObject({ allowance: 1_000 });
-    expect(plan('enterprise', interval)).toMatchObject({ price: null, allowance: null });
-  }
+  const plan = (id: string) => (catalog['plans'] as Json[]).find((each) => each['id'] === id);
+  expect(plan('creator')).toMatchObject({ prices: { month: 2_900 }, credits: 200, contract: false });
+  expect(plan('pro')).toMatchObject({ credits: 2_000 });
+  expect(plan('business')).toMatchObject({ credits: 1_000 });
+  for (const id of ['creator', 'pro', 'business'])
+    expect(Object.keys(plan(id)!['prices'] as Json)).toEqual(['month', 'year']);
+  expect(plan('enterprise')).toMatchObject({ contract: true, prices: {}, credits: null });
+  const pack = { name: 'Premium Credit Pack', renews: true, term: { days_after_renewal: 90 } };
   expect(catalog['packs']).toEqual([
-    { interval: 'month', credits: 300, price: usd(1_500) },
-    { interval: 'year', credits: 3_600, price: usd(15_000) },
+    { id: 'pack_300', ...pack, on: ['month'], credits: 300, price: 1_500 },
+    { id: 'pack_3600', ...pack, on: ['year'], credits: 3_600, price: 15_000 },
   ]);
-  const rates = (catalog['rates'] as Json[]).map(
-    ({ feature, unit, credits, per }) => `${feature} ${unit} ${credits}/${per}`,
-  );
+  expect(catalog['currency']).toBe('USD');
+  const rates = (catalog['features'] as Json[]).map(({ id, unit, credits, per }) => {
+    const { decimals } = unit as { decimals: number };
+    return `${id} ${decimals > 0 ? 'second' : 'item'} ${credits}/${per}`;
+  });
   expect(rates.sort()).toEqual([
     'add_motion item 10/1',
     'ai_model_training item 20/1',
@@ -64,10 +65,10 @@ test('R-01 to R-04: the catalogue answers the page’s values', async () => {
   ]);
   expect(catalog['policies']).toEqual({
     allowance_term: { days: 30 },
-    pack_term_days: 90,
-    dunning: [1, 3, 5, 7],
+    dunning_days: [1, 3, 5, 7],
     past_due_spending: 'allow',
     packs_per_purchase: 100,
+    existing_prices: 'reprice',
   });
 });
 
@@ -87,7 +88,8 @@ describe('a start', () => {
       current_period: { start: T0, end: midnight('2026-02-28') },
       next_refresh_at: midnight('2026-02-28'),
       next_renewal: { at: midnight('2026-02-28'), charge: usd(2_900) },
-      add_on: { packs: 0 },
+      add_on: { packs: 0, items: [] },
+      trial: null,
       top_up: null,
       scheduled_change: null,
       ended_at: null,
