@@ -116,12 +116,11 @@ function workBoundary(d: Draft, at: Instant): void {
 }
 
 function workRenewal(d: Draft, k: number, due: Instant): void {
-  // the end of a trial. Its first renewal is charged as any other.
-  if (d.state.status === 'trialing') {
-    if (d.state.paymentMethod === NO_METHOD) return end(d, due, 'R-23');
-    d.state.status = 'active';
-  }
+  const isTrial = d.state.status === 'trialing';
+  // the end of a trial. Its first renewal is worked as any other.
+  d.state.status = 'active';
   if (isUncharged(d.state, d.catalog)) return renewUncharged(d, k, due);
+  if (isTrial && d.state.paymentMethod === NO_METHOD) return end(d, due, 'R-23');
   const following = k + RENEWAL_EVERY[d.state.interval];
   const followingAt = boundaryOf(d.state, following);
   // a renewal found when the following one is due too brings no charge and no credits, only a note.

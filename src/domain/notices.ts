@@ -7,7 +7,7 @@ import { NO_METHOD, type State } from './state.ts';
 
 /** A notice that becomes due at an instant, so many days before the event that it announces. */
 export type MoneyNotice =
-  /** R-23: the trial ends at `endsAt`; `willCharge` is false without a payment method. */
+  /** R-23: the trial ends at `endsAt`; `willCharge` is false without a payment method or a price. */
   | { kind: 'trial_ending'; at: Instant; days: number; endsAt: Instant; willCharge: boolean }
   /** R-08a: the renewal at `renewalAt`, if it then costs another amount than these prices. */
   | { kind: 'price_changing'; at: Instant; days: number; renewalAt: Instant; last: LastPrices };
@@ -31,7 +31,7 @@ export function noticesOf(state: State, catalog: Catalog): MoneyNotice[] {
   if (state.status === 'trialing')
     return TRIAL_DAYS.map((days) => ({
       ...{ kind: 'trial_ending', at: before(days), days, endsAt: renewal.at },
-      willCharge: state.paymentMethod !== NO_METHOD,
+      willCharge: renewal.charge !== null && state.paymentMethod !== NO_METHOD,
     }));
   const last = lastPrices(state);
   // A change that the customer asked for is no change of price.
