@@ -256,7 +256,8 @@ export class PlanModel {
   asked(charge: Charge, seen: Seen): void {
     const known = this.bills.get(charge.id);
     ok(charge.attempt > 1 === (known !== undefined), 'a charge has its attempts in order');
-    if (!known && charge.kind === 'renewal') this.passUntil(charge.at - 1, seen);
+    // at one instant boundaries come before packs.
+    if (!known) this.passUntil(charge.kind === 'renewal' ? charge.at - 1 : charge.attemptAt, seen);
     const bill = known ?? this.billOf(charge);
     if (!known) this.bills.set(charge.id, bill);
     const { plan, interval } = charge.buys;
