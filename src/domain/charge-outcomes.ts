@@ -1,6 +1,6 @@
 import { addDays, cycleAt, cycleUnit, type Instant } from './calendar.ts';
-import type { Catalog } from './catalog/catalog.ts';
-import { changedBy, packExpiry } from './catalog/packs.ts';
+import { type Catalog, findPlan, packsOn } from './catalog/catalog.ts';
+import { changedBy, packExpiry, renewingOn } from './catalog/packs.ts';
 import { isToCome, nextAttempt } from './charges.ts';
 import { buyingRefusal, changingRefusal } from './eligibility.ts';
 import type { BoughtPack, Charge, Decision, Outcome, State, Unpaid } from './state.ts';
@@ -100,14 +100,15 @@ function grantPacks(
 
 /**
  * R-30, R-31: books the packs at once and adds them to the add-on. They do not join it when a caller has set it since they
- * were paid (R-33), when the pack is sold once (R-30a), or when a top-up bought them (R-39a).
+ * were paid (R-33), when the pack is sold once (R-30a), when a top-up bought them (R-39a), or when the plan is free by now (R-17).
  */
 function deliver(d: Draft, charge: Charge, at: Instant): void {
   paidTopUp(d, charge);
   const unit = cycleUnit(d.state.interval);
   const cycle = Math.max(cycleAt(d.state.anchorAt!, d.state.timeZone, at, unit), 0);
   for (const item of charge.buys.items) {
-    if (item.renews && at >= (d.state.addOnSetAt ?? at)) {
+    const isRenewing = renewingOn(d.state, d.catalog, d.state, [item]).length > 0;
+    if (item.renews && isRenewing && at >= (d.state.addOnSetAt ?? at)) {
       d.state.addOn = changedBy(d.state.addOn, item.pack, item.quantity);
       keepPackPrices(d, packPrices(charge));
     }
@@ -176,11 +177,16 @@ function unpaidRenewal(d: Draft, charge: Charge, isPending: boolean): Unpaid {
   return { charge, pending: isPending, retries, retryAt };
 }
 
+/** the day before the next renewal of a weekly plan, where the policy has no retry before it. */
+const LAST_DAY_OF_A_WEEK = 6;
+
 /** the instants of the retries. R-16: on a weekly plan those before the next renewal. */
 function retriesOf({ state, catalog }: Draft, charge: Charge): Instant[] {
   const isWeekly = cycleUnit(charge.buys.interval) === 'week';
   const days = catalog.policies.dunning_days.filter((day) => !isWeekly || day < 7);
-  return days.map((day) => addDays(charge.at, state.timeZone, day));
+  return (days.length > 0 ? days : [LAST_DAY_OF_A_WEEK]).map((day) =>
+    addDays(charge.at, state.timeZone, day),
+  );
 }
 
 const retriesBy = ({ retryAt }: Unpaid, at: Instant): number => retryAt.filter((due) => due <= at).length;
@@ -329,12 +335,20 @@ function refusePayment(d: Draft, chargeId: string, detail: string): void {
   d.effects.push({ type: 'note', at: d.booked, kind: 'payment_refused', rule: 'R-42', detail, chargeId });
 }
 
-/** whether a paid purchase or upgrade can no longer be taken. A purchase is judged at its payment, an upgrade now. */
+/**
+ * R-42: whether a paid purchase or upgrade can no longer be taken: also where its pack or plan is not sold any more (R-08, R-34).
+ * A purchase is judged at its payment, an upgrade now.
+ */
 function unfit(state: State, catalog: Catalog, charge: Charge, at: Instant): boolean {
-  const { plan, interval } = charge.buys;
-  if (charge.kind === 'purchase')
-    return interval !== state.interval || buyingRefusal(whenPaid(state, at), catalog) !== null;
-  return changingRefusal({ ...state, waiting: [] }, catalog, plan, interval) !== null;
+  const { plan, interval, items } = charge.buys;
+  if (charge.kind === 'purchase') {
+    const sold = packsOn(catalog, state.plan, state.interval);
+    const isSold =
+      interval === state.interval && items.every(({ pack }) => sold.some(({ id }) => id === pack));
+    return !isSold || buyingRefusal(whenPaid(state, at), catalog) !== null;
+  }
+  const isSold = findPlan(catalog, plan, interval) !== undefined;
+  return !isSold || changingRefusal({ ...state, waiting: [] }, catalog, plan, interval) !== null;
 }
 
 /**

@@ -116,7 +116,7 @@ export function comingPlan(state: State): { plan: string; interval: Interval } {
 /** the charge of the coming term: its plan, and the add-on as far as its packs are sold there. */
 export function renewalCharge(state: State, catalog: Catalog, cycle: number, at: Instant): Charge {
   const { plan, interval } = comingPlan(state);
-  const items = renewingOn(state.addOn, catalog, plan, interval);
+  const items = renewingOn(state, catalog, { plan, interval });
   const lines = [planLine(state, catalog, plan, interval), ...items.map((item) => packLine(catalog, item))];
   const id = renewalId(state, state.series, cycle);
   const { paymentMethod } = state;

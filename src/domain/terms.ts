@@ -71,7 +71,7 @@ export function renewTerm(d: Draft, term: NewTerm): void {
 
 /** takes a plan. Packs that are not sold on it leave the add-on, and no won dispute brings them back. */
 export function takePlan(d: Draft, plan: string, interval: Interval): void {
-  const addOn = renewingOn(d.state.addOn, d.catalog, plan, interval);
+  const addOn = renewingOn(d.state, d.catalog, { plan, interval });
   if (addOn.length < d.state.addOn.length) forgetLowered(d);
   Object.assign(d.state, { plan, interval, addOn } satisfies Partial<State>);
 }

@@ -27,6 +27,7 @@ interface Sold extends AddOnItem {
 /** The contents of a charge, read from the catalogue when it was asked for. */
 interface Bill extends PlanId {
   kind: Charge['kind'];
+  at: Instant;
   planMinor: number | null;
   allowance: number;
   packs: Sold[];
@@ -280,10 +281,10 @@ export class PlanModel {
     const { kind } = charge;
     const wanted = { plan: charge.buys.plan, interval: charge.buys.interval };
     if (kind === 'purchase') return this.purchaseOf(charge);
-    if (kind === 'start') return this.termBill(kind, this.plan, []);
+    if (kind === 'start') return this.termBill(charge, this.plan, []);
     if (kind === 'upgrade') {
       ok(this.isUp(wanted), 'R-54: a downgrade was charged');
-      return this.termBill(kind, wanted, []);
+      return this.termBill(charge, wanted, []);
     }
     ok(this.coming !== 'cancel', 'R-51: a cancelled subscription was charged');
     deepStrictEqual(
@@ -293,15 +294,15 @@ export class PlanModel {
     );
     ok(this.method !== null, 'R-17: nobody named a payment method');
     this.isTrial = false;
-    return this.termBill(kind, this.comingPlan, this.renewing(this.comingPlan, this.addOn));
+    return this.termBill(charge, this.comingPlan, this.renewing(this.comingPlan, this.addOn));
   }
 
-  private termBill(kind: Charge['kind'], plan: PlanId, items: AddOnItem[]): Bill {
+  private termBill({ kind, at }: Charge, plan: PlanId, items: AddOnItem[]): Bill {
     const planMinor = this.priceOf(plan);
     ok(planMinor, 'R-17, R-36: a charge for a plan that asks for no money');
     const packs = items.map((item) => this.soldPack(item, false));
     const lines = [planMinor, ...items.map((item) => this.pack(item.pack).price * item.quantity)];
-    return { ...plan, kind, planMinor, allowance: this.creditsOf(plan), packs, lines };
+    return { ...plan, kind, at, planMinor, allowance: this.creditsOf(plan), packs, lines };
   }
 
   private purchaseOf(charge: Charge): Bill {
@@ -313,7 +314,7 @@ export class PlanModel {
     const isTopUp = /_t\d+$/.test(charge.id);
     const packs = [this.soldPack({ pack, quantity }, !isTopUp)];
     const lines = [this.pack(pack).price * quantity];
-    return { ...this.plan, kind: 'purchase', planMinor: null, allowance: 0, packs, lines };
+    return { ...this.plan, kind: 'purchase', at: charge.at, planMinor: null, allowance: 0, packs, lines };
   }
 
   private pack = (id: string): Pack => this.catalog.packs.find((pack) => pack.id === id)!;
@@ -346,6 +347,7 @@ export class PlanModel {
 
   private deliver({ packs }: Bill, at: Instant): void {
     for (const item of packs) {
+      ok(this.isSold(this.plan, item.pack), 'R-34, R-42: packs that the plan does not sell');
       this.give(item, at);
       if (item.joins && this.renewing(this.plan, [item]).length > 0) this.join(item.pack, item.quantity);
     }
@@ -439,6 +441,11 @@ export class PlanModel {
     );
     if (state.scheduled && this.open === null)
       deepStrictEqual(state.scheduled.at, this.boundary(this.renewal), 'R-51: at the renewal');
+    if (this.open) {
+      // no retry comes later, and a pending renewal ends at the last.
+      const most = isWeekly(this.open.interval) ? 7 : 28;
+      ok(state.now < addDays(this.open.at, this.zone, most), 'R-41, R-42: past due for ever');
+    }
     ok(
       this.renewing(this.plan, this.addOn).length === this.addOn.length || this.open !== null,
       'R-34: an add-on that is not sold',

@@ -79,7 +79,7 @@ packs as (
   select version, q.* from catalogs, jsonb_to_recordset(content->'packs') as q(id text, credits bigint, price bigint)
 ),
 dunning as (
-  select version, max(d::int) as last_days, max(d::int) filter (where d::int < 7) as last_days_weekly
+  select version, max(d::int) as last_days, coalesce(max(d::int) filter (where d::int < 7), 6) as last_days_weekly
   from catalogs, jsonb_array_elements_text(content->'policies'->'dunning_days') d group by version
 ),
 -- Each line of a charge with its price and credits by its catalogue. R-08a: where prices are kept, one of any catalogue is right.

@@ -1,8 +1,8 @@
 import { addDays, type Instant, type Interval, NEVER, renewalAfter } from '../calendar.ts';
 import { invalid, Refusal } from '../errors.ts';
 import type { AddOnItem, BoughtPack, State } from '../state.ts';
-import { boundaryOf } from '../subscription.ts';
-import { type Catalog, isFree, type Pack, packOf, packsOn } from './catalog.ts';
+import { boundaryOf, priceOf } from '../subscription.ts';
+import { type Catalog, type Pack, packOf, packsOn } from './catalog.ts';
 
 // Packs of a catalogue and of an add-on (R-30a, R-31a, R-32a, R-34).
 
@@ -23,14 +23,17 @@ export function changedBy(items: readonly AddOnItem[], pack: string, change: num
     .filter(({ quantity }) => quantity > 0);
 }
 
-/** R-34: the part of an add-on that renews on a plan. R-17: nothing renews on a free plan, whose renewals ask for no money. */
+/**
+ * R-34: the packs of these that renew on a plan. R-17, R-08a: nothing renews on a plan that is free for the subscription, since
+ * its renewals ask for no money.
+ */
 export function renewingOn(
-  items: readonly AddOnItem[],
+  state: State,
   catalog: Catalog,
-  plan: string,
-  interval: Interval,
+  { plan, interval }: { plan: string; interval: Interval },
+  items: readonly AddOnItem[] = state.addOn,
 ): AddOnItem[] {
-  if (isFree(catalog, plan, interval)) return [];
+  if (priceOf(state, catalog, plan, interval) === 0) return [];
   const sold = packsOn(catalog, plan, interval);
   return items.filter(({ pack }) => sold.some(({ id }) => id === pack));
 }
@@ -48,7 +51,7 @@ export function boughtPack(
   const pack = packOf(catalog, id);
   if (!pack) throw new Error(`the catalogue in force lacks the pack ${id}: a broken invariant`);
   const { credits, term } = pack;
-  const renews = isStanding && pack.renews && !isFree(catalog, state.plan, state.interval);
+  const renews = isStanding && pack.renews && priceOf(state, catalog) !== 0;
   return { pack: id, quantity, credits, renews, term };
 }
 
