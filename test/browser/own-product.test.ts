@@ -17,6 +17,7 @@ import {
 import { PROVISION_MS } from './chromium.ts';
 import { textOf } from './hands.ts';
 import { enter, use } from './lives.ts';
+import { picture } from './pictures.ts';
 
 // The pages of a product with another catalogue: its words, its logo, its colour, and none of the built-in ones.
 
@@ -71,9 +72,12 @@ const PAGES = {
   'add-ons': '/wallet/add-ons',
   activity: '/wallet/activity',
   cancel: '/wallet/cancel',
-  prompt: '/wallet/out-of-credits?needed=4000',
+  prompt: '/wallet/out-of-credits?needed=9000',
   refusal: '/wallet/nowhere',
 };
+
+/** The pages of which pictures can be made. */
+const PICTURES = ['wallet', 'add-ons', 'prompt'];
 
 describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
   test('every page has the product’s words, logo and colour, and is sound', async () => {
@@ -84,8 +88,10 @@ describe.each(LOOKS)('at $width px, dark: $dark', (look) => {
     const visitor = await guest(look);
     await enter(bench, visitor, driver.id);
     const { accent } = shadesOf(CHAT_CATALOG.brand.accent!, look.dark ? 'dark' : 'light');
-    for (const path of Object.values(PAGES)) {
+    for (const [name, path] of Object.entries(PAGES)) {
       await visitor.page.goto(path);
+      if (look.width > 600 && !look.dark && PICTURES.includes(name))
+        await picture(visitor.page, `own-${name}`);
       await expectOwn(visitor.page);
       await expectSound(visitor.page);
       const shown = 'getComputedStyle(document.documentElement).getPropertyValue("--accent")';
@@ -184,6 +190,7 @@ describe('several packs', () => {
     expect(await driver.subscription()).toMatchObject({
       add_on: { packs: 1, items: [{ pack: 'pack_5000', quantity: 1 }] },
     });
+    expect(await textOf(page, '[aria-labelledby=active]')).toContain('1 × Token Pack L');
     expect(await driver.available()).toBe(8_500);
     await visitor.leave();
   });

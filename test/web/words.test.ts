@@ -75,7 +75,7 @@ describe('rates and amounts', () => {
   test.each([
     ['seconds by the minute', texts(SECOND, 1, 3, 100), ['1 minute = 20 credits', '5 min']],
     ['seconds whose minute is no whole credit', texts(SECOND, 1, 7), ['7 sec = 1 credit', '2 min']],
-    ['a unit by its natural amount', texts(token, 2, 1_000), ['1,000 tokens = 2 credits', '12,500 tokens']],
+    ['a unit by its natural amount', texts(token, 1, 500), ['1,000 tokens = 2 credits', '12,500 tokens']],
     [
       'a natural amount of less than a credit',
       texts(token, 1, 3_000),

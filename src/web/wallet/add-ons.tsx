@@ -27,6 +27,8 @@ export interface AddOnsView extends WalletFrame {
   contact: string | null;
   isContract: boolean;
   addOn: RenewingPack[];
+  /** R-32a: several packs are sold on the plan, so that each is called by its name. */
+  isNamed: boolean;
   currency: string;
   /** The renewal that charges the add-on; null while none is due. */
   renewsAt: Instant | null;
@@ -147,11 +149,11 @@ function whyNot(refusal: ProblemCode, { words, state }: AddOnsView): string | un
 }
 
 function Active({ view }: { view: AddOnsView }) {
-  const { state, format, now, delivered, words, addOn, renewsAt, currency } = view;
+  const { state, format, now, delivered, words, addOn, isNamed, renewsAt, currency } = view;
   const canLower = state.status === 'active' && addOn.length > 0;
-  const [only, ...more] = addOn;
-  const each = ({ quantity, credits, priceMinor }: RenewingPack) =>
-    `${format.creditsOf(credits)} for ${format.money(priceMinor, currency)}${more.length > 0 ? ` (${words.packs(quantity)})` : ''}`;
+  const [only] = addOn;
+  const each = ({ credits, priceMinor }: RenewingPack) =>
+    `${format.creditsOf(credits)} for ${format.money(priceMinor, currency)}`;
   const renewal = renewsAt !== null && (
     <>
       with each renewal of your plan, next on <When format={format} at={renewsAt} near={now} />.
@@ -164,7 +166,7 @@ function Active({ view }: { view: AddOnsView }) {
         {only && <span class="tag good">active</span>}
       </header>
       {!only && <Empty>No {words.pack[0]} renews with your plan.</Empty>}
-      {only && more.length === 0 && (
+      {only && !isNamed && (
         <p>
           <strong>{words.packs(only.quantity)}</strong>
           {renewal && (
@@ -174,7 +176,7 @@ function Active({ view }: { view: AddOnsView }) {
           )}
         </p>
       )}
-      {more.length > 0 && (
+      {only && isNamed && (
         <>
           <dl class="facts">
             {addOn.map((item) => (
@@ -186,7 +188,7 @@ function Active({ view }: { view: AddOnsView }) {
               </div>
             ))}
           </dl>
-          {renewal && <p>Together {renewal}</p>}
+          {renewal && <p>Charged {renewal}</p>}
         </>
       )}
       {delivered && (
@@ -211,9 +213,9 @@ const MOST_KEPT = 100;
 
 /** R-33: removes packs of one id from the add-on. */
 function Remove({ view, item, suffix }: { view: AddOnsView; item: RenewingPack; suffix: string }) {
-  const { key, words, addOn } = view;
+  const { key, words, isNamed } = view;
   const { pack, quantity, name } = item;
-  const of = addOn.length > 1 ? ` (${name})` : '';
+  const of = isNamed ? ` (${name})` : '';
   const keep = Array.from({ length: Math.min(quantity, MOST_KEPT) }, (_, count) => count);
   return (
     <form method="post" action="/wallet/add-ons" class="stack">

@@ -57,6 +57,7 @@ export async function addOnsView(deps: Deps, visit: Visit): Promise<AddOnsView> 
       const { name = id, credits = 0, price = 0 } = packOf(catalog, id) ?? {};
       return { pack: id, name, quantity, credits: quantity * credits, priceMinor: quantity * price };
     }),
+    isNamed: state.addOn.length > 1 || packsOn(catalog, state.plan, state.interval).length > 1,
     currency: catalog.currency,
     renewsAt: nextRenewal(state, catalog)?.at ?? null,
     delivered:

@@ -4,7 +4,7 @@ import type { SubscriptionRow } from '../../db/reads.ts';
 import type { LedgerGrant } from '../../db/wallet/reads.ts';
 import { burnOrder, goneAt, isGone, isUsable } from '../../domain/burndown.ts';
 import { type Instant, NEVER } from '../../domain/calendar.ts';
-import { type Catalog, isContract } from '../../domain/catalog/catalog.ts';
+import { type Catalog, isContract, packsOn } from '../../domain/catalog/catalog.ts';
 import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { INTERVAL_WORD, isUncharged, nextRenewal } from '../../domain/charges.ts';
 import type { Charge, State } from '../../domain/state.ts';
@@ -123,17 +123,18 @@ function buysOf(catalog: Catalog, available: number, format: Format): Buys[] {
 function billOf(state: State, catalog: Catalog, texts: Texts): Bill | null {
   if (state.unpaid) {
     const { charge, pending, retryAt, retries } = state.unpaid;
-    return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), texts);
+    return billFrom(charge, pending ? null : (retryAt[retries] ?? charge.at), catalog, texts);
   }
   const renewal = nextRenewal(state, catalog);
-  return renewal?.charge ? billFrom(renewal.charge, renewal.at, texts) : null;
+  return renewal?.charge ? billFrom(renewal.charge, renewal.at, catalog, texts) : null;
 }
 
 /** R-32a: a bill has a line for the plan, and one for each pack of the add-on. */
-function billFrom(charge: Charge, at: Instant | null, { format, words }: Texts): Bill {
+function billFrom(charge: Charge, at: Instant | null, catalog: Catalog, { format, words }: Texts): Bill {
   const { lines, amountMinor, currency, buys } = charge;
   const money = (minor: number) => format.money(minor, currency);
-  const isOne = buys.items.length <= 1;
+  // R-32a: where several packs are sold, each is called by its name.
+  const isOne = packsOn(catalog, buys.plan, buys.interval).length <= 1;
   const parts = lines.map(({ plan, pack, quantity, amountMinor: minor }) => {
     const amount = money(minor);
     if (pack === undefined) {
