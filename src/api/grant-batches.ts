@@ -16,6 +16,7 @@ import {
 } from '../db/grant-batches/requests.ts';
 import { goneAt } from '../domain/burndown.ts';
 import { isoOrNull } from '../domain/calendar.ts';
+import { planOf } from '../domain/catalog/catalog.ts';
 import { invalid } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 import { runCommand } from './commands.ts';
@@ -189,9 +190,14 @@ async function make(
 const targetOf = ({ filter: by, subscription_ids: subscriptionIds }: BatchRequest): BatchTarget =>
   subscriptionIds === undefined ? { filter: by ?? {} } : { subscriptionIds };
 
-/** Throws `invalid_request` with a fault for each id that belongs to no subscription. */
+/** Throws `invalid_request` for an unknown plan, and with a fault for each id that belongs to no subscription. */
 async function requireKnown(deps: Deps, target: BatchTarget): Promise<void> {
-  if (!('subscriptionIds' in target)) return;
+  if (!('subscriptionIds' in target)) {
+    const { plan } = target.filter;
+    if (plan !== undefined && !planOf(await deps.catalogs.current(), plan))
+      throw s.fault('/filter/plan', 'is not in the catalogue');
+    return;
+  }
   const { subscriptionIds: ids } = target;
   const [first, ...others] = (await unknownOf(deps.db, ids)).slice(0, 100).map((id) => ({
     pointer: `/subscription_ids/${ids.indexOf(id)}`,

@@ -48,10 +48,10 @@ export function subscriptionView(row: SubscriptionRow, catalog: Catalog): Subscr
   };
 }
 
-/** From renewal to renewal; null before the first payment and after the end. */
+/** From renewal to renewal; null before the first term, also in a trial, and after the end. */
 function periodOf({ state }: SubscriptionRow): SubscriptionView['current_period'] {
   const { anchorAt, timeZone, cycle, interval, status } = state;
-  if (anchorAt === null || status === 'ended') return null;
+  if (anchorAt === null || cycle < 0 || status === 'ended') return null;
   const at = (k: number) => iso(boundary(anchorAt, timeZone, k, cycleUnit(interval)));
   return { start: at(renewalOf(cycle, interval)), end: at(renewalAfter(cycle, interval)) };
 }

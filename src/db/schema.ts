@@ -206,7 +206,7 @@ export const grantBatchItems = pgTable(
 export interface BatchFilter {
   plan?: string | undefined;
   interval?: string | undefined;
-  /** Left out: active and past due. */
+  /** Left out: all that are live. */
   status?: 'trialing' | 'active' | 'past_due' | undefined;
 }
 

@@ -183,7 +183,7 @@ describe('refused', () => {
     ['ids that are none', { subscription_ids: ['sub_1', ''] }, '/subscription_ids/1'],
     ['unknown ids', { subscription_ids: ['sub_1', 'sub_2'] }, '/subscription_ids/0, /subscription_ids/1'],
     ['an unknown plan', { filter: { plan: 'gold' } }, '/filter/plan'],
-    ['an unknown interval', { filter: { interval: 'week' } }, '/filter/interval'],
+    ['an unknown interval', { filter: { interval: 'fortnight' } }, '/filter/interval'],
     ['a status that gets none', { filter: { status: 'ended' } }, '/filter/status'],
     ['a member too many', { filter: { customer_id: 'c' } }, '/filter/customer_id'],
     ['no credits', { filter: {}, credits: 0 }, '/credits'],

@@ -150,7 +150,7 @@ describe('who can’t buy is told why, and the way out', () => {
   test('Free', async () => {
     await driver.post('cancel', { at: 'now' });
     const page = await addOns();
-    expect(page).toContain('You are on the Free plan since Jan 31. Unused credits expired with the plan');
+    expect(page).toContain('Your plan ended on Jan 31. Unused credits expired with the plan');
     expect(page).toContain('You must have an active Creator, Pro or Business plan to have an active add-on.');
     expect(page).not.toContain('Buy Now');
   });

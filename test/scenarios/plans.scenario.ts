@@ -125,7 +125,7 @@ at          do                    allowance  status    charged  outcome
 2026-03-01  subscribe plus month        150  trialing        0  ok bill 1900
 2026-03-02  change free month           150  trialing        0  ok scheduled free/month bill none
 2026-03-08  look                         50  active          0  ok plan free/month anchor 2026-03-08 charge none
-2026-04-08  look                        100  active          0  ok
+2026-04-08  look                         50  active          0  ok
 
 R-23 R-41   a declined charge at the end of the trial is a declined renewal  catalogue shop
 at          do                                            allowance  status    charged  outcome

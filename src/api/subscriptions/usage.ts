@@ -3,7 +3,7 @@ import { balanceAt } from '../../db/ledger.ts';
 import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../../db/reads.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { price } from '../../domain/catalog/rates.ts';
-import { isOver } from '../../domain/subscription.ts';
+import { isOver, isRunning } from '../../domain/subscription.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
@@ -98,7 +98,7 @@ function quoteRoute(app: App, deps: Deps): void {
 function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
   if (isOver(row.state, nowOf(row))) return false;
   if (row.state.status === 'past_due') return catalog.policies.past_due_spending === 'allow';
-  return row.state.status === 'active';
+  return isRunning(row.state);
 }
 
 function readRoutes(app: App, deps: Deps): void {

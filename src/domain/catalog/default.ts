@@ -38,8 +38,8 @@ export const DEFAULT_CATALOG: Catalog = {
   },
   plans: [
     plan('creator', 'Creator', { month: 2_900, year: 28_800 }, 200),
-    plan('business', 'Business', { month: 7_900, year: 78_000 }, 1_000),
     plan('pro', 'Pro', { month: 9_900, year: 99_000 }, 2_000),
+    plan('business', 'Business', { month: 7_900, year: 78_000 }, 1_000),
     { ...plan('enterprise', 'Enterprise', {}, null), contract: true },
   ],
   packs: [pack('pack_300', 'month', 300, 1_500), pack('pack_3600', 'year', 3_600, 15_000)],

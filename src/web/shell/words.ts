@@ -30,8 +30,6 @@ export interface Words {
   grants: Record<GrantKind, string>;
   /** R-34: the names of the plans on which packs are sold, as "Creator, Pro or Business"; empty where there are none. */
   packPlans: string;
-  /** R-17: whether a plan costs nothing. */
-  hasFreePlan: boolean;
   /** The page or address at which a person asks for a plan, or for help; null where the catalogue has none. */
   contact(plan: string): string | null;
 }
@@ -54,7 +52,6 @@ export function wordsOf(catalog: Catalog): Words {
     packs: (count) => `${count} ${nameOf(pack, count)}`,
     grants: { allowance: `Default ${credit[1]}`, pack: capital(brand.pack[0]), adjustment: 'Adjustment' },
     packPlans: oneOf(catalog.plans.filter((plan) => sellsPacks(catalog, plan)).map(({ name }) => name)),
-    hasFreePlan: catalog.plans.some(({ prices }) => Object.values(prices).includes(0)),
     contact: (plan) => planOf(catalog, plan)?.contact ?? brand.support_url,
   };
 }

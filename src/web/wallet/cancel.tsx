@@ -41,8 +41,7 @@ export function cancelPage(view: CancelView): string {
                 ? `${format.creditsOf(atRisk)} will be lost${at === null ? '' : ' then'}, unless you use them first.`
                 : `No ${credits} will be lost.`}
             </strong>{' '}
-            {atRisk > 0 &&
-              `${words.hasFreePlan ? 'With the end of the plan' : 'If you cancel and drop to the Free plan,'} unused ${credits} expire and can’t be used.`}
+            {atRisk > 0 && `With the end of the plan unused ${credits} expire and can’t be used.`}
           </p>
           {packsIn(state.addOn) > 0 && (
             <p>Your add-on of {words.packs(packsIn(state.addOn))} is cancelled as well.</p>

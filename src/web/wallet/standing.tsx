@@ -65,8 +65,8 @@ function Ended({ frame: { state, format, now, words, look } }: { frame: WalletFr
   return (
     <Note tone="warn">
       <p>
-        {words.hasFreePlan ? <>Your plan ended on {on}. </> : <>You are on the Free plan since {on}. </>}
-        Unused {credits} expired with the plan and can’t be used. A new plan brings new {credits}.
+        Your plan ended on {on}. Unused {credits} expired with the plan and can’t be used. A new plan brings
+        new {credits}.
       </p>
       {look.home && (
         <p>
