@@ -100,6 +100,10 @@ test('buys, refunds and changes', async () => {
   expect(await client.resume(id)).toMatchObject({ scheduled_change: null });
   const preview = await client.change(id, { plan: 'pro', interval: 'month', preview: true });
   expect(preview).toMatchObject({ effective: 'now', subscription: { plan: 'creator' } });
+  expect(await client.reprice(id)).toMatchObject({ id });
+  await expect(client.activate(id)).rejects.toMatchObject({ code: 'plan_not_eligible' });
+  const [version] = (await client.catalogs()).data;
+  expect(await client.catalog({ version: version!.version })).toMatchObject({ currency: 'USD' });
   const moved = await client.advance(id, { to: '2026-02-17T00:00:00Z' });
   expect(moved.fired).toContainEqual({ at: '2026-02-17T00:00:00.000Z', kind: 'renewal' });
 });

@@ -99,7 +99,10 @@ test('50 copies of one purchase: one charge, one grant, one answer', async () =>
     await rows(driver, 'grants'),
   ]).toEqual([1, 2, 2]);
   expect(await driver.available()).toBe(800);
-  expect((await driver.subscription()).add_on).toEqual({ packs: 2 });
+  expect((await driver.subscription()).add_on).toEqual({
+    packs: 2,
+    items: [{ pack: 'pack_300', quantity: 2 }],
+  });
 });
 
 /** Repeats a 503 as its caller would: nothing took effect, so the same request goes again with its key. */
@@ -120,7 +123,10 @@ test('20 purchases under 20 keys: 20 charges and 20 grants, though some had to w
   );
   expect(tally(answers)).toEqual({ '201 ok': 20 });
   expect(await driver.available()).toBe(200 + 20 * 300);
-  expect((await driver.subscription()).add_on).toEqual({ packs: 20 });
+  expect((await driver.subscription()).add_on).toEqual({
+    packs: 20,
+    items: [{ pack: 'pack_300', quantity: 20 }],
+  });
 });
 
 test('spends beside an advance over an expiry: each is dated while its grants lived, or refused', async () => {
