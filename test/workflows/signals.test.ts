@@ -134,15 +134,23 @@ test('R-81: the ledger’s newest count for the add-on wins, though older ones c
   const { id } = started as { id: string };
   await stack.request('POST', `/v1/subscriptions/${id}/purchases`, { body: { packs: 3 } });
   const workflow = stack.client.workflow.getHandle(workflowId(id));
-  const addOnAfter = async (...withdrawals: { packs: number; nth: number }[]): Promise<unknown> => {
+  // A number is the word of a ledger of before packs had ids.
+  const packs = (quantity: number) => (quantity > 0 ? [{ pack: 'pack_300', quantity }] : []);
+  type Withdrawal = { packs: number | { pack: string; quantity: number }[]; nth: number };
+  const addOnAfter = async (...withdrawals: Withdrawal[]): Promise<unknown> => {
     for (const withdrawal of withdrawals) await workflow.signal(SIGNAL.packsWithdrawn, withdrawal);
     // It changes nothing, and comes after the signals in the history.
     await stack.request('POST', `/v1/subscriptions/${id}/resume`, { body: {} });
     return ((await stack.request('GET', `/v1/subscriptions/${id}`)).body as { add_on: unknown }).add_on;
   };
-  expect(await addOnAfter({ packs: 2, nth: 3 }, { packs: 0, nth: 2 }, { packs: 3, nth: 1 })).toEqual({
+  expect(
+    await addOnAfter({ packs: packs(2), nth: 3 }, { packs: packs(0), nth: 2 }, { packs: packs(3), nth: 1 }),
+  ).toEqual({ packs: 1, items: packs(1) });
+  expect(await addOnAfter({ packs: packs(2), nth: 3 }, { packs: 0, nth: 2 })).toEqual({
     packs: 1,
+    items: packs(1),
   });
-  expect(await addOnAfter({ packs: 2, nth: 3 }, { packs: 0, nth: 2 })).toEqual({ packs: 1 });
-  expect(await addOnAfter({ packs: 0, nth: 4 })).toEqual({ packs: 3 });
+  expect(await addOnAfter({ packs: 1, nth: 4 })).toEqual({ packs: 2, items: packs(2) });
+  expect(await addOnAfter({ packs: [], nth: 5 })).toEqual({ packs: 3, items: packs(3) });
+});
 });
