@@ -1,5 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { publishCatalog } from '../../src/db/catalogs.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
+import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { EVENT_TYPES } from '../../src/domain/events.ts';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { until } from '../support/deliveries.ts';
@@ -11,9 +14,20 @@ import { all, codeOf, Driver, type Json } from './driver.ts';
 
 const page = new URL('../../docs/events.md', import.meta.url);
 
+const [creator] = DEFAULT_CATALOG.plans;
+/** The built-in catalogue, and a plan with a trial. */
+const CATALOG: Catalog = {
+  ...DEFAULT_CATALOG,
+  version: '2026-12-01+trial',
+  plans: [
+    ...DEFAULT_CATALOG.plans,
+    { ...creator!, id: 'plus', name: 'Plus', trial: { days: 7, credits: 50 } },
+  ],
+};
+
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ catalog: CATALOG });
 });
 afterAll(() => stack?.stop());
 
@@ -62,6 +76,15 @@ async function payAhead(driver: Driver): Promise<void> {
   await driver.advance('2026-03-18T00:00:00Z');
 }
 
+/** A trial, its activation, and a catalogue with another price (R-23, R-08a). */
+async function tryPlus(driver: Driver): Promise<void> {
+  await driver.advance('2026-01-25T00:00:00Z');
+  const plans = CATALOG.plans.map((plan) => ({ ...plan, prices: { ...plan.prices, month: 3_500 } }));
+  const priced = plans.map((plan) => (plan.contract ? { ...plan, prices: {} } : plan));
+  await publishCatalog(stack.db, { ...CATALOG, version: '2027-01-01', plans: priced });
+  await driver.advance('2026-02-20T00:00:00Z');
+}
+
 /** A batch of grants: its event belongs to no subscription, and is dated by the real clock. */
 async function finishedBatch(): Promise<unknown> {
   const { id } = await Driver.open(stack);
@@ -82,8 +105,9 @@ const withoutIds = (event: unknown): unknown =>
 /** The first of each type. */
 async function examples(): Promise<Map<string, unknown>> {
   const reported = new Map<string, unknown>();
-  for (const act of [live, payAhead]) {
+  for (const act of [live, payAhead, tryPlus]) {
     const driver = await Driver.open(stack, {
+      ...(act === tryPlus ? { plan: 'plus' } : {}),
       customer_id: 'ada',
       test_clock: { now: '2026-01-17T00:00:00Z' },
     });

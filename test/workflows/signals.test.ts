@@ -153,4 +153,3 @@ test('R-81: the ledger’s newest count for the add-on wins, though older ones c
   expect(await addOnAfter({ packs: 1, nth: 4 })).toEqual({ packs: 2, items: packs(2) });
   expect(await addOnAfter({ packs: [], nth: 5 })).toEqual({ packs: 3, items: packs(3) });
 });
-});
