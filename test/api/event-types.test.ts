@@ -107,7 +107,7 @@ async function examples(): Promise<Map<string, unknown>> {
   const reported = new Map<string, unknown>();
   for (const act of [live, payAhead, tryPlus]) {
     const driver = await Driver.open(stack, {
-      ...(act === tryPlus ? { plan: 'plus' } : {}),
+      ...(act === tryPlus ? { plan: 'plus', payment_method: 'sandbox_ok' } : {}),
       customer_id: 'ada',
       test_clock: { now: '2026-01-17T00:00:00Z' },
     });
