@@ -212,7 +212,9 @@ const plansOf = ({ plans }: Drawn): fc.Arbitrary<{ plan: string; interval: Inter
 /** The operations on plans and packs of a catalogue. */
 function opsOf(catalog: Drawn): fc.Arbitrary<Op> {
   const ids = catalog.packs.map(({ id }) => id);
-  const pack = ids.length === 0 ? fc.constant(null) : fc.option(fc.constantFrom(...ids), { freq: 3 });
+  // Where several are sold, a purchase must name one.
+  const pack =
+    ids.length === 0 ? fc.constant(null) : fc.option(fc.constantFrom(...ids), { freq: ids.length * 2 });
   const items = fc.array(
     fc.record({ pack: fc.constantFrom(...ids, 'pack_x'), quantity: fc.nat({ max: 2 }) }),
     { maxLength: 2 },
@@ -220,7 +222,7 @@ function opsOf(catalog: Drawn): fc.Arbitrary<Op> {
   return fc.oneof(
     ...calendarOps,
     {
-      weight: 6,
+      weight: 10,
       arbitrary: fc.record({
         do: fc.constant('buy' as const),
         packs: fc.integer({ min: 1, max: 3 }),

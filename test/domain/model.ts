@@ -326,7 +326,9 @@ export class Model {
     const from = life.state.now;
     const twice: Life = { ...life, book: structuredClone(life.book), payer: sandboxPayer };
     const { paymentMethod, topUp } = life.state;
-    const isForetold = [NO_METHOD, 'sandbox_ok'].includes(paymentMethod) && !topUp?.wish;
+    // no top-up is foretold. R-81: nor are credits of a hold that go to a refund.
+    const isForetold =
+      [NO_METHOD, 'sandbox_ok'].includes(paymentMethod) && !topUp?.wish && !this.isHeldForRefund();
     const foreseen = isForetold ? this.foresee(to) : null;
     advanceLife(life, to);
     advanceLife(twice, from + Math.floor((to - from) / 2));
@@ -519,6 +521,9 @@ export class Model {
       left.set(grantId, then);
     }
   }
+
+  private isHeldForRefund = (): boolean =>
+    [...this.life.book.grants.values()].some(({ id, held }) => held > 0 && this.isRefunded(id));
 
   private isRefunded = (grantId: string): boolean =>
     [...this.life.book.charges.values()].some((c) => c.grantId === grantId && c.refundedMinor > 0);
