@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { catalogSchemaText } from '../catalog/schema.ts';
 import { catalogOf, listCatalogs } from '../db/catalogs.ts';
 import { INTERVALS } from '../domain/calendar.ts';
+import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { Deps } from './deps.ts';
 import { notFound } from './problems.ts';
 import { type App, route } from './route.ts';
@@ -102,7 +103,7 @@ export function catalogRoutes(app: App, deps: Deps): void {
     async (c, { query: { version } }) => {
       const wanted = await (version === undefined ? deps.catalogs.current() : catalogOf(deps.db, version));
       if (!wanted) throw notFound();
-      return c.json(wanted);
+      return c.json(inOrder(wanted));
     },
   );
   route(
@@ -121,4 +122,29 @@ export function catalogRoutes(app: App, deps: Deps): void {
       });
     },
   );
+}
+
+/** A catalogue with its members in the order of the guide: a stored one has them by their length. */
+function inOrder({ version, currency, brand, plans, packs, features, policies }: Catalog): Catalog {
+  const { product, credit, pack, ...looks } = brand;
+  return {
+    version,
+    currency,
+    brand: { product, credit, pack, ...looks },
+    plans: plans.map(({ id, name, contract, prices, credits, ...rest }) => {
+      const sold = INTERVALS.filter((interval) => prices[interval] !== undefined);
+      const each = Object.fromEntries(sold.map((interval) => [interval, prices[interval]]));
+      return { id, name, contract, prices: each, credits, ...rest };
+    }),
+    packs: packs.map(({ id, name, on, credits, price, ...rest }) => ({
+      id,
+      name,
+      on,
+      credits,
+      price,
+      ...rest,
+    })),
+    features: features.map(({ id, name, unit, credits, per }) => ({ id, name, unit, credits, per })),
+    policies,
+  };
 }
