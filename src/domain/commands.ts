@@ -273,8 +273,8 @@ function activateNow(d: Draft, chargeId: string, at: Instant): void {
 
 /** R-08a: from the next renewal on the subscription pays the price in force. Books nothing. */
 function reprice(d: Draft): void {
-  const { kept: _, ...state } = d.state;
-  d.state = state;
+  const { kept } = d.state;
+  if (kept) d.state.kept = { ...kept, isRepriced: true };
 }
 
 /**

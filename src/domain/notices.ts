@@ -1,6 +1,6 @@
 import { addDays, type Instant } from './calendar.ts';
 import type { Catalog } from './catalog/catalog.ts';
-import { isUncharged, nextRenewal } from './charges.ts';
+import { nextRenewal } from './charges.ts';
 import { NO_METHOD, type State } from './state.ts';
 
 // Notices of money to come. The ledger emits each at its instant (src/db/functions/notices.sql), so that no workflow wakes.
@@ -17,6 +17,8 @@ export interface LastPrices {
   plan: string;
   interval: string;
   planMinor: number;
+  /** The price in force is charged, though the catalogue keeps prices. */
+  isRepriced: boolean;
   packs: { pack: string; quantity: number; priceMinor: number }[];
 }
 
@@ -35,7 +37,7 @@ export function noticesOf(state: State, catalog: Catalog): MoneyNotice[] {
     }));
   const last = lastPrices(state);
   // A change that the customer asked for is no change of price.
-  if (last === null || isUncharged(state, catalog) || state.scheduled?.kind === 'plan') return [];
+  if (last === null || state.scheduled?.kind === 'plan') return [];
   return PRICE_DAYS.map((days) => ({
     ...{ kind: 'price_changing', at: before(days), days, renewalAt: renewal.at, last },
   }));
@@ -47,5 +49,5 @@ function lastPrices({ plan, interval, kept, addOn }: State): LastPrices | null {
     const priceMinor = kept.packs?.[pack];
     return priceMinor === undefined ? [] : [{ pack, quantity, priceMinor }];
   });
-  return { plan, interval, planMinor: kept.priceMinor, packs };
+  return { plan, interval, planMinor: kept.priceMinor, isRepriced: kept.isRepriced ?? false, packs };
 }

@@ -65,8 +65,11 @@ export interface State {
   };
   /** R-23: the end of its trial, which stays on record; absent where it had none. */
   trialEndsAt?: Instant;
-  /** R-08a: the last price of the plan and its credits, and of each pack of the add-on; absent for a contract. */
-  kept?: { priceMinor: number; credits: number; packs?: Record<string, number> };
+  /**
+   * R-08a: the last price of the plan and its credits, and of each pack of the add-on; absent for a contract. `isRepriced`: an
+   * operator lets it pay the price in force from the next term on.
+   */
+  kept?: { priceMinor: number; credits: number; packs?: Record<string, number>; isRepriced?: true };
   /** R-39: automatic top-up; absent where it was never set. */
   topUp?: TopUp;
   /** R-36: credits a cycle where the plan names none: a contract. */

@@ -60,7 +60,8 @@ export function isOver(state: Pick<State, 'endedAt' | 'scheduled'>, at: Instant)
 /** R-08a: the price and credits that a subscription keeps of a plan: null for another plan, and where prices are not kept. */
 function keptOf(state: State, { policies }: Catalog, plan: string, interval: Interval) {
   const isIts = plan === state.plan && interval === state.interval;
-  return isIts && policies.existing_prices === 'keep' ? (state.kept ?? null) : null;
+  const isKept = policies.existing_prices === 'keep' && !state.kept?.isRepriced;
+  return isIts && isKept ? (state.kept ?? null) : null;
 }
 
 /** Credits of one cycle under a plan: the plan's own, or the operator's where the plan names none. */

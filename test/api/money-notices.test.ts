@@ -125,4 +125,21 @@ test('a kept price changes only with its packs', async () => {
     ({ amount }) => amount.amount_minor,
   );
   expect(amounts).toEqual([1_000, 1_000, 1_900, 1_900]);
+  expect(await notices(id)).toEqual(['2026-04-24 price_changing 7 1000 to 1900']);
+});
+
+test('a free plan that will cost something is announced before its first charge', async () => {
+  const id = await start('is free', { plan: 'free', payment_method: 'sandbox_ok' });
+  await publishCatalog(
+    stack.db,
+    dearer(({ policies, plans }) => {
+      policies.existing_prices = 'reprice';
+      plans.find((plan) => plan.id === 'free')!.prices.month = 500;
+    }),
+  );
+  await advance(id, '2026-04-02');
+  expect(await notices(id)).toEqual([
+    '2026-03-02 price_changing 30 0 to 500',
+    '2026-03-25 price_changing 7 0 to 500',
+  ]);
 });

@@ -14,12 +14,17 @@ create or replace function next_notice_of(p_sub text) returns timestamptz langua
     (select instant_of(notices->0, 'at') from subscriptions where id = p_sub))
 $$;
 
--- The price of a term by a catalogue, in minor units: its plan, unless prices are kept (R-08a), and each pack.
-create or replace function price_by(p_catalog jsonb, p_last jsonb) returns bigint language sql stable as $$
-  select coalesce(case when p_catalog->'policies'->>'existing_prices' <> 'keep' then (
+-- The price of a plan by a catalogue, in minor units, unless prices are kept (R-08a).
+create or replace function plan_price_by(p_catalog jsonb, p_last jsonb) returns bigint language sql stable as $$
+  select coalesce(case when p_catalog->'policies'->>'existing_prices' <> 'keep' or (p_last->>'isRepriced')::boolean then (
       select (plan->'prices'->>(p_last->>'interval'))::bigint from jsonb_array_elements(p_catalog->'plans') plan
       where plan->>'id' = p_last->>'plan') end, (p_last->>'planMinor')::bigint)
-    + coalesce(sum((bought->>'quantity')::bigint * coalesce((sold->>'price')::bigint, (bought->>'priceMinor')::bigint)), 0)::bigint
+$$;
+
+-- The price of a term by a catalogue, in minor units: its plan and each pack. R-17: no pack renews on a free plan.
+create or replace function price_by(p_catalog jsonb, p_last jsonb) returns bigint language sql stable as $$
+  select case when plan_price_by(p_catalog, p_last) = 0 then 0 else plan_price_by(p_catalog, p_last)
+    + coalesce(sum((bought->>'quantity')::bigint * coalesce((sold->>'price')::bigint, (bought->>'priceMinor')::bigint)), 0)::bigint end
   from jsonb_array_elements(p_last->'packs') bought
   left join jsonb_array_elements(p_catalog->'packs') sold on sold->>'id' = bought->>'pack'
 $$;
