@@ -102,6 +102,7 @@ export default defineConfig({
             'test/db/burndown.test.ts',
             'test/db/instant.test.ts',
             'test/db/orders.test.ts',
+            'test/db/plan-functions.test.ts',
             'test/db/processes.test.ts',
           ],
           ...SERVERS,

@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert';
 import type { Grant } from '../../src/domain/burndown.ts';
 import { boundary, type Instant, iso } from '../../src/domain/calendar.ts';
+import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
 import type { Command } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
@@ -254,10 +255,14 @@ export class Model {
     }
   }
 
-  /** a catalogue that lacks something in use is no start. */
+  /** whether a catalogue may come into force while this life goes on: it lacks nothing in use. */
+  accepts(catalog: Catalog): boolean {
+    return this.life.state.status === 'ended' || this.plans.accepts(catalog);
+  }
+
   private publish({ edit }: Extract<Op, { do: 'catalogue' }>): void {
     const catalog = edited(this.life.catalog, edit);
-    if (catalog === null || (this.life.state.status !== 'ended' && !this.plans.accepts(catalog))) return;
+    if (catalog === null || !this.accepts(catalog)) return;
     this.life.catalog = catalog;
     this.plans.catalog = catalog;
   }
