@@ -1,6 +1,6 @@
 import { and, desc, eq, gt, ne, sql } from 'drizzle-orm';
 import type { Interval } from '../domain/calendar.ts';
-import { type Catalog, findPlan, packsOn } from '../domain/catalog/catalog.ts';
+import { type Catalog, findPlan, isContract, packsOn } from '../domain/catalog/catalog.ts';
 import type { State } from '../domain/state.ts';
 import type { Database } from './client.ts';
 import { catalogs, subscriptions } from './schema.ts';
@@ -97,14 +97,23 @@ const inUse = (db: Database) =>
 const who = ({ count, example }: { count: number; example: string }): string =>
   count === 1 ? `${example} has it` : `${count} subscriptions have it, such as ${example}`;
 
-/** R-08: the plans and packs in use that a catalogue lacks, each in a line. */
+/**
+ * R-08: the plans and packs in use that a catalogue lacks, each in a line. R-36: a plan that becomes a contract would charge
+ * nobody any more, and a contract that becomes a plan would charge without having been asked.
+ */
 async function lacking(db: Database, catalog: Catalog): Promise<string[]> {
+  const before = await inForce(db);
   return (await inUse(db)).flatMap((used) => {
     const { plan, interval, pack } = used;
-    if (pack === null)
-      return findPlan(catalog, plan, interval)
-        ? []
-        : [`no plan ${plan} by the ${interval}: ${who(used)} (R-08)`];
+    if (pack === null && !findPlan(catalog, plan, interval))
+      return [`no plan ${plan} by the ${interval}: ${who(used)} (R-08)`];
+    if (pack === null) {
+      const isNow = isContract(catalog, plan);
+      if (!before || isContract(before, plan) === isNow) return [];
+      return [
+        `the plan ${plan} is ${isNow ? 'a contract now' : 'no contract any more'}: ${who(used)} (R-36)`,
+      ];
+    }
     return packsOn(catalog, plan, interval).some(({ id }) => id === pack)
       ? []
       : [`no pack ${pack} on the plan ${plan} by the ${interval}: ${who(used)} in the add-on (R-08)`];
@@ -141,9 +150,14 @@ export function listCatalogs(db: Database): Promise<{ version: string; inForceFr
 
 /** The catalogue in force. Throws when there is none. */
 async function newestCatalog(db: Database): Promise<Catalog> {
+  const catalog = await inForce(db);
+  if (!catalog) throw new Error('no catalogue is in force: start the API or the worker, which publish it');
+  return catalog;
+}
+
+async function inForce(db: Database): Promise<Catalog | undefined> {
   const [row] = await db.select().from(catalogs).orderBy(desc(catalogs.inForceFrom)).limit(1);
-  if (!row) throw new Error('no catalogue is in force: start the API or the worker, which publish it');
-  return row.content;
+  return row?.content;
 }
 
 /** A cache of the newest catalogue for a second. `forget` empties it, after a spend found the catalogue stale. */

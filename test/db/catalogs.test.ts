@@ -53,13 +53,30 @@ describe('a catalogue is refused at start when', () => {
   });
 });
 
+test('R-36: a plan in use can’t become a contract, nor a contract a plan with a price', async () => {
+  await subscribe('pays by card', 'business', 'month');
+  const body = { customer_id: 'by contract', plan: 'enterprise', interval: 'year', allowance: 5 };
+  await stack.request('POST', '/v1/subscriptions', { body });
+  const turned = edited('turned', ({ plans }) => {
+    Object.assign(plans.find(({ id }) => id === 'business')!, { contract: true, prices: {}, credits: null });
+    Object.assign(plans.find(({ id }) => id === 'enterprise')!, {
+      contract: false,
+      prices: { month: 5_000, year: 50_000 },
+      credits: 9,
+    });
+  });
+  const refusal = await publishCatalog(stack.db, turned).catch((error: Error) => error.message);
+  expect(refusal).toMatch(/the plan business is a contract now: 2 subscriptions have it, such as sub_\w+ \(R-36\)/);
+  expect(refusal).toMatch(/the plan enterprise is no contract any more: sub_\w+ has it \(R-36\)/);
+});
+
 test('R-08b: another currency is refused while one lives that was charged in the first', async () => {
   const euro = edited('euro', (catalog) => {
     catalog.currency = 'EUR';
   });
   await subscribe('pays in dollars', 'creator', 'month');
   await expect(publishCatalog(stack.db, euro)).rejects.toThrow(
-    /the currency is EUR, and 2 subscriptions, such as sub_\w+, were charged in USD \(R-08b\)/,
+    /the currency is EUR, and 3 subscriptions, such as sub_\w+, were charged in USD \(R-08b\)/,
   );
 });
 
