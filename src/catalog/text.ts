@@ -90,11 +90,15 @@ function places(text: string): (offset: number) => { line: number; column: numbe
   };
 }
 
+/** `SyntaxKind.EOF` of jsonc-parser, whose enumeration exists for the compiler alone. */
+const END_OF_FILE = 17;
+
 /** The offset at which a text nests too deep; null where it does not. */
 function depthOffset(text: string): number | null {
   const scanner = createScanner(text, true);
   let depth = 0;
-  for (scanner.scan(); scanner.getTokenLength() > 0; scanner.scan()) {
+  // The length of the last token says nothing: an open comment ends one character beyond the text.
+  for (let token = scanner.scan(); token !== END_OF_FILE; token = scanner.scan()) {
     const first = text[scanner.getTokenOffset()]!;
     if ('{['.includes(first)) depth += 1;
     if ('}]'.includes(first)) depth -= 1;

@@ -78,7 +78,7 @@ export async function* liveStates(db: Database): AsyncGenerator<State> {
 /** Live subscriptions that share a plan, or a pack that renews with it. */
 type InUse = { plan: string; interval: Interval; pack: string | null; count: number; example: string };
 
-/** The plans and packs of live subscriptions, those they will change to as well. */
+/** The plans and packs of live subscriptions: also those they will change to, and those that a won dispute would return. */
 const inUse = (db: Database) =>
   db.execute<InUse>(sql`
     with live as (
@@ -89,7 +89,8 @@ const inUse = (db: Database) =>
       select id, state->'scheduled'->>'plan', state->'scheduled'->>'interval', null from live
       where state->'scheduled'->>'kind' = 'plan'
       union all
-      select id, plan, interval, item->>'pack' from live, jsonb_array_elements(state->'addOn') item
+      select id, plan, interval, item->>'pack' from live,
+        jsonb_array_elements(state->'addOn' || coalesce(state->'withdrawn'->'lowered', '[]')) item
     )
     select plan, interval, pack, count(*)::int as count, min(id) as example from used
     group by plan, interval, pack order by pack nulls first, plan, interval`);

@@ -180,10 +180,15 @@ export function isUncharged(state: State, catalog: Catalog): boolean {
   return !priceOf(state, catalog, plan, interval);
 }
 
+/** R-17, R-23: whether the coming term asks for money and no payment method is known: the subscription ends instead. */
+export const endsUnpaid = (state: State, catalog: Catalog): boolean =>
+  state.paymentMethod === NO_METHOD && !isUncharged(state, catalog);
+
 /** The instant and the charge of the next term. null when none comes; `charge` is null for one that asks for no money. */
 export function nextRenewal(state: State, catalog: Catalog): { at: Instant; charge: Charge | null } | null {
   const cycle = renewalAfter(state.cycle, state.interval);
   const at = boundaryOf(state, cycle);
   if (at === null || !isRunning(state) || state.scheduled?.kind === 'cancel') return null;
+  if (endsUnpaid(state, catalog)) return null;
   return { at, charge: isUncharged(state, catalog) ? null : renewalCharge(state, catalog, cycle, at) };
 }

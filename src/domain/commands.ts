@@ -106,7 +106,9 @@ function beginTrial(d: Draft, trial: NonNullable<Plan['trial']>, at: Instant): v
     paidRenewal: -1,
     trialEndsAt: endsAt,
   } as const;
-  Object.assign(d.state, running satisfies Partial<State>);
+  // R-08a: it began with this price, whatever the catalogue asks for at the end of the trial.
+  const kept = { priceMinor: priceOf(d.state, d.catalog) ?? 0, credits: allowanceOf(d.state, d.catalog) };
+  Object.assign(d.state, running satisfies Partial<State>, { kept } satisfies Partial<State>);
   transition(d, 'started', at, 'R-23');
   if (trial.credits === 0) return;
   const id = `grt_${stem(d.state.id)}_trial`;

@@ -1,7 +1,7 @@
 import { type Instant, iso, NEVER, RENEWAL_EVERY } from './calendar.ts';
 import type { Catalog } from './catalog/catalog.ts';
-import { comingPlan, giveUpAt, isUncharged, nextAttempt, renewalCharge } from './charges.ts';
-import { type Decision, NO_METHOD, type State, type Unpaid } from './state.ts';
+import { comingPlan, endsUnpaid, giveUpAt, isUncharged, nextAttempt, renewalCharge } from './charges.ts';
+import type { Decision, State, Unpaid } from './state.ts';
 import {
   allowanceOf,
   boundaryOf,
@@ -120,13 +120,13 @@ function workRenewal(d: Draft, k: number, due: Instant): void {
   // the end of a trial. Its first renewal is worked as any other.
   d.state.status = 'active';
   if (isUncharged(d.state, d.catalog)) return renewUncharged(d, k, due);
-  if (isTrial && d.state.paymentMethod === NO_METHOD) return end(d, due, 'R-23');
+  if (isTrial && endsUnpaid(d.state, d.catalog)) return end(d, due, 'R-23');
   const following = k + RENEWAL_EVERY[d.state.interval];
   const followingAt = boundaryOf(d.state, following);
   // a renewal found when the following one is due too brings no charge and no credits, only a note.
   if (followingAt !== null && followingAt <= d.booked) return skipRenewal(d, following, followingAt, due);
   // no payment method was ever named, and the coming plan asks for money.
-  if (d.state.paymentMethod === NO_METHOD) return end(d, due, 'R-17');
+  if (endsUnpaid(d.state, d.catalog)) return end(d, due, 'R-17');
   d.charge = renewalCharge(d.state, d.catalog, k, due);
 }
 

@@ -1,7 +1,7 @@
-import { addDays, type Instant } from './calendar.ts';
+import { addDays, cycleUnit, type Instant } from './calendar.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import { nextRenewal } from './charges.ts';
-import { NO_METHOD, type State } from './state.ts';
+import type { State } from './state.ts';
 
 // Notices of money to come. The ledger emits each at its instant (src/db/functions/notices.sql), so that no workflow wakes.
 
@@ -23,23 +23,26 @@ export interface LastPrices {
 }
 
 const TRIAL_DAYS = [3, 1];
-const PRICE_DAYS = [30, 7];
+const PRICE_DAYS = { week: [3], month: [30, 7] } as const;
 
 /** The notices of the next renewal, those of the past too: the ledger leaves out what was due before. */
 export function noticesOf(state: State, catalog: Catalog): MoneyNotice[] {
   const renewal = nextRenewal(state, catalog);
-  if (renewal === null) return [];
-  const before = (days: number) => addDays(renewal.at, state.timeZone, -days);
-  if (state.status === 'trialing')
+  const isTrial = state.status === 'trialing' && state.scheduled?.kind !== 'cancel';
+  const at = isTrial ? state.anchorAt : renewal && renewal.at;
+  if (at === null) return [];
+  const before = (days: number) => addDays(at, state.timeZone, -days);
+  if (isTrial)
     return TRIAL_DAYS.map((days) => ({
-      ...{ kind: 'trial_ending', at: before(days), days, endsAt: renewal.at },
-      willCharge: renewal.charge !== null && state.paymentMethod !== NO_METHOD,
+      ...{ kind: 'trial_ending', at: before(days), days, endsAt: at },
+      // without a payment method it ends, so that no renewal comes.
+      willCharge: renewal !== null && renewal.charge !== null,
     }));
   const last = lastPrices(state);
   // A change that the customer asked for is no change of price.
   if (last === null || state.scheduled?.kind === 'plan') return [];
-  return PRICE_DAYS.map((days) => ({
-    ...{ kind: 'price_changing', at: before(days), days, renewalAt: renewal.at, last },
+  return PRICE_DAYS[cycleUnit(state.interval)].map((days) => ({
+    ...{ kind: 'price_changing', at: before(days), days, renewalAt: at, last },
   }));
 }
 

@@ -69,9 +69,14 @@ export function renewTerm(d: Draft, term: NewTerm): void {
   openTerm(d, { ...term, cycle: isNewSeries ? 0 : cycle });
 }
 
-/** takes a plan. Packs that are not sold on it leave the add-on, and no won dispute brings them back. */
+/** takes a plan. Packs that are not sold on it leave the add-on, and no won dispute brings them back. */
 export function takePlan(d: Draft, plan: string, interval: Interval): void {
   const addOn = renewingOn(d.state, d.catalog, { plan, interval });
   if (addOn.length < d.state.addOn.length) forgetLowered(d);
+  const { withdrawn } = d.state;
+  if (withdrawn) {
+    const lowered = renewingOn(d.state, d.catalog, { plan, interval }, withdrawn.lowered);
+    d.state.withdrawn = { ...withdrawn, lowered };
+  }
   Object.assign(d.state, { plan, interval, addOn } satisfies Partial<State>);
 }

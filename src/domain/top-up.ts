@@ -2,10 +2,10 @@ import { available } from './burndown.ts';
 import { addDays, type Instant, nextMonthAt } from './calendar.ts';
 import { type Catalog, type Pack, packsOn } from './catalog/catalog.ts';
 import { chosenPack } from './catalog/packs.ts';
-import { purchaseCharge } from './charges.ts';
+import { purchaseCharge, requireMethod } from './charges.ts';
 import { buyingRefusal } from './eligibility.ts';
 import { invalid } from './errors.ts';
-import type { Charge, State, TopUp } from './state.ts';
+import { type Charge, NO_METHOD, type State, type TopUp } from './state.ts';
 import { boundaryOf, type Draft, stem } from './subscription.ts';
 
 // automatic top-up. While fewer credits than the threshold are available, packs are bought as a customer buys them,
@@ -52,6 +52,7 @@ export function setTopUp(d: Draft, request: TopUpRequest | null): void {
   if (refusal) throw refusal;
   const pack = chosenPack(d.state, d.catalog, request.pack ?? null);
   check(d, pack, request);
+  requireMethod(d.state.paymentMethod);
   const wish = { ...request, pack: pack.id };
   const { bought = 0, month = 0, spentMinor = 0, refunds } = before ?? {};
   const known = refunds === undefined ? {} : { refunds, refundsBefore: refunds };
@@ -99,6 +100,7 @@ function standing(state: State): SkipReason | null {
   if (isStopped(state.topUp!)) return 'refunded';
   if (state.status === 'past_due') return 'payment_past_due';
   if (state.scheduled?.kind === 'cancel') return 'cancellation_scheduled';
+  if (state.paymentMethod === NO_METHOD) return 'declined';
   return state.topUp!.declines > BACK_OFF_MS.length ? 'declined' : null;
 }
 

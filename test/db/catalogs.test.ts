@@ -66,7 +66,9 @@ test('R-36: a plan in use can’t become a contract, nor a contract a plan with 
     });
   });
   const refusal = await publishCatalog(stack.db, turned).catch((error: Error) => error.message);
-  expect(refusal).toMatch(/the plan business is a contract now: 2 subscriptions have it, such as sub_\w+ \(R-36\)/);
+  expect(refusal).toMatch(
+    /the plan business is a contract now: 2 subscriptions have it, such as sub_\w+ \(R-36\)/,
+  );
   expect(refusal).toMatch(/the plan enterprise is no contract any more: sub_\w+ has it \(R-36\)/);
 });
 

@@ -100,7 +100,7 @@ at          do                     allowance  charged  outcome
 
 R-23   a trial needs no payment method; its end is the anchor and the first charge  catalogue shop
 at          do                    allowance  status    charged  outcome
-2026-01-24  subscribe plus month        150  trialing        0  ok trial 2026-01-31 renewal 2026-01-31 bill 1900
+2026-01-24  subscribe plus month        150  trialing        0  ok trial 2026-01-31 renewal none bill none
 2026-01-25  use image 20                130  trialing        0  ok
 2026-01-25  buy 1 pack small            130  trialing        0  subscription_trialing
 2026-01-26  method sandbox_ok           130  trialing        0  ok
@@ -122,7 +122,7 @@ at          do                    allowance  status    charged  outcome
 
 R-23 R-17   a trial that goes on as a free plan needs no payment method  catalogue shop
 at          do                    allowance  status    charged  outcome
-2026-03-01  subscribe plus month        150  trialing        0  ok bill 1900
+2026-03-01  subscribe plus month        150  trialing        0  ok bill none
 2026-03-02  change free month           150  trialing        0  ok scheduled free/month bill none
 2026-03-08  look                         50  active          0  ok plan free/month anchor 2026-03-08 charge none
 2026-04-08  look                         50  active          0  ok
@@ -243,4 +243,22 @@ at          do                               allowance  charged  outcome
 2026-03-01  subscribe plus month trial no          400     1900  ok
 2026-03-02  catalogue plus/month price 2500        400        0  ok bill 2500
 2026-04-01  look                                   400     2500  ok
+
+R-39 R-17   a top-up needs a payment method, and waits for one  catalogue shop
+at          do                                     allowance  pack  charged  outcome
+2026-03-02  subscribe free week                           50     0        0  ok
+2026-03-02  top_up 1 below 40 ceiling 1000                50     0        0  payment_method_required
+2026-03-02  method sandbox_ok                             50     0        0  ok
+2026-03-02  top_up 1 below 40 ceiling 1000                50     0        0  ok
+2026-03-03  use image 30                                  20   200      500  ok items none
+
+R-34 R-81   a won dispute brings no pack to a plan that does not sell it  catalogue shop
+at          do                              allowance  pack  outcome
+2026-03-01  subscribe plus month trial no         400     0  ok
+2026-03-02  buy 1 pack big                        400  1000  ok items big:1
+2026-03-03  dispute d1 open 2500                  400     0  ok
+2026-03-04  change lite month                     400     0  ok scheduled lite/month items none
+2026-04-01  look                                  100     0  ok plan lite/month
+2026-04-02  dispute d1 won 2500                   100  1000  ok
+2026-04-02  look                                  100  1000  ok items none
 `;

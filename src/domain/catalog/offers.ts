@@ -1,5 +1,6 @@
 import { goneAt } from '../burndown.ts';
 import { cycleAt, cycleUnit, type Instant, isoOrNull, RENEWAL_EVERY, renewalAfter } from '../calendar.ts';
+import { endsUnpaid } from '../charges.ts';
 import { buyingRefusal } from '../eligibility.ts';
 import type { State } from '../state.ts';
 import { allowanceOf, boundaryOf, isOfPaidTerm, isRunning } from '../subscription.ts';
@@ -16,6 +17,7 @@ export function nextRefresh(state: State, catalog: Catalog): { at: Instant; cred
   if (at === null) return null;
   if (state.scheduled?.kind === 'cancel' && state.scheduled.at <= at) return null;
   const isRenewal = k % RENEWAL_EVERY[state.interval] === 0;
+  if (isRenewal && endsUnpaid(state, catalog)) return null;
   const { plan, interval } = isRenewal && state.scheduled?.kind === 'plan' ? state.scheduled : state;
   const credits = allowanceOf(state, catalog, plan, interval);
   return credits > 0 ? { at, credits } : null;
