@@ -100,6 +100,7 @@ export default defineConfig({
             'test/api/entries-csv.test.ts',
             'test/api/list-plans.test.ts',
             'test/db/burndown.test.ts',
+            'test/db/drawn-lives.test.ts',
             'test/db/instant.test.ts',
             'test/db/orders.test.ts',
             'test/db/plan-functions.test.ts',

@@ -13,11 +13,11 @@ export const AT_REST: ReconcileOptions = { patienceMs: 0 };
 
 export type Fault = [what: string, bend: () => SQL, rule: string, problem: () => string];
 
-export class BentBooks<Name extends LifeName> {
+export class BentBooks<Name extends string> {
   readonly stack: Stack;
   readonly ids: Record<Name, string>;
 
-  private constructor(stack: Stack, ids: Record<Name, string>) {
+  constructor(stack: Stack, ids: Record<Name, string>) {
     this.stack = stack;
     this.ids = ids;
   }

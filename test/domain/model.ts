@@ -3,7 +3,7 @@ import type { Grant } from '../../src/domain/burndown.ts';
 import { boundary, type Instant, iso } from '../../src/domain/calendar.ts';
 import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { answered } from '../../src/domain/charge-outcomes.ts';
-import type { Command } from '../../src/domain/commands.ts';
+import type { Command, Start } from '../../src/domain/commands.ts';
 import { nextDue, workAt } from '../../src/domain/due.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { balance, book, bookCharge, openGrants, spend } from '../../src/domain/model/book.ts';
@@ -21,19 +21,18 @@ import {
   startLife,
 } from '../../src/domain/timeline.ts';
 import { catalogFrom, edited } from './catalogs.ts';
-import { expiryOf, type History, type Op } from './history.ts';
+import type { History, Op } from './history.ts';
+import { type CommandOp, commandOf } from './history-commands.ts';
 import { checkPrefix, HoldModel } from './hold-model.ts';
 import { type Owed, PlanModel, type Seen } from './plan-model.ts';
 
-/** The workflow's commands; the other operations move the clock or concern the ledger alone. */
-type CommandOp = Extract<
-  Op,
-  {
-    do:
-      | ('buy' | 'add_on' | 'change' | 'activate' | 'reprice' | 'cancel' | 'resume' | 'method' | 'grant')
-      | ('revoke' | 'allowance' | 'top_up');
-  }
->;
+/** A step that a life took: the same can be taken by another book. */
+export type Taken =
+  | { advance: Instant }
+  | { command: Command }
+  | { spend: number }
+  | { refund: string; toMinor: number }
+  | { catalog: Catalog };
 
 /**
  * A second reading of the rules, kept beside a life: it knows the paid charges, and so the credits that may be there.
@@ -41,10 +40,15 @@ type CommandOp = Extract<
  */
 export class Model {
   readonly life: Life;
+  readonly start: Start;
+  /** The catalogue of the start. */
+  readonly catalog: Catalog;
   private readonly holds: HoldModel;
   private readonly history: History;
   private readonly asked: Charge[] = [];
   private readonly plans: PlanModel;
+  /** The steps that were taken; refused ones are left out. */
+  readonly taken: Taken[] = [];
   private seen = 0;
   private made = 0;
   /** R-13: the instant at which late work is found. */
@@ -65,25 +69,27 @@ export class Model {
     if (anchorAt !== null) this.plans.moveIn(anchorAt, at);
     else if (trial) this.plans.beginTrial(plan.trial!, at);
     else if (!this.plans.asksForMoney) this.plans.beginUncharged(at);
-    this.life = startLife(
-      {
-        id: 'sub_model',
-        customerId: 'customer',
-        ...{ ...wanted, allowance, anchorAt, trial },
-        paymentMethod: method ?? NO_METHOD,
-        testClock: true,
-      },
-      at,
-      catalog,
-      (charge) => this.pay(charge),
-    );
+    this.catalog = catalog;
+    this.start = {
+      id: 'sub_model',
+      customerId: 'customer',
+      ...{ ...wanted, allowance, anchorAt, trial },
+      paymentMethod: method ?? NO_METHOD,
+      testClock: true,
+    };
+    this.life = startLife(this.start, at, catalog, (charge) => this.pay(charge));
     this.holds = new HoldModel(this.life, () => picture(this.life));
     this.check();
   }
 
+  /** R-43: a first payment that is declined at once starts nothing. */
+  get isVoid(): boolean {
+    return this.life.book.charges.size === 0 && this.life.book.notes.length === 0;
+  }
+
   /** Lives the history; `watch` sees the life after each step. */
   run(watch: (life: Life) => void = () => {}): void {
-    if (this.life.book.charges.size === 0 && this.life.state.status === 'ended') return;
+    if (this.isVoid) return;
     for (const [i, op] of this.history.ops.entries()) {
       try {
         this.step(op);
@@ -151,54 +157,8 @@ export class Model {
   }
 
   private commandOf(op: CommandOp): Command {
-    const { state, book } = this.life;
     this.made += 1;
-    switch (op.do) {
-      case 'buy':
-        return {
-          type: 'buy_packs',
-          purchaseId: `pur_${this.made}`,
-          packs: op.packs,
-          pack: op.pack ?? null,
-          interval: op.interval,
-          paymentMethod: op.method,
-        };
-      case 'add_on':
-        return { type: 'set_add_on', packs: op.packs, items: op.items ?? null };
-      case 'activate':
-        return { type: 'activate', chargeId: `chg_${this.made}` };
-      case 'reprice':
-        return { type: 'reprice' };
-      case 'top_up': {
-        const { packs, pack, threshold } = op;
-        if (threshold === null) return { type: 'set_top_up', wish: null };
-        return { type: 'set_top_up', wish: { threshold, packs, pack, monthlyCeilingMinor: 5_000 } };
-      }
-      case 'change':
-        return { type: 'change_plan', chargeId: `chg_${this.made}`, plan: op.plan, interval: op.interval };
-      case 'cancel':
-        return { type: 'cancel', at: op.at };
-      case 'resume':
-        return { type: 'resume' };
-      case 'method':
-        return { type: 'set_payment_method', paymentMethod: op.method };
-      case 'grant':
-        return {
-          type: 'issue_grant',
-          grantId: `grt_${this.made}`,
-          credits: op.credits,
-          expiresAt: expiryOf(state.now, state.timeZone, op),
-          reason: 'model',
-        };
-      case 'revoke':
-        return {
-          type: 'revoke_grant',
-          grantId: [...book.grants.keys()].at(op.n) ?? 'grt_none',
-          reason: 'model',
-        };
-      case 'allowance':
-        return { type: 'set_allowance', credits: op.credits };
-    }
+    return commandOf(op, this.made, this.life);
   }
 
   /** I7: a refused command changes nothing. */
@@ -220,13 +180,14 @@ export class Model {
     const isOrder = ['buy_packs', 'change_plan', 'activate'].includes(wanted.type);
     if (isOrder && outcome !== null && outcome !== 'paid')
       deepStrictEqual(standingOf(this.life), standing, 'R-35: an order that is not paid changed something');
-    this.taken(wanted, outcome);
+    this.taken.push({ command: wanted });
+    this.note(wanted, outcome);
     // R-39: a top-up may be due at once.
     if (this.life.state.topUp) this.advance(this.life.state.now);
   }
 
   /** A command that was accepted. */
-  private taken(wanted: Command, outcome: Outcome | null): void {
+  private note(wanted: Command, outcome: Outcome | null): void {
     const { plans } = this;
     const { status, endedAt } = this.life.state;
     switch (wanted.type) {
@@ -263,6 +224,7 @@ export class Model {
   private publish({ edit }: Extract<Op, { do: 'catalogue' }>): void {
     const catalog = edited(this.life.catalog, edit);
     if (catalog === null || !this.accepts(catalog)) return;
+    this.taken.push({ catalog });
     this.life.catalog = catalog;
     this.plans.catalog = catalog;
   }
@@ -278,6 +240,7 @@ export class Model {
     const has = grant ? { ...grant } : null;
     const due = Math.floor((charge.credits * toMinor) / amountMinor) - charge.revokedCredits;
     const before = balance(life.book, life.state.now).available;
+    this.taken.push({ refund: charge.id, toMinor });
     const done = moneyBack(life, charge.id, { kind: 'refund', toMinor });
     const isLive = has !== null && life.state.status !== 'ended' && life.state.now < has.expiresAt;
     const taken = isLive && toMinor > refundedMinor ? Math.min(due, has.remaining) : 0;
@@ -305,6 +268,7 @@ export class Model {
     const signal = { type: 'payment_settled', chargeId: charge.id, outcome, at: life.state.now } as const;
     const asked = this.asked.findLast(({ id }) => id === charge.id)!;
     const { status } = life.state;
+    this.taken.push({ command: signal });
     command(life, signal);
     const record = life.book.charges.get(charge.id)!;
     if (isTooLate) {
@@ -335,6 +299,7 @@ export class Model {
     const isForetold =
       [NO_METHOD, 'sandbox_ok'].includes(paymentMethod) && !topUp?.wish && !this.isHeldForRefund();
     const foreseen = isForetold ? this.foresee(to) : null;
+    this.taken.push({ advance: to });
     advanceLife(life, to);
     advanceLife(twice, from + Math.floor((to - from) / 2));
     advanceLife(twice, to);
@@ -408,8 +373,10 @@ export class Model {
   /** I3, I6, I7. */
   private spend(credits: number): void {
     const { life } = this;
-    if (!['trialing', 'active', 'past_due'].includes(life.state.status)) return;
-    const { now } = life.state;
+    const { status, now } = life.state;
+    // R-41: the policy may block it.
+    const isBlocked = status === 'past_due' && life.catalog.policies.past_due_spending === 'block';
+    if (!['trialing', 'active', 'past_due'].includes(status) || isBlocked) return;
     const before = this.holds.before();
     const picturedBefore = picture(life);
     const has = balance(life.book, now).available;
@@ -422,6 +389,7 @@ export class Model {
     }
     ok(has >= credits, 'R-61: more spent than there was');
     checkPrefix(before, debits, credits);
+    this.taken.push({ spend: credits });
     this.holds.spent(usageId, before);
     life.state = { ...life.state, grants: openGrants(life.book) };
     if (life.state.topUp) this.advance(now);
