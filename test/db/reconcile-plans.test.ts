@@ -59,9 +59,8 @@ test.each<Fault>([
   [
     'a trial of a customer who had none',
     () => sql`update grants set cause = ${'forged_trial'} where id = ${books.grant('weekly', 'a0_0')}`,
-    'R-20',
-    () =>
-      `The start of USD 3.00 of ${FROM} is paid, and credits that it brings were not granted: 100 of allowance.`,
+    'R-23',
+    () => `The allowance of 100 credits of ${FROM} is of a trial that its subscription never had.`,
   ],
   [
     'one of the packs of a renewal, not granted',
@@ -87,16 +86,15 @@ test.each<Fault>([
   ],
   [
     'a refresh of a quarter, of another amount',
-    () => sql`update grants set amount = 999 where id = ${books.grant('quarterly', 'a0_1')}`,
+    () => sql`update grants set amount = 1001 where id = ${books.grant('quarterly', 'a0_1')}`,
     'R-01',
     () =>
-      'The allowance of 999 credits of 2026-04-01T00:00:00.000Z is what no catalogue gives to max by the quarter.',
+      'The allowance of 1001 credits of 2026-04-01T00:00:00.000Z is what no catalogue gives to max by the quarter.',
   ],
   [
     'a refresh of a free plan, of another amount',
     () => sql`update grants set amount = 51 where id = ${books.grant('free', 'a0_1')}`,
-    'R-56',
-    () =>
-      'The allowance of 51 credits of 2026-04-01T00:00:00.000Z names no charge, and no annual charge that is paid covers its cycle.',
+    'R-01',
+    () => 'The allowance of 51 credits of 2026-04-01T00:00:00.000Z is what no catalogue gives.',
   ],
 ])('%s', (_, bend, rule, problem) => books.expectNamed(bend(), rule, problem()));

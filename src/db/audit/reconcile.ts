@@ -155,7 +155,7 @@ judged_charges as (
     when c.is_paid and (m.allowance or m.packs) then
       case c.kind when 'start' then 'R-20 ' when 'renewal' then 'R-40 ' when 'upgrade' then 'R-53 ' else 'R-30 ' end
       || c.label || ' is paid, and credits that it brings were not granted: '
-      || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits || ' of packs' end)
+      || concat_ws(' and ', case when m.allowance then c.allowance || ' of allowance' end, case when m.packs then c.pack_credits - coalesce(g.pack_credits, 0) || ' of packs' end)
       || '.'
     when c.owed_minor > c.owed_returned_minor then 'R-42 ' || c.label || ' is ' || c.stands || '; ' || c.currency || ' '
       || ${money('(c.owed_minor - c.owed_returned_minor)')} || ' more came for it, is owed back, and billing has not said that it was given back.'
@@ -177,7 +177,8 @@ judged_charges as (
   left join dunning n on n.version = c.catalog_version
   left join said_paid i on i.subscription_id = c.subscription_id and i.charge_id = c.id
   left join (
-    select subscription_id, charge_id, bool_or(kind = 'allowance') as allowance, bool_or(kind = 'pack') as packs
+    select subscription_id, charge_id, bool_or(kind = 'allowance') as allowance, count(*) filter (where kind = 'pack') as packs,
+      sum(amount) filter (where kind = 'pack') as pack_credits
     from grants where charge_id is not null group by 1, 2
   ) g on g.subscription_id = c.subscription_id and g.charge_id = c.id
   cross join lateral (
@@ -185,7 +186,7 @@ judged_charges as (
     where subscription_id = c.subscription_id and charge_id = c.id and status <> 'won'
   ) r
   cross join lateral (
-    select c.allowance > 0 and g.allowance is not true as allowance, c.pack_credits > 0 and g.packs is not true as packs
+    select c.allowance > 0 and g.allowance is not true as allowance, coalesce(g.packs, 0) < c.pack_lines as packs
   ) m
   cross join lateral (
     select case when c.kind <> 'renewal' then c.asked_at + interval '24 hours'
@@ -227,8 +228,9 @@ judged_grants as (
       || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that is ' || c.stands || '.'
     when c.id is not null and case g.kind when 'pack' then c.pack_credits = 0 else c.allowances is null end then 'R-56 ' || w.label || ' was given for ' || c.id || ', a ' || c.kind || ' that sells none.'
     -- R-23.
-    when g.cause ~ '_trial$' then case when not exists (select from trials t where t.credits = g.amount)
-      then 'R-23 ' || w.label || ' is what no catalogue gives for a trial.' end
+    when g.cause ~ '_trial$' then case when not s.trial then 'R-23 ' || w.label || ' is of a trial that its subscription never had.'
+      when not exists (select from trials t where t.credits = g.amount)
+        then 'R-23 ' || w.label || ' is what no catalogue gives for a trial.' end
     when c.id is not null and g.nth > case g.kind when 'pack' then c.pack_lines else 1 end then 'R-56 ' || w.label || ' is a second one for ' || c.id || '.'
     when w.due <> g.amount then case when g.kind = 'allowance' then 'R-20 ' else 'R-30 ' end
       || w.label || ' should be ' || w.due || ' credits: that is what ' || c.id || ' paid for.'
@@ -266,13 +268,13 @@ judged_grants as (
     from (select coalesce(known.zone, 'UTC') as zone) z
   ) w
   cross join lateral (
-    select monthly.local, case
+    select case when w.interval = 'week' then weekly.local else monthly.local end as local, case
         when w.interval = 'week' then weekly.is_near when w.interval is null then weekly.is_near or monthly.is_near
         else monthly.is_near end as is_boundary
     from (select (n.at at time zone w.zone) + make_interval(months => g.cycle) as local) at
     cross join lateral (select at.local, at.local between w.local - interval '1 day' and w.local + interval '1 day' as is_near) monthly
-    cross join lateral (select (n.at at time zone w.zone) + make_interval(days => 7 * g.cycle)
-        between w.local - interval '1 day' and w.local + interval '1 day' as is_near) weekly
+    cross join lateral (select (n.at at time zone w.zone) + make_interval(days => 7 * g.cycle) as local) day
+    cross join lateral (select day.local, day.local between w.local - interval '1 day' and w.local + interval '1 day' as is_near) weekly
   ) b
   left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.status = 'paid'
     and y.interval in ('quarter', 'year') and g.cycle % (case y.interval when 'quarter' then 3 else 12 end) > 0
