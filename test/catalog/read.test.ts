@@ -386,6 +386,7 @@ columns */ "curency": "USD" }`;
 
   test.each<[what: string, text: string, ...faults: string[]]>([
     ['nothing', '', '1:1  must have a value here'],
+    ['a comment without its end', '/*', '1:1  has a comment here without its end */'],
     ['a missing comma', '{"a": 1\n "b": 2}', '2:2  must have a comma here'],
     ['single quotes', "{'a': 1}", '1:2  has a word here that is no JSON: a text needs double quotes'],
     ['an open object', '{"a": 1', '1:8  must have a closing brace } here'],
