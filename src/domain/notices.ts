@@ -29,7 +29,7 @@ const PRICE_DAYS = { week: [3], month: [30, 7] } as const;
 export function noticesOf(state: State, catalog: Catalog): MoneyNotice[] {
   const renewal = nextRenewal(state, catalog);
   const isTrial = state.status === 'trialing' && state.scheduled?.kind !== 'cancel';
-  const at = isTrial ? state.anchorAt : renewal && renewal.at;
+  const at = isTrial ? state.anchorAt : (renewal?.at ?? null);
   if (at === null) return [];
   const before = (days: number) => addDays(at, state.timeZone, -days);
   if (isTrial)
@@ -46,11 +46,9 @@ export function noticesOf(state: State, catalog: Catalog): MoneyNotice[] {
   }));
 }
 
+/** null where a price is not known: of a subscription that moved in, or of packs that it bought before its first term here. */
 function lastPrices({ plan, interval, kept, addOn }: State): LastPrices | null {
-  if (!kept) return null;
-  const packs = addOn.flatMap(({ pack, quantity }) => {
-    const priceMinor = kept.packs?.[pack];
-    return priceMinor === undefined ? [] : [{ pack, quantity, priceMinor }];
-  });
+  if (!kept || addOn.some(({ pack }) => kept.packs?.[pack] === undefined)) return null;
+  const packs = addOn.map(({ pack, quantity }) => ({ pack, quantity, priceMinor: kept.packs![pack]! }));
   return { plan, interval, planMinor: kept.priceMinor, isRepriced: kept.isRepriced ?? false, packs };
 }

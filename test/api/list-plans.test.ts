@@ -46,11 +46,13 @@ beforeAll(async () => {
     insert into ledgers (subscription_id, status) select 'sub_' || lpad(k::text, 26, '0'), 'ended' from generate_series(1, 200) k;
     insert into webhook_endpoints (id, url, secret) select 'whe_' || k, 'https://example.com', 's' from generate_series(1, 200) k;
     insert into api_keys (id, secret_hash, scopes) select 'key_' || k, 'h', '{read}' from generate_series(1, 200) k;
+    analyze`);
+  await stack.db.$client.unsafe(`
     insert into grant_batches (id, filter, credits, expires_at, reason, total) select 'gbt_' || k, '{}', 1, '3000-01-01', 'r', 200
     from generate_series(1, 200) k;
     insert into grant_batch_items (batch_id, subscription_id, grant_id, outcome) select 'gbt_7', 'sub_' || k, 'grt_' || k,
       case when k % 2 = 0 then 'granted' else 'pending' end from generate_series(1, 2000) k;
-    analyze`);
+    analyze grant_batches, grant_batch_items`);
 }, 600_000);
 afterAll(() => stack?.stop());
 

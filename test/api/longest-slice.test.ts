@@ -245,6 +245,28 @@ async function cases(): Promise<Record<string, Case[]>> {
     'GET /assets/script.js': get('/assets/script.js'),
     'GET /openapi.json': get('/openapi.json'),
     'GET /v1/catalog': get('/v1/catalog'),
+    'GET /v1/catalogs': get('/v1/catalogs'),
+    'GET /catalog.schema.json': get('/catalog.schema.json'),
+    'GET /assets/accent/:name': [
+      { path: '/assets/accent/1f5f5b.css', ask: () => request('GET', '/assets/accent/1f5f5b.css') },
+    ],
+    'GET /v1/customers/:customer_id': [
+      {
+        path: '/v1/customers/…',
+        ask: async () => request('GET', `/v1/customers/${(await huge.subscription())['customer_id']}`),
+      },
+    ],
+    'GET /v1/grant_batches': get('/v1/grant_batches?limit=100'),
+    'POST /v1/grant_batches': [
+      ...post('/v1/grant_batches', { filter: {}, credits: 1, reason: letters(500), dry_run: true }),
+      wrongTo('POST', '/v1/grant_batches'),
+    ],
+    'GET /v1/grant_batches/:id': [json('GET', '/v1/grant_batches/gbt_none', {}, 404)],
+    'GET /v1/grant_batches/:id/items': [json('GET', '/v1/grant_batches/gbt_none/items', {}, 404)],
+    'POST /v1/grant_batches/:id/pause': post('/v1/grant_batches/gbt_none/pause', {}, 404),
+    'POST /v1/grant_batches/:id/resume': post('/v1/grant_batches/gbt_none/resume', {}, 404),
+    [`POST ${sub}/activate`]: post(plain.path('activate'), {}, 422),
+    [`POST ${sub}/reprice`]: post(plain.path('reprice'), {}),
     'POST /v1/billing/webhooks/stripe': [json('POST', '/v1/billing/webhooks/stripe', { text: wrong }, 404)],
     'POST /v1/billing/webhooks/external': [
       json('POST', '/v1/billing/webhooks/external', { text: wrong }, 404),

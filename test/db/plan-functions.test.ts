@@ -147,7 +147,9 @@ test('R-08a: the price of the next renewal, by the ledger’s notice and by the 
   const cases = lives.flatMap(pricedOf).flatMap(({ state, before, after }) => {
     const renewal = nextRenewal(state, after);
     const isKnown = state.status === 'active' && state.kept !== undefined && state.scheduled === null;
-    if (renewal === null || !isKnown) return [];
+    // A subscription that moved in may have bought packs before its first term here.
+    const isPriced = state.addOn.every(({ pack }) => state.kept?.packs?.[pack] !== undefined);
+    if (renewal === null || !isKnown || !isPriced) return [];
     const [notice] = noticesOf(state, before);
     return [{ state, after, notice, minor: renewal.charge?.amountMinor ?? 0 }];
   });
