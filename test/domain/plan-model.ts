@@ -165,6 +165,8 @@ export class PlanModel {
   /** */
   beginTrial({ days, credits }: NonNullable<Plan['trial']>, at: Instant): void {
     this.isTrial = true;
+    // R-08a: it began with this price.
+    this.kept = { minor: this.priceOf(this.plan)!, credits: this.creditsOf(this.plan) };
     this.anchor = this.trialEndsAt = addDays(at, this.zone, days);
     if (credits > 0) this.allowances.push({ at, credits, expiresAt: this.anchor });
   }
