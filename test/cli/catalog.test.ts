@@ -37,7 +37,7 @@ describe('check', () => {
     const { code, out, err } = await drawdown(['catalog', 'check', path]);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toContain(
-      `${path} is valid.\nversion   2026-12-01, in USD\nplans     4 (creator, business, pro, enterprise)\n`,
+      `${path} is valid.\nversion   2026-12-01, in USD\nplans     4 (creator, pro, business, enterprise)\n`,
     );
   });
 
