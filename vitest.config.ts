@@ -96,6 +96,7 @@ export default defineConfig({
           include: [
             ...ALONE,
             'test/domain/paid-ahead.test.ts',
+            'test/workflows/drawn-lives.test.ts',
             'test/web/outlook.test.ts',
             'test/api/entries-csv.test.ts',
             'test/api/list-plans.test.ts',

@@ -27,7 +27,7 @@ export class BookedLife {
   private readonly spending: Spending;
   private catalog: Catalog;
   private step = 0;
-  private heard = 0;
+  private withdrawals = 0;
 
   private constructor(db: Database, id: string, catalog: Catalog) {
     this.db = db;
@@ -97,9 +97,9 @@ export class BookedLife {
     if (kind !== 'ok') throw new Error(`the refund is ${kind}`);
     this.learn((await snapshot(this.db, this.id))!);
     const rows = await this.db.execute<{ payload: Withdrawal }>(
-      sql`select payload from inbox where kind = 'packsWithdrawn' order by id offset ${this.heard}`,
+      sql`select payload from inbox where kind = 'packsWithdrawn' order by id offset ${this.withdrawals}`,
     );
-    this.heard += rows.length;
+    this.withdrawals += rows.length;
     for (const { payload } of rows) await this.command({ type: 'withdraw_packs', ...payload });
     await this.db.execute(
       sql`update inbox set relayed_at = now(), outcome = 'signalled' where relayed_at is null`,

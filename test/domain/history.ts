@@ -281,7 +281,8 @@ function canWait({ contract, trial, prices }: Drawn['plans'][0], interval: Inter
   return contract || (withTrial && trial !== null) || prices[interval] === 0;
 }
 
-function historiesOf(catalog: Drawn | undefined): fc.Arbitrary<History> {
+/** Lives by a catalogue: undefined is the built-in one. */
+export function historiesOf(catalog: Drawn | undefined): fc.Arbitrary<History> {
   const known = catalogFrom(catalog, 30);
   /** Flat: a history is replayed op by op. */
   const ops = fc
