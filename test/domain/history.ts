@@ -281,13 +281,35 @@ function canWait({ contract, trial, prices }: Drawn['plans'][0], interval: Inter
   return contract || (withTrial && trial !== null) || prices[interval] === 0;
 }
 
+/** Packs that are bought, and whose money goes back after something happened to them. */
+const goingBack = (catalog: Drawn): fc.Arbitrary<Op[]> => {
+  const ids = catalog.packs.map(({ id }) => id);
+  const buy = fc.record({
+    do: fc.constant('buy' as const),
+    packs: fc.integer({ min: 1, max: 2 }),
+    pack: ids.length === 0 ? fc.constant(null) : fc.constantFrom(...ids),
+    method: fc.constant<Method>('sandbox_ok'),
+    interval: fc.constant(null),
+  });
+  const refund = fc.constantFrom<Op>(
+    { do: 'refund', n: 0, part: 'all' },
+    { do: 'refund', n: 1, part: 'all' },
+    { do: 'refund', n: 0, part: 'half' },
+  );
+  return fc.tuple(buy, fc.oneof(toDue, buy, fc.constant<Op>({ do: 'spend_all', credits: 0 })), refund, toDue);
+};
+
 /** Lives by a catalogue: undefined is the built-in one. */
 export function historiesOf(catalog: Drawn | undefined): fc.Arbitrary<History> {
   const known = catalogFrom(catalog, 30);
   /** Flat: a history is replayed op by op. */
   const ops = fc
     .array(
-      fc.oneof({ weight: 40, arbitrary: fc.tuple(opsOf(known)) }, { weight: 1, arbitrary: comingBack }),
+      fc.oneof(
+        { weight: 40, arbitrary: fc.tuple(opsOf(known)) },
+        { weight: 1, arbitrary: comingBack },
+        { weight: 2, arbitrary: goingBack(known) },
+      ),
       { minLength: 1, maxLength: 18, size: 'max' },
     )
     .map((some) => some.flat());

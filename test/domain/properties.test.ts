@@ -7,7 +7,7 @@ import { type History, histories } from './history.ts';
 import { Model } from './model.ts';
 
 /** Histories a run; DRAWDOWN_HISTORIES asks for more. */
-const RUNS = Number(process.env['DRAWDOWN_HISTORIES'] ?? sized(1_500, 10_000));
+const RUNS = Number(process.env['DRAWDOWN_HISTORIES'] ?? sized(1_200, 10_000));
 const kept = new URL('../regressions/', import.meta.url);
 
 describe('invariants I1 to I4, I6 and I7, R-56, R-90 and the forecast, in every history', () => {
