@@ -1,8 +1,9 @@
 import type { Debit } from '../../src/domain/burndown.ts';
-import type { Instant } from '../../src/domain/calendar.ts';
+import { type Instant, RENEWAL_EVERY } from '../../src/domain/calendar.ts';
 import { packsOn } from '../../src/domain/catalog/catalog.ts';
 import { packExpiry } from '../../src/domain/catalog/packs.ts';
 import { price } from '../../src/domain/catalog/rates.ts';
+import { endsUnpaid } from '../../src/domain/charges.ts';
 import { buyingRefusal } from '../../src/domain/eligibility.ts';
 import { balance, openGrants, spend } from '../../src/domain/model/book.ts';
 import { capture, hold, holdDeadline, release } from '../../src/domain/model/holds.ts';
@@ -140,7 +141,11 @@ function grantedAt({ state, book, catalog }: Life, at: Instant): number {
   return happenings.find((happening) => happening.kind === 'refresh' && happening.at === at)?.credits ?? 0;
 }
 
-export function refreshAt({ state }: Life): Instant | null {
-  const at = isRunning(state) ? boundaryOf(state, state.cycle + 1) : null;
+export function refreshAt({ state, catalog }: Life): Instant | null {
+  if (!isRunning(state)) return null;
+  const k = state.cycle + 1;
+  const at = boundaryOf(state, k);
+  // without a payment method nothing comes with a renewal that asks for money.
+  if (k % RENEWAL_EVERY[state.interval] === 0 && endsUnpaid(state, catalog)) return null;
   return state.scheduled?.kind === 'cancel' && state.scheduled.at === at ? null : at;
 }
