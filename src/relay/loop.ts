@@ -55,6 +55,9 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   }
 }
 
+/** The driver's codes for a connection that was given up, whose first error names the reason. */
+const TORN = /CONNECTION_(DESTROYED|CLOSED|ENDED)/;
+
 /** Logs once that PostgreSQL or Temporal is away, however many loops notice, until all of them work again. */
 function createComplaints(log: RelayDeps['log']) {
   const made = new Map<string, Set<Loop>>();
@@ -64,7 +67,9 @@ function createComplaints(log: RelayDeps['log']) {
   function make(loop: Loop, text: string): void {
     const loops = made.get(text) ?? new Set();
     withdraw(loop);
-    if (!made.has(text) && loops.size === 0) log(`relay: ${text}`);
+    // A connection that is torn while its server is away is no news.
+    const isSaid = made.size > 0 && TORN.test(text);
+    if (!made.has(text) && loops.size === 0 && !isSaid) log(`relay: ${text}`);
     made.set(text, loops.add(loop));
   }
   return { make, withdraw };

@@ -404,6 +404,8 @@ async function cases(): Promise<Record<string, Case[]>> {
     'GET /wallet/activity.csv': [csv('/wallet/activity.csv', () => ({ Cookie: wallet.cookie! }))],
     'POST /wallet/purchases': [form(() => visitor, '/wallet/purchases', { packs: '100', price: '1500' })],
     'POST /wallet/add-ons': [form(() => visitor, '/wallet/add-ons', { packs: '1' })],
+    // No trial runs: the page says so.
+    'POST /wallet/activate': [{ ...form(() => visitor, '/wallet/activate'), status: 422 }],
     'POST /wallet/cancel': [form(() => visitor, '/wallet/cancel')],
     'POST /wallet/resume': [form(() => visitor, '/wallet/resume')],
     'POST /wallet/pay': [form(() => visitor, '/wallet/pay')],
