@@ -80,6 +80,24 @@ function pairs<Item extends { id: string }>(
   ];
 }
 
+/** A whole element of a list, and the subscriptions that it concerns. */
+interface Head {
+  member: string;
+  name: string;
+  scope: ChangeScope;
+}
+
+const isNew = (
+  { member, name, scope }: Head,
+  to: unknown,
+  text: string,
+  reaches: string,
+): CatalogChange[] => [{ member, from: null, to, text: `${name} is new: ${text}`, reaches, scope }];
+
+const isGone = ({ member, name, scope }: Head, from: unknown, reaches: string): CatalogChange[] => [
+  { member, from, to: null, text: `${name} is gone`, reaches, scope },
+];
+
 /** Pages show lists in the order of the file. */
 function orderChange(
   list: string,
@@ -123,28 +141,9 @@ function planChanges(from: Catalog, to: Catalog): CatalogChange[] {
     const { id } = (after ?? before)!;
     const member = `plans.${id}`;
     const scope: ChangeScope = { kind: 'plan', plan: id };
-    if (!before)
-      return [
-        {
-          member,
-          from: null,
-          to: after,
-          text: `plan ${id} is new: ${planText(after!, to)}`,
-          reaches: LATER,
-          scope,
-        },
-      ];
-    if (!after)
-      return [
-        {
-          member,
-          from: before,
-          to: null,
-          text: `plan ${id} is gone`,
-          reaches: gone('a live subscription is on it or will change to it'),
-          scope,
-        },
-      ];
+    const head = { member, name: `plan ${id}`, scope };
+    if (!before) return isNew(head, after!, planText(after!, to), LATER);
+    if (!after) return isGone(head, before, gone('a live subscription is on it or will change to it'));
     return ofPlan(before, after, to);
   });
   return [...changes, ...orderChange('plans', from.plans, to.plans)];
@@ -243,28 +242,9 @@ function packChanges(from: Catalog, to: Catalog): CatalogChange[] {
     const member = `packs.${id}`;
     const scope: ChangeScope = { kind: 'pack', pack: id };
     const text = (pack: Pack) => `${pack.credits} credits for ${moneyText(pack.price, to.currency)}`;
-    if (!before)
-      return [
-        {
-          member,
-          from: null,
-          to: after,
-          text: `pack ${id} is new: ${text(after!)}`,
-          reaches: PURCHASES,
-          scope,
-        },
-      ];
-    if (!after)
-      return [
-        {
-          member,
-          from: before,
-          to: null,
-          text: `pack ${id} is gone`,
-          reaches: gone('a live subscription has it in its add-on'),
-          scope,
-        },
-      ];
+    const head = { member, name: `pack ${id}`, scope };
+    if (!before) return isNew(head, after!, text(after!), PURCHASES);
+    if (!after) return isGone(head, before, gone('a live subscription has it in its add-on'));
     return ofPack(before, after, to, scope);
   });
   return [...changes, ...orderChange('packs', from.packs, to.packs)];
@@ -305,28 +285,9 @@ function featureChanges(from: Catalog, to: Catalog): CatalogChange[] {
     const { id } = (after ?? before)!;
     const member = `features.${id}`;
     const scope: ChangeScope = { kind: 'all' };
-    if (!before)
-      return [
-        {
-          member,
-          from: null,
-          to: after,
-          text: `feature ${id} is new: ${rateText(after!)}`,
-          reaches: spends,
-          scope,
-        },
-      ];
-    if (!after)
-      return [
-        {
-          member,
-          from: before,
-          to: null,
-          text: `feature ${id} is gone`,
-          reaches: 'its uses are refused from now on (unknown_feature)',
-          scope,
-        },
-      ];
+    const head = { member, name: `feature ${id}`, scope };
+    if (!before) return isNew(head, after!, rateText(after!), spends);
+    if (!after) return isGone(head, before, 'its uses are refused from now on (unknown_feature)');
     const isSameRate = before.credits === after.credits && before.per === after.per;
     const rates: [string, string] = [rateText(before), isSameRate ? rateText(before) : rateText(after)];
     return [

@@ -41,18 +41,16 @@ function paid(d: Draft, charge: Charge, at: Instant): void {
 
 /** R-20, R-43: anchors the subscription at the instant of payment, and books `started` and the first allowance. */
 function activate(d: Draft, charge: Charge, at: Instant): void {
-  const { plan, interval, allowance } = charge.buys;
   Object.assign(d.state, { status: 'active', anchorAt: at, unpaid: null } satisfies Partial<State>);
   transition(d, 'started', at, 'R-43');
-  openTerm(d, {
-    plan,
-    interval,
-    allowance,
-    priceMinor: planPrice(charge),
-    chargeId: charge.id,
-    cycle: 0,
-    at,
-  });
+  openFirstTerm(d, charge, at);
+}
+
+/** Opens the first term of a series with the plan that a charge paid for. */
+function openFirstTerm(d: Draft, charge: Charge, at: Instant): void {
+  const { plan, interval, allowance } = charge.buys;
+  const priceMinor = planPrice(charge);
+  openTerm(d, { plan, interval, allowance, priceMinor, chargeId: charge.id, cycle: 0, at });
 }
 
 /**
@@ -121,22 +119,14 @@ function deliver(d: Draft, charge: Charge, at: Instant): void {
  * scheduled change is cleared (R-51). R-23: it also ends a trial.
  */
 function upgrade(d: Draft, charge: Charge, at: Instant): void {
-  const { plan, interval, allowance } = charge.buys;
+  const { plan, interval } = charge.buys;
   const isActivation =
     d.state.status === 'trialing' && plan === d.state.plan && interval === d.state.interval;
   Object.assign(d.state, { status: 'active', scheduled: null } satisfies Partial<State>);
   takePlan(d, plan, interval);
   Object.assign(d.state, { series: d.state.series + 1, anchorAt: at } satisfies Partial<State>);
   transition(d, isActivation ? 'activated' : 'changed', at, isActivation ? 'R-23' : 'R-53');
-  openTerm(d, {
-    plan,
-    interval,
-    allowance,
-    priceMinor: planPrice(charge),
-    chargeId: charge.id,
-    cycle: 0,
-    at,
-  });
+  openFirstTerm(d, charge, at);
 }
 
 function declined(d: Draft, charge: Charge): void {

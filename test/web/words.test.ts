@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { contrast } from '../../src/domain/catalog/accent.ts';
 import type { Unit } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG, SECOND } from '../../src/domain/catalog/default.ts';
 import { formatOf } from '../../src/web/shell/format.ts';
-import { accentSheet, contrast, shadesOf } from '../../src/web/shell/look.ts';
+import { accentSheet, shadesOf } from '../../src/web/shell/look.ts';
 import { amountText, rateText } from '../../src/web/shell/units.ts';
 import { wordsOf } from '../../src/web/shell/words.ts';
 import { CHAT_CATALOG } from '../support/chat-catalog.ts';

@@ -1,11 +1,9 @@
 -- Notices of money to come (`MoneyNotice` of src/domain/notices.ts): the end of a trial, and a renewal that costs another
 -- amount than the last. A subscription keeps those that are not due yet; `next_notice` of its ledger names the first.
 
--- Replaces the notices of a subscription by those that are due after an instant. The ledger is locked.
-create or replace function set_notices(p_sub text, p_notices jsonb, p_at timestamptz) returns void language sql as $$
-  update subscriptions set notices = (
-    select coalesce(jsonb_agg(n order by n->'at'), '[]') from jsonb_array_elements(p_notices) n where instant_of(n, 'at') > p_at)
-  where id = p_sub
+-- The notices that are due after an instant, the earliest first.
+create or replace function notices_after(p_notices jsonb, p_at timestamptz) returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(n order by n->'at'), '[]') from jsonb_array_elements(p_notices) n where instant_of(n, 'at') > p_at
 $$;
 
 -- The earliest instant at which a notice of a ledger can be due: of credits that will be gone, or of money to come.
@@ -64,5 +62,5 @@ begin
     perform emit_notice(p_sub, notice, catalog_in_force(
       (select instant_of(notice, 'at') from ledgers where subscription_id = p_sub and test_clock is null)));
   end loop;
-  if notice is not null then perform set_notices(p_sub, (select notices from subscriptions where id = p_sub), p_until); end if;
+  if notice is not null then update subscriptions set notices = notices_after(notices, p_until) where id = p_sub; end if;
 end $$;

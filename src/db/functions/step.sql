@@ -139,16 +139,16 @@ begin
 end $$;
 
 -- Writes the subscription as it is after a step (`After` of src/db/ledger.ts). Answers its ledger.
-create or replace function book_after(p_sub text, p_after jsonb, p_step int) returns ledgers language plpgsql as $$
+create or replace function book_after(p_sub text, p_after jsonb, p_step int, p_now timestamptz) returns ledgers language plpgsql as $$
 declare
   after_state jsonb := p_after->'state';
   ledger ledgers;
 begin
   update subscriptions set plan = after_state->>'plan', interval = after_state->>'interval', status = after_state->>'status',
-    state = after_state
+    state = after_state, notices = notices_after(p_after->'notices', p_now)
   where id = p_sub;
   update ledgers set step = p_step, status = after_state->>'status', workflow_behind = false,
-    ends_at = instant_of(p_after, 'endsAt'), blocked = (p_after->>'blocked')::boolean,
+    next_notice = next_notice_of(p_sub), ends_at = instant_of(p_after, 'endsAt'), blocked = (p_after->>'blocked')::boolean,
     low_below = greatest(coalesce((p_after->>'lowBelow')::bigint, low_below), 1),
     test_clock = case when test_clock is null then null else greatest(test_clock, instant_of(after_state, 'now')) end
   where subscription_id = p_sub
@@ -190,11 +190,8 @@ begin
   select * into after, booked_until from book_effects(p_sub, ledger, p, step_now);
   -- Notices of the term that ends are due before those of the next take their place.
   perform expire_until(p_sub, step_now);
-  ledger := book_after(p_sub, after, (p->>'step')::int);
-  perform set_notices(p_sub, after->'notices', step_now);
+  ledger := book_after(p_sub, after, (p->>'step')::int, step_now);
   if ledger.ends_at is distinct from old_end then perform date_notices(p_sub, coalesce(booked_until, step_now)); end if;
-  update ledgers set next_notice = next_notice_of(p_sub)
-  where subscription_id = p_sub and next_notice is distinct from next_notice_of(p_sub);
 
   perform expire_until(p_sub, ledger_now(ledger.test_clock));
   if ledger.status in ('trialing', 'active', 'past_due') then

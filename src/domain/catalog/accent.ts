@@ -6,6 +6,9 @@ export const GROUNDS = {
   dark: ['#141513', '#1c1e1b', '#262824'],
 } as const;
 
+/** The colour that stands out most from the grounds of a scheme. */
+export const AWAY = { light: '#000000', dark: '#ffffff' } as const;
+
 /** The lowest contrast of text that level AA allows. */
 export const LEAST_CONTRAST = 4.5;
 
@@ -32,22 +35,24 @@ export function contrast(a: string, b: string): number {
 const lowest = (colour: string, grounds: readonly string[]): number =>
   Math.min(...grounds.map((ground) => contrast(colour, ground)));
 
-/** A colour mixed with black (0) or white (255); `share` of 255 is the other colour alone. */
-const mixed = (colour: string, other: 0 | 255, share: number): string =>
-  `#${channels(colour)
-    .map((channel) => Math.round((channel * (255 - share) + other * share) / 255))
+/** Two colours mixed; `part` from 0 to 1 is the share of the second. */
+export const mixed = (a: string, b: string, part: number): string => {
+  const second = channels(b);
+  return `#${channels(a)
+    .map((channel, i) => Math.round(channel + (second[i]! - channel) * part))
     .map((channel) => channel.toString(16).padStart(2, '0'))
     .join('')}`;
+};
 
 /**
  * The accent as a page of one scheme shows it: the same where it has `LEAST_CONTRAST` with every ground, else the nearest one
  * that has it, mixed with black on light pages and with white on dark ones. No colour has it on both schemes.
  */
 export function readableAccent(accent: string, scheme: keyof typeof GROUNDS): string {
-  const other = scheme === 'light' ? 0 : 255;
+  const away = AWAY[scheme];
   for (let share = 0; share < 255; share += 1) {
-    const colour = mixed(accent, other, share);
+    const colour = mixed(accent, away, share / 255);
     if (lowest(colour, GROUNDS[scheme]) >= LEAST_CONTRAST) return colour;
   }
-  return mixed(accent, other, 255);
+  return away;
 }
