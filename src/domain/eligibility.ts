@@ -1,5 +1,5 @@
 import { type Interval, isLonger } from './calendar.ts';
-import { type Catalog, isContract, isFree } from './catalog/catalog.ts';
+import { type Catalog, isContract } from './catalog/catalog.ts';
 import { chosenPack } from './catalog/packs.ts';
 import { Refusal } from './errors.ts';
 import type { State } from './state.ts';
@@ -81,7 +81,7 @@ export function changingRefusal(
  * paid one always, to a free one never. R-23: in a trial the plan itself, which is its activation.
  */
 export function isUpgrade(state: State, catalog: Catalog, plan: string, interval: Interval): boolean {
-  if (isFree(catalog, plan, interval)) return false;
+  if (priceOf(state, catalog, plan, interval) === 0) return false;
   if (priceOf(state, catalog) === 0) return true;
   if (plan === state.plan && interval === state.interval) return true;
   if (interval !== state.interval) return isLonger(interval, state.interval);

@@ -1,16 +1,17 @@
 import type { Instant } from '../../domain/calendar.ts';
-import { type Catalog, isFree, packOf, packsOn } from '../../domain/catalog/catalog.ts';
+import { type Catalog, packOf, packsOn } from '../../domain/catalog/catalog.ts';
 import { covering, type Offer, offerFor } from '../../domain/catalog/offers.ts';
+import { joinsAddOn } from '../../domain/catalog/packs.ts';
 import type { State } from '../../domain/state.ts';
 
 // The purchases that cover a shortfall, as a 402 and a quote name them (R-61, R-32a). Reads nothing.
 
-/** An offer, and whether its packs renew with the plan (R-30a; R-17: nothing renews on a free plan). */
+/** An offer, and whether its packs renew with the plan (R-30a). */
 type OfferView = Offer & { renews: boolean };
 
 const viewOf = (state: State, catalog: Catalog, offer: Offer): OfferView => ({
   ...offer,
-  renews: (packOf(catalog, offer.pack)?.renews ?? false) && !isFree(catalog, state.plan, state.interval),
+  renews: joinsAddOn(state, catalog, packOf(catalog, offer.pack)!),
 });
 
 /** The cheapest purchase in `offer`, and those of other packs in `other_offers`; where none is possible, `contact` has the reason. */

@@ -38,9 +38,13 @@ export function renewingOn(
   return items.filter(({ pack }) => sold.some(({ id }) => id === pack));
 }
 
+/** R-30a: whether a pack joins the add-on where it is bought. R-17, R-08a: on a plan that is free for the subscription none does. */
+export const joinsAddOn = (state: State, catalog: Catalog, { renews }: Pack): boolean =>
+  renews && priceOf(state, catalog) !== 0;
+
 /**
- * R-07: packs as a charge keeps them, with the values in force when it is asked for. R-30a, R-39a: `renews` is whether they join
- * the add-on; `isStanding` is false where nobody asked for a standing order. R-17: on a free plan nothing renews.
+ * R-07: packs as a charge keeps them, with the values in force when it is asked for. `renews` is whether they join the
+ * add-on; R-39a: `isStanding` is false where nobody asked for a standing order.
  */
 export function boughtPack(
   state: State,
@@ -51,7 +55,7 @@ export function boughtPack(
   const pack = packOf(catalog, id);
   if (!pack) throw new Error(`the catalogue in force lacks the pack ${id}: a broken invariant`);
   const { credits, term } = pack;
-  const renews = isStanding && pack.renews && priceOf(state, catalog) !== 0;
+  const renews = isStanding && joinsAddOn(state, catalog, pack);
   return { pack: id, quantity, credits, renews, term };
 }
 

@@ -3,8 +3,9 @@ import { openHolds } from '../../db/reads.ts';
 import { grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
 import { goneAt } from '../../domain/burndown.ts';
 import { type Instant, NEVER } from '../../domain/calendar.ts';
-import { isContract, isFree, packOf, packsOn } from '../../domain/catalog/catalog.ts';
+import { isContract, packOf, packsOn } from '../../domain/catalog/catalog.ts';
 import { arrivalExpiry, covering, nextRefresh } from '../../domain/catalog/offers.ts';
+import { joinsAddOn } from '../../domain/catalog/packs.ts';
 import { nextRenewal } from '../../domain/charges.ts';
 import { buyingRefusal } from '../../domain/eligibility.ts';
 import { balance } from '../../domain/model/book.ts';
@@ -22,8 +23,6 @@ import type { Visit } from './visit.ts';
 function offersOf({ row: { state }, frame: { now }, catalog }: Visit): PackOffer[] {
   const renewal = nextRenewalAt(state);
   if (renewal === null || buyingRefusal(state, catalog)) return [];
-  // on a free plan nothing renews.
-  const isFreePlan = isFree(catalog, state.plan, state.interval);
   return packsOn(catalog, state.plan, state.interval).map((pack) => ({
     id: pack.id,
     name: pack.name,
@@ -33,7 +32,7 @@ function offersOf({ row: { state }, frame: { now }, catalog }: Visit): PackOffer
     most: catalog.policies.packs_per_purchase,
     term: pack.term,
     expiresAt: orNull(arrivalExpiry(state, pack, now)),
-    renewsAt: pack.renews && !isFreePlan ? renewal : null,
+    renewsAt: joinsAddOn(state, catalog, pack) ? renewal : null,
   }));
 }
 
