@@ -48,6 +48,11 @@ export const variables = {
     'Task queue that the API starts workflows on and the workers poll.',
     'a name',
   ),
+  NUDGE_AFTER_SECONDS: variable(
+    z.coerce.number().int().min(1).max(86_400).default(5),
+    'Seconds without a spend after which a workflow is told of its ledger; more seconds cost Temporal less.',
+    'a whole number from 1 to 86400',
+  ),
   TEMPORAL_UI_URL: variable(
     z.url().optional(),
     'Address of the Temporal UI, for links in answers and pages.',
@@ -147,6 +152,7 @@ export interface Config {
   temporalApiKey: string | undefined;
   temporalTls: boolean;
   temporalTaskQueue: string;
+  nudgeAfterSeconds: number;
   temporalUiUrl: string | undefined;
   port: number;
   /** An explicit port is never replaced by a free one. */
@@ -204,6 +210,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     temporalApiKey: values.TEMPORAL_API_KEY,
     temporalTls: isOn(values.TEMPORAL_TLS, values.TEMPORAL_API_KEY !== undefined),
     temporalTaskQueue: values.TEMPORAL_TASK_QUEUE,
+    nudgeAfterSeconds: values.NUDGE_AFTER_SECONDS,
     temporalUiUrl: values.TEMPORAL_UI_URL,
     port: values.PORT,
     portIsExplicit: isGiven('PORT', env),

@@ -40,7 +40,8 @@ async function main(): Promise<void> {
     createDeliverer({ ...place, allowsPrivate }),
   ]);
   await ensureReconciliation(client, taskQueue, log);
-  const relay = startRelay({ db, temporal: createTimedCaller(client), taskQueue, log });
+  const { nudgeAfterSeconds } = config;
+  const relay = startRelay({ db, temporal: createTimedCaller(client), taskQueue, nudgeAfterSeconds, log });
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };

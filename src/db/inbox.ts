@@ -102,26 +102,45 @@ export async function unclaim(db: Database, id: number): Promise<void> {
 
 const LEDGER = { text: sql`l.subscription_id`, column: sql`l.subscription_id`, found: sql`f.key` };
 
-/**
- * Claims subscriptions whose workflow is behind the ledger: quiet for a second, or busy for thirty since the last nudge.
- * They stay behind until `markReported`. A claim lasts 5 s: when a relay dies, the next takes them.
- */
+/** Seconds between two nudges of one subscription: while it rests now and then, and while it never does. */
+const RESTING_EVERY = 60;
+const BUSY_EVERY = 600;
+
+/** When a nudge of a ledger is due. `quiet`: the seconds without a spend after which one may go out. */
+const nudgeIsDue = {
+  /** The workflow has to act. A claim lasts 5 s: when a relay dies, the next takes it. */
+  urgent: () =>
+    sql`l.nudge_now and coalesce(l.told_at, '-infinity') < clock_timestamp() - interval '5 seconds'`,
+  /** It only has to be right some time. */
+  resting: (quiet: number) => sql`l.workflow_behind and (
+    l.touched_at < clock_timestamp() - ${quiet} * interval '1 second'
+      and coalesce(l.told_at, '-infinity') < clock_timestamp() - ${Math.max(quiet, RESTING_EVERY)} * interval '1 second'
+    or coalesce(l.told_at, '-infinity') < clock_timestamp() - ${Math.max(quiet, BUSY_EVERY)} * interval '1 second')`,
+};
+
+/** Claims subscriptions whose workflow is behind the ledger, and is to get a nudge. They stay behind until `markReported`. */
 export async function claimUnreported(
   db: Database,
-  limit: number,
-  round: Round = 'fresh',
+  {
+    due,
+    quietSeconds,
+    round,
+    limit,
+  }: { due: keyof typeof nudgeIsDue; quietSeconds: number; round: Round; limit: number },
 ): Promise<string[]> {
   const rows = await db.execute<{ subscription_id: string }>(sql`
     update ledgers set told_at = clock_timestamp()
     where subscription_id in (
       select l.subscription_id from ledgers l
-      where l.workflow_behind and (l.touched_at < clock_timestamp() - interval '1 second'
-                            and coalesce(l.told_at, '-infinity') < greatest(l.touched_at, clock_timestamp() - interval '5 seconds')
-                          or coalesce(l.told_at, '-infinity') < clock_timestamp() - interval '30 seconds')
-        and ${isOf(round, 'nudge', LEDGER)}
+      where ${nudgeIsDue[due](quietSeconds)} and ${isOf(round, 'nudge', LEDGER)}
       order by l.touched_at limit ${limit} for update of l skip locked)
     returning subscription_id`);
   return rows.map((row) => row.subscription_id);
+}
+
+/** Ends the claim of a nudge that could not be sent. */
+export async function unclaimUnreported(db: Database, id: string): Promise<void> {
+  await db.execute(sql`update ledgers set told_at = null where subscription_id = ${id}`);
 }
 
 /**
@@ -130,5 +149,5 @@ export async function claimUnreported(
  */
 export async function markReported(db: Database, id: string, version: number): Promise<void> {
   await db.execute(sql`
-    ${noFailure('nudge', id)} update ledgers set workflow_behind = false where subscription_id = ${id} and seq <= ${version}`);
+    ${noFailure('nudge', id)} update ledgers set workflow_behind = false, nudge_now = false where subscription_id = ${id} and seq <= ${version}`);
 }

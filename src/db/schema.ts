@@ -82,6 +82,9 @@ export const ledgers = pgTable(
     step: integer('step').notNull().default(0),
     /** The ledger has entries that its workflow does not know yet. */
     workflowBehind: boolean('workflow_behind').notNull().default(false),
+    /** The workflow has to act on them, so its nudge comes before all others. */
+    nudgeNow: boolean('nudge_now').notNull().default(false),
+    /** The newest nudge. */
     toldAt: at('told_at'),
     touchedAt: at('touched_at'),
     /** The newest instant at which a caller spent, held or returned credits: later requests are never dated before it. */
@@ -102,6 +105,7 @@ export const ledgers = pgTable(
   (t) => [
     // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
     index('ledgers_workflow_behind').on(t.subscriptionId).where(sql`workflow_behind`),
+    index('ledgers_nudge_now').on(t.subscriptionId).where(sql`nudge_now`),
     index('ledgers_notice').on(t.nextNotice).where(sql`next_notice is not null and test_clock is null`),
     check('ledgers_level', sql`level in ('enough', 'low', 'exhausted')`),
   ],

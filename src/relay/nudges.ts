@@ -1,44 +1,38 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { claimUnreported, markReported } from '../db/inbox.ts';
+import type { Round } from '../db/failures.ts';
+import { claimUnreported, markReported, unclaimUnreported } from '../db/inbox.ts';
 import { snapshot } from '../db/ledger.ts';
 import { SIGNAL, workflowId } from '../workflows/messages.ts';
-import { type Guard, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
+import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
 /** 50 nudges a second and process: more overload a small server. */
-const NUDGES_A_TICK = 5;
-const NUDGES_A_CLAIM = 50;
-/** The part of a claim for ledgers whose nudge was refused before. */
-const AGAIN_A_CLAIM = 5;
+const URGENT_A_TICK = 5;
+/** Nobody waits for these: they must not cost the spends that cause them. */
+const RESTING_A_SECOND = 5;
 const NUDGES_AT_ONCE = 20;
-/** The claim comes once a second: with thousands of busy ledgers the search costs more than the nudges. */
-const CLAIM_EVERY_MS = 1_000;
 
-/** The loop that nudges the workflows whose ledger has moved. */
+/** The loops that nudge the workflows whose ledger has moved: at once where they have to act, the others now and then. */
 export function nudgeLoops(deps: RelayDeps, guard: Guard): Loop[] {
-  let behind: string[] = [];
-  let claimAt = 0;
-  const take = guard.take<string>({
-    kind: 'nudge',
-    server: 'Temporal',
-    atOnce: NUDGES_AT_ONCE,
-    claim: async (limit) => {
-      if (behind.length === 0 && Date.now() >= claimAt) {
-        claimAt = Date.now() + CLAIM_EVERY_MS;
-        const again = await claimUnreported(deps.db, AGAIN_A_CLAIM, 'again');
-        behind = [...again, ...(await claimUnreported(deps.db, NUDGES_A_CLAIM - again.length))];
-      }
-      return behind.splice(0, limit);
-    },
-    nameOf: (id) => ({ key: id, subscriptionId: id }),
-    work: (id) => nudge(deps, id),
-    // The claim ends by itself, after 5 s.
-    unclaim: async () => {},
-  });
+  const quietSeconds = deps.nudgeAfterSeconds;
+  const take = (due: 'urgent' | 'resting', round: Round) =>
+    guard.take<string>({
+      kind: 'nudge',
+      server: 'Temporal',
+      atOnce: NUDGES_AT_ONCE,
+      claim: (limit) => claimUnreported(deps.db, { due, quietSeconds, round, limit }),
+      nameOf: (id) => ({ key: id, subscriptionId: id }),
+      work: (id) => nudge(deps, id),
+      unclaim: (id) => unclaimUnreported(deps.db, id),
+    });
+  const urgent = take('urgent', 'fresh');
+  const [resting, again] = [take('resting', 'fresh'), take('resting', 'again')];
   return [
+    { tick: async () => ((await urgent(URGENT_A_TICK)).length > 0 ? TICK_MS : IDLE_MS) },
     {
+      // With thousands of busy ledgers the search costs more than the nudges.
       tick: async () => {
-        await take(NUDGES_A_TICK);
-        return TICK_MS;
+        await Promise.all([resting(RESTING_A_SECOND), again(1)]);
+        return IDLE_MS;
       },
     },
   ];

@@ -14,6 +14,8 @@ export interface RelayDeps {
   temporal: TemporalCaller;
   /** The task queue of the deliveries' workflows. */
   taskQueue: string;
+  /** The seconds without a spend after which a workflow is told of its ledger. */
+  nudgeAfterSeconds: number;
   log: (line: string) => void;
 }
 

@@ -161,6 +161,8 @@ export interface BalanceAnswer {
   by_kind: Record<Grant['kind'], number>;
   by_grant: { grant_id: string; kind: Grant['kind']; remaining: number; expires_at: string | null }[];
   ledger_version: number;
+  /** The instant at which the workflow learnt of that version, by Temporal's clock. */
+  known_since: string;
   as_of: string;
 }
 

@@ -1,6 +1,7 @@
 import { proxyActivities, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Activities, Branch } from '../activities/index.ts';
 import type { CommandRef, Snapshot, StepOutcome } from '../db/ledger.ts';
+import type { Grant } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { answered } from '../domain/charge-outcomes.ts';
@@ -42,15 +43,15 @@ export type CarryOutcome =
   | { kind: 'refused' }
   | { kind: 'given_up' };
 
+/** The content of the ledger at a version, learnt of now. */
+const knownNow = (version: number, grants: Grant[]) => ({ version, grants, since: Date.now() });
+
 /** Holds the state of a subscription as its workflow knows it. Only booked steps and news of the ledger change it. */
 export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput, 'catalog' | 'carried'>) {
   let catalog: Catalog = catalogNow(first);
   let state: State | null = carried ? stateNow(carried.state, catalog) : null;
   let step = carried?.step ?? 0;
-  let known: Pick<Snapshot, 'version' | 'grants'> = {
-    version: carried?.version ?? 0,
-    grants: state?.grants ?? [],
-  };
+  let known = knownNow(carried?.version ?? 0, state?.grants ?? []);
   let boundaries = 0;
   let isBooking = false;
 
@@ -132,7 +133,7 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     const before = state;
     const next =
       decision.charge && answer.outcome ? afterCharge(decision, answer.outcome).state : decision.state;
-    if (answer.version >= known.version) known = { version: answer.version, grants: answer.grants };
+    if (answer.version >= known.version) known = knownNow(answer.version, answer.grants);
     // an end that nobody scheduled is dated at its booking, by the ledger.
     const endedAt = answer.endedAt ?? next.endedAt;
     state = withTopUpRefunds({ ...next, endedAt, grants: known.grants }, answer.topUpRefunds);
@@ -147,7 +148,7 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     if (state === null || !isNews(news)) return;
     state = withTopUpRefunds(state, news.topUpRefunds);
     if (news.version <= known.version) return;
-    known = { version: news.version, grants: news.grants };
+    known = knownNow(news.version, news.grants);
     state = { ...state, now: present(), grants: news.grants };
   }
 
@@ -161,6 +162,8 @@ export function createSteps({ catalog: first, carried }: Pick<SubscriptionInput,
     catalog: (): Catalog => catalog,
     /** The newest entry of the ledger that the workflow knows. */
     version: (): number => known.version,
+    /** That entry, and the instant at which the workflow learnt of it. */
+    known: () => known,
     /** A step is under way: the ledger may be newer than the state here. */
     isBooking: (): boolean => isBooking,
     /** Cycles that began in this run. */

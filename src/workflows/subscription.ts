@@ -117,7 +117,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), steps.learn);
   setHandler(defineQuery<BalanceAnswer | null>(QUERY.balance), () => {
     const state = steps.state();
-    return state && balanceOf(state, steps.version());
+    return state && balanceOf(state, steps.known());
   });
   setHandler(defineQuery<SubscriptionAnswer | null>(QUERY.subscription), () => {
     const state = steps.state();
@@ -182,7 +182,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   /** Sleeps until the next due instant or a message. A test clock moves only when it is advanced. */
   async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
-    setCurrentDetails(describe(current(), steps.version()));
+    setCurrentDetails(describe(current(), steps.known()));
     const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver() || isToppedUp();
     if (due === null || current().testClock) await condition(woken);
     else

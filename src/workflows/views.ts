@@ -36,8 +36,11 @@ export function searchAttributesOf(state: State, before: State | null): SearchAt
   return pairs;
 }
 
-/** R-12: the balance by the ledger's newest answer, without grants that expired since. */
-export function balanceOf(state: State, version: number): BalanceAnswer {
+/** A version of the ledger, and the instant at which the workflow learnt of it. */
+type KnownVersion = { version: number; since: Instant };
+
+/** R-12: the balance by the ledger's newest answer, which has a version and an age, without grants that expired since. */
+export function balanceOf(state: State, { version, since }: KnownVersion): BalanceAnswer {
   const at = asOf(state);
   const usable = state.grants.filter((grant) => isUsable(grant, at));
   const sum = (kind: string) =>
@@ -56,6 +59,7 @@ export function balanceOf(state: State, version: number): BalanceAnswer {
       expires_at: isoOrNull(goneAt(grant, endsAt(state))),
     })),
     ledger_version: version,
+    known_since: iso(since),
     as_of: iso(at),
   };
 }
@@ -104,13 +108,13 @@ export function scheduleOf(state: State, catalog: Catalog, limit = 24): Schedule
 }
 
 /** The text beside the history in the Temporal UI. */
-export function describe(state: State, version: number): string {
+export function describe(state: State, known: KnownVersion): string {
   const due = dueOf(state);
-  const { by_kind, available: credits } = balanceOf(state, version);
+  const { by_kind, available: credits } = balanceOf(state, known);
   return [
     `**${state.plan}/${state.interval}**, ${state.status}, ${packsIn(state.addOn)} packs renewing`,
     `next: ${due ? `${due.kind} at ${due.at}` : 'nothing'}`,
-    `available: ${credits} (allowance ${by_kind.allowance}, packs ${by_kind.pack}, adjustments ${by_kind.adjustment}) at version ${version}`,
+    `available: ${credits} (allowance ${by_kind.allowance}, packs ${by_kind.pack}, adjustments ${by_kind.adjustment}) at version ${known.version}`,
   ].join('\n\n');
 }
 

@@ -35,7 +35,11 @@ const noop = () => {};
 async function relayed(temporal: TemporalCaller = createTimedCaller(client)) {
   const db = connect(await createDatabase());
   const said: string[] = [];
-  const start = () => startRelay({ db, temporal, taskQueue: 'nobody', log: (line) => void said.push(line) });
+  const start = () =>
+    startRelay({
+      ...{ db, temporal, taskQueue: 'nobody', nudgeAfterSeconds: 1 },
+      log: (line) => void said.push(line),
+    });
   let relay: ReturnType<typeof startRelay> | null = null;
   onTestFinished(async () => {
     await relay?.stop();
@@ -295,6 +299,7 @@ test('PostgreSQL is away: said once, whichever loops notice', async () => {
     db,
     temporal: createTimedCaller(client),
     taskQueue: 'nobody',
+    nudgeAfterSeconds: 1,
     log: (line) => void said.push(line),
   });
   await expect.poll(() => said.length, WITHIN).toBeGreaterThan(0);

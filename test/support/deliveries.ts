@@ -70,8 +70,8 @@ export async function ended(db: Database, eventId: string): Promise<Delivery> {
 }
 
 /** The relay's part in events, a tick at a time. */
-export function eventTicks(deps: Omit<RelayDeps, 'log'>): () => Promise<void> {
-  const all = { ...deps, log: () => {} };
+export function eventTicks(deps: Omit<RelayDeps, 'log' | 'nudgeAfterSeconds'>): () => Promise<void> {
+  const all = { ...deps, nudgeAfterSeconds: 1, log: () => {} };
   const loops = deliveryLoops(all, createGuard(all));
   return async () => {
     for (const loop of loops) await loop.tick();

@@ -98,7 +98,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const billing = { stripe: options.stripe, external: options.external };
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
-  const relay = engine && startRelay({ db, temporal: timed, taskQueue, log: () => {} });
+  const relay = engine && startRelay({ db, temporal: timed, taskQueue, nudgeAfterSeconds: 1, log: () => {} });
   const deps = createDeps({
     db,
     temporal,

@@ -54,6 +54,12 @@ async function rowOf(id: string): Promise<Row> {
   return row!;
 }
 
+/** The newest nudge becomes so much older. */
+const later = (id: string, time: string) =>
+  stack.db.execute(
+    sql`update ledgers set told_at = told_at - ${time}::interval where subscription_id = ${id}`,
+  );
+
 async function until(what: string, holds: () => Promise<boolean>, ms = 20_000): Promise<void> {
   for (const end = Date.now() + ms; !(await holds()); await sleep(50))
     if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
@@ -108,6 +114,7 @@ test('R-72, I8: a hold of a second is released by the relay alone, and the workf
   await hold(id, 30, 1);
   await until('the hold is released', async () => (await rowOf(id)).held === 0);
   const { seq } = await rowOf(id);
+  await later(id, '1 minute');
   await until('the workflow is told', async () => (await balanceOf(id)).ledger_version === seq);
   const said = await balanceOf(id);
   expect(said).toMatchObject({ available: 200, held: 0, ledger_version: 3 });
@@ -161,13 +168,12 @@ test('a busy subscription is told at its pace; once it is quiet, nothing is left
   await sleep(3_000);
   expect(await version()).toBe(reported);
   expect((await rowOf(id)).behind).toBe(true);
-  // Half a minute later, and busy all the time.
-  await stack.db.execute(
-    sql`update ledgers set told_at = told_at - interval '30 seconds' where subscription_id = ${id}`,
-  );
+  // Ten minutes later, and busy all the time.
+  await later(id, '10 minutes');
   await until('it is told again', async () => (await version()) > reported + 10);
   isOver = true;
   await busy;
+  await later(id, '1 minute');
   await until('no workflow is behind', async () => !(await rowOf(id)).behind);
   const { seq } = await rowOf(id);
   expect(await version()).toBe(seq);

@@ -205,17 +205,25 @@ end $$;
 -- Writes the rows of a round, and how they leave their holds, usages, grants and ledgers.
 create or replace function book_returns(p_replies replies[], p_usages usages[], p_entries entries[], p_holds holds[],
   p_reversed usages[], p_ledgers ledgers[], p_clock timestamptz) returns void language plpgsql as $$
+declare open_again text[];
 begin
   insert into replies select * from unnest(p_replies);
   insert into usages select * from unnest(p_usages);
   insert into entries select * from unnest(p_entries);
-  update grants g set remaining = g.remaining + made.credits, held = g.held - made.released,
-    open = g.remaining + made.credits + g.held - made.released > 0, taken = case when made.credits > 0 then null else g.taken end
-  from (select subscription_id, grant_id, sum(credits)::bigint as credits,
-               coalesce(sum(credits) filter (where kind = 'release'), 0)::bigint as released
-        from unnest(p_entries) group by subscription_id, grant_id) made
-  cross join lateral (select ctid from grants where subscription_id = made.subscription_id and id = made.grant_id limit 1) place
-  where g.ctid = place.ctid;
+  with made as (
+    select subscription_id, grant_id, sum(credits)::bigint as credits,
+      coalesce(sum(credits) filter (where kind = 'release'), 0)::bigint as released
+    from unnest(p_entries) group by subscription_id, grant_id
+  ), returned as (
+    update grants g set remaining = g.remaining + made.credits, held = g.held - made.released,
+      open = g.remaining + made.credits + g.held - made.released > 0, taken = case when made.credits > 0 then null else g.taken end
+    from made
+    cross join lateral (
+      select ctid, open from grants where subscription_id = made.subscription_id and id = made.grant_id limit 1) before
+    where g.ctid = before.ctid
+    returning g.subscription_id, g.open and not before.open as is_open_again
+  )
+  select array_agg(subscription_id) filter (where is_open_again) into open_again from returned;
   update holds h set status = settled.status, captured = settled.captured, usage_id = settled.usage_id,
     settled_at = settled.settled_at, settlement = settled.settlement
   from unnest(p_holds) settled
@@ -225,8 +233,9 @@ begin
   from unnest(p_reversed) reversed
   cross join lateral (select ctid from usages where subscription_id = reversed.subscription_id and id = reversed.id limit 1) place
   where u.ctid = place.ctid;
+  -- A workflow waits for the expiry of credits that it thought gone, and after the end for the last hold.
   update ledgers l set seq = moved.seq, balance = moved.balance, asked_at = moved.asked_at, touched_at = p_clock,
-    workflow_behind = true
+    workflow_behind = true, nudge_now = l.nudge_now or l.status = 'ended' or l.subscription_id = any(open_again) is true
   from unnest(p_ledgers) moved
   cross join lateral (select ctid from ledgers where subscription_id = moved.subscription_id limit 1) place
   where l.ctid = place.ctid;

@@ -147,7 +147,7 @@ begin
   update subscriptions set plan = after_state->>'plan', interval = after_state->>'interval', status = after_state->>'status',
     state = after_state, notices = notices_after(p_after->'notices', p_now)
   where id = p_sub;
-  update ledgers set step = p_step, status = after_state->>'status', workflow_behind = false,
+  update ledgers set step = p_step, status = after_state->>'status', workflow_behind = false, nudge_now = false,
     next_notice = next_notice_of(p_sub), ends_at = instant_of(p_after, 'endsAt'), blocked = (p_after->>'blocked')::boolean,
     low_below = greatest(coalesce((p_after->>'lowBelow')::bigint, low_below), 1),
     test_clock = case when test_clock is null then null else greatest(test_clock, instant_of(after_state, 'now')) end
@@ -199,7 +199,7 @@ begin
       coalesce(booked_until, ledger_now(ledger.test_clock)));
   end if;
   -- The snapshot below tells the workflow all of it.
-  update ledgers set workflow_behind = false where subscription_id = p_sub and workflow_behind;
+  update ledgers set workflow_behind = false, nudge_now = false where subscription_id = p_sub and (workflow_behind or nudge_now);
   if jsonb_typeof(p->'command') = 'object' and (p->>'finish')::boolean then
     perform finish_command(p->'command', nullif(p->'refusal', 'null'));
   end if;
