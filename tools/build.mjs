@@ -40,7 +40,13 @@ async function compile() {
 async function bundleWorkflows() {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const workflowsPath = join(root, 'src', 'workflows', 'index.ts');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  // The options and their reasons: src/bundle.ts.
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    preloadModules: [workflowsPath],
+    webpackConfigHook: (config) => ({ ...config, mode: 'production' }),
+    logger: new DefaultLogger('ERROR'),
+  });
   bundle = code;
 }
 let bundle = '';

@@ -12,7 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CommandRef } from '../db/ledger.ts';
-import type { Instant } from '../domain/calendar.ts';
+import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { isAwaited } from '../domain/charge-outcomes.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
@@ -20,6 +20,7 @@ import { nextDue, workAt, workThrough } from '../domain/due.ts';
 import { type ProblemCode, Refusal } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import { topUpAt } from '../domain/top-up.ts';
+import { createAlarm } from './alarm.ts';
 import {
   abandoned,
   beforeNow,
@@ -92,6 +93,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   let startFailure: ApplicationFailure | null = null;
   /** While due work can't be booked: the instant of the next try, and the number of tries. */
   let heldUp: { until: Instant; tries: number } | null = null;
+  /** The ledger's news came while the workflow slept: the next due instant may be another. */
+  let hasNews = false;
+  const alarm = createAlarm();
 
   // --- messages: every handler is one line; the loop does the work ---
 
@@ -113,8 +117,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   setHandler(defineSignal<[Withdrawal]>(SIGNAL.packsWithdrawn), (withdrawal) =>
     signalled({ type: 'withdraw_packs', ...withdrawal }),
   );
-  // A nudge wakes nothing but a top-up, which is dated now (R-39).
-  setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), steps.learn);
+  // A nudge may bring a top-up, which is dated now (R-39), or an earlier due instant.
+  setHandler(defineSignal<[LedgerAdvanced]>(SIGNAL.ledgerAdvanced), (news) => {
+    steps.learn(news);
+    hasNews = true;
+  });
   setHandler(defineQuery<BalanceAnswer | null>(QUERY.balance), () => {
     const state = steps.state();
     return state && balanceOf(state, steps.known());
@@ -183,12 +190,12 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   /** Sleeps until the next due instant or a message. A test clock moves only when it is advanced. */
   async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
     setCurrentDetails(describe(current(), steps.known()));
-    const woken = () => queue.length > 0 || advance !== null || mustContinue() || isOver() || isToppedUp();
-    if (due === null || current().testClock) await condition(woken);
-    else
-      await condition(woken, heldUp ? heldUp.until - Date.now() : due.at - present(), {
-        summary: `${due.kind} ${new Date(due.at).toISOString()}`,
-      });
+    hasNews = false;
+    const woken = () =>
+      queue.length > 0 || advance !== null || hasNews || mustContinue() || isOver() || isToppedUp();
+    if (due === null || current().testClock) return condition(woken);
+    alarm.setTo(heldUp?.until ?? due.at, `${due.kind} ${iso(due.at)}`);
+    await condition(() => woken() || alarm.hasRung());
   }
 
   /** R-39: whether the balance in the ledger's news makes a top-up due. */

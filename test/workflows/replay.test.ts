@@ -81,6 +81,20 @@ const lives: Record<string, (stack: Stack) => Promise<string>> = {
     await advance(stack, id, '2026-04-15T00:00:00.000Z');
     return id;
   },
+  /** On real time there is a timer: it goes on over commands, and gives way to an earlier one. */
+  async 'real-clock'(stack) {
+    const id = await subscribe(stack, monthly, { test_clock: undefined });
+    await did(stack, id, 'POST purchases', { packs: 1 });
+    await did(stack, id, 'POST cancel', {});
+    await did(stack, id, 'POST resume', {});
+    const soon = { credits: 10, expires_at: new Date(Date.now() + 3_000).toISOString(), reason: 'goodwill' };
+    await did(stack, id, 'POST grants', soon);
+    await pause(5_000);
+    await did(stack, id, 'POST usage', { items: [{ feature: 'generate_look', quantity: 5 }] });
+    await did(stack, id, 'GET workflow');
+    await did(stack, id, 'POST cancel', { at: 'now' });
+    return id;
+  },
 };
 
 /** The signal comes through inbox and relay. */
