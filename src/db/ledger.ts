@@ -34,6 +34,8 @@ export interface After {
   /** nothing can be spent from this instant on. */
   endsAt: Instant | null;
   blocked: boolean;
+  /** The instant at which the workflow acts next; null when it waits for messages alone. */
+  wakesAt: Instant | null;
   /** Credits are low when fewer are available. */
   lowBelow: number;
   /** Notices of money to come. */

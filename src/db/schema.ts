@@ -99,8 +99,10 @@ export const ledgers = pgTable(
     lowBelow: whole('low_below').notNull().default(1),
     /** enough, low or exhausted: the level of the newest event. It only sinks until there is enough again. */
     level: text('level').notNull().default('enough'),
-    /** The earliest instant at which a notice of a near expiry can be due; null when none is. */
+    /** The earliest instant at which a notice of a near expiry, or an expiry, can be due; null when none is. */
     nextNotice: at('next_notice'),
+    /** The instant at which the workflow acts next. It books expiries of this instant with the rest. */
+    wakesAt: at('wakes_at'),
   },
   (t) => [
     // Its predicate changes once a nudge, not once a spend: spends stay heap-only updates.
@@ -132,7 +134,7 @@ export const grants = pgTable(
     taken: text('taken'),
     /** Changes only when the grant is used up, so that ordinary spends stay heap-only updates. */
     open: boolean('open').notNull().default(true),
-    /** The instant of the next notice of its expiry: seven days, then one day before it; null after that. */
+    /** The instant of the next notice of its expiry: seven days, then one day before it, then the expiry; null after that. */
     noticeAt: at('notice_at'),
   },
   (t) => [

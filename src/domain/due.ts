@@ -23,14 +23,15 @@ import { declinedTopUp, topUpAt, workTopUp } from './top-up.ts';
 export type DueKind = 'expiry' | 'refresh' | 'renewal' | 'end' | 'retry' | 'give_up' | 'top_up';
 
 /** The next instant at which something becomes due, and its kind; null when nothing will. */
-export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
+export function nextDue(state: State, withExpiries = true): { at: Instant; kind: DueKind } | null {
   let next: { at: Instant; kind: DueKind } | null = null;
   const consider = (at: Instant | null | undefined, kind: DueKind) => {
     // no clock reaches NEVER, and Temporal refuses a timer until then.
     if (at !== null && at !== undefined && at < (next?.at ?? NEVER)) next = { at, kind };
   };
   // a grant with only held credits left has its term booked already; credits that return to it expire at once.
-  for (const grant of state.grants) if (grant.taken === undefined) consider(grant.expiresAt, 'expiry');
+  if (withExpiries)
+    for (const grant of state.grants) if (grant.taken === undefined) consider(grant.expiresAt, 'expiry');
   for (const { charge } of state.waiting) consider(giveUpAt(charge), 'give_up');
   if (state.unpaid) considerUnpaid(state.unpaid, consider);
   if (isRunning(state)) {
@@ -42,6 +43,9 @@ export function nextDue(state: State): { at: Instant; kind: DueKind } | null {
   consider(topUpAt(state), 'top_up');
   return next;
 }
+
+/** The next instant at which the workflow has to act. On real time the relay books expiries, and nobody has to wake for them. */
+export const nextWake = (state: State) => nextDue(state, state.testClock);
 
 function considerUnpaid(unpaid: Unpaid, consider: (at: Instant | undefined, kind: DueKind) => void): void {
   if (unpaid.charge.kind === 'start') consider(giveUpAt(unpaid.charge), 'give_up');

@@ -16,7 +16,7 @@ import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { isAwaited } from '../domain/charge-outcomes.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
-import { nextDue, workAt, workThrough } from '../domain/due.ts';
+import { nextWake, workAt, workThrough } from '../domain/due.ts';
 import { type ProblemCode, Refusal } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
 import { topUpAt } from '../domain/top-up.ts';
@@ -169,7 +169,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   async function live(): Promise<void> {
     while (!isOver()) {
-      const due = nextDue(current());
+      const due = nextWake(current());
       if (mustContinue() && !queue.hasCallers()) await handOver();
       else if (queue.paymentBefore(due)) await runQueued(queue.paymentBefore(due)!);
       else if (advance && !mustContinue()) await advanceTo(advance);
@@ -282,7 +282,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const { command } = asked;
     const state = steps.state();
     if (state === null || advance !== null || queue.length > 0 || steps.isBooking()) return;
-    const due = nextDue(state);
+    const due = nextWake(state);
     if (due !== null && due.at <= present()) return;
     try {
       decide(state, command, present(), steps.catalog());

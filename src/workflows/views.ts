@@ -8,7 +8,7 @@ import { available, goneAt, isUsable } from '../domain/burndown.ts';
 import { type Instant, iso, isoOrNull } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { packsIn } from '../domain/catalog/packs.ts';
-import { nextDue } from '../domain/due.ts';
+import { nextDue, nextWake } from '../domain/due.ts';
 import { noticesOf } from '../domain/notices.ts';
 import type { Decision, State } from '../domain/state.ts';
 import { endsAt, lowBelow } from '../domain/subscription.ts';
@@ -131,6 +131,7 @@ export function afterOf(state: State, catalog: Catalog): After {
   return {
     state,
     endsAt: endsAt(state),
+    wakesAt: nextWake(state)?.at ?? null,
     lowBelow: lowBelow(state, catalog),
     blocked: state.status === 'past_due' && catalog.policies.past_due_spending === 'block',
     notices: noticesOf(state, catalog),

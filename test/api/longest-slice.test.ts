@@ -93,7 +93,14 @@ async function giveMany(driver: Driver): Promise<void> {
   for (let i = 0, step = Number(ledger!.step); i < GRANTS; i += 500) {
     step += 1;
     const effects = Array.from({ length: 500 }, (_, k) => grant(i + k));
-    const after = { state: row.state, endsAt: null, blocked: false, lowBelow: 20, notices: [] };
+    const after = {
+      state: row.state,
+      endsAt: null,
+      wakesAt: null,
+      blocked: false,
+      lowBelow: 20,
+      notices: [],
+    };
     const head = { step, catalogVersion: DEFAULT_CATALOG.version, catalogAt: null, command: null };
     const rest = { begin: null, conflict: null, charge: null, outcome: null, finish: false };
     const booked = await bookStep(stack.db, driver.id, {

@@ -139,6 +139,7 @@ export class RawLedger {
         state: next,
         endsAt: next.endedAt ?? scheduledEnd,
         blocked: false,
+        wakesAt: null,
         lowBelow: this.lowBelow,
         notices: [],
       },

@@ -22,10 +22,10 @@ language sql as $$
   where c.kind = 'purchase'
 $$;
 
--- The first notice after an instant of credits that will be gone: seven days, then one day before; null when there is
--- none.
+-- The first instant after another at which something is due for credits that will be gone: a notice seven days, then
+-- one day before, then their end itself; null when there is none.
 create or replace function notice_after(p_gone timestamptz, p_at timestamptz) returns timestamptz language sql immutable as $$
-  select min(at) from (values (p_gone - interval '168 hours'), (p_gone - interval '24 hours')) v(at) where at > p_at
+  select min(at) from (values (p_gone - interval '168 hours'), (p_gone - interval '24 hours'), (p_gone)) v(at) where at > p_at
 $$;
 
 -- Dates the notices of a ledger anew when another end is in force; those due by the instant were given before. The
@@ -57,9 +57,28 @@ begin
   update ledgers set next_notice = next_notice_of(p_sub) where subscription_id = p_sub;
 end $$;
 
--- The relay's notices: of up to so many subscriptions, the longest overdue first, each guarded on its own. Locks
--- their ledgers, but waits for none; ledgers that are busy or were refused leave their places to others. Answers the
--- number of subscriptions.
+-- Books what is due of a subscription by now without its workflow: notices, and expiries, which leave the workflow behind.
+-- The ledger is locked.
+create or replace function expire_overdue(p_sub text) returns void language plpgsql as $$
+declare
+  before ledgers;
+  ledger ledgers;
+begin
+  select * into before from ledgers where subscription_id = p_sub;
+  perform expire_until(p_sub, ledger_now(null));
+  select * into ledger from ledgers where subscription_id = p_sub;
+  if ledger.seq = before.seq then return; end if;
+  if ledger.status in ('trialing', 'active', 'past_due') then
+    perform note_level(p_sub, available_at(p_sub, ledger_now(null)),
+      (select effective_at from entries where subscription_id = p_sub and seq = ledger.seq));
+  end if;
+  update ledgers set workflow_behind = true, touched_at = clock_timestamp() where subscription_id = p_sub;
+end $$;
+
+-- The relay's notices and expiries: of up to so many subscriptions, the longest overdue first, each guarded on its own.
+-- Locks their ledgers, but waits for none; ledgers that are busy or were refused leave their places to others. What is due
+-- when the workflow wakes is left to it for ten minutes: an expiry and the refresh of one instant are one step (R-14).
+-- Answers the number of subscriptions.
 create or replace function relay_notices(p_limit int) returns int language plpgsql as $$
 declare
   sub text;
@@ -68,7 +87,8 @@ declare
 begin
   for sub in
     select l.subscription_id from ledgers l
-    where l.next_notice <= clock_timestamp() and l.test_clock is null and not exists (
+    where l.next_notice <= clock_timestamp() and l.test_clock is null
+      and not coalesce(l.wakes_at between clock_timestamp() - interval '10 minutes' and l.next_notice, false) and not exists (
       select from failures f where f.kind = 'notice' and f.key = l.subscription_id and f.next_at > clock_timestamp())
     order by l.next_notice limit p_limit for no key update of l skip locked
   loop

@@ -14,7 +14,7 @@ create or replace function relay_one(p_kind text, p_sub text) returns boolean la
 begin
   case p_kind
     when 'deadline' then perform release_due(p_sub, ledger_now(null));
-    when 'notice' then perform emit_notices(p_sub, ledger_now(null));
+    when 'notice' then perform expire_overdue(p_sub);
   end case;
   delete from failures where kind = p_kind and key = p_sub;
   return true;

@@ -6,7 +6,7 @@ create or replace function notices_after(p_notices jsonb, p_at timestamptz) retu
   select coalesce(jsonb_agg(n order by n->'at'), '[]') from jsonb_array_elements(p_notices) n where instant_of(n, 'at') > p_at
 $$;
 
--- The earliest instant at which a notice of a ledger can be due: of credits that will be gone, or of money to come.
+-- The earliest instant at which a notice or an expiry of a ledger can be due.
 create or replace function next_notice_of(p_sub text) returns timestamptz language sql stable as $$
   select least((select min(notice_at) from grants where subscription_id = p_sub),
     (select instant_of(notices->0, 'at') from subscriptions where id = p_sub))

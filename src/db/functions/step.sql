@@ -148,7 +148,7 @@ begin
     state = after_state, notices = notices_after(p_after->'notices', p_now)
   where id = p_sub;
   update ledgers set step = p_step, status = after_state->>'status', workflow_behind = false, nudge_now = false,
-    next_notice = next_notice_of(p_sub), ends_at = instant_of(p_after, 'endsAt'), blocked = (p_after->>'blocked')::boolean,
+    next_notice = next_notice_of(p_sub), wakes_at = instant_of(p_after, 'wakesAt'), ends_at = instant_of(p_after, 'endsAt'), blocked = (p_after->>'blocked')::boolean,
     low_below = greatest(coalesce((p_after->>'lowBelow')::bigint, low_below), 1),
     test_clock = case when test_clock is null then null else greatest(test_clock, instant_of(after_state, 'now')) end
   where subscription_id = p_sub
