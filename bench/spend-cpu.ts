@@ -8,29 +8,47 @@ const TICKS_A_SECOND = 100;
 export interface Cpu {
   postgres: number;
   api: number;
+  worker: number;
+  temporal: number;
   bench: number;
   others: number;
 }
 
+/** The processes beside PostgreSQL and the benchmark; null for one that does not run. */
+export type Pids = Record<'api' | 'worker' | 'temporal', number | null>;
+
 /** Makes a reader of the groups' clocks: it returns null without /proc, or with PostgreSQL on another machine. */
-export function createCpuClock(backendPid: number, apiPid: number): () => Cpu | null {
+export function createCpuClock(backendPid: number, pids: Pids): () => Cpu | null {
   const backend = statOf(backendPid);
   if (backend === null || backend.name !== 'postgres') return () => null;
   const postmaster = backend.parent;
   return () => {
-    const postgres = withChildren(postmaster);
-    const api = statOf(apiPid)?.own ?? 0;
-    const self = statOf(process.pid);
-    const bench = self ? self.own + self.reaped : 0;
-    return { postgres, api, bench, others: busy() - postgres - api - bench };
+    const ours = {
+      postgres: withChildren(postmaster),
+      api: ownOf(pids.api),
+      worker: ownOf(pids.worker),
+      temporal: ownOf(pids.temporal),
+      bench: withReaped(process.pid),
+    };
+    return { ...ours, others: busy() - Object.values(ours).reduce((sum, seconds) => sum + seconds) };
   };
+}
+
+const ownOf = (pid: number | null): number => (pid === null ? 0 : (statOf(pid)?.own ?? 0));
+
+function withReaped(pid: number): number {
+  const stat = statOf(pid);
+  return stat ? stat.own + stat.reaped : 0;
 }
 
 /** The CPU time between two readings. */
 export function used(before: Cpu | null, after: Cpu | null): Cpu | null {
   if (before === null || after === null) return null;
   const of = (who: keyof Cpu) => Math.max(0, Number((after[who] - before[who]).toFixed(2)));
-  return { postgres: of('postgres'), api: of('api'), bench: of('bench'), others: of('others') };
+  return {
+    ...{ postgres: of('postgres'), api: of('api'), worker: of('worker'), temporal: of('temporal') },
+    ...{ bench: of('bench'), others: of('others') },
+  };
 }
 
 interface Stat {
@@ -65,8 +83,7 @@ function withChildren(postmaster: number): number {
     .filter((name) => /^\d+$/.test(name))
     .map((name) => statOf(Number(name)));
   const running = stats.reduce((sum, stat) => sum + (stat?.parent === postmaster ? stat.own : 0), 0);
-  const own = statOf(postmaster);
-  return running + (own ? own.own + own.reaped : 0);
+  return running + withReaped(postmaster);
 }
 
 /** CPU time of all states but idle and waiting for the disk. */

@@ -1,3 +1,4 @@
+import type { Beside } from './spend-beside.ts';
 import { findPgbench, floorFromNode, pgbench } from './spend-floor.ts';
 import { type Driven, drive, Mix, type Pace } from './spend-load.ts';
 import { naive } from './spend-naive.ts';
@@ -7,11 +8,13 @@ import { direct, holdAndCapture, oneByOne, overHttp, type Target } from './spend
 
 // The legs: each a way to spend, with its callers and its database, and their order.
 
-/** The databases and the API under the legs. */
+/** The databases and the servers under the legs. */
 export interface Ground {
   small: Seeded;
   large: Seeded | null;
   api: Api;
+  /** null: the API runs alone. */
+  beside: Beside | null;
 }
 
 /** One leg. */
@@ -21,6 +24,8 @@ export interface Leg {
   /** The database it spends in; the floor has tables of its own and spends nothing. */
   on: 'small' | 'large';
   who: keyof Subscriptions;
+  /** Runs while worker and Temporal are paused. */
+  isAlone?: true;
   /** Requests and entries of each success. */
   requests: number;
   entries: number;
@@ -82,6 +87,13 @@ export const LEGS = {
     open: ({ small }, n) => naive(small.url, n),
   },
   http32: { ...spends, callers: 32, says: 'POST usage over HTTP', open: http },
+  http32_alone: {
+    ...spends,
+    callers: 32,
+    isAlone: true,
+    says: 'the same, worker and Temporal paused',
+    open: http,
+  },
   hot32: { ...spends, who: 'hot', callers: 32, says: 'the same, one subscription', open: http },
   http128: { ...spends, callers: 128, says: 'POST usage over HTTP', open: http },
   hold_capture: {
@@ -104,7 +116,7 @@ const GROUPS: LegName[][] = [
   ['floor32'],
   ['floor1', 'http1'],
   ['large_direct', 'direct32', 'grants50'],
-  ['http32', 'hot32'],
+  ['http32', 'http32_alone', 'hot32'],
   ['http128'],
   ['naive32'],
   ['hold_capture'],

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type postgres from 'postgres';
 import { rounded } from './machine.ts';
-import { type Cpu, createCpuClock, used } from './spend-cpu.ts';
+import { type Cpu, createCpuClock, type Pids, used } from './spend-cpu.ts';
 import type { Counts } from './spend-load.ts';
 
 // The resources of a leg: read before and after it, never during.
@@ -38,10 +38,10 @@ export interface Meter {
 /** Milliseconds to wait for table counts: a server reports them when a connection is idle, or a second later. */
 const REPORTED_AFTER_MS = 150;
 
-/** Makes the meters of the servers and the API. */
-export async function createMeters(servers: Record<'small' | 'large', postgres.Sql | null>, apiPid: number) {
+/** Makes the meters of the servers and the processes. */
+export async function createMeters(servers: Record<'small' | 'large', postgres.Sql | null>, pids: Pids) {
   const [row] = await servers.small!<{ pid: number }[]>`select pg_backend_pid() as pid`;
-  const clock = createCpuClock(row!.pid, apiPid);
+  const clock = createCpuClock(row!.pid, pids);
 
   async function read(sql: postgres.Sql): Promise<Reading> {
     const [now] = await sql<{ wal: number; xid: number }[]>`

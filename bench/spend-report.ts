@@ -13,6 +13,8 @@ export interface Figures {
   seconds: number;
   /** Entries before the first leg. */
   history: { small: number; large: number | null };
+  /** Subscriptions with a workflow; 0: the API ran alone. */
+  workflows: number;
   ratios: Ratio[];
   results: Result[];
   wrong: string | null;
@@ -26,6 +28,7 @@ export function report({
   rounds,
   seconds,
   history,
+  workflows,
   ratios,
   results,
   wrong,
@@ -34,6 +37,9 @@ export function report({
   const lines = [
     machineLine(machine),
     `PostgreSQL ${postgres}; floor: ${floor}; ${rounds} rounds of ${seconds} s a leg; entries before: small ${history.small}${large}`,
+    workflows > 0
+      ? `Worker and Temporal's development server run beside the API, with ${workflows} workflows.`
+      : 'The API runs alone, without worker and Temporal.',
     '',
     ...table([
       [
@@ -46,7 +52,7 @@ export function report({
         'batch',
         'WAL B',
         'HOT l/g',
-        'CPU s pg/api/bench/others',
+        'CPU s pg/api/worker/Temporal/bench/others',
         '',
       ],
       ...LEG_NAMES.filter((leg) => results.some((result) => result.leg === leg)).map((leg) =>
@@ -75,14 +81,12 @@ export function report({
 }
 
 const MANY_OTHERS = 0.1;
+const CPU_GROUPS = ['postgres', 'api', 'worker', 'temporal', 'bench', 'others'] as const;
 
 /** The rest of the machine's work in each leg: it explains noise. */
 function busyLines(results: Result[]): string[] {
   const all = results.flatMap(({ measures }) => measures.cpu ?? []);
-  const total = all.reduce(
-    (sum, { postgres, api, bench, others }) => sum + postgres + api + bench + others,
-    0,
-  );
+  const total = all.reduce((sum, cpu) => sum + CPU_GROUPS.reduce((one, who) => one + cpu[who], 0), 0);
   const share = all.reduce((sum, { others }) => sum + others, 0) / total;
   if (!(share > MANY_OTHERS)) return [];
   return [
@@ -115,7 +119,7 @@ function legRow(leg: LegName, results: Result[]): (string | number)[] {
     median(({ measures }) => measures.batch, 1),
     median(({ measures }) => measures.walBytes, 0),
     `${median(({ measures }) => measures.hot.ledgers, 2)}/${median(({ measures }) => measures.hot.grants, 2)}`,
-    `${cpu('postgres')}/${cpu('api')}/${cpu('bench')}/${cpu('others')}`,
+    CPU_GROUPS.map(cpu).join('/'),
     LEGS[leg].says,
   ];
 }

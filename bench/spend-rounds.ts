@@ -62,6 +62,16 @@ export async function measureRounds(
 
   async function measureLeg(name: LegName, round: number): Promise<Result> {
     const leg: Leg = LEGS[name];
+    if (!leg.isAlone) return measureRunning(name, leg, round);
+    ground.beside!.pause();
+    try {
+      return await measureRunning(name, leg, round);
+    } finally {
+      await ground.beside!.resume();
+    }
+  }
+
+  async function measureRunning(name: LegName, leg: Leg, round: number): Promise<Result> {
     const db = ledgers[leg.on]!;
     const entriesBefore = await booked(db);
     const meter = await meters.start(leg.on);

@@ -15,7 +15,7 @@ import { startPostgres } from '../src/embedded/postgres.ts';
 import { type Program, startProgram } from '../src/embedded/program.ts';
 import type { Running } from './command.ts';
 
-// The measured servers: a durable PostgreSQL of our own or that of DATABASE_URL, and the API as a process.
+// The measured servers: a durable PostgreSQL of our own or that of DATABASE_URL, and API and worker as processes of their own.
 
 /** A PostgreSQL. */
 export interface Server {
@@ -24,6 +24,9 @@ export interface Server {
   /** Whether it stops with us. */
   isOurs: boolean;
 }
+
+/** The task queue of API, worker and workflows. */
+export const TASK_QUEUE = 'subscriptions';
 
 /** A quarter of the memory, as PostgreSQL advises, and no more than the busy pages of 10 M entries. */
 const BUFFERS_MB = Math.min(Math.floor(totalmem() / 4 / 1_048_576), 2_048);
@@ -93,6 +96,13 @@ export function schemaDigest(): string {
   return digest.update(functionsScript().digest).digest('hex').slice(0, 16);
 }
 
+/** The servers that API and worker use, and the folder of their logs. */
+export interface Place {
+  databaseUrl: string;
+  temporalAddress: string;
+  folder: string;
+}
+
 /** A running API. */
 export interface Api {
   port: number;
@@ -101,28 +111,41 @@ export interface Api {
   logFile: string;
 }
 
-/** Starts the API without Temporal, which no spend waits for. */
-export async function startApi(
-  databaseUrl: string,
-  folder: string,
-  { shutdown, stopping }: Running,
-): Promise<Api> {
+/** Starts the API. No spend waits for Temporal, so it need not run. */
+export async function startApi(place: Place, running: Running): Promise<Api> {
   const port = await freePort();
-  const starting: Promise<Program> = startProgram({
-    name: 'api',
-    entry: new URL('../src/api.ts', import.meta.url),
+  const { info, pid, logFile } = await startOurs('api', place, { PORT: String(port) }, running);
+  return { port, pid, key: info.key!, logFile };
+}
+
+/** Starts one of our programs, which the shutdown stops also while it starts. */
+export async function startOurs(
+  name: 'api' | 'worker',
+  { databaseUrl, temporalAddress, folder }: Place,
+  env: Record<string, string>,
+  { shutdown, stopping }: Running,
+): Promise<Program> {
+  const starting = startProgram({
+    name,
+    entry: new URL(`../src/${name}.ts`, import.meta.url),
     dataDir: join(folder, 'programs'),
     env: {
       DATABASE_URL: databaseUrl,
-      TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
+      TEMPORAL_ADDRESS: temporalAddress,
       // The environment may name other servers.
       ...{ TEMPORAL_NAMESPACE: undefined, TEMPORAL_API_KEY: undefined, TEMPORAL_TLS: undefined },
-      ...{ DRAWDOWN_CATALOG: undefined, HOST: undefined, PUBLIC_URL: undefined, PORT: String(port) },
+      ...{
+        TEMPORAL_TASK_QUEUE: TASK_QUEUE,
+        DRAWDOWN_CATALOG: undefined,
+        HOST: undefined,
+        PUBLIC_URL: undefined,
+      },
       DRAWDOWN_API_KEY_FILE: join(folder, 'key'),
+      ...env,
     },
   });
   shutdown.add(0, async () => (await starting).stop());
-  const { info, pid, logFile } = await starting;
+  const program = await starting;
   stopping.throwIfAborted();
-  return { port, pid, key: info.key!, logFile };
+  return program;
 }

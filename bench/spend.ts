@@ -2,26 +2,30 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import type { Database } from '../src/db/client.ts';
 import { lastLines } from '../src/embedded/children.ts';
+import { freePort } from '../src/embedded/ports.ts';
 import { expectWritable, type Running, runCommand, say, whole } from './command.ts';
 import { machine } from './machine.ts';
+import { startBeside, startWorkflows } from './spend-beside.ts';
 import { findPgbench, makeFloor } from './spend-floor.ts';
-import { LEG_NAMES, type LegName } from './spend-legs.ts';
+import { LEG_NAMES, LEGS, type LegName } from './spend-legs.ts';
 import { createMeters } from './spend-meters.ts';
 import { ratiosOf } from './spend-ratios.ts';
 import { type Figures, report } from './spend-report.ts';
 import { checkAll, measureRounds, type Result, Wrong } from './spend-rounds.ts';
-import { seed } from './spend-seed.ts';
-import { patient, startApi, startServer } from './spend-stack.ts';
+import { type Seeded, seed } from './spend-seed.ts';
+import { type Place, patient, startApi, startServer } from './spend-stack.ts';
 
 // The rate of spends, beside a plain transaction of two statements on the same machine in the same minute: in process and over
-// HTTP, with many callers and one, with long and short histories. Every figure comes from a ledger whose invariants were checked
+// HTTP, with many callers and one, with long and short histories. Worker, Temporal and workflows run meanwhile, as users run them. Every figure comes from a ledger whose invariants were checked
 // afterwards.
 
 interface Flags {
   rounds: number;
   seconds: number;
   large: number;
+  workflows: number;
   legs?: Set<LegName>;
   data?: string;
   json?: string;
@@ -36,10 +40,14 @@ Legs: ${LEG_NAMES.join(', ')}.
 
 Examples:
   npx tsx bench/spend.ts                                        all of it: half an hour on two cores, 12 GB of disk
-  npx tsx bench/spend.ts --rounds 1 --seconds 2 --large 0       a quick look: two minutes
+  npx tsx bench/spend.ts --rounds 1 --seconds 2 --large 0       a quick look: three minutes
   npx tsx bench/spend.ts --data .bench                          keeps the large history for the next time
   npx tsx bench/spend.ts --legs floor32,direct32,http32         these alone
+  npx tsx bench/spend.ts --workflows 0                          the API alone, without worker and Temporal
   npx tsx bench/spend.ts --gate --json spend.json               ends with 1 when a target is missed; figures for a program
+
+Temporal's development server and a worker run beside the API. Requests go to subscriptions that have a workflow, so that every
+nudge finds one. Both are paused for the leg http32_alone.
 
 PostgreSQL is our own in a temporary folder, dropped at the end (set TMPDIR to choose the disk), or the server of
 DATABASE_URL, on which the databases bench_small (made anew) and bench_large (kept for the next time) are left. Ends with 1
@@ -60,6 +68,12 @@ const flags = new Command('npx tsx bench/spend.ts')
   .option('--rounds <n>', 'how often each leg is run', whole(1), 5)
   .option('--seconds <n>', 'how long each leg is measured', whole(1), 10)
   .option('--large <n>', 'entries of the large history; 0 leaves its leg out', whole(0), LARGE_ENTRIES)
+  .option(
+    '--workflows <n>',
+    'subscriptions with a workflow, 10000 at most; 0: neither worker nor Temporal',
+    whole(0),
+    2_000,
+  )
   .option('--legs <a,b>', 'legs to run (default: all)', legs)
   .option('--data <dir>', 'keep the servers’ folder there, and use the large history that is in it')
   .option('--json <file>', 'write the figures to this file')
@@ -95,6 +109,7 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   const { rounds, seconds } = flags;
   const legs = new Set(flags.legs ?? LEG_NAMES);
   if (flags.large === 0) legs.delete('large_direct');
+  if (flags.workflows === 0) legs.delete('http32_alone');
   say('starting PostgreSQL');
   const server = await startServer(folder, running);
   const isLarge = legs.has('large_direct');
@@ -102,25 +117,23 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   const large = isLarge
     ? await seed(server, { name: 'bench_large', entries: flags.large, keep, say }, running)
     : null;
-  const small = await seed(
-    server,
-    { name: 'bench_small', entries: SMALL_ENTRIES, keep: false, say },
-    running,
-  );
+  const all = await seed(server, { name: 'bench_small', entries: SMALL_ENTRIES, keep: false, say }, running);
+  const small = flags.workflows === 0 ? all : withFirst(all, flags.workflows);
   const ledgers = { small: patient(small.url), large: large && patient(large.url) };
   for (const db of Object.values(ledgers)) if (db) shutdown.add(0, () => db.$client.end({ timeout: 1 }));
   const sql = ledgers.small.$client;
   await makeFloor(sql);
-  const api = await startApi(small.url, folder, running);
-  const meters = await createMeters({ small: sql, large: ledgers.large?.$client ?? null }, api.pid);
+  const { api, beside, workflows } = await startPrograms(small, legs, folder, ledgers.small, running);
+  const pids = { api: api.pid, ...(beside?.pids ?? { worker: null, temporal: null }) };
+  const meters = await createMeters({ small: sql, large: ledgers.large?.$client ?? null }, pids);
 
   const wanted = { rounds, seconds, legs, stopping, say };
   const results: Result[] = [];
   let wrong: string | null = null;
   try {
-    await measureRounds({ small, large, api }, ledgers, meters, wanted, results);
+    await measureRounds({ small, large, api, beside }, ledgers, meters, wanted, results);
     say('reading the rows of bench_small');
-    await checkAll(ledgers.small, Object.values(small.subscriptions).flat(), wanted);
+    await checkAll(ledgers.small, Object.values(all.subscriptions).flat(), wanted);
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
     wrong = error.message;
@@ -134,5 +147,33 @@ async function measure(folder: string, running: Running): Promise<Figures> {
     floor: findPgbench() ?? 'the same from Node, for pgbench was not found',
     ...{ rounds, seconds, results, wrong, ratios: ratiosOf(results) },
     history: { small: small.entries, large: large?.entries ?? null },
+    workflows,
   };
+}
+
+/** The database with fewer ordinary subscriptions to spend from. */
+function withFirst(seeded: Seeded, count: number): Seeded {
+  const { subscriptions } = seeded;
+  return { ...seeded, subscriptions: { ...subscriptions, ordinary: subscriptions.ordinary.slice(0, count) } };
+}
+
+/** Starts the API; with workflows also Temporal, the worker, and a workflow for each subscription that is spent from. */
+async function startPrograms(
+  small: Seeded,
+  legs: Set<LegName>,
+  folder: string,
+  db: Database,
+  running: Running,
+) {
+  if (flags.workflows === 0) {
+    const place: Place = { databaseUrl: small.url, temporalAddress: `127.0.0.1:${await freePort()}`, folder };
+    return { api: await startApi(place, running), beside: null, workflows: 0 };
+  }
+  say('starting Temporal, API and worker');
+  const beside = await startBeside(small.url, folder, running);
+  const api = await startApi(beside.place, running);
+  const kinds = new Set([...legs].map((leg) => LEGS[leg].who));
+  const ids = [...kinds].flatMap((kind) => small.subscriptions[kind]);
+  await startWorkflows(beside, db, ids, { stopping: running.stopping, say });
+  return { api, beside, workflows: ids.length };
 }
