@@ -46,6 +46,7 @@ export default defineConfig({
             'test/install/**/*.test.ts',
             'test/web/**/*.test.ts',
             'test/webhooks/**/*.test.ts',
+            'test/telemetry/log.test.ts',
             'test/scenarios/core.test.ts',
             'test/client/contract.test.ts',
             'test/billing/stripe-events.test.ts',
@@ -76,6 +77,7 @@ export default defineConfig({
             'test/browser/**/*.test.ts',
             'test/client/**/*.test.ts',
             'test/start/**/*.test.ts',
+            'test/telemetry/**/*.test.ts',
             'test/scenarios/stack.test.ts',
           ],
           exclude: [
@@ -83,6 +85,7 @@ export default defineConfig({
             'test/billing/stripe-events.test.ts',
             'test/billing/external-events.test.ts',
             'test/client/contract.test.ts',
+            'test/telemetry/log.test.ts',
             ...ALONE,
           ],
           ...SERVERS,

@@ -11,15 +11,17 @@ import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
 import { openEventReader, openGateway, openLedger } from './startup.ts';
+import { createLogger, startLogger } from './telemetry/log.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 import { placesOf } from './web/shell/home-route.ts';
 
 // The API process: stateless, any number may run. It starts and spends without Temporal; without PostgreSQL it answers 503.
 
-const log = (line: string) => process.stderr.write(`api: ${line}\n`);
+let log = startLogger('api');
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
+  log = createLogger({ process: 'api', level: config.logLevel, format: config.logFormat });
   // A wrong file ends the process before it listens or connects.
   const catalog = loadCatalog(config.catalogFile);
   const db = connect(config.databaseUrl, { max: 20 });
@@ -91,8 +93,8 @@ function firstRequests(catalog: Catalog, { billing, stripe }: ConnectedConfig) {
   };
 }
 
-function stop(code: number, message: string): never {
-  log(message);
+function stop(code: number, message: string, error?: unknown): never {
+  log(message, { level: 'error', error });
   process.exit(code);
 }
 
@@ -104,12 +106,14 @@ async function firstKey(db: Database, config: ConnectedConfig): Promise<string |
     if (!(await registerKey(db, kept)))
       throw new ConfigError(`${file} does not hold an API key: delete it, and a new key is made.`);
     if (await isInForce(db, kept)) return kept;
-    log(`the key in ${file} is revoked: delete the file, and the next start makes a new one`);
+    log(`the key in ${file} is revoked: delete the file, and the next start makes a new one`, {
+      level: 'warn',
+    });
     return null;
   }
   if (file === undefined && (await hasKey(db))) return null;
   const key = await createKey(db, config.keyMode);
-  if (file === undefined) log(`first start: the operator key is ${key} (shown once)`);
+  if (file === undefined) log('first start: the operator key is shown here, once', { operator_key: key });
   else {
     writeFileSync(file, `${key}\n`, { mode: 0o600 });
     chmodSync(file, 0o600);
@@ -117,4 +121,5 @@ async function firstKey(db: Database, config: ConnectedConfig): Promise<string |
   return key;
 }
 
+process.on('uncaughtException', (error) => stop(1, 'an error that nothing handles ends this process', error));
 main().catch((error: unknown) => stop(1, error instanceof Error ? error.message : String(error)));

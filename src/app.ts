@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { admission } from './api/admission.ts';
 import { type AuthenticatedRequests, createAuthenticator } from './api/auth.ts';
 import { createLoopWatch, keptLine } from './api/event-loop.ts';
-import { notFound, problem, reported } from './api/problems.ts';
+import { notFound, problem, reported, requestFields } from './api/problems.ts';
 import type { App, Env } from './api/route.ts';
 import { apiRoutes, documentRoute } from './api/routes.ts';
 import { createTickets } from './api/tickets.ts';
@@ -30,15 +30,16 @@ export const createDeps = (settings: Settings): PageDeps => ({
 });
 
 /** The JSON API and the pages as one application. A refusal is a problem document; a 500 shows its request id alone. */
-export function createApp(deps: PageDeps, loop = createLoopWatch((kept) => deps.log(keptLine(kept)))): App {
+export function createApp(
+  deps: PageDeps,
+  loop = createLoopWatch((kept) => deps.log(keptLine(kept), { level: 'warn' })),
+): App {
   const app: App = new OpenAPIHono<Env>();
   const authenticated: AuthenticatedRequests = new WeakMap();
 
   app.use(loop.watched(admission(deps, authenticated)));
   app.notFound((c) => problem(c, notFound()));
-  app.onError((error, c) =>
-    problem(c, reported(deps.log, `${c.get('requestId')} ${c.req.method} ${c.req.path}`, error)),
-  );
+  app.onError((error, c) => problem(c, reported(deps.log, requestFields(c), error)));
 
   apiRoutes(app, deps);
   homeRoute(app, deps);

@@ -139,6 +139,11 @@ export const variables = {
     'How much the API and the worker log.',
     'debug, info, warn or error',
   ),
+  LOG_FORMAT: variable(
+    z.enum(['json', 'text']).optional(),
+    'Form of a line of the log: json for programs, text for people; text on a terminal and in `npm start`, else json.',
+    'json or text',
+  ),
 };
 
 type Variables = typeof variables;
@@ -174,6 +179,8 @@ export interface Config {
   /** The second part of a new key's text: `test` where a test moves no money. */
   keyMode: 'test' | 'live';
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Undefined: as the output and the way of the start suggest. */
+  logFormat: 'json' | 'text' | undefined;
 }
 
 /** Stripe's keys and address. */
@@ -227,6 +234,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     testMode,
     keyMode: testMode || (stripe && movesNoMoney(stripe)) ? 'test' : 'live',
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT,
   };
 }
 

@@ -22,6 +22,8 @@ interface EngineOptions {
   taskQueue: string;
   /** The path of the bundled workflow code (`workflowBundle`). */
   bundlePath: string;
+  /** Interceptors of logs, metrics and traces. */
+  seenBy?: ActivityInterceptorsFactory[];
 }
 
 const heartbeat = (): void => Context.current().heartbeat();
@@ -46,6 +48,7 @@ export function createEngine({
   namespace,
   taskQueue,
   bundlePath,
+  seenBy = [],
 }: EngineOptions): Promise<Worker> {
   return Worker.create({
     workflowBundle: { codePath: bundlePath },
@@ -56,7 +59,7 @@ export function createEngine({
       ...createActivities({ db, books, gateway, heartbeat }),
       ...createBatchActivities({ db, heartbeat }),
     },
-    interceptors: { activity: [watchingSteps(db)] },
+    interceptors: { activity: [...seenBy, watchingSteps(db)] },
     maxCachedWorkflows: 2_000,
     // After the death of a worker its cached workflows answer no query for this long.
     stickyQueueScheduleToStartTimeout: '1s',
@@ -68,7 +71,8 @@ export function createEngine({
 const DELIVERIES_AT_ONCE = 50;
 
 /** The clients and settings of the deliverer. */
-interface DelivererOptions extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue'> {
+interface DelivererOptions
+  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue' | 'seenBy'> {
   /** Whether receivers may have private addresses and use http. */
   allowsPrivate: boolean;
 }
@@ -80,12 +84,14 @@ export function createDeliverer({
   connection,
   namespace,
   taskQueue,
+  seenBy = [],
 }: DelivererOptions): Promise<Worker> {
   return Worker.create({
     connection,
     namespace,
     taskQueue: deliveryQueue(taskQueue),
     activities: { ...createDeliveryActivities({ db, post: createPost({ allowsPrivate }) }) },
+    interceptors: { activity: seenBy },
     maxConcurrentActivityTaskExecutions: DELIVERIES_AT_ONCE,
     shutdownGraceTime: '5s',
   });

@@ -14,7 +14,7 @@ import { type Database, isDatabaseAway } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
-import type { Log } from './embedded/children.ts';
+import type { Logger } from './telemetry/log.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 const LOOK_AGAIN_MS = 250;
@@ -27,7 +27,7 @@ export async function openLedger(
   db: Database,
   { databaseUrl }: Pick<ConnectedConfig, 'databaseUrl'>,
   catalog: Catalog,
-  log: Log,
+  log: Logger,
 ): Promise<void> {
   for (let isSaid = false; ; isSaid = true) {
     try {
@@ -36,7 +36,8 @@ export async function openLedger(
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;
       const { message, code } = error as Error & { code?: string };
-      if (!isSaid) log(`waiting for PostgreSQL, which does not answer: ${message || code}`);
+      if (!isSaid)
+        log(`waiting for PostgreSQL, which does not answer: ${message || code}`, { level: 'warn' });
     }
     await sleep(LOOK_AGAIN_MS);
   }
@@ -74,7 +75,7 @@ const KEYWORD = 2;
 export async function ensureSearchAttributes(
   connection: Connection,
   namespace: string,
-  log: (line: string) => void,
+  log: Logger,
 ): Promise<void> {
   const names = Object.values(SEARCH_ATTRIBUTE);
   try {
@@ -86,6 +87,7 @@ export async function ensureSearchAttributes(
   } catch (error) {
     log(
       `search attributes could not be made here, make them yourself: ${names.join(', ')}, all Keyword (${(error as Error).message})`,
+      { level: 'warn' },
     );
   }
 }
@@ -94,7 +96,7 @@ export async function ensureSearchAttributes(
  * Makes the schedule of the nightly reconciliation, 03:00 UTC; the first worker makes it. An operator's changes of it, its hour
  * or a pause, stay. A worker without the right to make it logs that and goes on.
  */
-export async function ensureReconciliation(client: Client, taskQueue: string, log: Log): Promise<void> {
+export async function ensureReconciliation(client: Client, taskQueue: string, log: Logger): Promise<void> {
   const scheduleId = reconcileScheduleId(taskQueue);
   try {
     await client.schedule.create({
@@ -108,6 +110,7 @@ export async function ensureReconciliation(client: Client, taskQueue: string, lo
     if (error instanceof ScheduleAlreadyRunning) return;
     log(
       `the schedule ${scheduleId} could not be made here: nobody looks at the books at night until it is (${(error as Error).message})`,
+      { level: 'warn' },
     );
   }
 }

@@ -7,18 +7,26 @@ import { connect } from './db/client.ts';
 import { createDeliverer, createEngine } from './engine.ts';
 import { startRelay } from './relay/loop.ts';
 import { ensureReconciliation, ensureSearchAttributes, openGateway, openLedger } from './startup.ts';
+import { namesStep } from './telemetry/activity-log.ts';
+import { createLogger, startLogger } from './telemetry/log.ts';
+import { sdkLines } from './telemetry/temporal-log.ts';
 import { connectTemporal, createTimedCaller, reach } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.
 
-const log = (line: string) => process.stderr.write(`worker: ${line}\n`);
+let log = startLogger('worker');
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
+  log = createLogger({ process: 'worker', level: config.logLevel, format: config.logFormat });
   // A wrong file ends the process before it listens or connects.
   const catalog = loadCatalog(config.catalogFile);
   const level = config.logLevel.toUpperCase() as Uppercase<typeof config.logLevel>;
-  Runtime.install({ logger: new DefaultLogger(level), shutdownSignals: [] });
+  Runtime.install({
+    logger: new DefaultLogger(level, sdkLines(log)),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+  });
   const db = connect(config.databaseUrl, { max: 10 });
   const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
   await openLedger(db, config, catalog, log);
@@ -33,7 +41,7 @@ async function main(): Promise<void> {
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
   const bundlePath = await workflowBundle(config.cacheFolder);
   const gateway = await openGateway(config, db);
-  const place = { db, connection: native, namespace, taskQueue };
+  const place = { db, connection: native, namespace, taskQueue, seenBy: [namesStep] };
   const allowsPrivate = config.webhookPrivateAddresses === 'allow';
   const workers = await Promise.all([
     createEngine({ ...place, books, gateway, bundlePath }),
@@ -57,10 +65,13 @@ async function main(): Promise<void> {
   await Promise.all([db, books].map((pool) => pool.$client.end({ timeout: 2 })));
 }
 
+function stop(message: string, error?: unknown): never {
+  log(message, { level: 'error', error });
+  process.exit(1);
+}
+
+process.on('uncaughtException', (error) => stop('an error that nothing handles ends this process', error));
 main().then(
   () => process.exit(0),
-  (error: unknown) => {
-    log(error instanceof Error ? error.message : String(error));
-    process.exit(1);
-  },
+  (error: unknown) => stop(error instanceof Error ? error.message : String(error)),
 );

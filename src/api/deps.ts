@@ -2,6 +2,7 @@ import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { Spending } from '../db/spend-batches.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { TemporalCaller } from '../temporal.ts';
 import type { Authenticate } from './auth.ts';
 import type { Tickets } from './tickets.ts';
@@ -31,7 +32,7 @@ export interface Deps {
   publicUrl: string;
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
-  log: (line: string) => void;
+  log: Logger;
   /** Whether the ledger's schema and catalogue are up to date: until then a route that needs them answers 503. */
   isOpen(): boolean;
 }

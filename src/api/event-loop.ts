@@ -78,7 +78,7 @@ export function createLoopWatch(
 }
 
 /** Method and pattern: no customer's id. */
-function routeOf(c: Context): string {
+export function routeOf(c: Context): string {
   const { path = 'no route' } = matchedRoutes(c).findLast((route) => !route.path.includes('*')) ?? {};
   return `${c.req.method} ${path}`;
 }

@@ -3,7 +3,14 @@ import { newId } from '../ids.ts';
 import { MAX_BODY_BYTES } from './admission.ts';
 import { requireScope } from './auth.ts';
 import type { Deps } from './deps.ts';
-import { ledgerAway, problemOf, type Rendered, reported } from './problems.ts';
+import {
+  ledgerAway,
+  problemOf,
+  type Rendered,
+  type RequestFields,
+  reported,
+  subscriptionIn,
+} from './problems.ts';
 import { replyOf } from './replies.ts';
 import { inputOf, readJson } from './route.ts';
 import type { SpendRoute } from './subscriptions/spend.ts';
@@ -33,7 +40,7 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
   async function answer(match: Match, incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse) {
     const requestId = newId('req');
     const done = await handle(match, incoming, body).catch((error: unknown) =>
-      problemOf(reported(deps.log, `${requestId} POST ${incoming.url}`, error), requestId),
+      problemOf(reported(deps.log, requestFields(match.route, incoming.url!, requestId), error), requestId),
     );
     send(outgoing, requestId, done);
   }
@@ -60,6 +67,8 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
 
 interface FastRoute {
   spend: SpendRoute;
+  /** Method and pattern, as the application's log names it. */
+  route: string;
   path: RegExp;
   /** The names of the path's parameters, in order. */
   names: string[];
@@ -67,24 +76,33 @@ interface FastRoute {
 
 interface Match {
   spend: SpendRoute;
+  route: string;
   params: Record<string, string>;
 }
+
+/** A request of the fast path in the log. */
+const requestFields = (route: string, url: string, requestId: string): RequestFields => ({
+  route,
+  request_id: requestId,
+  ...subscriptionIn(url),
+});
 
 const PART = /\{(\w+)\}/g;
 
 const routeOf = (spend: SpendRoute): FastRoute => ({
   spend,
+  route: `POST ${spend.definition.path.replaceAll(PART, ':$1')}`,
   path: new RegExp(`^${spend.definition.path.replaceAll(PART, '(\\w{1,64})')}$`),
   names: Array.from(spend.definition.path.matchAll(PART), ([, name]) => name!),
 });
 
 function matchOf(routes: FastRoute[], url: string): Match | null {
-  for (const { spend, path, names } of routes) {
+  for (const { spend, route, path, names } of routes) {
     const found = path.exec(url);
     if (!found) continue;
     const params: Record<string, string> = {};
     for (let i = 0; i < names.length; i += 1) params[names[i]!] = found[i + 1]!;
-    return { spend, params };
+    return { spend, route, params };
   }
   return null;
 }

@@ -2,7 +2,9 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { isDatabaseAway } from '../db/client.ts';
 import { type Fault, PROBLEMS, type ProblemCode, Refusal } from '../domain/errors.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { TemporalUnavailable } from '../temporal.ts';
+import { routeOf } from './event-loop.ts';
 
 /** Seconds after which a client may repeat a request that got 503. */
 const RETRY_AFTER = '1';
@@ -45,10 +47,43 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal('internal_error', 'Something went wrong here; the request id names it in the logs.');
 }
 
-/** The refusal that an error becomes; an unforeseen one also writes its stack to the log. */
-export function reported(log: (line: string) => void, request: string, error: unknown): Refusal {
+/** A request in the log: its route without values, its id, the subscription in its path, and its caller's key. */
+export interface RequestFields {
+  route: string;
+  request_id?: string;
+  subscription_id?: string;
+  key_id?: string;
+}
+
+/** The subscription that a path names, as a member of a line. */
+export function subscriptionIn(path: string): Pick<RequestFields, 'subscription_id'> {
+  const [, id] = /\/(sub_\w{1,64})(?:\/|$)/.exec(path) ?? [];
+  return id === undefined ? {} : { subscription_id: id };
+}
+
+/** A request of the application in the log. */
+export function requestFields(c: Context): RequestFields {
+  const keyId = c.get('keyId') as string | undefined;
+  return {
+    route: routeOf(c),
+    request_id: c.get('requestId') as string,
+    ...subscriptionIn(c.req.path),
+    ...(keyId === undefined ? {} : { key_id: keyId }),
+  };
+}
+
+/** The refusal that an error becomes. A 5xx writes a line; the line of an unforeseen error has its stack. */
+export function reported(log: Logger, request: RequestFields, error: unknown): Refusal {
   const refusal = refusalOf(error);
-  if (refusal.code === 'internal_error') log(`${request}: ${(error as Error).stack}`);
+  const { code } = refusal;
+  const { status } = PROBLEMS[code];
+  if (status >= 500)
+    log(`${request.route}: ${code}`, {
+      ...request,
+      status,
+      code,
+      ...(status === 500 ? { level: 'error', error } : { level: 'warn' }),
+    });
   return refusal;
 }
 

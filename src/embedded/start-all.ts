@@ -151,6 +151,8 @@ function programEnvironment(config: Config, port: number, databaseUrl: string, t
     // A receiver for a first try runs on the same machine.
     WEBHOOK_PRIVATE_ADDRESSES: config.webhookPrivateAddresses ?? 'allow',
     DRAWDOWN_API_KEY_FILE: config.apiKeyFile ?? join(config.dataFolder, 'api-key'),
+    // People read these files, and the last lines of one where a program does not start.
+    LOG_FORMAT: config.logFormat ?? 'text',
   };
 }
 

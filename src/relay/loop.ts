@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { reasonOf } from '../reason.ts';
+import { reasonFor } from '../telemetry/errors.ts';
 import { deadlineLoops } from './deadlines.ts';
 import { deliveryLoops } from './deliveries.ts';
 import { batchLoops } from './grant-batches.ts';
@@ -46,7 +46,7 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
           return ms;
         },
         (error: unknown) => {
-          complaints.make(loop, reasonOf(error));
+          complaints.make(loop, reasonFor(error));
           return AWAY_MS;
         },
       );
@@ -69,7 +69,7 @@ function createComplaints(log: RelayDeps['log']) {
     withdraw(loop);
     // A connection that is torn while its server is away is no news.
     const isSaid = made.size > 0 && TORN.test(text);
-    if (!made.has(text) && loops.size === 0 && !isSaid) log(`relay: ${text}`);
+    if (!made.has(text) && loops.size === 0 && !isSaid) log(`relay: ${text}`, { level: 'warn' });
     made.set(text, loops.add(loop));
   }
   return { make, withdraw };

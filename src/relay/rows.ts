@@ -2,6 +2,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from '../db/client.ts';
 import { type FailureRef, noteFailure } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
+import { reasonFor } from '../telemetry/errors.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { TemporalCaller } from '../temporal.ts';
 
 // Rows that the relay works, each guarded on its own. A refused row is recorded with its reason and comes again after a pause
@@ -16,7 +18,7 @@ export interface RelayDeps {
   taskQueue: string;
   /** The seconds without a spend after which a workflow is told of its ledger. */
   nudgeAfterSeconds: number;
-  log: (line: string) => void;
+  log: Logger;
 }
 
 /** One part of the relay. */
@@ -73,8 +75,16 @@ export function createGuard({ db, temporal, log }: RelayDeps): Guard {
     const reason = reasonOf(error);
     await noteFailure(db, { kind, ...nameOf(row) }, reason);
     await unclaim(row);
-    if (lastReason.get(kind) !== reason)
-      log(`relay: a ${kind} was refused, and is tried again at a pace of its own: ${reason}`);
+    if (lastReason.get(kind) !== reason) {
+      const { key, subscriptionId } = nameOf(row);
+      const whose = subscriptionId === '' ? {} : { subscription_id: subscriptionId };
+      log(`relay: a ${kind} was refused, and is tried again at a pace of its own: ${reasonFor(error)}`, {
+        level: 'warn',
+        kind,
+        row: key,
+        ...whose,
+      });
+    }
     lastReason.set(kind, reason);
   }
 

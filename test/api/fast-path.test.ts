@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/api/fast-path.ts';
 import type { App } from '../../src/api/route.ts';
 import { createApp } from '../../src/app.ts';
+import type { LogFields } from '../../src/telemetry/log.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Listening, listen } from '../support/listen.ts';
@@ -232,15 +233,24 @@ describe('past the application', () => {
 
   test('an unforeseen error is a 500 that names its request, and the log has the rest', async () => {
     const [path, asked] = await made(SPENDS['a usage']!);
-    const lines: string[] = [];
-    const spending = { submit: () => Promise.reject(new Error('a bug')) };
-    const deps = { ...stack.deps, spending, log: (line: string) => lines.push(line) };
+    const lines: unknown[] = [];
+    const error = new Error('a bug');
+    const spending = { submit: () => Promise.reject(error) };
+    const log = (line: string, fields?: LogFields) => lines.push([line, fields]);
+    const deps = { ...stack.deps, spending, log };
     const broken = await listen(createFastPath(deps, getRequestListener(createApp(deps).fetch)));
     const response = await fetch(`${broken.url}${path}`, asked);
     expect(response.status).toBe(500);
     const { code, request_id, detail } = (await response.json()) as Record<string, string>;
     expect([code, detail]).toEqual(['internal_error', expect.not.stringContaining('a bug')]);
-    expect(lines).toEqual([expect.stringContaining(`${request_id} POST ${path}: Error: a bug`)]);
+    const route = 'POST /v1/subscriptions/:id/usage';
+    const subscription_id = path.split('/')[3];
+    expect(lines).toEqual([
+      [
+        `${route}: internal_error`,
+        { level: 'error', route, request_id, subscription_id, status: 500, code, error },
+      ],
+    ]);
     await broken.close();
   });
 });

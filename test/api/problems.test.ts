@@ -5,6 +5,7 @@ import { createApp } from '../../src/app.ts';
 import type { Database } from '../../src/db/client.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
+import type { LogFields } from '../../src/telemetry/log.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, type Json, type Page, type Problem, start } from './driver.ts';
@@ -561,7 +562,7 @@ describe('the engine away', () => {
     const before = await seen(driver);
     const lines: string[] = [];
     const gateway = { refundPart: () => Promise.reject(new Error('sk_live_secret')) };
-    const log = (line: string) => lines.push(line);
+    const log = (line: string, fields?: LogFields) => lines.push(`${line} ${JSON.stringify(fields)}`);
     const app = createApp({ ...stack.deps, gateway, log });
     const path = driver.path(`purchases/${String(id)}/refund`);
     const answer = await ask((at, init) => app.request(at, init), stack.key, 'POST', path, {
@@ -570,7 +571,11 @@ describe('the engine away', () => {
     expectProblem(answer, 'billing_unavailable');
     expect(answer.headers.get('Retry-After')).toBe('1');
     expect(await seen(driver)).toEqual(before);
-    expect(lines.join()).toMatch(/^refund rfd_\w+: Error$/);
+    expect(lines).toEqual([
+      expect.stringMatching(/^refund rfd_\w+: Error /),
+      expect.stringMatching(/^POST \/v1\/.*: billing_unavailable .*"status":503/),
+    ]);
+    expect(lines.join()).not.toContain('sk_live');
   });
 
   test('no database: 503 with Retry-After, and no word of SQL', async () => {
@@ -587,7 +592,8 @@ describe('the engine away', () => {
     const db = {
       execute: () => Promise.reject(new Error('select secret from passwords')),
     } as unknown as Database;
-    const app = createApp({ db, log: (line: string) => lines.push(line) } as never);
+    const log = (line: string, fields?: LogFields) => lines.push(`${line} ${fields?.request_id}`);
+    const app = createApp({ db, log } as never);
     const response = await app.request('/readyz');
     const problem = (await response.json()) as Problem;
     expect(response.status).toBe(500);

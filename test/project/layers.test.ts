@@ -63,8 +63,11 @@ const LAYERS: Record<string, Rule[]> = {
     within('activities', 'domain', 'db', 'billing', 'webhooks', 'reason.ts'),
     packages('@temporalio/common'),
   ],
+  // Seen from outside: logs, metrics, traces.
+  telemetry: [within('telemetry', 'reason.ts'), packages('pino', 'pino-pretty', '@temporalio/worker'), node],
   // JSON alone.
   api: [
+    typesOf('telemetry/log.ts'),
     within('api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts', 'text.ts'),
     within('webhooks/receivers.ts', 'catalog/schema.ts'),
     only('relay/nudges.ts', 'nudge'),
@@ -90,6 +93,8 @@ const LAYERS: Record<string, Rule[]> = {
   'reason.ts': [],
   'text.ts': [within('domain/errors.ts')],
   relay: [
+    within('telemetry/errors.ts'),
+    typesOf('telemetry/log.ts'),
     within('relay', 'db', 'reason.ts', 'temporal.ts', 'workflows/messages.ts'),
     packages('@temporalio/client'),
     node,

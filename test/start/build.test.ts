@@ -168,7 +168,11 @@ describe('the compiled programs, without sources', () => {
     await sql`alter table away rename to subscriptions`;
     await sql.end();
     expect(failed.status).toBe(500);
-    const frames = processes.logs().match(/ {4}at .*/g) ?? [];
+    const frames =
+      processes
+        .logs()
+        .replaceAll('\\n', '\n')
+        .match(/ {4}at [^\n"]*/g) ?? [];
     const ours = frames.filter((frame) => frame.includes(image));
     const [, file, line] = /image\/(src\/db\/reads\.ts):(\d+)/.exec(ours.join('\n')) ?? [];
     expect(readFileSync(join(root, file!), 'utf8').split('\n')[Number(line) - 1]).toContain('await');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CSV_HEAD, csvLines, listEntries } from '../../db/entries.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
-import { reported } from '../problems.ts';
+import { type RequestFields, reported, requestFields } from '../problems.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { entryView } from '../views.ts';
@@ -28,7 +28,7 @@ export function entryRoutes(app: App, deps: Deps): void {
       if ((c.req.header('Accept') ?? '').includes('text/csv')) {
         const lines = csvLines(deps.db, id, { order: query.order, newest: version, kinds: null });
         c.header('Content-Type', 'text/csv; charset=utf-8');
-        return c.body(entriesCsv(deps, c.req.path, lines));
+        return c.body(entriesCsv(deps, requestFields(c), lines));
       }
       const page = pageOf(query, `entries/${id}`, 'count');
       const rows = await listEntries(deps.db, id, page);
@@ -39,11 +39,11 @@ export function entryRoutes(app: App, deps: Deps): void {
 
 /**
  * Entries as CSV, page by page at the caller's pace. A page that can't be read breaks the connection: a table that ends early
- * must not look whole. `path` is for the log.
+ * must not look whole. `request` is for the log.
  */
 export function entriesCsv(
   deps: Pick<Deps, 'log'>,
-  path: string,
+  request: RequestFields,
   pages: AsyncGenerator<string[]>,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -52,7 +52,7 @@ export function entriesCsv(
       start: (controller) => controller.enqueue(encoder.encode(`${CSV_HEAD}\r\n`)),
       async pull(controller) {
         const { done, value } = await pages.next().catch((error: unknown) => {
-          throw new Error(`${path} ends early: ${reported(deps.log, `GET ${path}`, error).code}`);
+          throw new Error(`${request.route} ends early: ${reported(deps.log, request, error).code}`);
         });
         if (done) controller.close();
         else controller.enqueue(encoder.encode(value.map((line) => `${line}\r\n`).join('')));

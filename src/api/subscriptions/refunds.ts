@@ -125,7 +125,10 @@ async function refundAtBilling(
       return await deps.gateway.refundPart({ id, chargeId, amountMinor }, { subscriptionId, customerId });
     } catch (error) {
       const { type, name } = error as Error & { type?: unknown };
-      deps.log(`refund ${id}: ${typeof type === 'string' ? type : name}`);
+      deps.log(`refund ${id}: ${typeof type === 'string' ? type : name}`, {
+        level: 'warn',
+        subscription_id: subscriptionId,
+      });
       throw new Refusal(
         'billing_unavailable',
         'Billing did not say whether the money went back: repeat with the same key.',

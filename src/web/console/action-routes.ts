@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { Scope } from '../../api/auth.ts';
 import type { Deps } from '../../api/deps.ts';
-import { notFound } from '../../api/problems.ts';
+import { notFound, requestFields } from '../../api/problems.ts';
 import type { Env } from '../../api/route.ts';
 import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
 import { Refusal } from '../../domain/errors.ts';
@@ -149,6 +149,7 @@ async function perform(doing: Doing, ownApi: OwnApi): Promise<Response> {
   if (!action.takesReason || !response.ok)
     deps.log(
       `console: ${c.get('keyId')} ${name} ${context.state.id}: ${response.status}, because ${JSON.stringify(values['reason'])}`,
+      { ...requestFields(c), subscription_id: context.state.id, status: response.status },
     );
   if (!response.ok) return checkPage(doing, key, `${String(answer['title'])}: ${String(answer['detail'])}`);
   const view = {

@@ -4,7 +4,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { csrf } from 'hono/csrf';
 import { HTTPException } from 'hono/http-exception';
 import type { Deps } from '../../api/deps.ts';
-import { ledgerAway, notFound, refusalOf } from '../../api/problems.ts';
+import { ledgerAway, notFound, reported, requestFields } from '../../api/problems.ts';
 import { type App, type Env, ofQuery } from '../../api/route.ts';
 import { invalid, PROBLEMS, type ProblemCode } from '../../domain/errors.ts';
 import { requireStorable } from '../../domain/text.ts';
@@ -175,10 +175,9 @@ function refusedPage(deps: Deps, c: Context<Env>, error: Error, path: string): R
   const way = { href: path, label: 'Back' };
   if (error instanceof HTTPException && error.status === 403)
     return sendMessage(c, { title: 'This form came from elsewhere', text: FOREIGN_FORM, way }, 403);
-  const refusal = refusalOf(error);
+  const refusal = reported(deps.log, requestFields(c), error);
   const { status, title } = PROBLEMS[refusal.code];
   const id = c.get('requestId');
-  if (refusal.code === 'internal_error') deps.log(`${id} ${c.req.method} ${c.req.path}: ${error.stack}`);
   const text = refusal.code === 'not_found' ? 'There is nothing here for you to see.' : refusal.message;
   const hint = status >= 500 ? `Nothing was lost: try again in a moment. Request ${id}.` : undefined;
   const isStuck = STUCK.has(refusal.code);

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { Deps } from '../../api/deps.ts';
-import { notFound } from '../../api/problems.ts';
+import { notFound, requestFields } from '../../api/problems.ts';
 import type { App, Env } from '../../api/route.ts';
 import * as s from '../../api/schemas.ts';
 import { entriesCsv } from '../../api/subscriptions/entries.ts';
@@ -134,7 +134,7 @@ function activity(pages: Pages, deps: Deps): void {
     const lines = csvLines(deps.db, row.state.id, { order: 'desc', newest: row.version, kinds });
     c.header('Content-Type', 'text/csv; charset=utf-8');
     c.header('Content-Disposition', 'attachment; filename="activity.csv"');
-    return c.body(entriesCsv(deps, c.req.path, lines));
+    return c.body(entriesCsv(deps, requestFields(c), lines));
   });
 }
 
