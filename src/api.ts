@@ -10,8 +10,9 @@ import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } 
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
-import { openEventReader, openGateway, openLedger } from './startup.ts';
+import { openEventReader, openGateway, openLedger, openMetrics } from './startup.ts';
 import { createLogger, startLogger } from './telemetry/log.ts';
+import { requestWatch } from './telemetry/requests.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 import { placesOf } from './web/shell/home-route.ts';
 
@@ -19,15 +20,18 @@ import { placesOf } from './web/shell/home-route.ts';
 
 let log = startLogger('api');
 
+const CONNECTIONS = 20;
+
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
   log = createLogger({ process: 'api', level: config.logLevel, format: config.logFormat });
   // A wrong file ends the process before it listens or connects.
   const catalog = loadCatalog(config.catalogFile);
-  const db = connect(config.databaseUrl, { max: 20 });
+  const metrics = await openMetrics(config, CONNECTIONS);
+  const db = connect(config.databaseUrl, { max: CONNECTIONS, watch: metrics?.statements });
   let isOpen = false;
   const { client, connection } = connectTemporal(config);
-  const deps = createDeps({
+  const settings = {
     db,
     temporal: createCaller(client),
     taskQueue: config.temporalTaskQueue,
@@ -41,8 +45,10 @@ async function main(): Promise<void> {
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporalNamespace,
     log,
+    watch: requestWatch(metrics, config.logLevel, log),
     isOpen: () => isOpen,
-  });
+  };
+  const deps = createDeps(settings, metrics?.spends);
   const app = createApp(deps);
   const server = createServer(createFastPath(deps, getRequestListener(app.fetch))).listen(
     config.port,

@@ -1,13 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { admission } from './api/admission.ts';
 import { type AuthenticatedRequests, createAuthenticator } from './api/auth.ts';
-import { createLoopWatch, keptLine } from './api/event-loop.ts';
+import { createLoopWatch, keptLine, routeOf } from './api/event-loop.ts';
 import { notFound, problem, reported, requestFields } from './api/problems.ts';
 import type { App, Env } from './api/route.ts';
 import { apiRoutes, documentRoute } from './api/routes.ts';
 import { createTickets } from './api/tickets.ts';
 import { createCatalogCache } from './db/catalogs.ts';
-import { createSpending } from './db/spend-batches.ts';
+import { createSpending, type SpendWatch } from './db/spend-batches.ts';
 import { consoleRoutes } from './web/console/routes.ts';
 import { demoRoutes } from './web/demo/routes.ts';
 import type { PageDeps } from './web/shell/deps.ts';
@@ -16,13 +16,13 @@ import { assetRoutes } from './web/shell/pages.ts';
 import { createLiveVersions } from './web/wallet/live.ts';
 import { walletRoutes } from './web/wallet/routes.ts';
 
-/** The clients and settings of a root; `createDeps` makes the rest from its ledger pool. */
+/** The clients and settings of a root; `createDeps` makes the rest from its ledger pool, with its watch of spends. */
 type Settings = Omit<PageDeps, 'spending' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
 
 /** Makes the dependencies of routes and pages, once a process. */
-export const createDeps = (settings: Settings): PageDeps => ({
+export const createDeps = (settings: Settings, spends?: SpendWatch): PageDeps => ({
   ...settings,
-  spending: createSpending(settings.db),
+  spending: createSpending(settings.db, spends),
   tickets: createTickets(settings.db),
   authenticate: createAuthenticator(settings.db),
   catalogs: createCatalogCache(settings.db),
@@ -37,7 +37,7 @@ export function createApp(
   const app: App = new OpenAPIHono<Env>();
   const authenticated: AuthenticatedRequests = new WeakMap();
 
-  app.use(loop.watched(admission(deps, authenticated)));
+  app.use(finishing(deps, loop.watched(admission(deps, authenticated))));
   app.notFound((c) => problem(c, notFound()));
   app.onError((error, c) => problem(c, reported(deps.log, requestFields(c), error)));
 
@@ -49,4 +49,19 @@ export function createApp(
   demoRoutes(app, deps);
   documentRoute(app);
   return app;
+}
+
+type Middleware = ReturnType<typeof admission>;
+
+/** Wraps the first middleware, and reports each request at its end where somebody watches. */
+function finishing({ watch }: PageDeps, first: Middleware): Middleware {
+  if (watch === undefined) return first;
+  return async (c, next) => {
+    const startedAt = performance.now();
+    try {
+      return await first(c, next);
+    } finally {
+      watch.finished(routeOf(c), c.res.status, startedAt, c.get('requestId'));
+    }
+  };
 }

@@ -144,6 +144,16 @@ export const variables = {
     'Form of a line of the log: json for programs, text for people; text on a terminal and in `npm start`, else json.',
     'json or text',
   ),
+  METRICS_PORT: variable(
+    port.optional(),
+    'Port on which the API and the worker serve their metrics; nothing is measured when it is not set. With `npm start` the worker takes the next one.',
+    'a port from 1 to 65535',
+  ),
+  METRICS_HOST: variable(
+    z.string().default('127.0.0.1'),
+    'Address the metrics are served on; they need no key.',
+    'an address of this machine',
+  ),
 };
 
 type Variables = typeof variables;
@@ -181,6 +191,8 @@ export interface Config {
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Undefined: as the output and the way of the start suggest. */
   logFormat: 'json' | 'text' | undefined;
+  /** Undefined: no metrics. */
+  metrics: { host: string; port: number } | undefined;
 }
 
 /** Stripe's keys and address. */
@@ -235,6 +247,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     keyMode: testMode || (stripe && movesNoMoney(stripe)) ? 'test' : 'live',
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
+    metrics:
+      values.METRICS_PORT === undefined
+        ? undefined
+        : { host: values.METRICS_HOST, port: values.METRICS_PORT },
   };
 }
 

@@ -15,6 +15,7 @@ import { migrate } from './db/migrate.ts';
 import { createStripeRecords } from './db/stripe.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
 import type { Logger } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 const LOOK_AGAIN_MS = 250;
@@ -41,6 +42,23 @@ export async function openLedger(
     }
     await sleep(LOOK_AGAIN_MS);
   }
+}
+
+/**
+ * Serves the metrics of this process; null where METRICS_PORT is not set, and then prom-client is not loaded. `others` are exporters
+ * of the same process. Throws where the port is taken.
+ */
+export async function openMetrics(
+  { metrics: address }: Pick<Config, 'metrics'>,
+  connections: number,
+  others: string[] = [],
+): Promise<Metrics | null> {
+  if (address === undefined) return null;
+  const { createMetrics } = await import('./telemetry/metrics.ts');
+  const { serveMetrics } = await import('./telemetry/serve.ts');
+  const metrics = createMetrics({ connections });
+  await serveMetrics(metrics.registry, address, others);
+  return metrics;
 }
 
 /** One of the two is set, or neither: then the sandbox bills. */

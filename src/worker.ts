@@ -4,10 +4,19 @@ import { loadCatalog } from './catalog/load.ts';
 import { loadConnectedConfig } from './config.ts';
 import { BOOKS_TIMEOUT_MS } from './db/audit/reconcile.ts';
 import { connect } from './db/client.ts';
+import { freePort } from './embedded/ports.ts';
 import { createDeliverer, createEngine } from './engine.ts';
 import { startRelay } from './relay/loop.ts';
-import { ensureReconciliation, ensureSearchAttributes, openGateway, openLedger } from './startup.ts';
+import {
+  ensureReconciliation,
+  ensureSearchAttributes,
+  openGateway,
+  openLedger,
+  openMetrics,
+} from './startup.ts';
 import { namesStep } from './telemetry/activity-log.ts';
+import { countsDeliveries } from './telemetry/activity-metrics.ts';
+import { ledgerGauges } from './telemetry/backlog.ts';
 import { createLogger, startLogger } from './telemetry/log.ts';
 import { sdkLines } from './telemetry/temporal-log.ts';
 import { connectTemporal, createTimedCaller, reach } from './temporal.ts';
@@ -16,19 +25,29 @@ import { connectTemporal, createTimedCaller, reach } from './temporal.ts';
 
 let log = startLogger('worker');
 
+const CONNECTIONS = 10;
+/** Names and units as Prometheus has them. */
+const SDK_METRICS = { countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true };
+
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
   log = createLogger({ process: 'worker', level: config.logLevel, format: config.logFormat });
   // A wrong file ends the process before it listens or connects.
   const catalog = loadCatalog(config.catalogFile);
   const level = config.logLevel.toUpperCase() as Uppercase<typeof config.logLevel>;
+  const sdkMetrics = config.metrics && `127.0.0.1:${await freePort()}`;
   Runtime.install({
     logger: new DefaultLogger(level, sdkLines(log)),
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+      ...(sdkMetrics ? { metrics: { prometheus: { ...SDK_METRICS, bindAddress: sdkMetrics } } } : {}),
+    },
     shutdownSignals: [],
   });
-  const db = connect(config.databaseUrl, { max: 10 });
+  const metrics = await openMetrics(config, CONNECTIONS, sdkMetrics ? [`http://${sdkMetrics}/metrics`] : []);
+  const db = connect(config.databaseUrl, { max: CONNECTIONS, watch: metrics?.statements });
   const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
+  if (metrics) ledgerGauges(metrics.registry, db);
   await openLedger(db, config, catalog, log);
   const { client, connection } = connectTemporal(config);
   await reach(connection, config);
@@ -41,15 +60,22 @@ async function main(): Promise<void> {
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
   const bundlePath = await workflowBundle(config.cacheFolder);
   const gateway = await openGateway(config, db);
-  const place = { db, connection: native, namespace, taskQueue, seenBy: [namesStep] };
+  const seenBy = [namesStep, ...(metrics ? [countsDeliveries(metrics.delivered)] : [])];
+  const place = { db, connection: native, namespace, taskQueue, seenBy };
   const allowsPrivate = config.webhookPrivateAddresses === 'allow';
   const workers = await Promise.all([
     createEngine({ ...place, books, gateway, bundlePath }),
     createDeliverer({ ...place, allowsPrivate }),
   ]);
   await ensureReconciliation(client, taskQueue, log);
-  const { nudgeAfterSeconds } = config;
-  const relay = startRelay({ db, temporal: createTimedCaller(client), taskQueue, nudgeAfterSeconds, log });
+  const relay = startRelay({
+    db,
+    temporal: createTimedCaller(client),
+    taskQueue,
+    nudgeAfterSeconds: config.nudgeAfterSeconds,
+    log,
+    watch: metrics?.relay,
+  });
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };

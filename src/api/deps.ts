@@ -7,6 +7,12 @@ import type { TemporalCaller } from '../temporal.ts';
 import type { Authenticate } from './auth.ts';
 import type { Tickets } from './tickets.ts';
 
+/** Sees each request at its end: for metrics, and for the log at its level debug. */
+export interface RequestWatch {
+  /** `startedAt` is a `performance.now()`. */
+  finished(route: string, status: number, startedAt: number, requestId: string): void;
+}
+
 /** The clients and settings of the routes; `createDeps` (src/app.ts) builds them, once a process. */
 export interface Deps {
   db: Database;
@@ -33,6 +39,8 @@ export interface Deps {
   temporalUiUrl: string | undefined;
   temporalNamespace: string;
   log: Logger;
+  /** Absent where nobody watches. */
+  watch?: RequestWatch | undefined;
   /** Whether the ledger's schema and catalogue are up to date: until then a route that needs them answers 503. */
   isOpen(): boolean;
 }

@@ -23,26 +23,35 @@ import { spends } from './subscriptions/spend-routes.ts';
 /** Serves the plain requests of `spends`, and passes all others to `otherwise`. */
 export function createFastPath(deps: Deps, otherwise: RequestListener): RequestListener {
   const routes = spends(deps).map(routeOf);
+  const { watch } = deps;
 
   return (incoming, outgoing) => {
     const match = isPlain(incoming) ? matchOf(routes, incoming.url!) : null;
     if (match === null) return otherwise(incoming, outgoing);
+    const startedAt = watch ? performance.now() : 0;
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     // A caller that disconnects before the end of its body has requested nothing.
     incoming.on('end', () => {
-      answer(match, incoming, Buffer.concat(chunks), outgoing).catch((error: Error) =>
+      answer(match, incoming, Buffer.concat(chunks), outgoing, startedAt).catch((error: Error) =>
         outgoing.destroy(error),
       );
     });
   };
 
-  async function answer(match: Match, incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse) {
+  async function answer(
+    match: Match,
+    incoming: IncomingMessage,
+    body: Buffer,
+    outgoing: ServerResponse,
+    startedAt: number,
+  ) {
     const requestId = newId('req');
     const done = await handle(match, incoming, body).catch((error: unknown) =>
       problemOf(reported(deps.log, requestFields(match.route, incoming.url!, requestId), error), requestId),
     );
     send(outgoing, requestId, done);
+    watch?.finished(match.route, done.status, startedAt, requestId);
   }
 
   async function handle(

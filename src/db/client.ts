@@ -6,12 +6,19 @@ import * as schema from './schema.ts';
 /** The ledger's database: Drizzle over postgres.js. */
 export type Database = PostgresJsDatabase<typeof schema> & { $client: postgres.Sql };
 
+/** Sees each statement from outside: for metrics and traces. */
+export interface StatementWatch {
+  /** A statement begins; `name` is the SQL function that it calls, or `other`. Answers a function for its end. */
+  began(name: string): (hasFailed: boolean) => void;
+}
+
 /** The options of `connect`. */
 interface DatabaseOptions {
   /** The most connections. A statement waits for a free one. */
   max?: number;
   /** A statement that takes longer is cancelled. */
   statementTimeoutMs?: number;
+  watch?: StatementWatch | undefined;
 }
 
 /** Callers wait for statements, and none of the ledger's takes a second. */
@@ -31,7 +38,7 @@ const LAST_ANSWERS_WITHIN = 1;
  */
 export function connect(
   url: string,
-  { max = 10, statementTimeoutMs = STATEMENT_TIMEOUT_MS }: DatabaseOptions = {},
+  { max = 10, statementTimeoutMs = STATEMENT_TIMEOUT_MS, watch }: DatabaseOptions = {},
 ): Database {
   let isOver = false;
   let current = open();
@@ -47,7 +54,7 @@ export function connect(
       // The driver's query for array types handles no failure: a connection lost there would end the process.
       fetch_types: false,
       onnotice: () => {},
-      onclose: () => giveUp(pool),
+      onclose: () => giveUp(client),
       connection: { application_name: 'drawdown', statement_timeout: statementTimeoutMs },
     });
     const { end } = pool;
@@ -55,7 +62,8 @@ export function connect(
       isOver = true;
       return end(options);
     };
-    return drizzle(pool, { schema });
+    const client = watch ? watched(pool, watch) : pool;
+    return drizzle(client, { schema });
 
     function giveUp(lost: postgres.Sql): void {
       if (isOver || current.$client !== lost) return;
@@ -63,6 +71,44 @@ export function connect(
       void end({ timeout: LAST_ANSWERS_WITHIN });
     }
   }
+}
+
+/** The functions of src/db/functions that are called by themselves. */
+const CALLED =
+  /\b(spend_batch|book_step|prepare|snapshot|balance_at|refund_charge|ask_refund|release_overdue|relay_deadlines|relay_notices|keep_months|give_up_step|note_failure|advance_ended|grant_batch_item|end_batch_item|finish_grant_batch)\(/;
+
+const names = new Map<string, string>();
+/** Texts of statements are few: those of a list vary with its filters. */
+const MOST_NAMES = 1_000;
+
+/** The SQL function that a statement calls, or `other`. */
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = CALLED.exec(text)?.[1] ?? 'other';
+  if (names.size < MOST_NAMES) names.set(text, name);
+  return name;
+}
+
+/** A pool that reports its statements. Their results and errors pass unchanged. It makes no fragments of statements. */
+function watched(pool: postgres.Sql, watch: StatementWatch): postgres.Sql {
+  const seen = <Q extends PromiseLike<unknown>>(text: string, query: Q): Q => {
+    const ended = watch.began(nameOf(text));
+    query.then(
+      () => ended(false),
+      () => ended(true),
+    );
+    return query;
+  };
+  const unsafe = (text: string, ...rest: unknown[]) =>
+    seen(text, (pool.unsafe as (...args: unknown[]) => postgres.PendingQuery<postgres.Row[]>)(text, ...rest));
+  return new Proxy(pool, {
+    apply(target, _, args: [TemplateStringsArray, ...unknown[]]) {
+      const query = Reflect.apply(target, undefined, args);
+      return Array.isArray(args[0]) && 'raw' in args[0] ? seen(args[0][0]!, query) : query;
+    },
+    get: (target, name) => (name === 'unsafe' ? unsafe : Reflect.get(target, name)),
+  });
 }
 
 /**

@@ -64,7 +64,7 @@ export const noFailure = (kind: FailureRow['kind'], key: string): SQL =>
   sql`with mended as (delete from failures where kind = ${kind} and key = ${key})`;
 
 /** Temporal retries a step every ten seconds, so a failure without news for longer is over. */
-const STEP_RECENT = sql`(f.kind <> 'step' or f.next_at > clock_timestamp() - interval '5 minutes')`;
+export const STEP_RECENT = sql`(f.kind <> 'step' or f.next_at > clock_timestamp() - interval '5 minutes')`;
 
 /** A refused row for lists. */
 export interface RefusedRow extends Omit<FailureRow, 'since' | 'nextAt'> {

@@ -28,7 +28,7 @@ export async function giveUpStep(db: Database, id: string, record: IncidentRecor
 }
 
 /** Due work that can't be booked holds up its subscription until it is booked. */
-const isHeldUp = sql<boolean>`(incidents.what = 'due' and exists (
+export const isHeldUp = sql<boolean>`(incidents.what = 'due' and exists (
   select from ledgers l where l.subscription_id = incidents.subscription_id and l.step < incidents.step))`;
 
 /** The incidents: those that hold a subscription up first, then the newest. */

@@ -551,7 +551,7 @@ export const inbox = pgTable(
 );
 
 /** The kinds of work that may be refused: the relay's rows, and steps of workflows. */
-const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
+export const FAILURE_KINDS = ['message', 'nudge', 'event', 'delivery', 'deadline', 'notice', 'step'] as const;
 
 /**
  * Refused rows: how often, why, and the instant of the next try. A row is here from its first failure until it succeeds. They

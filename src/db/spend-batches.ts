@@ -62,6 +62,14 @@ export type SpendOutcome =
   /** `available`: the credits that can be captured or reversed. */
   | { kind: 'capture_exceeds_hold' | 'reversal_exceeds_usage'; available: number };
 
+/** Sees calls and answers from outside, for metrics. */
+export interface SpendWatch {
+  /** A call departs, after its first request waited for so many milliseconds. */
+  departed(size: number, waitedMs: number): void;
+  /** `failed`: the ledger gave no answer. */
+  answered(op: SpendRequest['op'], outcome: SpendOutcome['kind'] | 'failed'): void;
+}
+
 /** The ledger's entrance for spends, holds and returns. */
 export interface Spending {
   /**
@@ -84,6 +92,8 @@ interface Pending {
   request: SpendRequest;
   /** The digest by which a repeat finds this request. */
   slot: string;
+  /** 0 where nobody watches. */
+  joinedAt: number;
   resolve(outcome: SpendOutcome): void;
   reject(error: unknown): void;
 }
@@ -118,7 +128,7 @@ export const halfOf = (bodyHash: string): string =>
   Buffer.from(bodyHash, 'base64url').toString('hex').slice(0, 32);
 
 /** Makes the ledger's entrance for one process. It groups requests and keeps the order within a subscription. */
-export function createSpending(db: Database): Spending {
+export function createSpending(db: Database, watch?: SpendWatch): Spending {
   let waiting: Pending[] = [];
   let underWay = 0;
   let departedAt = 0;
@@ -138,7 +148,7 @@ export function createSpending(db: Database): Spending {
         return outcome.kind === 'ok' ? { ...outcome, kind: 'replay' } : outcome;
     }
     const outcome = new Promise<SpendOutcome>((resolve, reject) => {
-      join({ request, slot, resolve, reject });
+      join({ request, slot, joinedAt: watch ? performance.now() : 0, resolve, reject });
     });
     slots.set(slot, { bodyHash: request.bodyHash, outcome });
     return outcome;
@@ -169,6 +179,7 @@ export function createSpending(db: Database): Spending {
   async function travel(batch: Pending[]): Promise<void> {
     underWay += 1;
     departedAt = performance.now();
+    watch?.departed(batch.length, departedAt - batch[0]!.joinedAt);
     for (const { request } of batch) travelling.add(request.subscriptionId);
     const outcome = await batchOutcome(batch);
     for (const { request } of batch) travelling.delete(request.subscriptionId);
@@ -198,8 +209,12 @@ export function createSpending(db: Database): Spending {
     }
   }
 
-  function finish({ slot, resolve, reject }: Pending, outcome: SpendOutcome | { error: unknown }): void {
+  function finish(
+    { request, slot, resolve, reject }: Pending,
+    outcome: SpendOutcome | { error: unknown },
+  ): void {
     slots.delete(slot);
+    watch?.answered(request.op, 'error' in outcome ? 'failed' : outcome.kind);
     if ('error' in outcome) reject(outcome.error);
     else resolve(outcome);
   }

@@ -161,13 +161,20 @@ async function bringUpPrograms(options: StartOptions, shutdown: Shutdown, env: P
   const entries = options.entries ?? { api: ownFile('api'), worker: ownFile('worker') };
   const bringUp = (name: 'api' | 'worker', label: string) =>
     step(label, say, async () => {
-      const start = () => startProgram({ name, entry: entries[name], dataDir: config.dataFolder, env });
+      const own = { ...env, ...metricsPort(config, name) };
+      const start = () => startProgram({ name, entry: entries[name], dataDir: config.dataFolder, env: own });
       const kept = await keepAlive(label, start, say);
       shutdown.add(0, () => kept.stop());
       return [kept.first.info.url ?? 'ready', kept.first.info];
     });
   const [info] = await Promise.all([bringUp('api', 'API'), bringUp('worker', 'Worker')]);
   return info;
+}
+
+/** Both programs run on this machine: the worker's port is the next one. */
+function metricsPort({ metrics }: Config, name: 'api' | 'worker'): ProgramOptions['env'] {
+  if (metrics === undefined || name === 'api') return {};
+  return { METRICS_PORT: String(metrics.port + 1) };
 }
 
 /** A source beside sources, compiled beside compiled code. */

@@ -19,6 +19,14 @@ export interface RelayDeps {
   /** The seconds without a spend after which a workflow is told of its ledger. */
   nudgeAfterSeconds: number;
   log: Logger;
+  /** Absent where nobody watches. */
+  watch?: RelayWatch | undefined;
+}
+
+/** Sees the rows of the relay from outside, for metrics. */
+export interface RelayWatch {
+  /** `away`: the server did not answer, and no row is to blame. */
+  worked(kind: FailureRef['kind'], outcome: 'done' | 'refused' | 'away'): void;
 }
 
 /** One part of the relay. */
@@ -60,7 +68,7 @@ export interface Guard {
 }
 
 /** Makes the guard of one relay: it records refused rows, and pauses a loop whose server is away. */
-export function createGuard({ db, temporal, log }: RelayDeps): Guard {
+export function createGuard({ db, temporal, log, watch }: RelayDeps): Guard {
   const begun = new Set<Promise<void>>();
   const expectThere = createProbe(temporal);
   const lastReason = new Map<string, string>();
@@ -75,6 +83,7 @@ export function createGuard({ db, temporal, log }: RelayDeps): Guard {
     const reason = reasonOf(error);
     await noteFailure(db, { kind, ...nameOf(row) }, reason);
     await unclaim(row);
+    watch?.worked(kind, 'refused');
     if (lastReason.get(kind) !== reason) {
       const { key, subscriptionId } = nameOf(row);
       const whose = subscriptionId === '' ? {} : { subscription_id: subscriptionId };
@@ -100,9 +109,13 @@ export function createGuard({ db, temporal, log }: RelayDeps): Guard {
         return (await rows.claim(places)).map((row) => {
           const work = rows
             .work(row)
-            .catch((error: unknown) => refused(rows, row, error))
+            .then(
+              () => watch?.worked(rows.kind, 'done'),
+              (error: unknown) => refused(rows, row, error),
+            )
             .catch(() => {
               isAway = true;
+              watch?.worked(rows.kind, 'away');
             })
             .finally(() => {
               underWay.delete(work);

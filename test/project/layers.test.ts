@@ -64,7 +64,12 @@ const LAYERS: Record<string, Rule[]> = {
     packages('@temporalio/common'),
   ],
   // Seen from outside: logs, metrics, traces.
-  telemetry: [within('telemetry', 'reason.ts'), packages('pino', 'pino-pretty', '@temporalio/worker'), node],
+  telemetry: [
+    within('telemetry', 'domain', 'reason.ts', 'db/console/fleet.ts'),
+    typesOf('api/deps.ts', 'db/client.ts', 'db/spend-batches.ts', 'relay/rows.ts'),
+    packages('pino', 'pino-pretty', 'prom-client', '@temporalio/worker', '@temporalio/common'),
+    node,
+  ],
   // JSON alone.
   api: [
     typesOf('telemetry/log.ts'),

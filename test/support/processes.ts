@@ -34,8 +34,8 @@ export interface Processes {
   /** The same of another API process, at its address. */
   at(url: string): Pick<Processes, 'request'>;
   /** At `url`, or on another port: any number may run. The first makes the key. */
-  startApi(port?: number): Promise<Killable>;
-  startWorker(): Promise<Killable>;
+  startApi(port?: number, env?: Record<string, string>): Promise<Killable>;
+  startWorker(env?: Record<string, string>): Promise<Killable>;
   /** The output of the processes: for the message of a failure. */
   logs(): string;
   /** Ends every process started here. */
@@ -71,7 +71,11 @@ export async function createProcesses(
       ask((below, request) => fetch(`${base}${below}`, request), key, method, path, init),
   });
 
-  async function start(name: 'api' | 'worker', on = port): Promise<Killable> {
+  async function start(
+    name: 'api' | 'worker',
+    on = port,
+    own: Record<string, string> = {},
+  ): Promise<Killable> {
     const program = await startProgram({
       name,
       entry: new URL(`${name}.${ending}`, code),
@@ -84,6 +88,7 @@ export async function createProcesses(
         TEST_MODE: 'on',
         DRAWDOWN_API_KEY_FILE: keyFile,
         ...env,
+        ...own,
       },
     });
     started.push(program);
@@ -105,8 +110,8 @@ export async function createProcesses(
     url,
     ...at(url),
     at,
-    startApi: (on) => start('api', on),
-    startWorker: () => start('worker'),
+    startApi: (on, own) => start('api', on, own),
+    startWorker: (own) => start('worker', port, own),
     logs: () => started.map(({ logFile }) => readFileSync(logFile, 'utf8')).join('\n'),
     async stop() {
       await Promise.all(started.map((program) => program.stop()));

@@ -2,6 +2,9 @@ import { sql } from 'drizzle-orm';
 import type { Instant } from '../../domain/calendar.ts';
 import type { State } from '../../domain/state.ts';
 import type { Database } from '../client.ts';
+import { type FailureRef, STEP_RECENT } from '../failures.ts';
+import { isHeldUp } from '../incidents.ts';
+import { FAILURE_KINDS } from '../schema.ts';
 
 // Numbers for an operator: of one subscription besides its timeline, and of all of them. Each is a single statement.
 
@@ -71,22 +74,55 @@ interface FleetNumbers {
 
 const MOST_PAST_DUE = 50;
 
+/** Rows that wait, each as a `Backlog`. */
+const INBOX = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(received_at))) from inbox where relayed_at is null)`;
+const BEHIND = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where workflow_behind)`;
+const HOLDS = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(deadline))) from holds
+  where status = 'held' and live and deadline <= clock_timestamp())`;
+const EVENTS = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(recorded_at))) from events where relayed_at is null)`;
+/** A replay waits since now, though its row is old. */
+const DELIVERIES = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(created_at) filter (where run = 0)))
+  from deliveries where started_at is null)`;
+
 /** The numbers of the fleet page, in one statement. */
 export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
   const [row] = await db.execute<{ fleet: FleetNumbers }>(sql`
     select jsonb_build_object(
       'now', ms(clock_timestamp()),
       'statuses', (select coalesce(jsonb_agg(x), '[]') from (select status, count(*) as count from subscriptions group by status order by status) x),
-      'inbox', (select jsonb_build_object('count', count(*), 'since', ms(min(received_at))) from inbox where relayed_at is null),
-      'behind', (select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where workflow_behind),
-      'holds', (select jsonb_build_object('count', count(*), 'since', ms(min(deadline))) from holds
-        where status = 'held' and live and deadline <= clock_timestamp()),
-      'events', (select jsonb_build_object('count', count(*), 'since', ms(min(recorded_at))) from events where relayed_at is null),
+      'inbox', ${INBOX}, 'behind', ${BEHIND}, 'holds', ${HOLDS}, 'events', ${EVENTS},
       'pastDue', (select coalesce(jsonb_agg(x order by x.since), '[]') from (
         select id, customer_id as "customerId", (state->'unpaid'->'charge'->>'at')::bigint as since
         from subscriptions where status = 'past_due' order by id desc limit ${MOST_PAST_DUE}) x)
     ) as fleet`);
   return row!.fleet;
+}
+
+/** The numbers of the whole installation for monitoring. */
+export interface OutsideNumbers {
+  now: Instant;
+  backlogs: Record<'message' | 'nudge' | 'hold' | 'event' | 'delivery', Backlog>;
+  /** Refused rows by kind; every kind is there. */
+  failing: Record<FailureRef['kind'], number>;
+  /** Subscriptions whose due work was given up. */
+  heldUp: number;
+  /** Sessions of Drawdown that wait for a lock, and the start of the oldest one's statement. */
+  locks: Backlog;
+}
+
+/** The numbers for monitoring, in one statement that reads indexes of waiting rows. */
+export async function outsideNumbers(db: Database): Promise<OutsideNumbers> {
+  const [row] = await db.execute<{ outside: OutsideNumbers }>(sql`
+    select jsonb_build_object(
+      'now', ms(clock_timestamp()),
+      'backlogs', jsonb_build_object('message', ${INBOX}, 'nudge', ${BEHIND}, 'hold', ${HOLDS}, 'event', ${EVENTS}, 'delivery', ${DELIVERIES}),
+      'failing', (select jsonb_object_agg(k.kind, (select count(*) from failures f where f.kind = k.kind and ${STEP_RECENT}))
+        from unnest(string_to_array(${FAILURE_KINDS.join(',')}, ',')) k(kind)),
+      'heldUp', (select count(distinct incidents.subscription_id) from incidents where ${isHeldUp}),
+      'locks', (select jsonb_build_object('count', count(*), 'since', ms(min(query_start))) from pg_stat_activity
+        where datname = current_database() and application_name = 'drawdown' and wait_event_type = 'Lock')
+    ) as outside`);
+  return row!.outside;
 }
 
 /** A subscription that may have work soon: its state, with the open grants. */
