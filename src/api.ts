@@ -10,9 +10,9 @@ import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } 
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
-import { openEventReader, openGateway, openLedger, openMetrics } from './startup.ts';
+import { openEventReader, openGateway, openLedger, openMetrics, openTraces } from './startup.ts';
 import { createLogger, startLogger } from './telemetry/log.ts';
-import { requestWatch } from './telemetry/requests.ts';
+import { bothRequests, bothStatements, requestWatch } from './telemetry/watches.ts';
 import { connectTemporal, createCaller } from './temporal.ts';
 import { placesOf } from './web/shell/home-route.ts';
 
@@ -28,9 +28,11 @@ async function main(): Promise<void> {
   // A wrong file ends the process before it listens or connects.
   const catalog = loadCatalog(config.catalogFile);
   const metrics = await openMetrics(config, CONNECTIONS);
-  const db = connect(config.databaseUrl, { max: CONNECTIONS, watch: metrics?.statements });
+  const traces = await openTraces(config, 'api');
+  const watch = bothStatements(metrics?.statements, traces?.statements);
+  const db = connect(config.databaseUrl, { max: CONNECTIONS, watch });
   let isOpen = false;
-  const { client, connection } = connectTemporal(config);
+  const { client, connection } = connectTemporal(config, traces?.client);
   const settings = {
     db,
     temporal: createCaller(client),
@@ -45,15 +47,13 @@ async function main(): Promise<void> {
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporalNamespace,
     log,
-    watch: requestWatch(metrics, config.logLevel, log),
+    watch: bothRequests(requestWatch(metrics, config.logLevel, log), traces?.requests),
     isOpen: () => isOpen,
   };
   const deps = createDeps(settings, metrics?.spends);
   const app = createApp(deps);
-  const server = createServer(createFastPath(deps, getRequestListener(app.fetch))).listen(
-    config.port,
-    config.host,
-  );
+  const fastPath = createFastPath(deps, getRequestListener(app.fetch));
+  const server = createServer(traces?.listener(fastPath) ?? fastPath).listen(config.port, config.host);
   server.on('error', (error: NodeJS.ErrnoException) =>
     stop(
       1,
@@ -83,6 +83,7 @@ async function main(): Promise<void> {
   async function close(): Promise<void> {
     await connection.close();
     await db.$client.end({ timeout: 2 });
+    await traces?.stop();
     process.exit(0);
   }
 }

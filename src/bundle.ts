@@ -32,6 +32,7 @@ export async function workflowBundle(cacheFolder: string): Promise<string> {
   const workflowsPath = join(SOURCES, 'workflows', 'index.ts');
   const { code } = await bundleWorkflowCode({
     workflowsPath,
+    workflowInterceptorModules: [join(SOURCES, 'workflows', 'tracing.ts')],
     // No module of ours keeps state, so all workflows of a thread share one copy: a cached workflow costs a third of the memory.
     preloadModules: [workflowsPath],
     // Short names, which a fifth less CPU loads and calls: the calendar library describes each of its values where names are long.

@@ -154,6 +154,11 @@ export const variables = {
     'Address the metrics are served on; they need no key.',
     'an address of this machine',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    z.url({ protocol: /^https?$/ }).optional(),
+    'OpenTelemetry collector that takes traces over OTLP/HTTP; nothing is traced when it is not set.',
+    'a URL like http://127.0.0.1:4318',
+  ),
 };
 
 type Variables = typeof variables;
@@ -193,6 +198,8 @@ export interface Config {
   logFormat: 'json' | 'text' | undefined;
   /** Undefined: no metrics. */
   metrics: { host: string; port: number } | undefined;
+  /** Undefined: no traces. */
+  tracesEndpoint: string | undefined;
 }
 
 /** Stripe's keys and address. */
@@ -247,6 +254,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     keyMode: testMode || (stripe && movesNoMoney(stripe)) ? 'test' : 'live',
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
+    tracesEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     metrics:
       values.METRICS_PORT === undefined
         ? undefined

@@ -6,6 +6,7 @@ import { createBatchActivities } from './activities/grant-batches.ts';
 import { createActivities } from './activities/index.ts';
 import type { Gateway } from './billing/gateway.ts';
 import type { Database } from './db/client.ts';
+import { type EngineTraces, NO_SINKS } from './telemetry/engine-traces.ts';
 import { createPost } from './webhooks/post.ts';
 import { deliveryQueue, subscriptionIdOf } from './workflows/messages.ts';
 
@@ -24,6 +25,7 @@ interface EngineOptions {
   bundlePath: string;
   /** Interceptors of logs, metrics and traces. */
   seenBy?: ActivityInterceptorsFactory[];
+  traces?: EngineTraces | undefined;
 }
 
 const heartbeat = (): void => Context.current().heartbeat();
@@ -49,6 +51,7 @@ export function createEngine({
   taskQueue,
   bundlePath,
   seenBy = [],
+  traces,
 }: EngineOptions): Promise<Worker> {
   return Worker.create({
     workflowBundle: { codePath: bundlePath },
@@ -56,10 +59,11 @@ export function createEngine({
     namespace,
     taskQueue,
     activities: {
-      ...createActivities({ db, books, gateway, heartbeat }),
+      ...createActivities({ db, books, gateway, heartbeat, trace: traces?.current }),
       ...createBatchActivities({ db, heartbeat }),
     },
     interceptors: { activity: [...seenBy, watchingSteps(db)] },
+    sinks: traces?.sinks ?? NO_SINKS,
     maxCachedWorkflows: 2_000,
     // After the death of a worker its cached workflows answer no query for this long.
     stickyQueueScheduleToStartTimeout: '1s',
@@ -72,7 +76,7 @@ const DELIVERIES_AT_ONCE = 50;
 
 /** The clients and settings of the deliverer. */
 interface DelivererOptions
-  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue' | 'seenBy'> {
+  extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue' | 'seenBy' | 'traces'> {
   /** Whether receivers may have private addresses and use http. */
   allowsPrivate: boolean;
 }
@@ -85,12 +89,14 @@ export function createDeliverer({
   namespace,
   taskQueue,
   seenBy = [],
+  traces,
 }: DelivererOptions): Promise<Worker> {
+  const post = createPost({ allowsPrivate });
   return Worker.create({
     connection,
     namespace,
     taskQueue: deliveryQueue(taskQueue),
-    activities: { ...createDeliveryActivities({ db, post: createPost({ allowsPrivate }) }) },
+    activities: { ...createDeliveryActivities({ db, post: traces?.post(post) ?? post }) },
     interceptors: { activity: seenBy },
     maxConcurrentActivityTaskExecutions: DELIVERIES_AT_ONCE,
     shutdownGraceTime: '5s',

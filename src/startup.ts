@@ -16,6 +16,7 @@ import { createStripeRecords } from './db/stripe.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
 import type { Logger } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { Traces } from './telemetry/traces.ts';
 import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflows/messages.ts';
 
 const LOOK_AGAIN_MS = 250;
@@ -59,6 +60,16 @@ export async function openMetrics(
   const metrics = createMetrics({ connections });
   await serveMetrics(metrics.registry, address, others);
   return metrics;
+}
+
+/** Starts the traces of this process; null where nothing is traced, and then OpenTelemetry is not loaded. */
+export async function openTraces(
+  { tracesEndpoint }: Pick<Config, 'tracesEndpoint'>,
+  name: 'api' | 'worker',
+): Promise<Traces | null> {
+  if (tracesEndpoint === undefined) return null;
+  const { startTraces } = await import('./telemetry/traces.ts');
+  return startTraces(name, tracesEndpoint);
 }
 
 /** One of the two is set, or neither: then the sandbox bills. */

@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowClientInterceptor } from '@temporalio/client';
 import type { ConnectedConfig } from './config.ts';
 
 /** Temporal was not asked, or did not answer in time; the message says which. */
@@ -18,11 +18,16 @@ type Connected = Pick<
 >;
 
 /** A client that connects on its first call: the API starts, and goes on, without Temporal. */
-export function connectTemporal(config: Connected): { client: Client; connection: Connection } {
+export function connectTemporal(
+  config: Connected,
+  interceptor?: WorkflowClientInterceptor,
+): { client: Client; connection: Connection } {
   const { temporalAddress: address, temporalApiKey: apiKey, temporalTls } = config;
   const tls = temporalTls ? { tls: true as const } : {};
   const connection = Connection.lazy({ address, ...tls, ...(apiKey ? { apiKey } : {}) });
-  return { client: new Client({ connection, namespace: config.temporalNamespace }), connection };
+  const interceptors = interceptor ? { interceptors: { workflow: [interceptor] } } : {};
+  const { temporalNamespace: namespace } = config;
+  return { client: new Client({ connection, namespace, ...interceptors }), connection };
 }
 
 /** Calls Temporal with a time limit. */

@@ -13,12 +13,14 @@ import {
   openGateway,
   openLedger,
   openMetrics,
+  openTraces,
 } from './startup.ts';
 import { namesStep } from './telemetry/activity-log.ts';
 import { countsDeliveries } from './telemetry/activity-metrics.ts';
 import { ledgerGauges } from './telemetry/backlog.ts';
 import { createLogger, startLogger } from './telemetry/log.ts';
 import { sdkLines } from './telemetry/temporal-log.ts';
+import { bothStatements } from './telemetry/watches.ts';
 import { connectTemporal, createTimedCaller, reach } from './temporal.ts';
 
 // The worker process: Temporal worker and relay. Any number may run.
@@ -45,11 +47,13 @@ async function main(): Promise<void> {
     shutdownSignals: [],
   });
   const metrics = await openMetrics(config, CONNECTIONS, sdkMetrics ? [`http://${sdkMetrics}/metrics`] : []);
-  const db = connect(config.databaseUrl, { max: CONNECTIONS, watch: metrics?.statements });
+  const traces = await openTraces(config, 'worker');
+  const watch = bothStatements(metrics?.statements, traces?.statements);
+  const db = connect(config.databaseUrl, { max: CONNECTIONS, watch });
   const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
   if (metrics) ledgerGauges(metrics.registry, db);
   await openLedger(db, config, catalog, log);
-  const { client, connection } = connectTemporal(config);
+  const { client, connection } = connectTemporal(config, traces?.client);
   await reach(connection, config);
   await ensureSearchAttributes(connection, config.temporalNamespace, log);
   const native = await NativeConnection.connect({
@@ -60,8 +64,12 @@ async function main(): Promise<void> {
   const { temporalNamespace: namespace, temporalTaskQueue: taskQueue } = config;
   const bundlePath = await workflowBundle(config.cacheFolder);
   const gateway = await openGateway(config, db);
-  const seenBy = [namesStep, ...(metrics ? [countsDeliveries(metrics.delivered)] : [])];
-  const place = { db, connection: native, namespace, taskQueue, seenBy };
+  const seenBy = [
+    namesStep,
+    ...(metrics ? [countsDeliveries(metrics.delivered)] : []),
+    ...(traces ? [traces.engine.activities] : []),
+  ];
+  const place = { db, connection: native, namespace, taskQueue, seenBy, traces: traces?.engine };
   const allowsPrivate = config.webhookPrivateAddresses === 'allow';
   const workers = await Promise.all([
     createEngine({ ...place, books, gateway, bundlePath }),
@@ -75,6 +83,7 @@ async function main(): Promise<void> {
     nudgeAfterSeconds: config.nudgeAfterSeconds,
     log,
     watch: metrics?.relay,
+    within: traces?.within,
   });
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -89,6 +98,7 @@ async function main(): Promise<void> {
   await native.close();
   await connection.close();
   await Promise.all([db, books].map((pool) => pool.$client.end({ timeout: 2 })));
+  await traces?.stop();
 }
 
 function stop(message: string, error?: unknown): never {

@@ -43,6 +43,7 @@ async function bundleWorkflows() {
   // The options and their reasons: src/bundle.ts.
   const { code } = await bundleWorkflowCode({
     workflowsPath,
+    workflowInterceptorModules: [join(root, 'src', 'workflows', 'tracing.ts')],
     preloadModules: [workflowsPath],
     webpackConfigHook: (config) => ({ ...config, mode: 'production' }),
     logger: new DefaultLogger('ERROR'),

@@ -63,6 +63,8 @@ interface ActivityDeps {
   gateway: Gateway;
   /** Reports to Temporal that the running activity is alive. */
   heartbeat: () => void;
+  /** The trace of the running activity, which its events carry on; null where nothing is traced. */
+  trace?: (() => string | null) | undefined;
 }
 
 /** The most unexplained rows that go into a Temporal history. */
@@ -72,7 +74,13 @@ const UNEXPLAINED_NAMED = 20;
 const HEARTBEAT_MS = 2_000;
 
 /** The activities of a worker. Each may run any number of times for one step: the step is booked once. */
-export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps): Activities {
+export function createActivities({
+  db,
+  books,
+  gateway,
+  heartbeat,
+  trace = () => null,
+}: ActivityDeps): Activities {
   /** refunds unusable money before the refund is booked. Billing carries each refund out once, at any number of calls. */
   async function refundMoney(effects: Effect[], debtor: Debtor): Promise<void> {
     for (const effect of effects)
@@ -88,7 +96,7 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
     await refundMoney(request.effects, debtorOf(request.after));
     const booking: Booking = { ...rest, charge: null, outcome: null, refusal: null, discard: false };
     return orGivenUp(db, subscriptionId, incidentOf(request, null), () =>
-      bookStep(db, subscriptionId, booking),
+      bookStep(db, subscriptionId, booking, trace()),
     );
   }
 
@@ -115,7 +123,9 @@ export function createActivities({ db, books, gateway, heartbeat }: ActivityDeps
       begin: null,
     };
     const outcome = await orGivenUp(db, subscriptionId, incidentOf(request, answer.outcome), async () =>
-      bookStep(db, subscriptionId, booking).catch((error: unknown) => unbooked(error, answer, debtor)),
+      bookStep(db, subscriptionId, booking, trace()).catch((error: unknown) =>
+        unbooked(error, answer, debtor),
+      ),
     );
     return answer.isKept && outcome.kind === 'booked' ? { ...outcome, outcome: null } : outcome;
   }

@@ -49,6 +49,8 @@ export async function spread(db: Database, which: number | number[]): Promise<vo
 /** A delivery without a workflow, claimed by this relay. */
 export interface ClaimedDelivery extends DeliveryRef {
   type: string;
+  /** The trace that its event carries on; null where there is none. */
+  trace: string | null;
 }
 
 /** The key of a delivery among the failures, the same for all its runs. */
@@ -65,7 +67,13 @@ export async function claimDeliveries(
   limit: number,
   round: Round = 'fresh',
 ): Promise<ClaimedDelivery[]> {
-  const rows = await db.execute<{ event_id: string; endpoint_id: string; run: number; type: string }>(sql`
+  const rows = await db.execute<{
+    event_id: string;
+    endpoint_id: string;
+    run: number;
+    type: string;
+    trace: string | null;
+  }>(sql`
     with due as (
       select d.event_id, d.endpoint_id from deliveries d
       where d.started_at is null and (d.claimed_until is null or d.claimed_until < clock_timestamp())
@@ -75,12 +83,14 @@ export async function claimDeliveries(
     update deliveries d set claimed_until = clock_timestamp() + interval '30 seconds'
     from due where d.event_id = due.event_id and d.endpoint_id = due.endpoint_id
     returning d.event_id, d.endpoint_id, d.run,
-      coalesce((select e.type from events e where e.id = d.event_id), 'an event that is gone') as type`);
-  return rows.map(({ event_id: eventId, endpoint_id: endpointId, run, type }) => ({
+      coalesce((select e.type from events e where e.id = d.event_id), 'an event that is gone') as type,
+      (select e.trace from events e where e.id = d.event_id) as trace`);
+  return rows.map(({ event_id: eventId, endpoint_id: endpointId, run, type, trace }) => ({
     eventId,
     endpointId,
     run,
     type,
+    trace,
   }));
 }
 

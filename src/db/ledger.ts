@@ -87,9 +87,19 @@ export function prepare(db: Database, id: string, head: StepHead & { charge: Cha
   return callFunction(db, sql`select prepare(${id}, ${jsonb(head)}) as answer`);
 }
 
-/** Books one step of a subscription's workflow, under the lock of the ledger's row: all of it or nothing, once. */
-export function bookStep(db: Database, id: string, booking: Booking): Promise<StepOutcome> {
-  return callFunction(db, sql`select book_step(${id}, ${jsonb(booking)}) as answer`);
+/**
+ * Books one step of a subscription's workflow, under the lock of the ledger's row: all of it or nothing, once. Its events carry
+ * the trace, a `traceparent`.
+ */
+export function bookStep(
+  db: Database,
+  id: string,
+  booking: Booking,
+  trace: string | null = null,
+): Promise<StepOutcome> {
+  // The setting ends with the statement; `emit_event` reads it.
+  const traced = trace === null ? sql`` : sql`set_config('drawdown.trace', ${trace}, true),`;
+  return callFunction(db, sql`select ${traced} book_step(${id}, ${jsonb(booking)}) as answer`);
 }
 
 /** R-52: moves the test clock of an ended subscription, where nothing is due any more. */

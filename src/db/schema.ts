@@ -591,6 +591,8 @@ export const events = pgTable(
     data: jsonb('data').$type<Record<string, unknown>>().notNull(),
     recordedAt: at('recorded_at').notNull().default(sql`clock_timestamp()`),
     relayedAt: at('relayed_at'),
+    /** The trace of the request that caused it, as W3C's `traceparent`; null where nothing was traced. */
+    trace: text('trace'),
   },
   (t) => [
     unique('events_id').on(t.id),

@@ -109,10 +109,11 @@ export function paced(starts: number, started: number, tookMs: number): number {
   return Math.min(MOST_STARTS_A_TICK, starts + 1);
 }
 
-async function start({ db, temporal, taskQueue }: RelayDeps, delivery: ClaimedDelivery): Promise<void> {
+async function start(deps: RelayDeps, { trace, ...delivery }: ClaimedDelivery): Promise<void> {
+  const { db, temporal, taskQueue, within = (_, work) => work() } = deps;
   const { type, eventId, endpointId } = delivery;
-  try {
-    await temporal.call((client) =>
+  const begin = () =>
+    temporal.call((client) =>
       client.workflow.start(WEBHOOK_TYPE, {
         workflowId: webhookId(delivery),
         // A run is one workflow, also when it ended long ago.
@@ -123,6 +124,8 @@ async function start({ db, temporal, taskQueue }: RelayDeps, delivery: ClaimedDe
         staticDetails: `Event ${eventId}`,
       }),
     );
+  try {
+    await within(trace, begin);
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }

@@ -21,6 +21,8 @@ export interface RelayDeps {
   log: Logger;
   /** Absent where nobody watches. */
   watch?: RelayWatch | undefined;
+  /** Runs work in the trace of a row. Absent where nothing is traced. */
+  within?: (<T>(trace: string | null, work: () => Promise<T>) => Promise<T>) | undefined;
 }
 
 /** Sees the rows of the relay from outside, for metrics. */

@@ -66,8 +66,10 @@ const LAYERS: Record<string, Rule[]> = {
   // Seen from outside: logs, metrics, traces.
   telemetry: [
     within('telemetry', 'domain', 'reason.ts', 'db/console/fleet.ts'),
-    typesOf('api/deps.ts', 'db/client.ts', 'db/spend-batches.ts', 'relay/rows.ts'),
-    packages('pino', 'pino-pretty', 'prom-client', '@temporalio/worker', '@temporalio/common'),
+    typesOf('api/deps.ts', 'db/client.ts', 'db/spend-batches.ts', 'relay/rows.ts', 'webhooks/post.ts'),
+    typesOf('workflows/tracing.ts'),
+    packages('pino', 'pino-pretty', 'prom-client', '@opentelemetry'),
+    packages('@temporalio/client', '@temporalio/worker', '@temporalio/common'),
     node,
   ],
   // JSON alone.

@@ -1,11 +1,11 @@
 -- Events (docs/events.md), written by the statement that causes them, and the notices of credits that will soon be
 -- gone.
 
--- Writes an event. Ids sort roughly by their making; `nth` orders them exactly.
+-- Writes an event, with the trace of its statement. Ids sort roughly by their making; `nth` orders them exactly.
 create or replace function emit_event(p_sub text, p_type text, p_at timestamptz, p_data jsonb) returns void language sql as $$
-  insert into events (id, subscription_id, type, at, data)
+  insert into events (id, subscription_id, type, at, data, trace)
   values ('evt_' || lpad(to_hex(ms(clock_timestamp())), 11, '0') || left(replace(gen_random_uuid()::text, '-', ''), 15),
-    p_sub, p_type, p_at, jsonb_strip_nulls(p_data))
+    p_sub, p_type, p_at, jsonb_strip_nulls(p_data), nullif(current_setting('drawdown.trace', true), ''))
 $$;
 
 -- An amount in the currency of a charge, as events have it.
