@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { admission } from './api/admission.ts';
 import { type AuthenticatedRequests, createAuthenticator } from './api/auth.ts';
 import { createLoopWatch, keptLine, routeOf } from './api/event-loop.ts';
-import { notFound, problem, reported, requestFields } from './api/problems.ts';
+import { notFound, problem, reported, requestFields, statusOf } from './api/problems.ts';
 import type { App, Env } from './api/route.ts';
 import { apiRoutes, documentRoute } from './api/routes.ts';
 import { createTickets } from './api/tickets.ts';
@@ -58,10 +58,15 @@ function finishing({ watch }: PageDeps, first: Middleware): Middleware {
   if (watch === undefined) return first;
   return async (c, next) => {
     const startedAt = performance.now();
+    const finished = (status: number) => watch.finished(routeOf(c), status, startedAt, c.get('requestId'));
     try {
-      return await first(c, next);
-    } finally {
-      watch.finished(routeOf(c), c.res.status, startedAt, c.get('requestId'));
+      const answer = await first(c, next);
+      finished(c.res.status);
+      return answer;
+    } catch (error) {
+      // A refusal of `first` itself has no answer yet.
+      finished(statusOf(error));
+      throw error;
     }
   };
 }

@@ -47,6 +47,9 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal('internal_error', 'Something went wrong here; the request id names it in the logs.');
 }
 
+/** The status of the answer to an error. */
+export const statusOf = (error: unknown): number => PROBLEMS[refusalOf(error).code].status;
+
 /** A request in the log: its route without values, its id, the subscription in its path, and its caller's key. */
 export interface RequestFields {
   route: string;

@@ -23,9 +23,13 @@ export async function serveMetrics(
       response.writeHead(404).end();
       return;
     }
-    const texts = await Promise.all([registry.metrics(), ...others.map(textOf)]);
-    response.writeHead(200, { 'Content-Type': registry.contentType });
-    response.end(texts.join('\n'));
+    try {
+      const texts = await Promise.all([registry.metrics(), ...others.map(textOf)]);
+      response.writeHead(200, { 'Content-Type': registry.contentType });
+      response.end(texts.join('\n'));
+    } catch {
+      response.writeHead(500).end();
+    }
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>

@@ -19,6 +19,9 @@ const LEVELS: Record<SdkLine['level'], LogLevel> = {
 
 const SUBSCRIPTION = /^subscription\/(.+)$/;
 
+/** Who has it may answer in the place of the activity. */
+const TASK_TOKEN = 'taskToken';
+
 const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The members of a line: ids and words only. An object may be an input. */
@@ -26,7 +29,8 @@ function fieldsOf({ level, meta = {} }: SdkLine): LogFields {
   const fields: LogFields = { level: LEVELS[level] };
   for (const [name, value] of Object.entries(meta)) {
     if (name === 'error') fields.error = value;
-    else if (['string', 'number', 'boolean'].includes(typeof value)) fields[snakeCase(name)] = value;
+    else if (name !== TASK_TOKEN && ['string', 'number', 'boolean'].includes(typeof value))
+      fields[snakeCase(name)] = value;
   }
   const [, subscriptionId] = SUBSCRIPTION.exec(String(meta['workflowId'] ?? '')) ?? [];
   return subscriptionId === undefined ? fields : { ...fields, subscription_id: subscriptionId };

@@ -133,6 +133,7 @@ describe('a line of the SDK', () => {
       meta: {
         workflowId: 'subscription/sub_1',
         activityType: 'bookStep',
+        taskToken: 'CiQwMWEyMmY5My02MzYy',
         attempt: 5,
         step: 12,
         input: { card: 'pm_card_visa' },

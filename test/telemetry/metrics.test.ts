@@ -46,6 +46,7 @@ describe('the API', () => {
     expect((await processes.request('POST', `${path}/usage`, { body: tooMuch })).status).toBe(402);
     await processes.request('GET', `${path}/balance`);
     await processes.request('GET', '/nothing/here');
+    await processes.request('GET', `${path}/entries`, { headers: { Authorization: 'Bearer no key' } });
 
     const text = await scrape(api);
     const spent = (outcome: string) =>
@@ -57,6 +58,12 @@ describe('the API', () => {
       valueIn(
         text,
         'drawdown_http_request_duration_seconds_count{method="GET",route="/v1/subscriptions/:id/balance",outcome="ok"}',
+      ),
+    ).toBe(1);
+    expect(
+      valueIn(
+        text,
+        'drawdown_http_request_duration_seconds_count{method="GET",route="/v1/subscriptions/:id/entries",outcome="refused"}',
       ),
     ).toBe(1);
     expect(valueIn(text, 'drawdown_spends_total{op="usage",outcome="ok"}')).toBe(1);
