@@ -61,19 +61,19 @@ const childOf = (parent: string, name: string): string => {
   return [version, trace, spanIdOf(`${workflowId}/${runId}/${name}`), flags].join('-');
 };
 
-async function spanned<T>(
+/**
+ * Reports a span at the end of some work, and answers the work's own promise. A promise around it would end later, and a workflow
+ * whose promises end in another order replays no history.
+ */
+function spanned<T>(
   span: Pick<WorkflowSpan, 'name' | 'traceparent' | 'parent'>,
-  work: () => Promise<T>,
-) {
+  work: Promise<T>,
+): Promise<T> {
   const startedAt = Date.now();
-  let hasFailed = true;
-  try {
-    const answer = await work();
-    hasFailed = false;
-    return answer;
-  } finally {
+  const ended = (hasFailed: boolean) => () =>
     traces.ended({ ...span, startedAt, endedAt: Date.now(), hasFailed });
-  }
+  work.then(ended(false), ended(true));
+  return work;
 }
 
 const keyOf = ({ operation, key, attempt }: CommandRef): string => `${operation}/${key}#${attempt}`;
@@ -95,7 +95,8 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
   return {
     inbound: [
       {
-        async execute(input, next) {
+        // Neither is `async`: see `spanned`.
+        execute(input, next) {
           const parent = readTrace(input.headers);
           if (parent === null) return next(input);
           const start = refIn(input.args[0], 'begin', 'ref');
@@ -106,21 +107,18 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           }
           ofRun = childOf(parent, 'run');
           const name = `RunWorkflow:${workflowInfo().workflowType}`;
-          return spanned({ name, traceparent: ofRun, parent }, () => next(input));
+          return spanned({ name, traceparent: ofRun, parent }, next(input));
         },
-        async handleUpdate(input, next) {
+        handleUpdate(input, next) {
           const parent = readTrace(input.headers);
           if (parent === null) return next(input);
           const traceparent = childOf(parent, input.updateId);
           const ref = refIn(input.args[0], 'ref');
           if (ref) byCommand.set(keyOf(ref), traceparent);
-          try {
-            return await spanned({ name: `HandleUpdate:${input.name}`, traceparent, parent }, () =>
-              next(input),
-            );
-          } finally {
-            if (ref) byCommand.delete(keyOf(ref));
-          }
+          const handled = next(input);
+          const forget = () => void (ref && byCommand.delete(keyOf(ref)));
+          handled.then(forget, forget);
+          return spanned({ name: `HandleUpdate:${input.name}`, traceparent, parent }, handled);
         },
       },
     ],
