@@ -12,6 +12,7 @@ import {
 import { noteFailure, type Round } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 import { WEBHOOK_TYPE, type WebhookInput, webhookId } from '../workflows/messages.ts';
+import { type Look, whileWaiting } from './look.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
 
 // Events become deliveries, and each delivery a workflow. No caller waits for them, so their starts take the capacity that
@@ -30,11 +31,11 @@ const SLOW_MS = 80;
 const HANGING_MS = 300;
 
 /** The loops that spread events to endpoints and start the workflows of deliveries. */
-export function deliveryLoops(deps: RelayDeps, guard: Guard): Loop[] {
+export function deliveryLoops(deps: RelayDeps, guard: Guard, look: Look): Loop[] {
   return [
-    spreading(deps),
+    whileWaiting(look, 'events', spreading(deps)),
     spreadingAgain(deps),
-    starting(started(deps, guard, 'fresh', MOST_STARTS_A_TICK)),
+    whileWaiting(look, 'deliveries', starting(started(deps, guard, 'fresh', MOST_STARTS_A_TICK))),
     startingAgain(started(deps, guard, 'again', 1)),
   ];
 }

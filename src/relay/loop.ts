@@ -5,6 +5,7 @@ import { deadlineLoops } from './deadlines.ts';
 import { deliveryLoops } from './deliveries.ts';
 import { batchLoops } from './grant-batches.ts';
 import { inboxLoops } from './inbox.ts';
+import { createLook } from './look.ts';
 import { nudgeLoops } from './nudges.ts';
 import { createGuard, type Loop, type RelayDeps } from './rows.ts';
 
@@ -13,7 +14,7 @@ const AWAY_MS = 1_000;
 
 /**
  * Starts the relay, the one bridge from PostgreSQL to Temporal. Billing's inbox becomes signals, a changed ledger becomes a
- * nudge, an event becomes deliveries, a batch of grants its workflow. It also releases holds at their deadlines, records notices of expiry, and makes the
+ * nudge, an event becomes deliveries, a batch of grants its workflow. It also releases holds at their deadlines, records expiries and their notices, and makes the
  * coming months of entries. A row is marked after its call returned, so no row is lost; a row that arrives twice changes
  * nothing. Each part is a loop of its own and waits for no other.
  */
@@ -21,11 +22,12 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const guard = createGuard(deps);
   const complaints = createComplaints(deps.log);
+  const look = createLook(deps.db);
   const loops = [
-    ...deadlineLoops(deps),
-    ...inboxLoops(deps, guard),
+    ...deadlineLoops(deps, look),
+    ...inboxLoops(deps, guard, look),
     ...nudgeLoops(deps, guard),
-    ...deliveryLoops(deps, guard),
+    ...deliveryLoops(deps, guard, look),
     ...batchLoops(deps),
   ];
   setMaxListeners(loops.length, stopping.signal);

@@ -20,6 +20,8 @@ export type Answering = (
 export interface Receiver {
   url: string;
   received: Received[];
+  /** The most requests that waited for an answer at the same time. */
+  mostOpen(): number;
   /** From now on. */
   answer(how: Answering): void;
   stop(): Promise<void>;
@@ -28,12 +30,18 @@ export interface Receiver {
 export async function startReceiver(first: Answering = () => 204): Promise<Receiver> {
   let answering = first;
   const received: Received[] = [];
+  let [open, mostOpen] = [0, 0];
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     const { url: path = '', headers } = request;
     const one = { path, id: String(headers['webhook-id']), headers, body };
     received.push(one);
+    open += 1;
+    mostOpen = Math.max(mostOpen, open);
+    response.once('close', () => {
+      open -= 1;
+    });
     const status = await answering(one, response);
     if (status !== undefined) response.writeHead(status).end();
   });
@@ -41,6 +49,7 @@ export async function startReceiver(first: Answering = () => 204): Promise<Recei
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
+    mostOpen: () => mostOpen,
     answer: (how) => {
       answering = how;
     },

@@ -302,7 +302,7 @@ test('receivers that hang hold up no other work of the workers', async () => {
     body: { customer_id: 'not-held-up', plan: 'creator', interval: 'month' },
   });
   expect(status).toBe(201);
-  // As many as may be under way are, and no more.
+  // As many as may be under way are, and no more. On a slow machine some have ended unanswered by now, and others come.
   await sleep(300);
-  expect(receiver.received).toHaveLength(50);
+  expect(receiver.mostOpen()).toBe(50);
 });

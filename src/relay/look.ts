@@ -1,0 +1,23 @@
+import type { Database } from '../db/client.ts';
+import { readWaiting, type Waiting } from '../db/waiting.ts';
+import { type Loop, TICK_MS } from './rows.ts';
+
+/** Answers what waits. Loops that ask within a tick share one statement. */
+export type Look = () => Promise<Waiting>;
+
+/** Makes the look that all loops of a relay share. */
+export function createLook(db: Database): Look {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answer: Promise<Waiting>;
+  return () => {
+    if (performance.now() - askedAt < TICK_MS * 0.9) return answer;
+    askedAt = performance.now();
+    answer = readWaiting(db);
+    return answer;
+  };
+}
+
+/** A loop that works only while something of a kind waits: an idle relay asks once a tick for all kinds. */
+export const whileWaiting = (look: Look, kind: keyof Waiting, loop: Loop): Loop => ({
+  tick: async () => ((await look())[kind] ? loop.tick() : TICK_MS),
+});
