@@ -1,14 +1,14 @@
 import type { Database } from '../db/client.ts';
-import { readWaiting, type Waiting } from '../db/waiting.ts';
+import { readWaiting, type WaitingRows } from '../db/waiting.ts';
 import { type Loop, TICK_MS } from './rows.ts';
 
 /** Answers what waits. Loops that ask within a tick share one statement. */
-export type Look = () => Promise<Waiting>;
+export type Look = () => Promise<WaitingRows>;
 
 /** Makes the look that all loops of a relay share. */
 export function createLook(db: Database): Look {
   let askedAt = Number.NEGATIVE_INFINITY;
-  let answer: Promise<Waiting>;
+  let answer: Promise<WaitingRows>;
   return () => {
     if (performance.now() - askedAt < TICK_MS * 0.9) return answer;
     askedAt = performance.now();
@@ -18,6 +18,6 @@ export function createLook(db: Database): Look {
 }
 
 /** A loop that works only while something of a kind waits: an idle relay asks once a tick for all kinds. */
-export const whileWaiting = (look: Look, kind: keyof Waiting, loop: Loop): Loop => ({
+export const whileWaiting = (look: Look, kind: keyof WaitingRows, loop: Loop): Loop => ({
   tick: async () => ((await look())[kind] ? loop.tick() : TICK_MS),
 });
