@@ -12,8 +12,8 @@ import {
 import { noteFailure, type Round } from '../db/failures.ts';
 import { reasonOf } from '../reason.ts';
 import { WEBHOOK_TYPE, type WebhookInput, webhookId } from '../workflows/messages.ts';
-import { type Look, whileWaiting } from './look.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
+import { type WaitingCache, whileWaiting } from './waiting.ts';
 
 // Events become deliveries, and each delivery a workflow. No caller waits for them, so their starts take the capacity that
 // Temporal has left: fewer while it is slow, more while it is quick.
@@ -31,11 +31,11 @@ const SLOW_MS = 80;
 const HANGING_MS = 300;
 
 /** The loops that spread events to endpoints and start the workflows of deliveries. */
-export function deliveryLoops(deps: RelayDeps, guard: Guard, look: Look): Loop[] {
+export function deliveryLoops(deps: RelayDeps, guard: Guard, waiting: WaitingCache): Loop[] {
   return [
-    whileWaiting(look, 'events', spreading(deps)),
+    whileWaiting(waiting, 'events', spreading(deps)),
     spreadingAgain(deps),
-    whileWaiting(look, 'deliveries', starting(started(deps, guard, 'fresh', MOST_STARTS_A_TICK))),
+    whileWaiting(waiting, 'deliveries', starting(started(deps, guard, 'fresh', MOST_STARTS_A_TICK))),
     startingAgain(started(deps, guard, 'again', 1)),
   ];
 }

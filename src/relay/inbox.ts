@@ -4,8 +4,8 @@ import type { Round } from '../db/failures.ts';
 import { type Claimed, claimMessages, MONEY_BACK, markRelayed, postpone, unclaim } from '../db/inbox.ts';
 import { type MoneyReport, refundCharge } from '../db/refunds.ts';
 import { workflowId } from '../workflows/messages.ts';
-import { type Look, whileWaiting } from './look.ts';
 import { type Guard, IDLE_MS, type Loop, type RelayDeps, TICK_MS } from './rows.ts';
+import { type WaitingCache, whileWaiting } from './waiting.ts';
 
 // Billing's messages: signals to workflows, and refunds and disputes, which the ledger books.
 
@@ -15,7 +15,7 @@ const SIGNALS_AT_ONCE = 10;
 const BOOKINGS_AT_ONCE = 2;
 
 /** The loops that signal billing's messages to workflows, and that book refunds and disputes. */
-export function inboxLoops(deps: RelayDeps, guard: Guard, look: Look): Loop[] {
+export function inboxLoops(deps: RelayDeps, guard: Guard, waiting: WaitingCache): Loop[] {
   const loop = (of: 'money' | 'workflows', round: Round, atOnce: number): Loop => {
     const take = guard.take<Claimed>({
       kind: 'message',
@@ -30,9 +30,9 @@ export function inboxLoops(deps: RelayDeps, guard: Guard, look: Look): Loop[] {
     return { tick: async () => ((await take(atOnce)).length > 0 ? TICK_MS : idleMs) };
   };
   return [
-    whileWaiting(look, 'messages', loop('workflows', 'fresh', SIGNALS_AT_ONCE)),
+    whileWaiting(waiting, 'messages', loop('workflows', 'fresh', SIGNALS_AT_ONCE)),
     loop('workflows', 'again', SIGNALS_AT_ONCE / 2),
-    whileWaiting(look, 'money', loop('money', 'fresh', BOOKINGS_AT_ONCE)),
+    whileWaiting(waiting, 'money', loop('money', 'fresh', BOOKINGS_AT_ONCE)),
     loop('money', 'again', 1),
   ];
 }

@@ -5,9 +5,9 @@ import { deadlineLoops } from './deadlines.ts';
 import { deliveryLoops } from './deliveries.ts';
 import { batchLoops } from './grant-batches.ts';
 import { inboxLoops } from './inbox.ts';
-import { createLook } from './look.ts';
 import { nudgeLoops } from './nudges.ts';
 import { createGuard, type Loop, type RelayDeps } from './rows.ts';
+import { createWaitingCache } from './waiting.ts';
 
 /** The pause after a failed tick: its server is away. */
 const AWAY_MS = 1_000;
@@ -22,12 +22,12 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const guard = createGuard(deps);
   const complaints = createComplaints(deps.log);
-  const look = createLook(deps.db);
+  const waiting = createWaitingCache(deps.db);
   const loops = [
-    ...deadlineLoops(deps, look),
-    ...inboxLoops(deps, guard, look),
+    ...deadlineLoops(deps, waiting),
+    ...inboxLoops(deps, guard, waiting),
     ...nudgeLoops(deps, guard),
-    ...deliveryLoops(deps, guard, look),
+    ...deliveryLoops(deps, guard, waiting),
     ...batchLoops(deps),
   ];
   setMaxListeners(loops.length, stopping.signal);

@@ -1,12 +1,12 @@
 import type { Database } from '../db/client.ts';
-import { readWaiting, type WaitingRows } from '../db/waiting.ts';
+import { readWaiting, type WaitingRows } from '../db/inbox.ts';
 import { type Loop, TICK_MS } from './rows.ts';
 
 /** Answers what waits. Loops that ask within a tick share one statement. */
-export type Look = () => Promise<WaitingRows>;
+export type WaitingCache = () => Promise<WaitingRows>;
 
-/** Makes the look that all loops of a relay share. */
-export function createLook(db: Database): Look {
+/** Makes the cache that all loops of a relay share. */
+export function createWaitingCache(db: Database): WaitingCache {
   let askedAt = Number.NEGATIVE_INFINITY;
   let answer: Promise<WaitingRows>;
   return () => {
@@ -18,6 +18,6 @@ export function createLook(db: Database): Look {
 }
 
 /** A loop that works only while something of a kind waits: an idle relay asks once a tick for all kinds. */
-export const whileWaiting = (look: Look, kind: keyof WaitingRows, loop: Loop): Loop => ({
-  tick: async () => ((await look())[kind] ? loop.tick() : TICK_MS),
+export const whileWaiting = (waiting: WaitingCache, kind: keyof WaitingRows, loop: Loop): Loop => ({
+  tick: async () => ((await waiting())[kind] ? loop.tick() : TICK_MS),
 });
