@@ -38,10 +38,14 @@ export function findPgbench(): string | null {
   return folders.map((folder) => join(folder, 'pgbench')).find((file) => existsSync(file)) ?? null;
 }
 
+/** The ways of pgbench to send a statement: as text each time, or prepared once. */
+export type Protocol = 'simple' | 'prepared';
+
 /** Runs pgbench over the floor's tables. */
 export async function pgbench(
   program: string,
   url: string,
+  protocol: Protocol,
   { callers, seconds, stopping }: Pace,
 ): Promise<Driven> {
   const folder = mkdtempSync(join(tmpdir(), 'drawdown-pgbench-'));
@@ -57,7 +61,7 @@ export async function pgbench(
       PGDATABASE: pathname.slice(1),
     });
     const threads = String(Math.min(2, callers));
-    const args = ['-n', '-M', 'simple', '-f', file, '-c', String(callers), '-j', threads];
+    const args = ['-n', '-M', protocol, '-f', file, '-c', String(callers), '-j', threads];
     args.push('-T', String(seconds), '-l', '--log-prefix', join(folder, 'log'));
     await promisify(execFile)(program, args, { env, signal: stopping });
     return fromLog(folder, seconds);

@@ -16,12 +16,12 @@ $$;
 -- What the first n spends of the past have cost: 2, 3, 1, and again.
 create function bench.spent(n bigint) returns bigint language sql immutable as $$ select n / 3 * 6 + (array[0, 2, 5])[n % 3 + 1] $$;
 create view bench.old_grants as
-  select s.id as subscription_id, s.n, x.* from bench.subscriptions s cross join bench.past p cross join lateral (values
-    (1, bench.id('grt', p.ms - 366 * 86400000::bigint, md5('spent' || s.n)), bench.spent(p.spends), p.now - interval '366 days', p.now + interval '200 days', null),
+  select s.id as subscription_id, s.n, s.spends, x.* from bench.subscriptions s cross join bench.past p cross join lateral (values
+    (1, bench.id('grt', p.ms - 366 * 86400000::bigint, md5('spent' || s.n)), bench.spent(s.spends), p.now - interval '366 days', p.now + interval '200 days', null),
     (2, bench.id('grt', p.ms - 366 * 86400000::bigint, md5('expired' || s.n)), 10::bigint, p.now - interval '366 days', p.now - interval '365 days', 'expired')
   ) x (made, id, amount, effective_at, expires_at, taken);
 create view bench.open_grants as
-  select s.id as subscription_id, s.n, k, p.spends + 3 + k as made, x.*, p.now as effective_at, p.now + (300 + k) * interval '1 day' as expires_at
+  select s.id as subscription_id, s.n, k, s.spends + 3 + k as made, x.*, p.now as effective_at, p.now + (300 + k) * interval '1 day' as expires_at
   from bench.subscriptions s cross join bench.past p
   cross join lateral generate_series(1, case s.kind when 'many' then 50 when 'poor' then 1 else 5 end) k
   cross join lateral (select
@@ -39,34 +39,24 @@ const KEYS = [
 /** The past to make. */
 export interface Past {
   now: Instant;
-  /** Spends of each subscription. */
-  spends: number;
   say(line: string): void;
 }
 
 /** Makes the past of the subscriptions in `bench.subscriptions`. */
-export async function seedPast(sql: postgres.Sql, { now, spends, say }: Past): Promise<void> {
+export async function seedPast(sql: postgres.Sql, { now, say }: Past): Promise<void> {
   await sql.unsafe(`set work_mem = '128MB'; set maintenance_work_mem = '1GB'; set synchronous_commit = off`);
-  await sql`create table bench.past as select instant(${now}) as now, ${now}::bigint as ms, ${spends}::bigint as spends`;
+  await sql`create table bench.past as select instant(${now}) as now, ${now}::bigint as ms`;
   await sql.unsafe(HELPERS);
   await sql`select keep_months(now - interval '367 days', now + interval '6 months') from bench.past`;
   for (const [table, key] of KEYS) await sql.unsafe(`alter table ${table} drop constraint ${key}`);
   await seedGrants(sql);
-  const [count] = await sql<{ n: number }[]>`select count(*)::int as n from bench.subscriptions`;
-  const width = Math.max(1, Math.floor(CHUNK / count!.n));
-  const startedAt = performance.now();
-  for (let from = 1; from <= spends; from += width) {
-    const to = Math.min(spends, from + width - 1);
-    await seedSpends(sql, from, to);
-    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
-    say(`${to * count!.n} of ${spends * count!.n} spends of the past after ${seconds} s`);
-  }
+  await seedAllSpends(sql, say);
   for (const [table, key, columns] of KEYS) {
     say(`key of ${table}`);
     await sql.unsafe(`alter table ${table} add constraint ${key} primary key (${columns})`);
   }
   await sql`insert into ledgers (subscription_id, status, step, seq, balance, asked_at)
-    select s.id, 'active', 1, p.spends + 3 + g.n, g.credits, p.now
+    select s.id, 'active', 1, s.spends + 3 + g.n, g.credits, p.now
     from bench.subscriptions s cross join bench.past p
     join (select subscription_id, count(*) as n, sum(amount) as credits from bench.open_grants group by 1) g on g.subscription_id = s.id`;
 }
@@ -80,14 +70,35 @@ async function seedGrants(sql: postgres.Sql): Promise<void> {
     select subscription_id, made, 'grant', amount, id, sum(amount) over w, effective_at, effective_at
     from bench.old_grants window w as (partition by subscription_id order by made)
     union all
-    select subscription_id, 3, 'expiry', -amount, id, bench.spent(p.spends), expires_at, expires_at
-    from bench.old_grants, bench.past p where taken = 'expired'
+    select subscription_id, 3, 'expiry', -amount, id, bench.spent(spends), expires_at, expires_at
+    from bench.old_grants where taken = 'expired'
     union all
     select subscription_id, made, 'grant', amount, id, sum(amount) over w, effective_at, effective_at
     from bench.open_grants window w as (partition by subscription_id order by made)`;
 }
 
-/** Makes the spends number `from` to `to` of all subscriptions, each at its own moment between two steps of the year. */
+/** Makes all spends: every subscription's first ones, then their next ones, so that rows of many lie side by side. */
+async function seedAllSpends(sql: postgres.Sql, say: Past['say']): Promise<void> {
+  const lengths = await sql<{ spends: number; n: number }[]>`
+    select spends::int as spends, count(*)::int as n from bench.subscriptions group by 1 order by 1`;
+  const all = lengths.reduce((sum, { spends, n }) => sum + spends * n, 0);
+  const startedAt = performance.now();
+  let [from, made] = [1, 0];
+  for (const { spends } of lengths) {
+    const count = lengths.reduce((sum, other) => sum + (other.spends >= spends ? other.n : 0), 0);
+    const width = Math.max(1, Math.floor(CHUNK / count));
+    for (; from <= spends; from += width) {
+      const to = Math.min(spends, from + width - 1);
+      await seedSpends(sql, from, to);
+      made += (to - from + 1) * count;
+      const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
+      say(`${made} of ${all} spends of the past after ${seconds} s`);
+    }
+    from = spends + 1;
+  }
+}
+
+/** Makes the spends number `from` to `to` of all subscriptions with that many, each at its own moment between two steps of the year. */
 async function seedSpends(sql: postgres.Sql, from: number, to: number): Promise<void> {
   const { version } = DEFAULT_CATALOG;
   await sql`
@@ -96,9 +107,9 @@ async function seedSpends(sql: postgres.Sql, from: number, to: number): Promise<
         instant(x.ms) as at, x.hash, bench.id('use', x.ms, x.hash) as id
       from (select * from bench.old_grants where made = 1 offset 0) g cross join bench.past p
       join bench.subscriptions s on s.id = g.subscription_id
-      cross join generate_series(${from}::bigint, ${to}::bigint) nth
+      cross join generate_series(${from}::bigint, least(${to}::bigint, s.spends)) nth
       cross join lateral (select md5(g.n || '/' || nth) as hash,
-        p.ms - 364 * 86400000::bigint + ((nth - 1 + s.spread) * (364 * 86400000.0::float8 / p.spends))::bigint as ms
+        p.ms - 364 * 86400000::bigint + ((nth - 1 + s.spread) * (364 * 86400000.0::float8 / s.spends))::bigint as ms
         offset 0) x
       order by x.ms
     ), entry as (

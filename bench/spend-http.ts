@@ -13,6 +13,8 @@ export interface Answered {
 export interface Wire {
   /** Resolves with the whole response; rejects when the connection ends. */
   post(path: string, key: string, rest: string): Promise<Answered>;
+  /** The same for a GET; `rest` is its headers after the path. */
+  get(path: string, rest: string): Promise<Answered>;
   close(): void;
 }
 
@@ -21,8 +23,20 @@ export const restOf = (body: string, port: number, apiKey: string): string =>
   `\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${apiKey}\r\nContent-Type: application/json\r\n` +
   `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-/** Opens a connection to a port of this machine. */
-export function openWire(port: number): Promise<Wire> {
+/** The text of a GET after its path, with one header of the caller's identity. */
+export const restOfGet = (identity: string, port: number): string =>
+  `\r\nHost: 127.0.0.1:${port}\r\n${identity}\r\n\r\n`;
+
+/** Opens a connection for each caller to a port of this machine. */
+export const openWires = ({ port }: { port: number }, callers: number): Promise<Wire[]> =>
+  Promise.all(Array.from({ length: callers }, () => openWire(port)));
+
+/** Closes them. */
+export function closeAll(wires: Wire[]): void {
+  for (const wire of wires) wire.close();
+}
+
+function openWire(port: number): Promise<Wire> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     socket.once('error', reject);
@@ -54,14 +68,15 @@ function wireOf(socket: Socket): Wire {
   };
   socket.on('error', end);
   socket.on('close', () => end(new Error('the API closed the connection')));
+  const send = (request: string): Promise<Answered> =>
+    new Promise((resolve, reject) => {
+      if (ended) return reject(ended);
+      waiting = { resolve, reject };
+      socket.write(request, 'latin1');
+    });
   return {
-    post(path, key, rest) {
-      return new Promise((resolve, reject) => {
-        if (ended) return reject(ended);
-        waiting = { resolve, reject };
-        socket.write(`POST ${path} HTTP/1.1\r\nIdempotency-Key: ${key}${rest}`, 'latin1');
-      });
-    },
+    post: (path, key, rest) => send(`POST ${path} HTTP/1.1\r\nIdempotency-Key: ${key}${rest}`),
+    get: (path, rest) => send(`GET ${path} HTTP/1.1${rest}`),
     close() {
       socket.destroy();
     },

@@ -14,6 +14,17 @@ export interface Measures {
   /** The share of updates that touched no index. */
   hot: { ledgers: number | null; grants: number | null };
   cpu: Cpu | null;
+  /** Successes and refusals with that CPU: a pair of requests is one. */
+  answered: number;
+}
+
+/** The processes that serve requests. */
+export const SERVERS = ['postgres', 'api', 'worker', 'temporal'] as const;
+
+/** Milliseconds of the servers' CPU for each answer; null without answers or without /proc. */
+export function cpuEach({ cpu, answered }: Measures, of: readonly (keyof Cpu)[] = SERVERS): number | null {
+  if (cpu === null || answered === 0) return null;
+  return (of.reduce((sum, who) => sum + cpu[who], 0) * 1_000) / answered;
 }
 
 interface Reading {
@@ -70,6 +81,7 @@ export async function createMeters(servers: Record<'small' | 'large', postgres.S
             walBytes: spent > 0 ? rounded((after.wal - before.wal) / spent, 0) : null,
             hot: { ledgers: share('ledgers'), grants: share('grants') },
             cpu: used(before.cpu, after.cpu),
+            answered: spent + replayed + short,
           };
 
           function share(table: Updates['relname']): number | null {

@@ -1,5 +1,6 @@
 import { quantile, rounded } from './machine.ts';
 import type { LegName } from './spend-legs.ts';
+import { cpuEach } from './spend-meters.ts';
 import type { Result } from './spend-rounds.ts';
 
 // Comparisons of two legs in the same round, so that the machine's mood is in both. Targets leave room for noise.
@@ -17,6 +18,7 @@ interface Comparison {
 const COMPARISONS: Comparison[] = [
   { of: 'direct32', to: 'floor32', figure: 'perSecond', atLeast: 1.2 },
   { of: 'http32', to: 'floor32', figure: 'perSecond', atLeast: 0.8 },
+  { of: 'http32', to: 'floor32_prepared', figure: 'perSecond', atLeast: 0.65 },
   { of: 'http32', to: 'http32_alone', figure: 'perSecond', atLeast: 0.9 },
   { of: 'http128', to: 'floor32', figure: 'perSecond', atLeast: 1.2 },
   { of: 'http32', to: 'floor32', figure: 'p99', atMost: 2 },
@@ -26,14 +28,23 @@ const COMPARISONS: Comparison[] = [
   { of: 'grants50', to: 'direct32', figure: 'perSecond', atLeast: 0.6 },
   { of: 'large_direct', to: 'direct32', figure: 'perSecond', atLeast: 0.9 },
   { of: 'hold_capture', to: 'floor32', figure: 'perSecond', atLeast: 0.35 },
+  { of: 'balance32', to: 'http32', figure: 'perSecond', atLeast: 1.5 },
   { of: 'direct32', to: 'naive32', figure: 'perSecond', atLeast: 10 },
   { of: 'direct32', to: 'one_call', figure: 'perSecond' },
   { of: 'floor_node', to: 'floor32', figure: 'perSecond' },
+  { of: 'entries_1m', to: 'entries_100', figure: 'p50' },
+  { of: 'deep_1m', to: 'entries_1m', figure: 'p50' },
+];
+
+/** Figures of one leg with a target of their own: they hold for a machine like this one. */
+const LIMITS: { of: LegName; name: string; figure(result: Result): number | null; atMost: number }[] = [
+  { of: 'purchases', name: 'CPU ms each', figure: ({ measures }) => cpuEach(measures), atMost: 34 },
+  { of: 'wallet_20k', name: 'p50 ms', figure: ({ p50 }) => p50, atMost: 8 },
 ];
 
 const NAMES: Record<Figure, string> = { perSecond: '', p50: ' p50', p99: ' p99' };
 
-/** The ratio of two legs over all rounds. */
+/** The ratio of two legs over all rounds, or a figure of one. */
 export interface Ratio {
   name: string;
   median: number;
@@ -57,8 +68,22 @@ export function spread(values: number[], digits: number): Spread {
   return { median: of(0.5), least: of(0), most: of(1) };
 }
 
-/** The ratios of which both legs have run. */
-export function ratiosOf(results: Result[]): Ratio[] {
+/** The ratios of which both legs have run, and the figures that have a limit. */
+export const ratiosOf = (results: Result[]): Ratio[] => [...comparisonsOf(results), ...limitsOf(results)];
+
+function limitsOf(results: Result[]): Ratio[] {
+  return LIMITS.flatMap(({ of, name, figure, atMost }): Ratio[] => {
+    const values = results
+      .filter(({ leg }) => leg === of)
+      .map(figure)
+      .filter((value) => value !== null);
+    if (values.length === 0) return [];
+    const found = spread(values, 1);
+    return [{ name: `${of} ${name}`, ...found, target: `≤ ${atMost}`, met: found.median <= atMost }];
+  });
+}
+
+function comparisonsOf(results: Result[]): Ratio[] {
   return COMPARISONS.flatMap(({ of, to, figure, atLeast, atMost }): Ratio[] => {
     const values = results
       .filter(({ leg }) => leg === of)

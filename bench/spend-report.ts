@@ -1,6 +1,6 @@
 import { type Machine, machineLine, rounded } from './machine.ts';
-import type { Cpu } from './spend-cpu.ts';
 import { LEG_NAMES, LEGS, type LegName } from './spend-legs.ts';
+import { cpuEach, SERVERS } from './spend-meters.ts';
 import { type Ratio, spread } from './spend-ratios.ts';
 import type { Result } from './spend-rounds.ts';
 
@@ -34,6 +34,7 @@ export function report({
   wrong,
 }: Figures): string {
   const large = history.large === null ? '' : `, large ${history.large}`;
+  const legs = LEG_NAMES.filter((leg) => results.some((result) => result.leg === leg));
   const lines = [
     machineLine(machine),
     `PostgreSQL ${postgres}; floor: ${floor}; ${rounds} rounds of ${seconds} s a leg; entries before: small ${history.small}${large}`,
@@ -42,22 +43,14 @@ export function report({
       : 'The API runs alone, without worker and Temporal.',
     '',
     ...table([
-      [
-        'leg',
-        '1/s',
-        'range',
-        '÷ floor32',
-        'p50 ms',
-        'p99 ms',
-        'batch',
-        'WAL B',
-        'HOT l/g',
-        'CPU s pg/api/worker/Temporal/bench/others',
-        '',
-      ],
-      ...LEG_NAMES.filter((leg) => results.some((result) => result.leg === leg)).map((leg) =>
-        legRow(leg, results),
-      ),
+      ['leg', '1/s', 'range', '÷ floor32', 'p50 ms', 'p99 ms', 'batch', 'WAL B', 'HOT l/g', ''],
+      ...legs.map((leg) => legRow(leg, results)),
+    ]),
+    '',
+    'CPU: seconds of each leg, and milliseconds for each answer',
+    ...table([
+      ['leg', ...CPU_NAMES, ...CPU_NAMES.slice(0, SERVERS.length).map((name) => `${name} ms`), 'all ms'],
+      ...legs.map((leg) => cpuRow(leg, results)),
     ]),
     '',
     ...table([
@@ -81,7 +74,8 @@ export function report({
 }
 
 const MANY_OTHERS = 0.1;
-const CPU_GROUPS = ['postgres', 'api', 'worker', 'temporal', 'bench', 'others'] as const;
+const CPU_GROUPS = [...SERVERS, 'bench', 'others'] as const;
+const CPU_NAMES = ['PostgreSQL', 'API', 'worker', 'Temporal', 'bench', 'others'];
 
 /** The rest of the machine's work in each leg: it explains noise. */
 function busyLines(results: Result[]): string[] {
@@ -96,10 +90,7 @@ function busyLines(results: Result[]): string[] {
 
 function legRow(leg: LegName, results: Result[]): (string | number)[] {
   const mine = results.filter((result) => result.leg === leg);
-  const median = (of: (result: Result) => number | null, digits: number): number | string => {
-    const values = mine.map(of).filter((value) => value !== null);
-    return values.length > 0 ? spread(values, digits).median : '–';
-  };
+  const median = medianOf(mine);
   const rate = spread(
     mine.map(({ perSecond }) => perSecond),
     0,
@@ -108,7 +99,6 @@ function legRow(leg: LegName, results: Result[]): (string | number)[] {
     const floor = results.find((other) => other.leg === 'floor32' && other.round === result.round);
     return floor ? result.perSecond / floor.perSecond : null;
   };
-  const cpu = (who: keyof Cpu) => median(({ measures }) => measures.cpu?.[who] ?? null, 1);
   return [
     leg,
     rate.median,
@@ -119,8 +109,25 @@ function legRow(leg: LegName, results: Result[]): (string | number)[] {
     median(({ measures }) => measures.batch, 1),
     median(({ measures }) => measures.walBytes, 0),
     `${median(({ measures }) => measures.hot.ledgers, 2)}/${median(({ measures }) => measures.hot.grants, 2)}`,
-    CPU_GROUPS.map(cpu).join('/'),
     LEGS[leg].says,
+  ];
+}
+
+const medianOf =
+  (results: Result[]) =>
+  (of: (result: Result) => number | null, digits: number): number | string => {
+    const values = results.map(of).filter((value): value is number => value !== null && !Number.isNaN(value));
+    return values.length > 0 ? spread(values, digits).median : '–';
+  };
+
+/** CPU seconds of a leg, and milliseconds for each answer. */
+function cpuRow(leg: LegName, results: Result[]): (string | number)[] {
+  const median = medianOf(results.filter((result) => result.leg === leg));
+  return [
+    leg,
+    ...CPU_GROUPS.map((who) => median(({ measures }) => measures.cpu?.[who] ?? null, 1)),
+    ...SERVERS.map((who) => median(({ measures }) => cpuEach(measures, [who]), 2)),
+    median(({ measures }) => cpuEach(measures), 2),
   ];
 }
 

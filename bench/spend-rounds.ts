@@ -54,9 +54,8 @@ export async function measureRounds(
       results.push(result);
       const { perSecond, p50, p99, checked } = result;
       const looked = checked.counted > 0 ? `; ${kept(checked)}` : '';
-      wanted.say(
-        `round ${round + 1} of ${wanted.rounds}, ${leg}: ${perSecond}/s, p50 ${p50} ms, p99 ${p99} ms${looked}`,
-      );
+      const figures = `${perSecond}/s, p50 ${shown(p50)} ms, p99 ${shown(p99)} ms`;
+      wanted.say(`round ${round + 1} of ${wanted.rounds}, ${leg}: ${figures}${looked}`);
     }
   }
 
@@ -75,12 +74,12 @@ export async function measureRounds(
     const db = ledgers[leg.on]!;
     const entriesBefore = await booked(db);
     const meter = await meters.start(leg.on);
-    const { touched, ...driven } = await runLeg(name, ground, wanted);
+    const { touched, entriesBefore: made, ...driven } = await runLeg(name, ground, wanted);
     const measures = await meter.stop(driven.counts, leg.requests);
     if (driven.faults[0])
       throw new Wrong(`${name}: ${driven.faults.length} or more failed, the first: ${driven.faults[0]}`);
     const entries = await booked(db);
-    const acknowledged = driven.counts.spent * leg.entries;
+    const acknowledged = driven.counts.spent * leg.entries + made;
     if (entries - entriesBefore !== acknowledged)
       throw new Wrong(
         `${name}: its answers tell of ${acknowledged} entries, ${entries - entriesBefore} are booked`,
@@ -116,6 +115,9 @@ async function keptInvariants(db: Database, when: string, ids: string[], asked: 
   if (broken) throw new Wrong(`${when}: ${broken.invariant}: ${broken.subscription_id} ${broken.row}`);
   return checked;
 }
+
+/** A leg without requests has no latency. */
+const shown = (ms: number): number | string => (Number.isNaN(ms) ? '–' : ms);
 
 const kept = ({ counted, read }: Pick<Checked, 'counted' | 'read'>): string =>
   `${counted} subscriptions counted up, of ${read} every invariant was read`;

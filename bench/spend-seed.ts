@@ -9,23 +9,36 @@ import type { Running } from './command.ts';
 import { seedPast } from './spend-history.ts';
 import { freshDatabase, hasDatabase, patient, type Server, schemaDigest } from './spend-stack.ts';
 
-// A database after a year of service: 10,000 subscriptions with 5 open grants each, some of them poor; 500 with 50 open grants;
-// one that all callers share; and the past of all of them.
+// A database after a year of service: subscriptions of every kind below, and the past of all of them.
 
 const DAY_MS = 86_400_000;
-const ORDINARY = 10_000;
-const WITH_MANY_GRANTS = 500;
-const ALL = ORDINARY + WITH_MANY_GRANTS + 1;
+
+/** The kinds of subscriptions by their purpose, and their number. */
+const COUNTS = {
+  /** With 5 open grants each; some are poor. */
+  ordinary: 10_000,
+  /** With 50 open grants each. */
+  many: 500,
+  /** All callers share it. */
+  hot: 1,
+  /** For commands to workflows: they make grants, which would slow the spends of the others down. */
+  buyers: 200,
+} as const;
+/** One subscription each, with so many entries. */
+export const LONG = { long_100: 100, long_20k: 20_000, long_100k: 100_000, long_1m: 1_000_000 } as const;
+/** Entries of a subscription that are no spends: of the used-up and the expired grant, and of five open ones. */
+const NO_SPENDS = 8;
+const ALL = Object.values(COUNTS).reduce((sum, count) => sum + count, 0);
 /** 2 % of the ordinary subscriptions: the 402 is part of the work. */
 const POOR_EVERY = 50;
 
-/** Subscriptions that get requests, by their purpose. */
-export interface Subscriptions {
-  ordinary: string[];
-  /** Each with 50 open grants. */
-  many: string[];
-  hot: string[];
-}
+/** A kind of subscription with a long ledger. */
+export type LongKind = keyof typeof LONG;
+/** A kind of subscription. */
+export type Kind = keyof typeof COUNTS | LongKind;
+
+/** The ids of the subscriptions of each kind. */
+export type Subscriptions = Record<Kind, string[]>;
 
 /** A seeded database. */
 export interface Seeded {
@@ -39,6 +52,8 @@ interface Wanted {
   name: string;
   /** Entries of the past: the nearest number with as many for each subscription. */
   entries: number;
+  /** Subscriptions with a long ledger beside these. */
+  long: LongKind[];
   /** Uses an existing database that holds the wanted rows. */
   keep: boolean;
   say(line: string): void;
@@ -46,10 +61,10 @@ interface Wanted {
 
 /** Seeds a database, or takes an existing one. */
 export async function seed(server: Server, wanted: Wanted, { stopping }: Running): Promise<Seeded> {
-  const { name, entries, keep, say } = wanted;
+  const { name, entries, long, keep, say } = wanted;
   const url = server.url(name);
   const spends = Math.max(1, Math.round(entries / ALL));
-  const tag = `${schemaDigest()} ${spends}`;
+  const tag = `${schemaDigest()} ${spends} ${long.join()}`;
   const known = keep && (await hasDatabase(server, name)) ? await readSeeded(url, tag) : null;
   if (known) {
     say(`${name}: the history of before, ${known.entries} entries`);
@@ -66,8 +81,8 @@ export async function seed(server: Server, wanted: Wanted, { stopping }: Running
   try {
     await publishCatalog(db, DEFAULT_CATALOG);
     const now = Date.now();
-    await seedSubscriptions(sql, now);
-    await seedPast(sql, { now, spends, say: progress });
+    await seedSubscriptions(sql, kindsOf(spends, long), now);
+    await seedPast(sql, { now, say: progress });
     progress('vacuum, analyze');
     await sql`vacuum (analyze)`;
     await sql`checkpoint`;
@@ -83,25 +98,35 @@ async function readSeeded(url: string, tag: string): Promise<Seeded | null> {
   try {
     const [there] = await sql<{ found: boolean }[]>`select to_regclass('bench.seeded') is not null as found`;
     if (!there!.found || (await sql`select from bench.seeded where tag = ${tag}`).length === 0) return null;
-    const rows = await sql<{ id: string; kind: keyof Subscriptions }[]>`
-      select id, case kind when 'poor' then 'ordinary' else kind end as kind from bench.subscriptions order by n`;
+    const rows = await sql<{ kind: Kind; ids: string[] }[]>`
+      select case kind when 'poor' then 'ordinary' else kind end as kind, array_agg(id order by n) as ids
+      from bench.subscriptions group by 1`;
     const [sum] = await sql<{ entries: number }[]>`select sum(seq)::int as entries from ledgers`;
-    const of = (wanted: keyof Subscriptions) =>
-      rows.filter(({ kind }) => kind === wanted).map(({ id }) => id);
-    const subscriptions = { ordinary: of('ordinary'), many: of('many'), hot: of('hot') };
+    const subscriptions = Object.fromEntries(rows.map(({ kind, ids }) => [kind, ids])) as Subscriptions;
     return { url, subscriptions, entries: sum!.entries };
   } finally {
     await sql.end({ timeout: 1 });
   }
 }
 
+interface Planned {
+  kind: Kind | 'poor';
+  spends: number;
+}
+
+function kindsOf(spends: number, long: LongKind[]): Planned[] {
+  const short = Object.entries(COUNTS).flatMap(([kind, count]) =>
+    Array.from({ length: count }, (_, n): Planned => {
+      const isPoor = kind === 'ordinary' && n % POOR_EVERY === 7;
+      return { kind: isPoor ? 'poor' : (kind as Kind), spends };
+    }),
+  );
+  return [...short, ...long.map((kind) => ({ kind, spends: LONG[kind] - NO_SPENDS }))];
+}
+
 /** Makes subscriptions that were moved in a year ago (R-44), so that none was ever charged. */
-async function seedSubscriptions(sql: postgres.Sql, now: Instant): Promise<void> {
-  const kinds = Array.from({ length: ALL }, (_, n) => {
-    if (n < ORDINARY) return n % POOR_EVERY === 7 ? 'poor' : 'ordinary';
-    return n < ORDINARY + WITH_MANY_GRANTS ? 'many' : 'hot';
-  });
-  const ids = kinds.map(() => newId('sub'));
+async function seedSubscriptions(sql: postgres.Sql, planned: Planned[], now: Instant): Promise<void> {
+  const ids = planned.map(() => newId('sub'));
   const start: Start = {
     ...{ id: '', customerId: '', plan: 'creator', interval: 'month', timeZone: 'UTC', allowance: null },
     ...{ paymentMethod: 'sandbox_ok', anchorAt: now - 366 * DAY_MS, testClock: false },
@@ -110,9 +135,13 @@ async function seedSubscriptions(sql: postgres.Sql, now: Instant): Promise<void>
   await sql.unsafe(`
     create schema bench;
     create table bench.seeded (tag text);
-    create table bench.subscriptions (n int primary key, id text not null, kind text not null, spread float8 not null default random())`);
-  await sql`insert into bench.subscriptions (n, id, kind)
-    select ord - 1, id, kind from unnest(${ids}::text[], ${kinds}::text[]) with ordinality as x (id, kind, ord)`;
+    create table bench.subscriptions (n int primary key, id text not null, kind text not null, spends bigint not null,
+      spread float8 not null default random())`);
+  const kinds = planned.map(({ kind }) => kind);
+  const spends = planned.map((one) => one.spends);
+  await sql`insert into bench.subscriptions (n, id, kind, spends)
+    select ord - 1, id, kind, spends
+    from unnest(${ids}::text[], ${kinds}::text[], ${spends}::bigint[]) with ordinality as x (id, kind, spends, ord)`;
   await sql`insert into subscriptions (id, customer_id, plan, interval, status, state, metadata, created_at)
     select id, 'bench-' || n, 'creator', 'month', 'active',
       ${JSON.stringify(state)}::text::jsonb || jsonb_build_object('id', id, 'customerId', 'bench-' || n), '{}',

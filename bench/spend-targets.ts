@@ -2,7 +2,7 @@ import type { Database } from '../src/db/client.ts';
 import { createSpending, type Spending, type SpendOutcome } from '../src/db/spend-batches.ts';
 import { DEFAULT_CATALOG } from '../src/domain/catalog/default.ts';
 import { newId } from '../src/ids.ts';
-import { openWire, restOf, type Wire } from './spend-http.ts';
+import { closeAll, openWires, restOf } from './spend-http.ts';
 import { BODIES, type Job, type Outcome } from './spend-load.ts';
 import { type Api, pool } from './spend-stack.ts';
 
@@ -80,11 +80,4 @@ export async function holdAndCapture(api: Api, callers: number): Promise<Target>
     },
     close: () => closeAll(wires),
   };
-}
-
-const openWires = (api: Api, callers: number): Promise<Wire[]> =>
-  Promise.all(Array.from({ length: callers }, () => openWire(api.port)));
-
-function closeAll(wires: Wire[]): void {
-  for (const wire of wires) wire.close();
 }

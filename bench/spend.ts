@@ -9,12 +9,12 @@ import { expectWritable, type Running, runCommand, say, whole } from './command.
 import { machine } from './machine.ts';
 import { startBeside, startWorkflows } from './spend-beside.ts';
 import { findPgbench, makeFloor } from './spend-floor.ts';
-import { LEG_NAMES, LEGS, type LegName } from './spend-legs.ts';
+import { LEG_NAMES, LEGS, type LegName, NEED_WORKER } from './spend-legs.ts';
 import { createMeters } from './spend-meters.ts';
 import { ratiosOf } from './spend-ratios.ts';
 import { type Figures, report } from './spend-report.ts';
 import { checkAll, measureRounds, type Result, Wrong } from './spend-rounds.ts';
-import { type Seeded, seed } from './spend-seed.ts';
+import { type Kind, LONG, type LongKind, type Seeded, seed } from './spend-seed.ts';
 import { type Place, patient, startApi, startServer } from './spend-stack.ts';
 
 // The rate of spends, beside a plain transaction of two statements on the same machine in the same minute: in process and over
@@ -39,8 +39,9 @@ const EXAMPLES = `
 Legs: ${LEG_NAMES.join(', ')}.
 
 Examples:
-  npx tsx bench/spend.ts                                        all of it: half an hour on two cores, 12 GB of disk
-  npx tsx bench/spend.ts --rounds 1 --seconds 2 --large 0       a quick look: three minutes
+  npx tsx bench/spend.ts                                        all of it: an hour on two cores, 12 GB of disk
+  npx tsx bench/spend.ts --rounds 1 --seconds 2 --large 0 --workflows 200
+                                                                a quick look: five minutes
   npx tsx bench/spend.ts --data .bench                          keeps the large history for the next time
   npx tsx bench/spend.ts --legs floor32,direct32,http32         these alone
   npx tsx bench/spend.ts --workflows 0                          the API alone, without worker and Temporal
@@ -109,21 +110,24 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   const { rounds, seconds } = flags;
   const legs = new Set(flags.legs ?? LEG_NAMES);
   if (flags.large === 0) legs.delete('large_direct');
-  if (flags.workflows === 0) legs.delete('http32_alone');
+  if (flags.workflows === 0) for (const leg of NEED_WORKER) legs.delete(leg);
   say('starting PostgreSQL');
   const server = await startServer(folder, running);
   const isLarge = legs.has('large_direct');
   const keep = flags.data !== undefined || !server.isOurs;
   const large = isLarge
-    ? await seed(server, { name: 'bench_large', entries: flags.large, keep, say }, running)
+    ? await seed(server, { name: 'bench_large', entries: flags.large, long: [], keep, say }, running)
     : null;
-  const all = await seed(server, { name: 'bench_small', entries: SMALL_ENTRIES, keep: false, say }, running);
+  const kinds = new Set([...legs].map((leg): Kind => LEGS[leg].who));
+  const long = Object.keys(LONG).filter((kind): kind is LongKind => kinds.has(kind as Kind));
+  const wantedSmall = { name: 'bench_small', entries: SMALL_ENTRIES, long, keep: false, say };
+  const all = await seed(server, wantedSmall, running);
   const small = flags.workflows === 0 ? all : withFirst(all, flags.workflows);
   const ledgers = { small: patient(small.url), large: large && patient(large.url) };
   for (const db of Object.values(ledgers)) if (db) shutdown.add(0, () => db.$client.end({ timeout: 1 }));
   const sql = ledgers.small.$client;
   await makeFloor(sql);
-  const { api, beside, workflows } = await startPrograms(small, legs, folder, ledgers.small, running);
+  const { api, beside, workflows } = await startPrograms(small, kinds, folder, ledgers.small, running);
   const pids = { api: api.pid, ...(beside?.pids ?? { worker: null, temporal: null }) };
   const meters = await createMeters({ small: sql, large: ledgers.large?.$client ?? null }, pids);
 
@@ -160,7 +164,7 @@ function withFirst(seeded: Seeded, count: number): Seeded {
 /** Starts the API; with workflows also Temporal, the worker, and a workflow for each subscription that is spent from. */
 async function startPrograms(
   small: Seeded,
-  legs: Set<LegName>,
+  kinds: Set<Kind>,
   folder: string,
   db: Database,
   running: Running,
@@ -172,7 +176,6 @@ async function startPrograms(
   say('starting Temporal, API and worker');
   const beside = await startBeside(small.url, folder, running);
   const api = await startApi(beside.place, running);
-  const kinds = new Set([...legs].map((leg) => LEGS[leg].who));
   const ids = [...kinds].flatMap((kind) => small.subscriptions[kind]);
   await startWorkflows(beside, db, ids, { stopping: running.stopping, say });
   return { api, beside, workflows: ids.length };
