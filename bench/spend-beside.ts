@@ -19,8 +19,12 @@ import { searchAttributesOf } from '../src/workflows/views.ts';
 import type { Running } from './command.ts';
 import { inParallel } from './fleet-load.ts';
 import { type Place, startOurs, TASK_QUEUE } from './spend-stack.ts';
+import { startRegularTemporal } from './temporal-regular.ts';
 
 // Temporal and a worker beside the API, and a workflow for every subscription that is spent from: its nudges are real.
+
+/** Temporal's development server on SQLite, or the regular one on the measured PostgreSQL. */
+export type TemporalKind = 'dev' | 'regular';
 
 /** The running servers. */
 export interface Beside {
@@ -40,12 +44,20 @@ const ASKED_EVERY = 5;
 /** Milliseconds for tasks that came due during the pause. */
 const AFTER_PAUSE_MS = 1_000;
 
-/** Starts Temporal's development server, with no workflow of an earlier run, and a worker. */
-export async function startBeside(databaseUrl: string, folder: string, running: Running): Promise<Beside> {
+/** Starts Temporal, with no workflow of an earlier run, and a worker. */
+export async function startBeside(
+  kind: TemporalKind,
+  databaseUrl: string,
+  folder: string,
+  running: Running,
+): Promise<Beside> {
   const { shutdown, stopping } = running;
   const dataDir = join(folder, 'temporal');
   rmSync(dataDir, { recursive: true, force: true });
-  const starting = startTemporal({ dataDir, cacheDir: loadConfig().cacheFolder, log: () => {} });
+  const starting =
+    kind === 'regular'
+      ? startRegularTemporal({ dataDir, databaseUrl })
+      : startTemporal({ dataDir, cacheDir: loadConfig().cacheFolder, log: () => {} });
   shutdown.add(1, async () => (await starting).stop());
   const temporal = await starting;
   const place: Place = { databaseUrl, temporalAddress: temporal.address, folder };

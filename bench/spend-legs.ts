@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Beside } from './spend-beside.ts';
+import type { Empty } from './spend-empty.ts';
 import { findPgbench, floorFromNode, type Protocol, pgbench } from './spend-floor.ts';
 import { type Driven, drive, Mix, measured, type Pace } from './spend-load.ts';
 import { naive } from './spend-naive.ts';
@@ -26,6 +27,8 @@ export interface Ground {
   api: Api;
   /** null: the API runs alone. */
   beside: Beside | null;
+  /** null: no leg needs them. */
+  empty: Empty | null;
 }
 
 /** One leg. */
@@ -172,6 +175,16 @@ export const LEGS = {
     says: 'POST subscriptions',
     visit: ({ api }, n) => starts(api, n),
   },
+  empty_update: {
+    ...commands,
+    says: 'an empty workflow with the events of a purchase',
+    visit: async ({ empty }) => empty!.updates(),
+  },
+  empty_start: {
+    ...commands,
+    says: 'an empty workflow with the events of a start',
+    visit: async ({ empty }) => empty!.starts(),
+  },
   cancel_resume: {
     ...commands,
     requests: 2,
@@ -207,7 +220,10 @@ const GROUPS: LegName[][] = [
   ['floor_node'],
   ['entries_100', 'entries_100k', 'entries_1m', 'deep_100k', 'deep_1m'],
   ['wallet_20k'],
-  ['idle', 'purchases', 'starts', 'cancel_resume', 'year'],
+  ['idle'],
+  ['purchases', 'empty_update'],
+  ['starts', 'empty_start'],
+  ['cancel_resume', 'year'],
 ];
 
 /** The legs of a round. Rounds start with different legs and reverse their groups, so that no leg is always the warm one. */

@@ -76,7 +76,7 @@ export interface Pace {
   stopping: AbortSignal;
 }
 
-/** The figures of the requests that were sent after the warm-up and answered in time. */
+/** The figures of the requests that were answered after the warm-up and in time. */
 export interface Measured {
   perSecond: number;
   p50: number;
@@ -116,7 +116,7 @@ export async function drive(
       const ended = performance.now();
       if (typeof outcome === 'string') counts[outcome] += 1;
       else if (faults.push(outcome.fault) >= MOST_FAULTS) return;
-      if (at >= from && ended <= until) latencies.push(ended - at);
+      if (ended >= from && ended <= until) latencies.push(ended - at);
       at = ended;
     }
   }
@@ -129,10 +129,13 @@ export async function drive(
 /** Milliseconds in which connections open, statements are prepared and code is compiled, before anything counts. */
 const warmUpOf = (seconds: number): number => Math.min(1_000, seconds * 250);
 
+/** Below so many a second a decimal matters. */
+const FEW = 100;
+
 /** The figures of latencies in milliseconds. */
 export function measured(latencies: number[], seconds: number): Measured {
   return {
-    perSecond: rounded(latencies.length / seconds, 0),
+    perSecond: rounded(latencies.length / seconds, latencies.length < seconds * FEW ? 1 : 0),
     p50: rounded(quantile(latencies, 0.5), 2),
     p99: rounded(quantile(latencies, 0.99), 2),
   };

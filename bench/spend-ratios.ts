@@ -1,4 +1,5 @@
 import { quantile, rounded } from './machine.ts';
+import type { TemporalKind } from './spend-beside.ts';
 import type { LegName } from './spend-legs.ts';
 import { cpuEach } from './spend-meters.ts';
 import type { Result } from './spend-rounds.ts';
@@ -13,6 +14,8 @@ interface Comparison {
   figure: Figure;
   atLeast?: number;
   atMost?: number;
+  /** The target holds for Temporal's regular server alone. */
+  regular?: true;
 }
 
 const COMPARISONS: Comparison[] = [
@@ -29,6 +32,8 @@ const COMPARISONS: Comparison[] = [
   { of: 'large_direct', to: 'direct32', figure: 'perSecond', atLeast: 0.9 },
   { of: 'hold_capture', to: 'floor32', figure: 'perSecond', atLeast: 0.35 },
   { of: 'balance32', to: 'http32', figure: 'perSecond', atLeast: 1.5 },
+  { of: 'purchases', to: 'empty_update', figure: 'perSecond', atLeast: 0.7, regular: true },
+  { of: 'starts', to: 'empty_start', figure: 'perSecond', atLeast: 0.7, regular: true },
   { of: 'direct32', to: 'naive32', figure: 'perSecond', atLeast: 10 },
   { of: 'direct32', to: 'one_call', figure: 'perSecond' },
   { of: 'floor_node', to: 'floor32', figure: 'perSecond' },
@@ -69,7 +74,10 @@ export function spread(values: number[], digits: number): Spread {
 }
 
 /** The ratios of which both legs have run, and the figures that have a limit. */
-export const ratiosOf = (results: Result[]): Ratio[] => [...comparisonsOf(results), ...limitsOf(results)];
+export const ratiosOf = (results: Result[], temporal: TemporalKind): Ratio[] => [
+  ...comparisonsOf(results, temporal),
+  ...limitsOf(results),
+];
 
 function limitsOf(results: Result[]): Ratio[] {
   return LIMITS.flatMap(({ of, name, figure, atMost }): Ratio[] => {
@@ -83,8 +91,8 @@ function limitsOf(results: Result[]): Ratio[] {
   });
 }
 
-function comparisonsOf(results: Result[]): Ratio[] {
-  return COMPARISONS.flatMap(({ of, to, figure, atLeast, atMost }): Ratio[] => {
+function comparisonsOf(results: Result[], temporal: TemporalKind): Ratio[] {
+  return COMPARISONS.flatMap(({ of, to, figure, atLeast, atMost, regular }): Ratio[] => {
     const values = results
       .filter(({ leg }) => leg === of)
       .flatMap((result) => {
@@ -94,7 +102,14 @@ function comparisonsOf(results: Result[]): Ratio[] {
     if (values.length === 0) return [];
     const found = spread(values, 2);
     const isMet = found.median >= (atLeast ?? 0) && found.median <= (atMost ?? Number.POSITIVE_INFINITY);
-    const target = atLeast !== undefined ? `≥ ${atLeast}` : atMost !== undefined ? `≤ ${atMost}` : null;
+    const isFree = regular && temporal !== 'regular';
+    const target = isFree
+      ? null
+      : atLeast !== undefined
+        ? `≥ ${atLeast}`
+        : atMost !== undefined
+          ? `≤ ${atMost}`
+          : null;
     const name = `${of}${NAMES[figure]} ÷ ${to}${NAMES[figure]}`;
     return [{ name, ...found, target, met: target === null ? null : isMet }];
   });

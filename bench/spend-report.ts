@@ -1,4 +1,5 @@
 import { type Machine, machineLine, rounded } from './machine.ts';
+import type { TemporalKind } from './spend-beside.ts';
 import { LEG_NAMES, LEGS, type LegName } from './spend-legs.ts';
 import { cpuEach, SERVERS } from './spend-meters.ts';
 import { type Ratio, spread } from './spend-ratios.ts';
@@ -15,6 +16,9 @@ export interface Figures {
   history: { small: number; large: number | null };
   /** Subscriptions with a workflow; 0: the API ran alone. */
   workflows: number;
+  temporal: TemporalKind;
+  /** Events of a start and an update of the empty workflow: those of a start and a purchase. */
+  emptyEvents: { start: number; update: number } | null;
   ratios: Ratio[];
   results: Result[];
   wrong: string | null;
@@ -29,6 +33,8 @@ export function report({
   seconds,
   history,
   workflows,
+  temporal,
+  emptyEvents,
   ratios,
   results,
   wrong,
@@ -39,7 +45,7 @@ export function report({
     machineLine(machine),
     `PostgreSQL ${postgres}; floor: ${floor}; ${rounds} rounds of ${seconds} s a leg; entries before: small ${history.small}${large}`,
     workflows > 0
-      ? `Worker and Temporal's development server run beside the API, with ${workflows} workflows.`
+      ? `Worker and Temporal's ${temporal === 'dev' ? 'development' : 'regular'} server run beside the API, with ${workflows} workflows.`
       : 'The API runs alone, without worker and Temporal.',
     '',
     ...table([
@@ -65,6 +71,11 @@ export function report({
     ]),
     '',
     ...busyLines(results),
+    ...(emptyEvents
+      ? [
+          `Events in Temporal: a start ${emptyEvents.start}, a purchase ${emptyEvents.update}; the empty workflow has the same.`,
+        ]
+      : []),
     'batch: requests a transaction; WAL: bytes a success; HOT: share of updates of ledgers and grants that touched no index.',
     wrong === null
       ? 'No request failed, every answer was booked once, and the invariants hold.'
@@ -74,6 +85,8 @@ export function report({
 }
 
 const MANY_OTHERS = 0.1;
+/** Below so many a second a decimal is shown. */
+const FEW = 100;
 const CPU_GROUPS = [...SERVERS, 'bench', 'others'] as const;
 const CPU_NAMES = ['PostgreSQL', 'API', 'worker', 'Temporal', 'bench', 'others'];
 
@@ -91,10 +104,8 @@ function busyLines(results: Result[]): string[] {
 function legRow(leg: LegName, results: Result[]): (string | number)[] {
   const mine = results.filter((result) => result.leg === leg);
   const median = medianOf(mine);
-  const rate = spread(
-    mine.map(({ perSecond }) => perSecond),
-    0,
-  );
+  const rates = mine.map(({ perSecond }) => perSecond);
+  const rate = spread(rates, Math.max(...rates) < FEW ? 1 : 0);
   const toFloor = (result: Result): number | null => {
     const floor = results.find((other) => other.leg === 'floor32' && other.round === result.round);
     return floor ? result.perSecond / floor.perSecond : null;

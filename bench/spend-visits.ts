@@ -70,18 +70,22 @@ async function gets(api: Api, callers: number, rest: string, path: () => string)
 /** Buys one pack for any of the subscriptions; the sandbox pays at once. */
 export async function purchases(api: Api, ids: string[], callers: number): Promise<Visits> {
   const wires = await openWires(api, callers);
-  const rest = restOf('{"packs":1}', api.port, api.key);
   const touched = new Set<string>();
   return {
     async once(caller) {
       const id = ofOne(ids);
       touched.add(id);
-      const answered = await wires[caller]!.post(`/v1/subscriptions/${id}/purchases`, randomUUID(), rest);
-      return outcomeOf('purchase', answered, 201);
+      return outcomeOf('purchase', await buy(wires[caller]!, api, id), 201);
     },
     touched,
     close: () => closeAll(wires),
   };
+}
+
+/** Buys one pack. */
+export function buy(wire: Wire, api: Api, id: string): Promise<Answered> {
+  const rest = restOf('{"packs":1}', api.port, api.key);
+  return wire.post(`/v1/subscriptions/${id}/purchases`, randomUUID(), rest);
 }
 
 /** Starts a subscription of a new customer; the sandbox pays at once. */
@@ -99,7 +103,8 @@ export async function starts(api: Api, callers: number): Promise<Visits> {
   };
 }
 
-function start(wire: Wire, api: Api, more: object): Promise<Answered> {
+/** Starts a subscription of a new customer, with more in its body. */
+export function start(wire: Wire, api: Api, more: object): Promise<Answered> {
   const key = randomUUID();
   const body = {
     customer_id: `bench-${key}`,
@@ -110,7 +115,8 @@ function start(wire: Wire, api: Api, more: object): Promise<Answered> {
   return wire.post('/v1/subscriptions', key, restOf(JSON.stringify({ ...body, ...more }), api.port, api.key));
 }
 
-const idIn = ({ body }: Answered): string => /"id":"(sub_\w+)"/.exec(body)?.[1] ?? '';
+/** The subscription's id in the answer to its start. */
+export const idIn = ({ body }: Answered): string => /"id":"(sub_\w+)"/.exec(body)?.[1] ?? '';
 
 /** Cancels at the renewal and resumes; no two callers share a subscription. */
 export async function cancels(api: Api, ids: string[], callers: number): Promise<Visits> {

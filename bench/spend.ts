@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Database } from '../src/db/client.ts';
 import { lastLines } from '../src/embedded/children.ts';
 import { freePort } from '../src/embedded/ports.ts';
 import { expectWritable, type Running, runCommand, say, whole } from './command.ts';
 import { machine } from './machine.ts';
-import { startBeside, startWorkflows } from './spend-beside.ts';
+import { startBeside, startWorkflows, type TemporalKind } from './spend-beside.ts';
+import { startEmpty } from './spend-empty.ts';
 import { findPgbench, makeFloor } from './spend-floor.ts';
 import { LEG_NAMES, LEGS, type LegName, NEED_WORKER } from './spend-legs.ts';
 import { createMeters } from './spend-meters.ts';
@@ -16,6 +17,7 @@ import { type Figures, report } from './spend-report.ts';
 import { checkAll, measureRounds, type Result, Wrong } from './spend-rounds.ts';
 import { type Kind, LONG, type LongKind, type Seeded, seed } from './spend-seed.ts';
 import { type Place, patient, startApi, startServer } from './spend-stack.ts';
+import { findRegularTemporal } from './temporal-regular.ts';
 
 // The rate of spends, beside a plain transaction of two statements on the same machine in the same minute: in process and over
 // HTTP, with many callers and one, with long and short histories. Worker, Temporal and workflows run meanwhile, as users run them. Every figure comes from a ledger whose invariants were checked
@@ -26,6 +28,7 @@ interface Flags {
   seconds: number;
   large: number;
   workflows: number;
+  temporal: TemporalKind;
   legs?: Set<LegName>;
   data?: string;
   json?: string;
@@ -44,11 +47,15 @@ Examples:
                                                                 a quick look: five minutes
   npx tsx bench/spend.ts --data .bench                          keeps the large history for the next time
   npx tsx bench/spend.ts --legs floor32,direct32,http32         these alone
+  npx tsx bench/spend.ts --temporal regular --legs purchases,empty_update,starts,empty_start
+                                                                commands, beside a workflow without work
   npx tsx bench/spend.ts --workflows 0                          the API alone, without worker and Temporal
   npx tsx bench/spend.ts --gate --json spend.json               ends with 1 when a target is missed; figures for a program
 
-Temporal's development server and a worker run beside the API. Requests go to subscriptions that have a workflow, so that every
-nudge finds one. Both are paused for the leg http32_alone.
+Temporal and a worker run beside the API; both are paused for the leg http32_alone. Requests go to subscriptions that have a
+workflow, so that every nudge finds one. The programs of Temporal's regular server are taken from PATH (bench/README.md says how to
+build them); its databases are bench_temporal and bench_temporal_visibility. There purchases and starts have a target, which is
+the rate of an empty workflow with as many events.
 
 PostgreSQL is our own in a temporary folder, dropped at the end (set TMPDIR to choose the disk), or the server of
 DATABASE_URL, on which the databases bench_small (made anew) and bench_large (kept for the next time) are left. Ends with 1
@@ -75,6 +82,11 @@ const flags = new Command('npx tsx bench/spend.ts')
     whole(0),
     2_000,
   )
+  .addOption(
+    new Option('--temporal <kind>', 'the development server, or the regular one on the measured PostgreSQL')
+      .choices(['dev', 'regular'])
+      .default('dev'),
+  )
   .option('--legs <a,b>', 'legs to run (default: all)', legs)
   .option('--data <dir>', 'keep the servers’ folder there, and use the large history that is in it')
   .option('--json <file>', 'write the figures to this file')
@@ -88,6 +100,7 @@ await runCommand(run);
 
 async function run(running: Running): Promise<number> {
   if (flags.json) expectWritable(flags.json);
+  if (flags.temporal === 'regular') findRegularTemporal();
   const figures = await measure(folderFor(running), running);
   process.stdout.write(report(figures));
   if (flags.json) writeFileSync(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
@@ -118,7 +131,7 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   const large = isLarge
     ? await seed(server, { name: 'bench_large', entries: flags.large, long: [], keep, say }, running)
     : null;
-  const kinds = new Set([...legs].map((leg): Kind => LEGS[leg].who));
+  const kinds = kindsOf(legs);
   const long = Object.keys(LONG).filter((kind): kind is LongKind => kinds.has(kind as Kind));
   const wantedSmall = { name: 'bench_small', entries: SMALL_ENTRIES, long, keep: false, say };
   const all = await seed(server, wantedSmall, running);
@@ -127,7 +140,7 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   for (const db of Object.values(ledgers)) if (db) shutdown.add(0, () => db.$client.end({ timeout: 1 }));
   const sql = ledgers.small.$client;
   await makeFloor(sql);
-  const { api, beside, workflows } = await startPrograms(small, kinds, folder, ledgers.small, running);
+  const { api, beside, empty, workflows } = await startPrograms(small, legs, folder, ledgers.small, running);
   const pids = { api: api.pid, ...(beside?.pids ?? { worker: null, temporal: null }) };
   const meters = await createMeters({ small: sql, large: ledgers.large?.$client ?? null }, pids);
 
@@ -135,7 +148,7 @@ async function measure(folder: string, running: Running): Promise<Figures> {
   const results: Result[] = [];
   let wrong: string | null = null;
   try {
-    await measureRounds({ small, large, api, beside }, ledgers, meters, wanted, results);
+    await measureRounds({ small, large, api, beside, empty }, ledgers, meters, wanted, results);
     say('reading the rows of bench_small');
     await checkAll(ledgers.small, Object.values(all.subscriptions).flat(), wanted);
   } catch (error) {
@@ -149,10 +162,15 @@ async function measure(folder: string, running: Running): Promise<Figures> {
     machine: machine(),
     postgres: version!.server_version,
     floor: findPgbench() ?? 'the same from Node, for pgbench was not found',
-    ...{ rounds, seconds, results, wrong, ratios: ratiosOf(results) },
+    ...{ rounds, seconds, results, wrong, ratios: ratiosOf(results, flags.temporal) },
     history: { small: small.entries, large: large?.entries ?? null },
-    workflows,
+    ...{ workflows, temporal: flags.temporal, emptyEvents: empty?.events ?? null },
   };
+}
+
+/** The kinds of subscriptions that the legs need. */
+function kindsOf(legs: Set<LegName>): Set<Kind> {
+  return new Set([...legs].map((leg) => LEGS[leg].who));
 }
 
 /** The database with fewer ordinary subscriptions to spend from. */
@@ -164,19 +182,21 @@ function withFirst(seeded: Seeded, count: number): Seeded {
 /** Starts the API; with workflows also Temporal, the worker, and a workflow for each subscription that is spent from. */
 async function startPrograms(
   small: Seeded,
-  kinds: Set<Kind>,
+  legs: Set<LegName>,
   folder: string,
   db: Database,
   running: Running,
 ) {
   if (flags.workflows === 0) {
     const place: Place = { databaseUrl: small.url, temporalAddress: `127.0.0.1:${await freePort()}`, folder };
-    return { api: await startApi(place, running), beside: null, workflows: 0 };
+    return { api: await startApi(place, running), beside: null, empty: null, workflows: 0 };
   }
   say('starting Temporal, API and worker');
-  const beside = await startBeside(small.url, folder, running);
+  const beside = await startBeside(flags.temporal, small.url, folder, running);
   const api = await startApi(beside.place, running);
-  const ids = [...kinds].flatMap((kind) => small.subscriptions[kind]);
+  const ids = [...kindsOf(legs)].flatMap((kind) => small.subscriptions[kind]);
   await startWorkflows(beside, db, ids, { stopping: running.stopping, say });
-  return { api, beside, workflows: ids.length };
+  const needsEmpty = legs.has('empty_update') || legs.has('empty_start');
+  const empty = needsEmpty ? await startEmpty(beside, api, running) : null;
+  return { api, beside, empty, workflows: ids.length };
 }
