@@ -8,7 +8,8 @@ const LAWS = ['test/domain/properties.test.ts', 'test/domain/endless.test.ts'];
 
 // Three rooms: `core` needs no service and takes seconds; `laws` neither, but runs random histories; `stack` runs on real PostgreSQL and a real
 // Temporal server, which the global set-up starts once for all files. `npm run campaigns` lives the laws, and those files of the others that have a
-// size, at their full size (test/support/campaign.ts).
+// size, at their full size (test/support/campaign.ts). `npm run test:regular` runs some files of `stack` on Temporal's regular server, whose programs
+// must be on PATH.
 /** Too long for `npm test` at any size: processes that die by the dozen, every kind of life, every route at its largest. */
 const ALONE = [
   'test/api/longest-slice.test.ts',
@@ -21,6 +22,13 @@ const ALONE = [
   'test/faults/spending-killed.test.ts',
   'test/faults/stripe-killed.test.ts',
   'test/faults/worker-killed.test.ts',
+];
+
+/** Run on Temporal's regular server too: every life of the scenario tables, hand-overs, signals. */
+const REGULAR = [
+  'test/scenarios/stack.test.ts',
+  'test/workflows/continue-as-new.test.ts',
+  'test/workflows/signals.test.ts',
 ];
 
 /** Starts the servers, once for all files of a room. */
@@ -88,6 +96,15 @@ export default defineConfig({
             'test/telemetry/log.test.ts',
             ...ALONE,
           ],
+          ...SERVERS,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'regular',
+          include: REGULAR,
           ...SERVERS,
           testTimeout: 120_000,
           hookTimeout: 120_000,

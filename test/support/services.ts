@@ -2,6 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
+import {
+  findRegularTemporal,
+  type RegularTemporal,
+  startRegularTemporal,
+} from '../../bench/temporal-regular.ts';
 import { workflowBundle } from '../../src/bundle.ts';
 import { loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
@@ -9,7 +14,7 @@ import { stopOrphans } from '../../src/embedded/children.ts';
 import type { PostgresService } from '../../src/embedded/postgres.ts';
 import { ownServers } from './servers.ts';
 
-// vitest's global set-up: one PostgreSQL and one Temporal for all test files. A test file makes its own
+// vitest's global set-up: one PostgreSQL and one Temporal for all test files of a room. A test file makes its own
 // database with `create database x template drawdown_template` and its own task queue.
 
 declare module 'vitest' {
@@ -24,15 +29,19 @@ declare module 'vitest' {
 
 export const templateDatabase = 'drawdown_template';
 
+/** The room of vitest.config.ts that runs on Temporal's regular server, not on its development server. */
+const REGULAR = 'regular';
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const kept = process.env['DRAWDOWN_TEST_DATA'];
   const log = (line: string) => process.stderr.write(`  ${line}\n`);
   const servers = ownServers({ ...(kept ? { dataDir: resolve(kept) } : {}), durable: false, log });
   mkdirSync(servers.dataDir, { recursive: true });
   await stopOrphans(servers.dataDir, log);
+  const starting = servers.startDatabase().then(withTemplate);
   const [database, temporal, bundlePath] = await allOrStop(
-    servers.startDatabase().then(withTemplate),
-    servers.startTemporal(),
+    starting,
+    project.name === REGULAR ? startRegular(servers.dataDir, starting) : servers.startTemporal(),
     workflowBundle(loadConfig().cacheFolder),
   );
   project.provide('databaseUrl', database.url);
@@ -42,6 +51,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await Promise.all([database.stop(), temporal.stop()]);
     if (!kept) servers.remove();
   };
+}
+
+/** The regular server keeps its state on the tests' PostgreSQL. */
+async function startRegular(dataDir: string, database: Promise<PostgresService>): Promise<RegularTemporal> {
+  findRegularTemporal();
+  return startRegularTemporal({ dataDir, databaseUrl: (await database).url });
 }
 
 /** Migrates once; a clone of the template takes a test file 20 to 115 ms. */
