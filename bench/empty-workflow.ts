@@ -4,6 +4,7 @@ import {
   defineUpdate,
   proxyActivities,
   setHandler,
+  sleep,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTE } from '../src/workflows/messages.ts';
@@ -39,8 +40,10 @@ export async function emptyWorkflow(): Promise<void> {
     })),
   );
   hasStarted = true;
+  // The timer goes on over updates.
+  void sleep(REST);
   for (;;) {
-    await condition(() => asked > done, REST);
+    await condition(() => asked > done);
     await nothing();
     done += 1;
   }

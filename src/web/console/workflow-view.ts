@@ -73,6 +73,11 @@ export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWor
       : null;
   const counted: LedgerSums = { grants, entries, version: seq, due, isBehind: behind, workflow };
   const verdict = verdictOf(counted);
+  // A nudge may have come between the query and these numbers: then the workflow knows more by now.
+  if (word.kind === 'answered' && verdict.kind === 'drift' && verdict.of === 'behind') {
+    const balance = await query<BalanceAnswer>(deps, row, QUERY.balance);
+    if (balance.ledger_version > word.balance.ledger_version) return sumsOf(deps, row, { ...word, balance });
+  }
   if (verdict.kind === 'behind') await nudge(deps, row.state.id).catch(ignoreAway);
   return { ...counted, held, openGrants, verdict };
 }
