@@ -7,6 +7,7 @@ import type { App, Env } from './api/route.ts';
 import { apiRoutes, documentRoute } from './api/routes.ts';
 import { createTickets } from './api/tickets.ts';
 import { createCatalogCache } from './db/catalogs.ts';
+import { createReading } from './db/reading/batches.ts';
 import { createSpending, type SpendWatch } from './db/spend-batches.ts';
 import { consoleRoutes } from './web/console/routes.ts';
 import { demoRoutes } from './web/demo/routes.ts';
@@ -17,12 +18,13 @@ import { createLiveVersions } from './web/wallet/live.ts';
 import { walletRoutes } from './web/wallet/routes.ts';
 
 /** The clients and settings of a root; `createDeps` makes the rest from its ledger pool, with its watch of spends. */
-type Settings = Omit<PageDeps, 'spending' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
+type Settings = Omit<PageDeps, 'spending' | 'reading' | 'tickets' | 'authenticate' | 'catalogs' | 'live'>;
 
 /** Makes the dependencies of routes and pages, once a process. */
 export const createDeps = (settings: Settings, spends?: SpendWatch): PageDeps => ({
   ...settings,
   spending: createSpending(settings.db, spends),
+  reading: createReading(settings.db),
   tickets: createTickets(settings.db),
   authenticate: createAuthenticator(settings.db),
   catalogs: createCatalogCache(settings.db),

@@ -1,5 +1,6 @@
 import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
+import type { Reading } from '../db/reading/batches.ts';
 import type { Spending } from '../db/spend-batches.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -18,6 +19,8 @@ export interface Deps {
   db: Database;
   /** Spends, holds and returns of credits; it batches them. */
   spending: Spending;
+  /** Reads of a subscription with its balance; it batches them. */
+  reading: Reading;
   /** Links that open a wallet once. */
   tickets: Tickets;
   authenticate: Authenticate;

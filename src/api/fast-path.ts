@@ -3,40 +3,32 @@ import { newId } from '../ids.ts';
 import { MAX_BODY_BYTES } from './admission.ts';
 import { requireScope } from './auth.ts';
 import type { Deps } from './deps.ts';
-import {
-  ledgerAway,
-  problemOf,
-  type Rendered,
-  type RequestFields,
-  reported,
-  subscriptionIn,
-} from './problems.ts';
-import { replyOf } from './replies.ts';
-import { inputOf, readJson } from './route.ts';
-import type { SpendRoute } from './subscriptions/spend.ts';
-import { spends } from './subscriptions/spend-routes.ts';
+import { ledgerAway, problemOf, type RequestFields, reported, subscriptionIn } from './problems.ts';
+import { type FastRoute, inputOf, type Rendered, readJson } from './route.ts';
+import { fastRoutes } from './subscriptions/fast-routes.ts';
 
-// The five POST routes of subscriptions/spend-routes.ts, served without Hono: a web Request, Response and context cost as much as
-// the rest of a spend (bench/README.md). Checks, effects and refusals are the same functions on both paths, and
+// The routes of subscriptions/fast-routes.ts, served without Hono: a web Request, Response and context cost as much as the rest
+// of a spend (bench/README.md). Checks, effects and refusals are the same functions on both paths, and
 // test/api/fast-path.test.ts compares the two. A request that is not plain goes to the application.
 
-/** Serves the plain requests of `spends`, and passes all others to `otherwise`. */
+/** Serves the plain requests of `fastRoutes`, and passes all others to `otherwise`. */
 export function createFastPath(deps: Deps, otherwise: RequestListener): RequestListener {
-  const routes = spends(deps).map(routeOf);
+  const patterns = fastRoutes(deps).map(patternOf);
   const { watch } = deps;
 
   return (incoming, outgoing) => {
-    const match = isPlain(incoming) ? matchOf(routes, incoming.url!) : null;
+    const match = isPlain(incoming) ? matchOf(patterns, incoming) : null;
     if (match === null) return otherwise(incoming, outgoing);
     const startedAt = watch ? performance.now() : 0;
+    const answerTo = (body: Buffer): void =>
+      void answer(match, incoming, body, outgoing, startedAt).catch((error: Error) =>
+        outgoing.destroy(error),
+      );
+    if (incoming.method === 'GET') return answerTo(NO_BODY);
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     // A caller that disconnects before the end of its body has requested nothing.
-    incoming.on('end', () => {
-      answer(match, incoming, Buffer.concat(chunks), outgoing, startedAt).catch((error: Error) =>
-        outgoing.destroy(error),
-      );
-    });
+    incoming.on('end', () => answerTo(Buffer.concat(chunks)));
   };
 
   async function answer(
@@ -55,7 +47,7 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
   }
 
   async function handle(
-    { spend: { definition, respond }, params }: Match,
+    { fast: { definition, respond }, params }: Match,
     { url, headers }: IncomingMessage,
     body: Buffer,
   ): Promise<Rendered> {
@@ -70,12 +62,16 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
       json: readJson(body, headers['content-type']),
       key: headers['idempotency-key'] as string | undefined,
     });
-    return replyOf(await respond(input, scopes));
+    return respond(input, { scopes, ifNoneMatch: headers['if-none-match'] ?? '' });
   }
 }
 
-interface FastRoute {
-  spend: SpendRoute;
+/** A request without a body. */
+const NO_BODY = Buffer.alloc(0);
+
+interface Pattern {
+  fast: FastRoute;
+  method: string;
   /** Method and pattern, as the application's log names it. */
   route: string;
   path: RegExp;
@@ -84,7 +80,7 @@ interface FastRoute {
 }
 
 interface Match {
-  spend: SpendRoute;
+  fast: FastRoute;
   route: string;
   params: Record<string, string>;
 }
@@ -98,33 +94,42 @@ const requestFields = (route: string, url: string, requestId: string): RequestFi
 
 const PART = /\{(\w+)\}/g;
 
-const routeOf = (spend: SpendRoute): FastRoute => ({
-  spend,
-  route: `POST ${spend.definition.path.replaceAll(PART, ':$1')}`,
-  path: new RegExp(`^${spend.definition.path.replaceAll(PART, '(\\w{1,64})')}$`),
-  names: Array.from(spend.definition.path.matchAll(PART), ([, name]) => name!),
-});
+function patternOf(fast: FastRoute): Pattern {
+  const { method: wanted, path } = fast.definition;
+  const method = wanted.toUpperCase();
+  return {
+    fast,
+    method,
+    route: `${method} ${path.replaceAll(PART, ':$1')}`,
+    path: new RegExp(`^${path.replaceAll(PART, '(\\w{1,64})')}$`),
+    names: Array.from(path.matchAll(PART), ([, name]) => name!),
+  };
+}
 
-function matchOf(routes: FastRoute[], url: string): Match | null {
-  for (const { spend, route, path, names } of routes) {
-    const found = path.exec(url);
+function matchOf(patterns: Pattern[], { method: asked, url }: IncomingMessage): Match | null {
+  for (const { fast, method, route, path, names } of patterns) {
+    const found = method === asked && path.exec(url!);
     if (!found) continue;
     const params: Record<string, string> = {};
     for (let i = 0; i < names.length; i += 1) params[names[i]!] = found[i + 1]!;
-    return { spend, route, params };
+    return { fast, route, params };
   }
   return null;
 }
 
-/** Whether the body has a known length within the limit: every other request is for the application to judge. */
+/**
+ * Whether a POST has a body of a known length within the limit, and a GET has none: every other request is for the application to
+ * judge.
+ */
 function isPlain({ method, headers }: IncomingMessage): boolean {
-  if (method !== 'POST' || headers['transfer-encoding'] !== undefined) return false;
-  return Number(headers['content-length']) <= MAX_BODY_BYTES;
+  if (headers['transfer-encoding'] !== undefined) return false;
+  const length = headers['content-length'];
+  return method === 'GET' ? length === undefined : method === 'POST' && Number(length) <= MAX_BODY_BYTES;
 }
 
 function send(outgoing: ServerResponse, requestId: string, { status, headers, text }: Rendered): void {
   headers['Request-Id'] = requestId;
-  headers['Content-Length'] = String(Buffer.byteLength(text));
+  if (status !== 304) headers['Content-Length'] = String(Buffer.byteLength(text));
   outgoing.writeHead(status, headers);
   outgoing.end(text);
 }

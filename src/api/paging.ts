@@ -13,7 +13,7 @@ interface Paging {
 type Part = 'id' | 'count';
 
 /** A page of a named list. */
-interface ListPage extends Page {
+export interface ListPage extends Page {
   list: string;
 }
 

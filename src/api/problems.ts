@@ -5,16 +5,10 @@ import { type Fault, PROBLEMS, type ProblemCode, Refusal } from '../domain/error
 import type { Logger } from '../telemetry/log.ts';
 import { TemporalUnavailable } from '../temporal.ts';
 import { routeOf } from './event-loop.ts';
+import type { Rendered } from './route.ts';
 
 /** Seconds after which a client may repeat a request that got 503. */
 const RETRY_AFTER = '1';
-
-/** An answer: status, headers and text, before it is sent. */
-export interface Rendered {
-  status: number;
-  headers: Record<string, string>;
-  text: string;
-}
 
 /** A refusal as a problem document (RFC 9457). */
 export function problemOf(refusal: Refusal, requestId: string): Rendered {

@@ -52,7 +52,50 @@ export interface Input<Params, Query, Body> {
   bodyHash: string;
 }
 
+/** An answer: status, headers and text, before it is sent. */
+export interface Rendered {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+}
+
+/** The parts of a request, besides its input, that a handler on both paths may need. */
+export interface Asker {
+  scopes: readonly Scope[];
+  /** The header `If-None-Match`; empty without one. */
+  ifNoneMatch: string;
+}
+
+/** A route on both paths, the application's and the fast one (fast-path.ts): its definition, and a handler without Hono. */
+export interface FastRoute<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+> {
+  definition: Definition<Params, Query, Body>;
+  respond(input: Input<z.output<Params>, z.output<Query>, z.output<Body>>, asker: Asker): Promise<Rendered>;
+}
+
 const none = z.strictObject({});
+
+/** Drops the types of a route's input: its own definition checks it. */
+export const fastRoute = <
+  Params extends z.ZodType = typeof none,
+  Query extends z.ZodType = typeof none,
+  Body extends z.ZodType = typeof none,
+>(
+  definition: Definition<Params, Query, Body>,
+  respond: FastRoute<Params, Query, Body>['respond'],
+): FastRoute => ({ definition, respond }) as unknown as FastRoute;
+
+/** Registers a route of both paths in the application. */
+export function routeOnBoth(app: App, { definition, respond }: FastRoute): void {
+  route(app, definition, async (c, input) => {
+    const asker = { scopes: c.get('scopes'), ifNoneMatch: c.req.header('If-None-Match') ?? '' };
+    const { text, status, headers } = await respond(input, asker);
+    return status === 304 ? c.body(null, 304, headers) : c.body(text, status as 200, headers);
+  });
+}
 
 /**
  * Registers a route in the application and in the OpenAPI document, from the same schemas. A wrong member is a 400 before the

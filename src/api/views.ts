@@ -19,8 +19,8 @@ import type { ChargeView, EntryView, GrantView, SubscriptionView } from './schem
 
 // Rows and states in the shapes of the contract (schemas.ts).
 
-/** A subscription's now in milliseconds: its test clock, or the process's clock. */
-export const nowOf = (row: SubscriptionRow): Instant => row.testClock ?? Date.now();
+/** A subscription's now in milliseconds, as of the read of its row. */
+export const nowOf = (row: SubscriptionRow): Instant => row.now;
 
 /** A subscription as the contract shows it, under a catalogue. */
 export function subscriptionView(row: SubscriptionRow, catalog: Catalog): SubscriptionView {

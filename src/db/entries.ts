@@ -1,7 +1,8 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { GrantKind } from '../domain/burndown.ts';
 import type { Database } from './client.ts';
-import { type Page, paged } from './paging.ts';
+import type { Page } from './paging.ts';
+import { type Listed, listBelow } from './reading/lists.ts';
 import { entries } from './schema.ts';
 
 // The ledger's entries in the order of their primary key in each month.
@@ -28,17 +29,9 @@ const FEATURE = sql<string | null>`(
 const GRANT_KIND = sql<GrantKind>`(
   select g.kind from grants g where g.subscription_id = entries.subscription_id and g.id = entries.grant_id)`;
 
-/** One page of a ledger's entries, and one row more. */
-export async function listEntries(db: Database, id: string, page: Page): Promise<EntryWithFeature[]> {
-  const { where, order, limit } = paged([entries.seq], page);
-  const rows = await db
-    .select({ entry: entries, feature: FEATURE })
-    .from(entries)
-    .where(and(eq(entries.subscriptionId, id), where))
-    .orderBy(...order)
-    .limit(limit);
-  return rows.map(({ entry, feature }) => ({ ...entry, feature }));
-}
+/** One page of a ledger's entries, and one row more; null for an unknown subscription. */
+export const listEntries = (db: Database, id: string, page: Page): Promise<Listed<EntryWithFeature> | null> =>
+  listBelow(db, id, { table: entries, by: [entries.seq], more: { feature: FEATURE.as('feature') } }, page);
 
 /** One page of a wallet's activity. */
 export interface Activity {
@@ -61,19 +54,22 @@ interface WantedActivity {
  */
 export async function listActivity(db: Database, id: string, wanted: WantedActivity): Promise<Activity> {
   const { kinds, before, limit } = wanted;
-  const reading: Reading = { kinds, order: 'desc', after: before, limit };
+  const reading: EntriesWanted = { kinds, order: 'desc', after: before, limit };
   return read(db, id, reading, async (where, by, most) => {
     const rows = await db
       .select({ entry: entries, feature: FEATURE, grantKind: GRANT_KIND })
       .from(entries)
       .where(where)
       .orderBy(by)
-      .limit(most);
+      .limit(most)
+      // Prepared once a connection: to plan over all months costs more than to read a page.
+      .prepare('activity')
+      .execute();
     return rows.map(({ entry, feature, grantKind }) => ({ ...entry, feature, grantKind }));
   });
 }
 
-interface Reading {
+interface EntriesWanted {
   kinds: readonly Kind[] | null;
   order: 'asc' | 'desc';
   /** The entry after which the page begins. */
@@ -85,7 +81,7 @@ interface Reading {
 async function read<Row extends { seq: number }>(
   db: Database,
   id: string,
-  { kinds, order, after, limit }: Reading,
+  { kinds, order, after, limit }: EntriesWanted,
   rowsOf: (where: SQL | undefined, by: SQL, most: number) => PromiseLike<Row[]>,
 ): Promise<{ rows: Row[]; next: number | null }> {
   const isAscending = order === 'asc';
@@ -115,7 +111,7 @@ async function ofKinds(
   db: Database,
   id: string,
   kinds: readonly Kind[],
-  { order, after, limit }: Omit<Reading, 'kinds'>,
+  { order, after, limit }: Omit<EntriesWanted, 'kinds'>,
 ): Promise<SQL | undefined> {
   const beyond = order === 'asc' ? sql`seq > ${after}::bigint` : sql`seq < ${after}::bigint`;
   const page = sql`order by seq ${sql.raw(order)} limit ${limit}`;
@@ -192,7 +188,7 @@ export async function* csvLines(
   { order, newest, kinds }: AllEntries,
 ): AsyncGenerator<string[]> {
   for (let after: number | null = order === 'asc' ? 0 : newest + 1; after !== null; ) {
-    const reading: Reading = { kinds, order, after, limit: ROWS_A_STATEMENT };
+    const reading: EntriesWanted = { kinds, order, after, limit: ROWS_A_STATEMENT };
     const { rows, next } = await read(db, id, reading, (where, by, most) =>
       db.select({ seq: entries.seq, line: CSV_LINE }).from(entries).where(where).orderBy(by).limit(most),
     );

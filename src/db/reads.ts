@@ -1,11 +1,12 @@
-import { and, asc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import type { Debit } from '../domain/burndown.ts';
-import { type Instant, iso } from '../domain/calendar.ts';
+import type { Instant } from '../domain/calendar.ts';
 import type { State, Status } from '../domain/state.ts';
 import type { OpenHold } from '../domain/timeline.ts';
 import type { Database } from './client.ts';
 import type { LedgerBalance } from './ledger.ts';
-import { listOf, type Page, paged, type Within } from './paging.ts';
+import { type Page, paged, type Within } from './paging.ts';
+import { LIST_NOW, type Listed, listBelow, listBeside, ofPage } from './reading/lists.ts';
 import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
 // The API's reads. Each is a single statement on one subscription, except the list of subscriptions and those of a customer.
@@ -15,6 +16,8 @@ export interface SubscriptionRow {
   state: State;
   metadata: Record<string, string>;
   version: number;
+  /** The subscription's now at the read: its test clock, or the database's clock. */
+  now: Instant;
   /** R-90: the frozen instant; null on real time. */
   testClock: Instant | null;
   /** R-72: the earliest deadline that an open hold can have; null when none is open. */
@@ -27,11 +30,13 @@ const SUBSCRIPTION = {
   state: subscriptions.state,
   metadata: subscriptions.metadata,
   version: ledgers.seq,
+  now: sql<string>`ms(ledger_now(${ledgers.testClock}))`,
   testClock: ledgers.testClock,
   nextDeadline: ledgers.nextDeadline,
 };
-const toRow = <Row extends { testClock: Date | null; nextDeadline: Date | null }>(row: Row) => ({
+const toRow = <Row extends { now: string; testClock: Date | null; nextDeadline: Date | null }>(row: Row) => ({
   ...row,
+  now: Number(row.now),
   testClock: row.testClock && ms(row.testClock),
   nextDeadline: row.nextDeadline && ms(row.nextDeadline),
 });
@@ -40,6 +45,7 @@ interface WireRow {
   state: State;
   metadata: Record<string, string>;
   version: string;
+  now: string;
   test_clock: string | null;
   next_deadline: string | null;
 }
@@ -50,7 +56,8 @@ interface WireRow {
  */
 export async function readSubscription(db: Database, id: string): Promise<SubscriptionRow | undefined> {
   const [row] = await db.$client<WireRow[]>`
-    select s.state, s.metadata, l.seq as version, ms(l.test_clock) as test_clock, ms(l.next_deadline) as next_deadline
+    select s.state, s.metadata, l.seq as version, ms(ledger_now(l.test_clock)) as now, ms(l.test_clock) as test_clock,
+      ms(l.next_deadline) as next_deadline
     from subscriptions s join ledgers l on l.subscription_id = s.id where s.id = ${id}`;
   return row && rowOf(row);
 }
@@ -59,11 +66,13 @@ const rowOf = (row: WireRow): SubscriptionRow => ({
   state: row.state,
   metadata: row.metadata,
   version: Number(row.version),
+  now: Number(row.now),
   testClock: instantOf(row.test_clock),
   nextDeadline: instantOf(row.next_deadline),
 });
 
-const instantOf = (wire: string | null): Instant | null => (wire === null ? null : Number(wire));
+/** An instant of the driver, whose milliseconds are text. */
+export const instantOf = (wire: string | null): Instant | null => (wire === null ? null : Number(wire));
 
 /** One page of the subscriptions, by id, and one row more. */
 export async function listSubscriptions(
@@ -108,7 +117,8 @@ interface CustomerWireRow extends WireRow, Record<string, unknown> {
 export async function readCustomer(db: Database, customerId: string, most: number): Promise<CustomerRows> {
   // A range, for the reason that paging.ts gives: the index of the customer has the order. The lateral query reads no other ledger.
   const rows = await db.execute<CustomerWireRow>(sql`
-    select s.state, s.metadata, l.seq as version, ms(l.test_clock) as test_clock, ms(l.next_deadline) as next_deadline,
+    select s.state, s.metadata, l.seq as version, ms(ledger_now(l.test_clock)) as now, ms(l.test_clock) as test_clock,
+      ms(l.next_deadline) as next_deadline,
       case when s.status <> 'ended' then balance_at(s.id, null) end as balance
     from (
       (select id, status, state, metadata from subscriptions where customer_id = ${customerId} and status <> 'ended')
@@ -135,22 +145,19 @@ export type UsageRow = typeof usages.$inferSelect;
 /** A row of `holds`. */
 export type HoldRow = typeof holds.$inferSelect;
 
-/** R-12: whether a grant can still be spent at an instant, booked or not. */
-const usableAt = (now: Instant, endsAt: Instant | null): SQL =>
-  endsAt !== null && endsAt <= now
-    ? sql`false`
-    : sql`${grants.open} and ${grants.expiresAt} > ${iso(now)}::timestamptz`;
+/** R-12: whether a grant can still be spent now, booked or not. */
+const USABLE = sql`(${grants.open} and ${grants.expiresAt} > ${LIST_NOW}
+  and (${ledgers.endsAt} is null or ${ledgers.endsAt} > ${LIST_NOW}))`;
 
-/** One page of a subscription's grants, in the order of making, and one row more. */
+/** One page of a subscription's grants, in the order of making, and one row more; null for an unknown subscription. */
 export function listGrants(
   db: Database,
   id: string,
-  filter: { open: boolean | undefined; now: Instant; endsAt: Instant | null },
+  open: boolean | undefined,
   page: Page,
-): Promise<GrantRow[]> {
-  const usable = usableAt(filter.now, filter.endsAt);
-  const open = filter.open === undefined ? undefined : filter.open ? usable : sql`not (${usable})`;
-  return listOf(db, grants, [eq(grants.subscriptionId, id), open], [grants.made], page);
+): Promise<Listed<GrantRow> | null> {
+  const where = [open === undefined ? undefined : open ? USABLE : sql`not ${USABLE}`];
+  return listBelow(db, id, { table: grants, by: [grants.made], where }, page);
 }
 
 /** A grant; undefined when the subscription has none with this id. */
@@ -173,25 +180,31 @@ export async function allowanceOf(db: Database, { subscriptionId, id }: ChargeRo
   return row?.amount ?? 0;
 }
 
-/** The existing ones among some grants, by id. */
-export async function readGrants(
-  db: Database,
-  id: string,
-  grantIds: readonly string[],
-): Promise<Map<string, GrantRow>> {
-  if (grantIds.length === 0) return new Map();
-  const rows = await db
-    .select()
-    .from(grants)
-    .where(and(eq(grants.subscriptionId, id), inArray(grants.id, [...grantIds])));
-  return new Map(rows.map((row) => [row.id, row]));
-}
+const CHARGES = { table: charges, by: [charges.step, charges.id] };
 
-/** One page of a subscription's charges, in the order of their steps, and one row more. */
-export function listCharges(db: Database, id: string, page: Page, only?: 'purchase'): Promise<ChargeRow[]> {
-  const kind = only ? eq(charges.kind, only) : undefined;
-  return listOf(db, charges, [eq(charges.subscriptionId, id), kind], [charges.step, charges.id], page);
-}
+/** One page of a subscription's charges, in the order of their steps, and one row more; null for an unknown subscription. */
+export const listCharges = (db: Database, id: string, page: Page): Promise<Listed<ChargeRow> | null> =>
+  listBelow(db, id, CHARGES, page);
+
+/** One page of a subscription's purchases with their grants, in the order of their steps, and one row more; null as above. */
+export const listPurchases = (db: Database, id: string, page: Page) =>
+  listBeside(
+    db,
+    id,
+    {
+      ...CHARGES,
+      where: [eq(charges.kind, 'purchase')],
+      // The grant's id is made of the purchase's.
+      beside: {
+        table: grants,
+        on: and(
+          eq(grants.subscriptionId, id),
+          eq(grants.id, sql`'grt_' || substr(${ofPage(charges.purchaseId)}, 5)`),
+        ),
+      },
+    },
+    page,
+  );
 
 /** A charge by its own or its purchase's id; undefined when the subscription has none. */
 export async function readCharge(
@@ -214,10 +227,9 @@ export async function findCharge(db: Database, chargeId: string): Promise<Charge
   return row;
 }
 
-/** One page of a subscription's usages, by id, and one row more. */
-export function listUsages(db: Database, id: string, page: Page): Promise<UsageRow[]> {
-  return listOf(db, usages, [eq(usages.subscriptionId, id)], [usages.id], page);
-}
+/** One page of a subscription's usages, by id, and one row more; null for an unknown subscription. */
+export const listUsages = (db: Database, id: string, page: Page): Promise<Listed<UsageRow> | null> =>
+  listBelow(db, id, { table: usages, by: [usages.id] }, page);
 
 /** A usage; undefined when the subscription has none with this id. */
 export async function readUsage(db: Database, id: string, usageId: string): Promise<UsageRow | undefined> {
@@ -228,10 +240,9 @@ export async function readUsage(db: Database, id: string, usageId: string): Prom
   return row;
 }
 
-/** One page of a subscription's holds, by id, and one row more. */
-export function listHolds(db: Database, id: string, page: Page): Promise<HoldRow[]> {
-  return listOf(db, holds, [eq(holds.subscriptionId, id)], [holds.id], page);
-}
+/** One page of a subscription's holds, by id, and one row more; null for an unknown subscription. */
+export const listHolds = (db: Database, id: string, page: Page): Promise<Listed<HoldRow> | null> =>
+  listBelow(db, id, { table: holds, by: [holds.id] }, page);
 
 /** A hold; undefined when the subscription has none with this id. */
 export async function readHold(db: Database, id: string, holdId: string): Promise<HoldRow | undefined> {
@@ -250,7 +261,9 @@ export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
     .select({ id: holdId, credits, deadline, debits })
     .from(holds)
     .where(and(eq(subscriptionId, id), eq(status, 'held')))
-    .orderBy(asc(deadline));
+    .orderBy(asc(deadline))
+    .prepare('holds')
+    .execute();
   return rows.map((row) => ({ ...row, deadline: ms(row.deadline) }));
 }
 

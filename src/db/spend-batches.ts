@@ -244,7 +244,7 @@ function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string
  * Whether the statement itself failed and was rolled back. Otherwise the connection failed (SQLSTATE classes 08, 53, 57, and
  * the driver's own codes).
  */
-function isStatements(error: unknown): boolean {
+export function isStatements(error: unknown): boolean {
   const { name, code } = error as { name?: unknown; code?: unknown };
   if (name !== 'PostgresError' || typeof code !== 'string') return false;
   return code === '57014' || !/^(08|53|57)/.test(code);
@@ -282,7 +282,7 @@ async function callSpendBatch(db: Database, batch: Pending[]): Promise<OutcomeRo
 }
 
 /** An array in PostgreSQL's notation: the driver knows no array types (`connect`). */
-const arrayOf = (texts: Iterable<string>): string =>
+export const arrayOf = (texts: Iterable<string>): string =>
   `{${Array.from(texts, (text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
 const jsonOf = (rows: unknown[]): string | null => (rows.length === 0 ? null : JSON.stringify(rows));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestListener } from 'node:http';
+import { type RequestListener, request } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/api/fast-path.ts';
@@ -13,8 +13,8 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { Driver } from './driver.ts';
 import { hold, use } from './holding.ts';
 
-// Spends go past the application (src/api/fast-path.ts). A caller sees no difference: the same request gets the same answer on
-// both ways, and unusual requests go through the application.
+// Spends and reads of one subscription go past the application (src/api/fast-path.ts). A caller sees no difference: the same request
+// gets the same answer on both ways, and unusual requests go through the application.
 
 interface Reported {
   status: number;
@@ -30,6 +30,7 @@ let app: App;
 let server: Listening;
 let driver: Driver;
 let mayOnlyRead: string;
+let mayOnlySpend: string;
 /** Requests that came to the application. */
 let longWay = 0;
 let isOpen = true;
@@ -37,7 +38,9 @@ let isOpen = true;
 beforeAll(async () => {
   stack = await startStack();
   driver = await Driver.open(stack);
+  await driver.give(1_000);
   mayOnlyRead = await keyWith(stack.db, ['read']);
+  mayOnlySpend = await keyWith(stack.db, ['spend']);
   const deps = { ...stack.deps, isOpen: () => isOpen };
   app = createApp(deps);
   const application = getRequestListener(app.fetch);
@@ -53,10 +56,11 @@ afterAll(async () => {
   await stack.stop();
 });
 
-const OF_ANSWERS = ['content-type', 'idempotent-replayed', 'retry-after', 'www-authenticate'];
+const OF_ANSWERS = ['content-type', 'etag', 'idempotent-replayed', 'retry-after', 'www-authenticate'];
 
 async function reported(response: Response): Promise<Reported> {
-  const body = (await response.json()) as Record<string, unknown>;
+  const text = await response.text();
+  const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
   const id = response.headers.get('Request-Id');
   expect(id).toMatch(/^req_[0-9a-z]{26}$/);
   if ('request_id' in body) expect(body['request_id']).toBe(id);
@@ -183,8 +187,57 @@ const NOT_PLAIN: Record<string, Make> = {
     at(subscription, 'usage'),
     { body: new Blob([looks(1_000_000)]).stream(), duplex: 'half' },
   ],
-  'a quote': ({ subscription }) => [at(subscription, 'quote'), { body: looks(1) }],
+  'a quote with a query': ({ subscription }) => [`${at(subscription, 'quote')}?a=b`, { body: looks(1) }],
   'another method': ({ subscription }) => [at(subscription, 'usage'), { method: 'PUT', body: looks(1) }],
+};
+
+const read = (headers: Record<string, string> = {}): Asked => ({ method: 'GET', headers });
+
+const READS: Record<string, Make> = {
+  'a balance': ({ subscription }) => [at(subscription, 'balance'), read()],
+  'a balance that the caller does not know': ({ subscription }) => [
+    at(subscription, 'balance'),
+    read({ 'If-None-Match': '"1-1-0-aaaaaaaa"' }),
+  ],
+  'a subscription': ({ subscription }) => [`/v1/subscriptions/${subscription}`, read()],
+  'a quote': ({ subscription }) => [at(subscription, 'quote'), { body: looks(1) }],
+  'a quote of too many': ({ subscription }) => [at(subscription, 'quote'), { body: looks(1_000_000) }],
+};
+
+const REFUSED_READS: Record<string, Make> = {
+  'no key': ({ subscription }) => [at(subscription, 'balance'), read({ Authorization: '' })],
+  'a key that may only spend': ({ subscription }) => [
+    at(subscription, 'balance'),
+    read({ Authorization: `Bearer ${mayOnlySpend}` }),
+  ],
+  'a quote by a key that may only read': ({ subscription }) => [
+    at(subscription, 'quote'),
+    { body: looks(1), headers: { Authorization: `Bearer ${mayOnlyRead}` } },
+  ],
+  'the balance of a subscription that nobody has': () => [at('sub_none', 'balance'), read()],
+  'a known balance of a subscription that nobody has': () => [
+    at('sub_none', 'balance'),
+    read({ 'If-None-Match': '*' }),
+  ],
+  'a subscription that nobody has': () => ['/v1/subscriptions/sub_none', read()],
+  'a quote for a subscription that nobody has': () => [
+    at('sub_none', 'quote'),
+    { body: JSON.stringify({ items: [{ feature: 'dance', quantity: 1 }] }) },
+  ],
+  'a quote without items': ({ subscription }) => [at(subscription, 'quote'), { body: '{}' }],
+  'a quote of an unknown feature': ({ subscription }) => [
+    at(subscription, 'quote'),
+    { body: JSON.stringify({ items: [{ feature: 'dance', quantity: 1 }] }) },
+  ],
+};
+
+const NOT_PLAIN_READS: Record<string, Make> = {
+  'an instant': ({ subscription }) => [`${at(subscription, 'balance')}?at=2026-01-31T00:00:00Z`, read()],
+  'an unknown parameter': ({ subscription }) => [`${at(subscription, 'balance')}?when=now`, read()],
+  'an id with a space': ({ subscription }) => [at(`${subscription}%20`, 'balance'), read()],
+  'an id that is too long': () => [at('s'.repeat(65), 'balance'), read()],
+  'a slash at the end': ({ subscription }) => [at(subscription, 'balance/'), read()],
+  HEAD: ({ subscription }) => [at(subscription, 'balance'), { method: 'HEAD' }],
 };
 
 async function made(make: Make): Promise<[path: string, asked: Asked]> {
@@ -217,8 +270,40 @@ describe('past the application', () => {
     expect(longWay).toBe(0);
   });
 
-  test('while the ledger is not open yet', async () => {
-    const [path, asked] = await made(SPENDS['a usage']!);
+  test.each(Object.entries(READS))('%s: answered alike', async (_, make) => {
+    const [path, asked] = await made(make);
+    longWay = 0;
+    const answer = await overTheSocket(path, asked);
+    expect(answer.status).toBe(200);
+    expect(await throughTheApp(path, asked)).toEqual(answer);
+    expect(longWay).toBe(0);
+  });
+
+  test.each(['balance', ''])('/%s: 304 alike to those who know it', async (below) => {
+    const path = driver.path(below);
+    const { headers } = await overTheSocket(path, sent(read()));
+    const tag = headers['etag']!;
+    longWay = 0;
+    for (const value of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+      const asked = sent(read({ 'If-None-Match': value }));
+      const answer = await overTheSocket(path, asked);
+      expect(answer).toMatchObject({ status: 304, headers: { etag: tag, 'content-type': null }, body: {} });
+      expect(await throughTheApp(path, asked)).toEqual(answer);
+    }
+    expect(longWay).toBe(0);
+  });
+
+  test.each(Object.entries(REFUSED_READS))('%s: refused alike', async (_, make) => {
+    const [path, asked] = await made(make);
+    longWay = 0;
+    const refused = await overTheSocket(path, asked);
+    expect(refused.status).toBeGreaterThanOrEqual(400);
+    expect(await throughTheApp(path, asked)).toEqual(refused);
+    expect(longWay).toBe(0);
+  });
+
+  test.each(['a usage', 'a balance'])('%s while the ledger is not open yet', async (name) => {
+    const [path, asked] = await made({ ...SPENDS, ...READS }[name]!);
     longWay = 0;
     isOpen = false;
     try {
@@ -231,28 +316,34 @@ describe('past the application', () => {
     expect(longWay).toBe(0);
   });
 
-  test('an unforeseen error is a 500 that names its request, and the log has the rest', async () => {
-    const [path, asked] = await made(SPENDS['a usage']!);
-    const lines: unknown[] = [];
-    const error = new Error('a bug');
-    const spending = { submit: () => Promise.reject(error) };
-    const log = (line: string, fields?: LogFields) => lines.push([line, fields]);
-    const deps = { ...stack.deps, spending, log };
-    const broken = await listen(createFastPath(deps, getRequestListener(createApp(deps).fetch)));
-    const response = await fetch(`${broken.url}${path}`, asked);
-    expect(response.status).toBe(500);
-    const { code, request_id, detail } = (await response.json()) as Record<string, string>;
-    expect([code, detail]).toEqual(['internal_error', expect.not.stringContaining('a bug')]);
-    const route = 'POST /v1/subscriptions/:id/usage';
-    const subscription_id = path.split('/')[3];
-    expect(lines).toEqual([
-      [
-        `${route}: internal_error`,
-        { level: 'error', route, request_id, subscription_id, status: 500, code, error },
-      ],
-    ]);
-    await broken.close();
-  });
+  test.each([
+    ['POST /v1/subscriptions/:id/usage', 'a usage'],
+    ['GET /v1/subscriptions/:id/balance', 'a balance'],
+  ])(
+    'an unforeseen error of %s is a 500 that names its request, and the log has the rest',
+    async (route, name) => {
+      const [path, asked] = await made({ ...SPENDS, ...READS }[name]!);
+      const lines: unknown[] = [];
+      const error = new Error('a bug');
+      const spending = { submit: () => Promise.reject(error) };
+      const reading = { read: () => Promise.reject(error) };
+      const log = (line: string, fields?: LogFields) => lines.push([line, fields]);
+      const deps = { ...stack.deps, spending, reading, log };
+      const broken = await listen(createFastPath(deps, getRequestListener(createApp(deps).fetch)));
+      const response = await fetch(`${broken.url}${path}`, asked);
+      expect(response.status).toBe(500);
+      const { code, request_id, detail } = (await response.json()) as Record<string, string>;
+      expect([code, detail]).toEqual(['internal_error', expect.not.stringContaining('a bug')]);
+      const subscription_id = path.split('/')[3];
+      expect(lines).toEqual([
+        [
+          `${route}: internal_error`,
+          { level: 'error', route, request_id, subscription_id, status: 500, code, error },
+        ],
+      ]);
+      await broken.close();
+    },
+  );
 });
 
 describe('an unusual request goes through the application', () => {
@@ -261,5 +352,30 @@ describe('an unusual request goes through the application', () => {
     longWay = 0;
     await overTheSocket(path, asked);
     expect(longWay).toBe(1);
+  });
+
+  test.each(Object.entries(NOT_PLAIN_READS))('a read with %s', async (_, make) => {
+    const [path, asked] = await made(make);
+    longWay = 0;
+    await overTheSocket(path, asked);
+    expect(longWay).toBe(1);
+  });
+
+  test('a read with a body', async () => {
+    longWay = 0;
+    const { hostname, port } = new URL(server.url);
+    const status = await new Promise((resolve, reject) => {
+      const sending = request(
+        {
+          hostname,
+          port,
+          path: driver.path('balance'),
+          headers: { Authorization: `Bearer ${stack.key}`, 'Content-Length': 2 },
+        },
+        (incoming) => resolve(incoming.resume().statusCode),
+      );
+      sending.on('error', reject).end('{}');
+    });
+    expect([status, longWay]).toEqual([200, 1]);
   });
 });

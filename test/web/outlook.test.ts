@@ -28,7 +28,7 @@ const RUNS = sized(50, 2_000);
 function lookedAt(life: Life) {
   const { state, book, catalog } = life;
   const { now } = state;
-  const row = { state, version: book.entries.length, testClock: now, nextDeadline: null, metadata: {} };
+  const row = { state, version: book.entries.length, now, testClock: now, nextDeadline: null, metadata: {} };
   const assets = { style: '', script: '' };
   const format = formatOf(state.timeZone);
   const frame = {

@@ -3,30 +3,32 @@ import { type BalanceRow, balanceAt, type LedgerBalance, snapshot } from '../../
 import { openHolds, type SubscriptionRow } from '../../db/reads.ts';
 import { goneAt, isUsable } from '../../domain/burndown.ts';
 import { type Instant, iso, isoOrNull } from '../../domain/calendar.ts';
+import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { nextRefresh } from '../../domain/catalog/offers.ts';
 import { openGrants } from '../../domain/model/book.ts';
 import { endsAt } from '../../domain/subscription.ts';
 import { forecast, horizonOf } from '../../domain/timeline.ts';
 import type { Deps } from '../deps.ts';
 import { notFound } from '../problems.ts';
-import { tagged } from '../replies.ts';
-import { type App, route } from '../route.ts';
+import { isNamed, json, notModified, taggedByBody, tagOf, versionIn } from '../replies.ts';
+import { type App, type FastRoute, fastRoute, type Rendered, route, routeOnBoth } from '../route.ts';
 import * as s from '../schemas.ts';
 import { nowOf } from '../views.ts';
-import { subscriptionOr404 } from './found.ts';
+import { balanceOr404, subscriptionOr404 } from './found.ts';
 
-// GET /v1/subscriptions/{id}/balance: one call of balance_at for now or the past; a forecast from a snapshot for the future.
-// GET /v1/subscriptions/{id}/schedule: the same forecast, as a list. They lock nothing, and Temporal is not asked.
+// GET /v1/subscriptions/{id}/balance: now, one of many in a call of read_subscriptions, on both paths; in the past, one call of
+// balance_at; a forecast from a snapshot for the future. GET /v1/subscriptions/{id}/schedule: the same forecast, as a list. They lock
+// nothing, and Temporal is not asked.
 
 /** Registers the balance and the schedule. */
 export function balanceRoutes(app: App, deps: Deps): void {
-  balanceRoute(app, deps);
+  routeOnBoth(app, balanceRead(deps));
   scheduleRoute(app, deps);
 }
 
-function balanceRoute(app: App, deps: Deps): void {
-  route(
-    app,
+/** The route of the balance, for the application and the fast path. */
+export const balanceRead = (deps: Deps): FastRoute =>
+  fastRoute(
     {
       method: 'get',
       path: '/v1/subscriptions/{id}/balance',
@@ -36,29 +38,34 @@ function balanceRoute(app: App, deps: Deps): void {
       query: z.strictObject({ at: s.instant.optional() }),
       answers: { 200: { description: 'The balance', schema: s.balance } },
     },
-    async (c, { params, query }) => {
-      const row = await subscriptionOr404(deps, params.id);
-      const now = nowOf(row);
-      const at = query.at === undefined ? null : s.toInstant(query.at);
-      if (at !== null && at > horizonOf(now)) throw s.fault('?at', 'must be at most ten years ahead');
-      return tagged(
-        c,
-        at !== null && at > now ? await forecastBalance(deps, row, at) : await ledgerBalance(deps, row, at),
-      );
-    },
+    async ({ params: { id }, query: { at } }, { ifNoneMatch }) =>
+      at === undefined
+        ? balanceNow(deps, id, ifNoneMatch)
+        : taggedByBody(await balanceThen(deps, id, s.toInstant(at)), ifNoneMatch),
   );
+
+async function balanceNow(deps: Deps, id: string, ifNoneMatch: string): Promise<Rendered> {
+  const catalog = await deps.catalogs.current();
+  const { version, found } = await balanceOr404(deps, id, versionIn(ifNoneMatch, catalog));
+  const tag = tagOf(version, catalog);
+  if (found === null || isNamed(tag, ifNoneMatch)) return notModified(tag);
+  return json(shownBalance(found.row, found.balance, catalog), { ETag: tag });
 }
 
-async function ledgerBalance(deps: Deps, row: SubscriptionRow, at: Instant | null) {
-  const found = await balanceAt(deps.db, row.state.id, at);
+async function balanceThen(deps: Deps, id: string, at: Instant) {
+  const row = await subscriptionOr404(deps, id);
+  const now = nowOf(row);
+  if (at > horizonOf(now)) throw s.fault('?at', 'must be at most ten years ahead');
+  if (at > now) return forecastBalance(deps, row, at);
+  const found = await balanceAt(deps.db, id, at);
   if (!found) throw notFound();
   if (found.archived) throw s.fault('?at', 'lies before the entries that are kept here');
-  return shownBalance(deps, row, found);
+  return shownBalance(row, found, await deps.catalogs.current());
 }
 
-/** A balance of the ledger as JSON, under the catalogue in force. */
-export async function shownBalance(deps: Deps, { state }: SubscriptionRow, found: LedgerBalance) {
-  const refresh = found.refreshed ?? nextRefresh(state, await deps.catalogs.current());
+/** A balance of the ledger as JSON, under a catalogue. */
+export function shownBalance({ state }: SubscriptionRow, found: LedgerBalance, catalog: Catalog) {
+  const refresh = found.refreshed ?? nextRefresh(state, catalog);
   return balanceView(found.grants, refresh, { at: found.at, version: found.version, ends: endsAt(state) });
 }
 

@@ -31,7 +31,7 @@ export function customerRoute(app: App, deps: Deps): void {
       return c.json({
         customer_id,
         subscription: live && subscriptionView(live.row, catalog),
-        balance: live && (await shownBalance(deps, live.row, live.balance)),
+        balance: live && shownBalance(live.row, live.balance, catalog),
         ended: ended.map((row) => subscriptionView(row, catalog)),
       });
     },

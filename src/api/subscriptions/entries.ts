@@ -6,7 +6,7 @@ import { type RequestFields, reported, requestFields } from '../problems.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { entryView } from '../views.ts';
-import { subscriptionOr404 } from './found.ts';
+import { pageOr404, subscriptionOr404 } from './found.ts';
 
 // GET /v1/subscriptions/{id}/entries: a page of ledger entries, or all of them as CSV (Accept: text/csv). Locks nothing.
 
@@ -24,14 +24,18 @@ export function entryRoutes(app: App, deps: Deps): void {
       answers: { 200: { description: 'A page', schema: s.list(s.entry), csv: true } },
     },
     async (c, { params: { id }, query }) => {
-      const { version } = await subscriptionOr404(deps, id);
       if ((c.req.header('Accept') ?? '').includes('text/csv')) {
+        const { version } = await subscriptionOr404(deps, id);
         const lines = csvLines(deps.db, id, { order: query.order, newest: version, kinds: null });
         c.header('Content-Type', 'text/csv; charset=utf-8');
         return c.body(entriesCsv(deps, requestFields(c), lines));
       }
-      const page = pageOf(query, `entries/${id}`, 'count');
-      const rows = await listEntries(deps.db, id, page);
+      const { rows, page } = await pageOr404(
+        deps,
+        id,
+        () => pageOf(query, `entries/${id}`, 'count'),
+        (wanted) => listEntries(deps.db, id, wanted),
+      );
       return c.json(listBody(rows, page, ({ seq }) => [seq], entryView));
     },
   );

@@ -9,7 +9,7 @@ import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { command } from '../updates.ts';
 import { grantView, nowOf } from '../views.ts';
-import { subscriptionOr404 } from './found.ts';
+import { pageOr404 } from './found.ts';
 
 // GET /v1/subscriptions/{id}/grants: reads a page of grants.
 // POST …/grants (issue an adjustment) and POST …/grants/{grant_id}/revoke: commands to the workflow (updates.ts).
@@ -28,12 +28,19 @@ export function grantRoutes(app: App, deps: Deps): void {
       query: z.strictObject({ ...s.paging, open: z.enum(['true', 'false']).optional() }),
       answers: { 200: { description: 'A page', schema: s.list(s.grant) } },
     },
-    async (c, { params, query }) => {
-      const row = await subscriptionOr404(deps, params.id);
-      const page = pageOf(query, `grants/${params.id}`, 'count');
-      const [now, ends] = [nowOf(row), endsAt(row.state)];
+    async (c, { params: { id }, query }) => {
       const open = query.open === undefined ? undefined : query.open === 'true';
-      const rows = await listGrants(deps.db, params.id, { open, now, endsAt: ends }, page);
+      const {
+        rows,
+        page,
+        now,
+        endsAt: ends,
+      } = await pageOr404(
+        deps,
+        id,
+        () => pageOf(query, `grants/${id}`, 'count'),
+        (wanted) => listGrants(deps.db, id, open, wanted),
+      );
       return c.json(
         listBody(
           rows,

@@ -6,7 +6,7 @@ import { listBody, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
 import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
-import { subscriptionOr404 } from './found.ts';
+import { pageOr404, subscriptionOr404 } from './found.ts';
 import { returnCredits, type SpendRoute, spendItems, spendRoute } from './spend.ts';
 
 // GET /v1/subscriptions/{id}/holds and …/holds/{hold_id}: read holds, once those past their deadline are released (found.ts).
@@ -73,10 +73,13 @@ export function holdRoutes(app: App, deps: Deps): void {
       query: z.strictObject(s.paging),
       answers: { 200: { description: 'A page', schema: s.list(s.holdRecord) } },
     },
-    async (c, { params, query }) => {
-      await subscriptionOr404(deps, params.id);
-      const page = pageOf(query, `holds/${params.id}`, 'id');
-      const rows = await listHolds(deps.db, params.id, page);
+    async (c, { params: { id }, query }) => {
+      const { rows, page } = await pageOr404(
+        deps,
+        id,
+        () => pageOf(query, `holds/${id}`, 'id'),
+        (wanted) => listHolds(deps.db, id, wanted),
+      );
       return c.json(listBody(rows, page, ({ id }) => [id], holdView));
     },
   );

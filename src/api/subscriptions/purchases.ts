@@ -3,9 +3,9 @@ import {
   type ChargeRow,
   type GrantRow,
   listCharges,
+  listPurchases,
   readCharge,
   readGrant,
-  readGrants,
   type SubscriptionRow,
 } from '../../db/reads.ts';
 import type { Interval } from '../../domain/calendar.ts';
@@ -17,7 +17,7 @@ import { type App, route } from '../route.ts';
 import * as s from '../schemas.ts';
 import { command, type Operation } from '../updates.ts';
 import { chargeView, grantView, nowOf, purchaseView } from '../views.ts';
-import { subscriptionOr404 } from './found.ts';
+import { pageOr404, subscriptionOr404 } from './found.ts';
 import { checkMethod } from './payment-methods.ts';
 
 // POST /v1/subscriptions/{id}/purchases: a command to the workflow (updates.ts), which asks billing for the money.
@@ -26,24 +26,36 @@ import { checkMethod } from './payment-methods.ts';
 /** Registers the routes of purchases and charges. */
 export function purchaseRoutes(app: App, deps: Deps): void {
   buyRoute(app, deps);
-  const page = { query: z.strictObject(s.paging), params: s.byId, scope: 'read', method: 'get' } as const;
+  const list = { query: z.strictObject(s.paging), params: s.byId, scope: 'read', method: 'get' } as const;
   const keyOf = ({ step, id }: ChargeRow) => [step, id];
 
   route(
     app,
     {
-      ...page,
+      ...list,
       path: '/v1/subscriptions/{id}/purchases',
       summary: 'List purchases, declined ones too',
       answers: { 200: { description: 'A page', schema: s.list(s.purchase) } },
     },
-    async (c, { params, query }) => {
-      const subscription = await subscriptionOr404(deps, params.id);
-      const wanted = pageOf(query, `purchases/${params.id}`, 'count', 'id');
-      const rows = await listCharges(deps.db, params.id, wanted, 'purchase');
-      const grants = await readGrants(deps.db, params.id, rows.map(grantIdOf));
+    async (c, { params: { id }, query }) => {
+      const {
+        rows,
+        page,
+        now,
+        endsAt: ends,
+      } = await pageOr404(
+        deps,
+        id,
+        () => pageOf(query, `purchases/${id}`, 'count', 'id'),
+        (wanted) => listPurchases(deps.db, id, wanted),
+      );
       return c.json(
-        listBody(rows, wanted, keyOf, (row) => view(subscription, row, grants.get(grantIdOf(row)))),
+        listBody(
+          rows,
+          page,
+          ({ row }) => keyOf(row),
+          ({ row, beside }) => purchaseView(row, beside && grantView(beside, now, ends)),
+        ),
       );
     },
   );
@@ -67,15 +79,19 @@ export function purchaseRoutes(app: App, deps: Deps): void {
   route(
     app,
     {
-      ...page,
+      ...list,
       path: '/v1/subscriptions/{id}/charges',
       summary: 'List charges',
       answers: { 200: { description: 'A page', schema: s.list(s.charge) } },
     },
-    async (c, { params, query }) => {
-      await subscriptionOr404(deps, params.id);
-      const wanted = pageOf(query, `charges/${params.id}`, 'count', 'id');
-      return c.json(listBody(await listCharges(deps.db, params.id, wanted), wanted, keyOf, chargeView));
+    async (c, { params: { id }, query }) => {
+      const { rows, page } = await pageOr404(
+        deps,
+        id,
+        () => pageOf(query, `charges/${id}`, 'count', 'id'),
+        (wanted) => listCharges(deps.db, id, wanted),
+      );
+      return c.json(listBody(rows, page, keyOf, chargeView));
     },
   );
   route(

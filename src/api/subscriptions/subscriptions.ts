@@ -8,12 +8,12 @@ import { forecast } from '../../domain/timeline.ts';
 import type { CommandAnswer } from '../commands.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
-import { tagged } from '../replies.ts';
-import { type App, route } from '../route.ts';
+import { isNamed, json, notModified, tagOf, versionIn } from '../replies.ts';
+import { type App, type FastRoute, fastRoute, route, routeOnBoth } from '../route.ts';
 import * as s from '../schemas.ts';
 import { command, type Operation } from '../updates.ts';
 import { subscriptionView } from '../views.ts';
-import { shown, subscriptionOr404 } from './found.ts';
+import { balanceOr404, shown } from './found.ts';
 import { checkMethod } from './payment-methods.ts';
 
 // GET /v1/subscriptions and /v1/subscriptions/{id}: read subscriptions.
@@ -58,8 +58,12 @@ function readRoutes(app: App, deps: Deps): void {
       );
     },
   );
-  route(
-    app,
+  routeOnBoth(app, subscriptionRead(deps));
+}
+
+/** The route of a subscription, for the application and the fast path. */
+export const subscriptionRead = (deps: Deps): FastRoute =>
+  fastRoute(
     {
       method: 'get',
       path: '/v1/subscriptions/{id}',
@@ -68,9 +72,14 @@ function readRoutes(app: App, deps: Deps): void {
       params: s.byId,
       answers: { 200: { description: 'The subscription', schema: s.subscription } },
     },
-    async (c, { params }) => tagged(c, await shown(deps, await subscriptionOr404(deps, params.id))),
+    async ({ params: { id } }, { ifNoneMatch }) => {
+      const catalog = await deps.catalogs.current();
+      const { version, found } = await balanceOr404(deps, id, versionIn(ifNoneMatch, catalog));
+      const tag = tagOf(version, catalog);
+      if (found === null || isNamed(tag, ifNoneMatch)) return notModified(tag);
+      return json(subscriptionView(found.row, catalog), { ETag: tag });
+    },
   );
-}
 
 const subscriptionAnswer = { 200: { description: 'The subscription', schema: s.subscription } };
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { balanceAt } from '../../db/ledger.ts';
 import { listUsages, readUsage, type SubscriptionRow, type UsageRow } from '../../db/reads.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { price } from '../../domain/catalog/rates.ts';
@@ -7,10 +6,11 @@ import { isOver, isRunning } from '../../domain/subscription.ts';
 import type { Deps } from '../deps.ts';
 import { listBody, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
-import { type App, route } from '../route.ts';
+import { json } from '../replies.ts';
+import { type App, type FastRoute, fastRoute, route, routeOnBoth } from '../route.ts';
 import * as s from '../schemas.ts';
 import { nowOf } from '../views.ts';
-import { subscriptionOr404 } from './found.ts';
+import { balanceOr404, pageOr404 } from './found.ts';
 import { offersFor } from './offers.ts';
 import { itemsOf, returnCredits, type SpendRoute, spendItems, spendRoute } from './spend.ts';
 
@@ -54,13 +54,13 @@ const reversal = (deps: Deps) =>
 
 /** Registers the quote and the reads of usages. */
 export function usageRoutes(app: App, deps: Deps): void {
-  quoteRoute(app, deps);
+  routeOnBoth(app, quote(deps));
   readRoutes(app, deps);
 }
 
-function quoteRoute(app: App, deps: Deps): void {
-  route(
-    app,
+/** The route of the quote, for the application and the fast path. */
+export const quote = (deps: Deps): FastRoute =>
+  fastRoute(
     {
       method: 'post',
       path: '/v1/subscriptions/{id}/quote',
@@ -70,18 +70,17 @@ function quoteRoute(app: App, deps: Deps): void {
       body: z.strictObject({ items: s.items }),
       answers: { 200: { description: 'The quote', schema: s.quote } },
     },
-    async (c, { params, body }) => {
-      const row = await subscriptionOr404(deps, params.id);
+    async ({ params, body }) => {
+      const { row, balance } = (await balanceOr404(deps, params.id)).found!;
       const catalog = await deps.catalogs.current();
       const { lines, credits } = price(catalog, itemsOf(body.items));
-      const found = await balanceAt(deps.db, params.id, null);
-      const available = (found?.grants ?? []).reduce((sum, grant) => sum + grant.remaining, 0);
+      const available = balance.grants.reduce((sum, grant) => sum + grant.remaining, 0);
       const shortfall = Math.max(0, credits - available);
       const way =
         shortfall > 0
           ? offersFor(row.state, catalog, shortfall, nowOf(row))
           : { offer: null, other_offers: [] };
-      return c.json({
+      return json({
         credits,
         lines,
         available,
@@ -92,7 +91,6 @@ function quoteRoute(app: App, deps: Deps): void {
       });
     },
   );
-}
 
 /** Whether this subscription may spend now at all (R-41, R-62). */
 function canSpend(row: SubscriptionRow, catalog: Catalog): boolean {
@@ -113,10 +111,13 @@ function readRoutes(app: App, deps: Deps): void {
       query: z.strictObject(s.paging),
       answers: { 200: { description: 'A page', schema: s.list(usageRecord) } },
     },
-    async (c, { params, query }) => {
-      await subscriptionOr404(deps, params.id);
-      const page = pageOf(query, `usage/${params.id}`, 'id');
-      const rows = await listUsages(deps.db, params.id, page);
+    async (c, { params: { id }, query }) => {
+      const { rows, page } = await pageOr404(
+        deps,
+        id,
+        () => pageOf(query, `usage/${id}`, 'id'),
+        (wanted) => listUsages(deps.db, id, wanted),
+      );
       return c.json(listBody(rows, page, ({ id }) => [id], recordView));
     },
   );

@@ -62,3 +62,41 @@ begin
     where v_at < v_now and g.subscription_id = p_sub and g.kind = 'allowance' and g.effective_at > v_at
     order by g.effective_at limit 1));
 end $$;
+
+-- The subscriptions asked for, each with its ledger and its balance now, as `balance_at` has it: `ord` is the place of the id
+-- among those asked for, and an unknown one has no row. `version` differs after any change of the subscription, its ledger
+-- or its balance. It counts the instants that changed them without a row: terms of grants that began or ended, the end of
+-- the subscription, a top-up's month or pause (R-39). A reader who knows the version gets nothing more (`state` is null),
+-- unless a hold is past its deadline (`is_overdue`, R-72).
+create or replace function read_subscriptions(p_subs text[], p_known text[])
+returns table (ord bigint, version text, now bigint, is_overdue boolean, seq bigint, test_clock bigint, next_deadline bigint,
+  state jsonb, metadata jsonb, grants json) language sql stable as $$
+  select wanted.ord, head.version, ms(clock.now), head.is_overdue, l.seq, ms(l.test_clock), ms(l.next_deadline),
+    case when head.is_news then s.state end, case when head.is_news then s.metadata end, balance.grants
+  from unnest(p_subs, p_known) with ordinality wanted (sub, known, ord)
+  join ledgers l on l.subscription_id = wanted.sub
+  join subscriptions s on s.id = wanted.sub
+  cross join lateral (select ledger_now(l.test_clock) as now) clock
+  cross join lateral (
+    select count(*) filter (where effective_at <= clock.now) + count(*) filter (where expires_at <= clock.now) as instants
+    from grants where subscription_id = l.subscription_id and open
+  ) terms
+  cross join lateral (
+    select version, is_overdue, is_overdue or version <> wanted.known as is_news
+    from (select coalesce(l.next_deadline <= clock.now, false) as is_overdue,
+      concat_ws('-', l.seq, l.step, ms(l.test_clock), terms.instants + (l.ends_at is not null and l.ends_at <= clock.now)::int
+        + coalesce(instant_of(s.state->'topUp', 'month') <= clock.now, false)::int
+        + coalesce(instant_of(s.state->'topUp', 'notBefore') <= clock.now, false)::int) as version) of_now
+    offset 0  -- made once, and not at each use
+  ) head
+  cross join lateral (
+    select coalesce(json_agg(json_build_array(g.id, g.kind, g.spendable, g.held, ms(g.expires_at))
+      order by g.expires_at, g.made), '[]') as grants
+    from (
+      select id, kind, held, expires_at, made,
+        case when is_usable(effective_at, expires_at, l.ends_at, clock.now) then remaining else 0 end as spendable
+      from grants where head.is_news and subscription_id = l.subscription_id and open and effective_at <= clock.now
+    ) g
+    where g.spendable + g.held > 0
+  ) balance
+$$;

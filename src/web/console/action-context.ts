@@ -68,7 +68,16 @@ export async function actionContextOf(
     listCharges(deps.db, row.state.id, page),
   ]);
   const { state } = row;
-  return { deps, row, state, now: nowOf(row), grants: now?.grants ?? [], catalog, charges, format };
+  return {
+    deps,
+    row,
+    state,
+    now: nowOf(row),
+    grants: now?.grants ?? [],
+    catalog,
+    charges: charges?.rows ?? [],
+    format,
+  };
 }
 
 /** A path of the API below the subscription. */

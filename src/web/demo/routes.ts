@@ -213,7 +213,7 @@ async function showStudio(deps: Deps, c: Context<Env>): Promise<Response> {
       ...frame,
       available,
       makings: Object.keys(recipesOf(catalog)).map(makingOf),
-      made: usages.slice(0, MADE_SHOWN).map(madeOf),
+      made: (usages?.rows ?? []).slice(0, MADE_SHOWN).map(madeOf),
       fresh: usage ? madeOf(usage) : null,
       refused: isShort
         ? {
