@@ -42,7 +42,9 @@ export async function readSession(db: Database, id: string): Promise<WalletSessi
   const [row] = await db
     .select()
     .from(walletSessions)
-    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`);
+    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`)
+    .prepare('session')
+    .execute();
   return row;
 }
 
