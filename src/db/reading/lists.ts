@@ -68,9 +68,6 @@ const HEAD = {
 };
 type Columns = typeof HEAD & Record<'row' | 'beside', SQL<unknown>>;
 
-const besides = (beside: { table: PgTable } | undefined) =>
-  beside ? { beside: getTableColumns(beside.table) } : {};
-
 async function readList<T extends PgTable>(
   db: Database,
   id: string,
@@ -85,15 +82,20 @@ async function readList<T extends PgTable>(
     .orderBy(...order)
     .limit(limit)
     .as('page');
+  // Looked up by its key for each row of the page, however many rows its table has of this subscription.
+  const one = beside && db.select().from(beside.table).where(beside.on).limit(1).as('beside');
   // Drizzle knows no types for columns that are chosen while it runs.
-  const columns = { ...HEAD, row: rows._.selectedFields, ...besides(beside) } as unknown as Columns;
+  const columns = {
+    ...{ ...HEAD, row: rows._.selectedFields },
+    ...(one ? { beside: one._.selectedFields } : {}),
+  } as unknown as Columns;
   const below = db
     .select(columns)
     .from(ledgers)
     .crossJoinLateral(sql`(select ledger_now(${ledgers.testClock}) as now) clock`)
     .leftJoinLateral(rows, sql`true`)
     .$dynamic();
-  const found = await (beside ? below.leftJoin(beside.table, beside.on) : below)
+  const found = await (one ? below.leftJoinLateral(one, sql`true`) : below)
     .where(eq(ledgers.subscriptionId, id))
     .orderBy(...by.map((column) => sql`${ofPage(column)} ${sql.raw(page.order)}`))
     // The driver prepares the statement once a connection.
