@@ -29,9 +29,16 @@ const FEATURE = sql<string | null>`(
 const GRANT_KIND = sql<GrantKind>`(
   select g.kind from grants g where g.subscription_id = entries.subscription_id and g.id = entries.grant_id)`;
 
+const ENTRIES = {
+  name: 'entries',
+  table: entries,
+  by: [entries.seq],
+  more: { feature: FEATURE.as('feature') },
+};
+
 /** One page of a ledger's entries, and one row more; null for an unknown subscription. */
 export const listEntries = (db: Database, id: string, page: Page): Promise<Listed<EntryWithFeature> | null> =>
-  listBelow(db, id, { table: entries, by: [entries.seq], more: { feature: FEATURE.as('feature') } }, page);
+  listBelow(db, id, ENTRIES, page);
 
 /** One page of a wallet's activity. */
 export interface Activity {

@@ -6,7 +6,7 @@ import type { OpenHold } from '../domain/timeline.ts';
 import type { Database } from './client.ts';
 import type { LedgerBalance } from './ledger.ts';
 import { type Page, paged, type Within } from './paging.ts';
-import { LIST_NOW, type Listed, listBelow, listBeside, ofPage } from './reading/lists.ts';
+import { LIST_ID, LIST_NOW, type Listed, listBelow, listBeside, ofPage } from './reading/lists.ts';
 import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
 // The API's reads. Each is a single statement on one subscription, except the list of subscriptions and those of a customer.
@@ -149,6 +149,11 @@ export type HoldRow = typeof holds.$inferSelect;
 const USABLE = sql`(${grants.open} and ${grants.expiresAt} > ${LIST_NOW}
   and (${ledgers.endsAt} is null or ${ledgers.endsAt} > ${LIST_NOW}))`;
 
+const GRANTS = { table: grants, by: [grants.made] };
+const ALL_GRANTS = { ...GRANTS, name: 'grants' };
+const OPEN_GRANTS = { ...GRANTS, name: 'open grants', where: USABLE };
+const CLOSED_GRANTS = { ...GRANTS, name: 'closed grants', where: sql`not ${USABLE}` };
+
 /** One page of a subscription's grants, in the order of making, and one row more; null for an unknown subscription. */
 export function listGrants(
   db: Database,
@@ -156,8 +161,7 @@ export function listGrants(
   open: boolean | undefined,
   page: Page,
 ): Promise<Listed<GrantRow> | null> {
-  const where = [open === undefined ? undefined : open ? USABLE : sql`not ${USABLE}`];
-  return listBelow(db, id, { table: grants, by: [grants.made], where }, page);
+  return listBelow(db, id, open === undefined ? ALL_GRANTS : open ? OPEN_GRANTS : CLOSED_GRANTS, page);
 }
 
 /** A grant; undefined when the subscription has none with this id. */
@@ -180,31 +184,28 @@ export async function allowanceOf(db: Database, { subscriptionId, id }: ChargeRo
   return row?.amount ?? 0;
 }
 
-const CHARGES = { table: charges, by: [charges.step, charges.id] };
+const CHARGES = { name: 'charges', table: charges, by: [charges.step, charges.id] };
 
 /** One page of a subscription's charges, in the order of their steps, and one row more; null for an unknown subscription. */
 export const listCharges = (db: Database, id: string, page: Page): Promise<Listed<ChargeRow> | null> =>
   listBelow(db, id, CHARGES, page);
 
+const PURCHASES = {
+  ...CHARGES,
+  name: 'purchases',
+  where: eq(charges.kind, 'purchase'),
+  // The grant's id is made of the purchase's.
+  beside: {
+    table: grants,
+    on: and(
+      eq(grants.subscriptionId, LIST_ID),
+      eq(grants.id, sql`'grt_' || substr(${ofPage(charges.purchaseId)}, 5)`),
+    ),
+  },
+};
+
 /** One page of a subscription's purchases with their grants, in the order of their steps, and one row more; null as above. */
-export const listPurchases = (db: Database, id: string, page: Page) =>
-  listBeside(
-    db,
-    id,
-    {
-      ...CHARGES,
-      where: [eq(charges.kind, 'purchase')],
-      // The grant's id is made of the purchase's.
-      beside: {
-        table: grants,
-        on: and(
-          eq(grants.subscriptionId, id),
-          eq(grants.id, sql`'grt_' || substr(${ofPage(charges.purchaseId)}, 5)`),
-        ),
-      },
-    },
-    page,
-  );
+export const listPurchases = (db: Database, id: string, page: Page) => listBeside(db, id, PURCHASES, page);
 
 /** A charge by its own or its purchase's id; undefined when the subscription has none. */
 export async function readCharge(
@@ -227,9 +228,11 @@ export async function findCharge(db: Database, chargeId: string): Promise<Charge
   return row;
 }
 
+const USAGES = { name: 'usages', table: usages, by: [usages.id] };
+
 /** One page of a subscription's usages, by id, and one row more; null for an unknown subscription. */
 export const listUsages = (db: Database, id: string, page: Page): Promise<Listed<UsageRow> | null> =>
-  listBelow(db, id, { table: usages, by: [usages.id] }, page);
+  listBelow(db, id, USAGES, page);
 
 /** A usage; undefined when the subscription has none with this id. */
 export async function readUsage(db: Database, id: string, usageId: string): Promise<UsageRow | undefined> {
@@ -240,9 +243,11 @@ export async function readUsage(db: Database, id: string, usageId: string): Prom
   return row;
 }
 
+const HOLDS = { name: 'holds', table: holds, by: [holds.id] };
+
 /** One page of a subscription's holds, by id, and one row more; null for an unknown subscription. */
 export const listHolds = (db: Database, id: string, page: Page): Promise<Listed<HoldRow> | null> =>
-  listBelow(db, id, { table: holds, by: [holds.id] }, page);
+  listBelow(db, id, HOLDS, page);
 
 /** A hold; undefined when the subscription has none with this id. */
 export async function readHold(db: Database, id: string, holdId: string): Promise<HoldRow | undefined> {

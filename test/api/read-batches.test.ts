@@ -5,7 +5,9 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/api/fast-path.ts';
 import { createApp, createDeps } from '../../src/app.ts';
+import { connect } from '../../src/db/client.ts';
 import { createReading } from '../../src/db/reading/batches.ts';
+import { listUsages } from '../../src/db/reads.ts';
 import * as schema from '../../src/db/schema.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { listen } from '../support/listen.ts';
@@ -183,6 +185,25 @@ describe('one request costs one statement', () => {
     const { next_cursor: cursor } = bodyOf(await driver.get('entries?limit=1'));
     const path = driver.path(`entries?limit=1&cursor=${cursor}`);
     expect(await costOf('GET', path)).toMatchObject({ status: 200, statements: 1 });
+  });
+
+  test('a list goes on after its pool lost a connection and was given up', async () => {
+    const db = connect(stack.databaseUrl, { max: 1 });
+    const list = () => listUsages(db, driver.id, { limit: 5, order: 'asc', after: null });
+    expect((await list())?.rows).toHaveLength(1);
+    const [backend] = await db.$client<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    await stack.db.execute(sql`select pg_terminate_backend(${backend!.pid})`);
+    await expect
+      .poll(
+        () =>
+          list().then(
+            (found) => found?.rows.length,
+            () => 0,
+          ),
+        { timeout: 5_000 },
+      )
+      .toBe(1);
+    await db.$client.end({ timeout: 1 });
   });
 
   test('the key is asked for once a second, for the application and the fast path together', async () => {
