@@ -42,9 +42,7 @@ export async function readSession(db: Database, id: string): Promise<WalletSessi
   const [row] = await db
     .select()
     .from(walletSessions)
-    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`)
-    .prepare('session')
-    .execute();
+    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`);
   return row;
 }
 

@@ -39,7 +39,7 @@ export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
   const from = visit.frame.now - LOOKS_BACK;
   const [grants, changes, holds] = await Promise.all([
     grantsSince(deps.db, state.id, from),
-    changesSince(deps.db, state.id, { from, now: visit.frame.now }, version),
+    changesSince(deps.db, state.id, from, version),
     openHolds(deps.db, state.id),
   ]);
   return { grants, chart: chartOf(visit, { grants, changes, holds }) };
