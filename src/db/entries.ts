@@ -68,10 +68,7 @@ export async function listActivity(db: Database, id: string, wanted: WantedActiv
       .from(entries)
       .where(where)
       .orderBy(by)
-      .limit(most)
-      // Prepared once a connection: to plan over all months costs more than to read a page.
-      .prepare('activity')
-      .execute();
+      .limit(most);
     return rows.map(({ entry, feature, grantKind }) => ({ ...entry, feature, grantKind }));
   });
 }
