@@ -75,6 +75,10 @@ describe.each(['api', 'worker'])('npm run %s', (name) => {
       });
     const [code] = await once(child, 'close');
     server.close();
-    expect({ code, said, connections }).toEqual({ code: 1, said: `${name}: ${faults()}\n`, connections: 0 });
+    const { level, process: who, msg } = JSON.parse(said);
+    expect({ code, level, who, msg, connections }).toEqual({
+      ...{ code: 1, connections: 0 },
+      ...{ level: 'error', who: name, msg: faults() },
+    });
   });
 });
