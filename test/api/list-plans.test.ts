@@ -2,7 +2,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
-import type { Database } from '../../src/db/client.ts';
+import { connect, type Database } from '../../src/db/client.ts';
 import { readTimeline, type TimelinePage } from '../../src/db/console/timeline.ts';
 import { TIMELINE_KINDS, type TimelineCursor } from '../../src/db/console/timeline-statement.ts';
 import * as schema from '../../src/db/schema.ts';
@@ -40,19 +40,22 @@ beforeAll(async () => {
   // Another's rows, with the same ids of usages and holds.
   const { id: other } = await RawLedger.live(stack.db);
   await grow(stack.databaseUrl, other, 1_000);
-  await stack.db.$client.unsafe(`
+  // A million rows are analysed for longer than a pool of the product waits.
+  const patient = connect(stack.databaseUrl, { max: 1, statementTimeoutMs: 600_000 }).$client;
+  await patient.unsafe(`
     insert into subscriptions select 'sub_' || lpad(k::text, 26, '0'), 'c-' || k % 20, plan, interval, 'ended', state, metadata, created_at
     from subscriptions, generate_series(1, 200) k where id = '${id}';
     insert into ledgers (subscription_id, status) select 'sub_' || lpad(k::text, 26, '0'), 'ended' from generate_series(1, 200) k;
     insert into webhook_endpoints (id, url, secret) select 'whe_' || k, 'https://example.com', 's' from generate_series(1, 200) k;
     insert into api_keys (id, secret_hash, scopes) select 'key_' || k, 'h', '{read}' from generate_series(1, 200) k;
     analyze`);
-  await stack.db.$client.unsafe(`
+  await patient.unsafe(`
     insert into grant_batches (id, filter, credits, expires_at, reason, total) select 'gbt_' || k, '{}', 1, '3000-01-01', 'r', 200
     from generate_series(1, 200) k;
     insert into grant_batch_items (batch_id, subscription_id, grant_id, outcome) select 'gbt_7', 'sub_' || k, 'grt_' || k,
       case when k % 2 = 0 then 'granted' else 'pending' end from generate_series(1, 2000) k;
     analyze grant_batches, grant_batch_items`);
+  await patient.end();
 }, 600_000);
 afterAll(() => stack?.stop());
 
