@@ -21,6 +21,21 @@ function fingerprint(): string {
 /** Made by `npm run build`; beside compiled code only. */
 const BUILT = join(SOURCES, 'workflows.cjs');
 
+/** Bundles the workflows of a folder of sources. */
+export async function bundleOf(sources: string): Promise<string> {
+  const workflowsPath = join(sources, 'workflows', 'index.ts');
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    workflowInterceptorModules: [join(sources, 'workflows', 'tracing.ts')],
+    // No module of ours keeps state, so all workflows of a thread share one copy: a cached workflow costs a third of the memory.
+    preloadModules: [workflowsPath],
+    // Short names, which a fifth less CPU loads and calls: the calendar library describes each of its values where names are long.
+    webpackConfigHook: (config) => ({ ...config, mode: 'production' }),
+    logger: new DefaultLogger('ERROR'),
+  });
+  return code;
+}
+
 /**
  * Returns the path of the bundled workflow code: the build's, or a bundle made once for its sources. Bundling takes seconds of
  * CPU, and a worker that died should be back at once.
@@ -29,16 +44,7 @@ export async function workflowBundle(cacheFolder: string): Promise<string> {
   if (existsSync(BUILT)) return BUILT;
   const path = join(cacheFolder, `workflows-${fingerprint()}.cjs`);
   if (existsSync(path)) return path;
-  const workflowsPath = join(SOURCES, 'workflows', 'index.ts');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath,
-    workflowInterceptorModules: [join(SOURCES, 'workflows', 'tracing.ts')],
-    // No module of ours keeps state, so all workflows of a thread share one copy: a cached workflow costs a third of the memory.
-    preloadModules: [workflowsPath],
-    // Short names, which a fifth less CPU loads and calls: the calendar library describes each of its values where names are long.
-    webpackConfigHook: (config) => ({ ...config, mode: 'production' }),
-    logger: new DefaultLogger('ERROR'),
-  });
+  const code = await bundleOf(SOURCES);
   mkdirSync(cacheFolder, { recursive: true });
   // Renamed into place: another worker never reads half a bundle.
   const unfinished = `${path}.${process.pid}`;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { digestOfSources, isCompiled, recordIn } from '../install/compiled.mjs';
 import { takeLock } from '../install/lock.mjs';
 
@@ -20,7 +20,8 @@ const say = (line) => console.error(line);
 async function build() {
   const digest = digestOfSources();
   rmSync(unfinished, { recursive: true, force: true });
-  await Promise.all([compile(), bundleWorkflows()]);
+  await compile();
+  await bundleWorkflows();
   copyRuntimeFiles();
   writeFileSync(recordIn(unfinished), digest);
   // Renamed into place: no program finds half of it.
@@ -37,24 +38,14 @@ async function compile() {
   if (code !== 0) throw new Error('tsc could not compile src.');
 }
 
+/** By the code that was just compiled: a worker that runs the sources makes the same bundle. */
 async function bundleWorkflows() {
-  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const workflowsPath = join(root, 'src', 'workflows', 'index.ts');
-  // The options and their reasons: src/bundle.ts.
-  const { code } = await bundleWorkflowCode({
-    workflowsPath,
-    workflowInterceptorModules: [join(root, 'src', 'workflows', 'tracing.ts')],
-    preloadModules: [workflowsPath],
-    webpackConfigHook: (config) => ({ ...config, mode: 'production' }),
-    logger: new DefaultLogger('ERROR'),
-  });
-  bundle = code;
+  const { bundleOf } = await import(pathToFileURL(join(unfinished, 'bundle.js')).href);
+  writeFileSync(join(unfinished, 'workflows.cjs'), await bundleOf(join(root, 'src')));
 }
-let bundle = '';
 
 /** SQL, stylesheets and scripts; of the migrations' `meta` only the journal is read. */
 function copyRuntimeFiles() {
-  writeFileSync(join(unfinished, 'workflows.cjs'), bundle);
   cpSync(join(root, 'src'), unfinished, {
     recursive: true,
     filter: (file) => statSync(file).isDirectory() || !/\.tsx?$|_snapshot\.json$/.test(file),
