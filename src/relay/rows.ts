@@ -140,18 +140,23 @@ const PROBE_LASTS_MS = 1_000;
  * failed rows.
  */
 function createProbe({ call }: TemporalCaller): () => Promise<void> {
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let answer = Promise.resolve();
-  const ask = () =>
+  return shared(PROBE_LASTS_MS, () =>
     call((client) => client.workflow.getHandle('drawdown/nobody').describe()).then(
       () => {},
       (error: unknown) => {
         if (!(error instanceof WorkflowNotFoundError))
           throw new Error(`Temporal is away: ${reasonOf(error)}`);
       },
-    );
+    ),
+  );
+}
+
+/** Asks once for all who ask within so many milliseconds. */
+export function shared<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answer: Promise<T>;
   return () => {
-    if (performance.now() - askedAt > PROBE_LASTS_MS) {
+    if (performance.now() - askedAt > ms) {
       askedAt = performance.now();
       answer = ask();
     }

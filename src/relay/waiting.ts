@@ -1,21 +1,13 @@
 import type { Database } from '../db/client.ts';
 import { readWaiting, type WaitingRows } from '../db/inbox.ts';
-import { type Loop, TICK_MS } from './rows.ts';
+import { type Loop, shared, TICK_MS } from './rows.ts';
 
 /** Answers what waits. Loops that ask within a tick share one statement. */
 export type WaitingCache = () => Promise<WaitingRows>;
 
 /** Makes the cache that all loops of a relay share. */
-export function createWaitingCache(db: Database): WaitingCache {
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let answer: Promise<WaitingRows>;
-  return () => {
-    if (performance.now() - askedAt < TICK_MS * 0.9) return answer;
-    askedAt = performance.now();
-    answer = readWaiting(db);
-    return answer;
-  };
-}
+export const createWaitingCache = (db: Database): WaitingCache =>
+  shared(TICK_MS * 0.9, () => readWaiting(db));
 
 /** A loop that works only while something of a kind waits: an idle relay asks once a tick for all kinds. */
 export const whileWaiting = (waiting: WaitingCache, kind: keyof WaitingRows, loop: Loop): Loop => ({

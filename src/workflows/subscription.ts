@@ -19,7 +19,6 @@ import { begin, type Command, decide } from '../domain/commands.ts';
 import { nextWake, workAt, workThrough } from '../domain/due.ts';
 import { type ProblemCode, Refusal } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
-import { topUpAt } from '../domain/top-up.ts';
 import { createAlarm } from './alarm.ts';
 import {
   abandoned,
@@ -191,17 +190,10 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
     setCurrentDetails(describe(current(), steps.known()));
     hasNews = false;
-    const woken = () =>
-      queue.length > 0 || advance !== null || hasNews || mustContinue() || isOver() || isToppedUp();
+    const woken = () => queue.length > 0 || advance !== null || hasNews || mustContinue() || isOver();
     if (due === null || current().testClock) return condition(woken);
     alarm.setTo(heldUp?.until ?? due.at, `${due.kind} ${iso(due.at)}`);
     await condition(() => woken() || alarm.hasRung());
-  }
-
-  /** R-39: whether the balance in the ledger's news makes a top-up due. */
-  function isToppedUp(): boolean {
-    const at = topUpAt(current());
-    return at !== null && at <= present() && !isHeldUp();
   }
 
   /** Books the work due at an instant. Work that the ledger refused for good is tried again later. */
