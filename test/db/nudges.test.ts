@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { grantItem } from '../../src/db/grant-batches/progress.ts';
+import { claimUnreported } from '../../src/db/inbox.ts';
 import { NO_METHOD } from '../../src/domain/state.ts';
 import { batchOf } from '../support/grant-batches.ts';
 import { expectInvariants } from '../support/invariants.ts';
@@ -100,8 +101,12 @@ test.each(Object.entries(CASES))('%s', async (_, { before, change, nudge }) => {
   const id = await before?.(ledger);
   await ledger.book();
   expect(await marksOf(ledger)).toEqual({ behind: false, now: false });
+  await db.execute(sql`update ledgers set told_at = clock_timestamp() where subscription_id = ${ledger.id}`);
   await change(ledger, id ?? '');
   expect(await marksOf(ledger)).toEqual({ behind: true, now: nudge === 'now' });
+  // A nudge of a moment ago, which knew nothing of it, holds it up no longer.
+  const options = { due: 'urgent', quietSeconds: 5, round: 'fresh', limit: 100 } as const;
+  expect(await claimUnreported(db, options)).toEqual(nudge === 'now' ? [ledger.id] : []);
   // The snapshot of a step tells all.
   await ledger.book();
   expect(await marksOf(ledger)).toEqual({ behind: false, now: false });

@@ -26,6 +26,12 @@ create or replace function available_at(p_sub text, p_at timestamptz) returns bi
   where l.subscription_id = p_sub
 $$;
 
+-- The workflow of a subscription has to act on its ledger: it gets a nudge at once, though it got another a moment ago.
+create or replace function ask_nudge(p_sub text) returns void language sql as $$
+  update ledgers set workflow_behind = true, nudge_now = true, told_at = null, touched_at = clock_timestamp()
+  where subscription_id = p_sub
+$$;
+
 -- Emits an event when credits became low, ran out, or are enough again: each once, until there is enough again. R-39: the
 -- workflow of an automatic top-up is to know at once that they sank.
 create or replace function note_level(p_sub text, p_available bigint, p_at timestamptz) returns void language plpgsql as $$
@@ -38,9 +44,10 @@ begin
     when p_available = 0 or l.level = 'exhausted' then 'exhausted' else 'low' end;
   -- Before the first credits came, none are missed (R-44).
   if new_level = l.level or l.seq = 0 then return; end if;
-  update ledgers set level = new_level, nudge_now = nudge_now or new_level <> 'enough' and exists (
-    select from subscriptions where id = p_sub and state->'topUp'->'wish' <> 'null')
-  where subscription_id = p_sub;
+  update ledgers set level = new_level where subscription_id = p_sub;
+  if new_level <> 'enough' and exists (select from subscriptions where id = p_sub and state->'topUp'->'wish' <> 'null') then
+    perform ask_nudge(p_sub);
+  end if;
   perform emit_event(p_sub, case new_level when 'enough' then 'credits.recovered' else 'credits.' || new_level end, p_at,
     jsonb_build_object('available', p_available, 'low_below', l.low_below));
 end $$;

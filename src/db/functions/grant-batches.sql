@@ -42,7 +42,8 @@ begin
   perform book_grant(p_sub, jsonb_build_object('id', item.grant_id, 'kind', 'adjustment', 'credits', batch.credits,
     'effectiveAt', ms(item_at), 'expiresAt', ms(batch.expires_at), 'cause', batch.id, 'reason', batch.reason));
   perform note_level(p_sub, available_at(p_sub, item_at), item_at);
-  update ledgers set asked_at = item_at, workflow_behind = true, nudge_now = true, touched_at = clock_timestamp() where subscription_id = p_sub;
+  update ledgers set asked_at = item_at where subscription_id = p_sub;
+  perform ask_nudge(p_sub);
   perform end_batch_item(p_batch, p_sub, 'granted', null);
   return 'granted';
 end $$;

@@ -150,8 +150,10 @@ begin
     where subscription_id = c.subscription_id and id = c.id;
     if is_top_up(c) then
       -- R-39: it stops the wish. The workflow learns of it with the next news of its ledger.
-      update ledgers set top_up_refunds = top_up_refunds + 1, workflow_behind = true, nudge_now = true, touched_at = clock_timestamp()
-      where subscription_id = l.subscription_id and c.refunded_minor > p_before;
+      if c.refunded_minor > p_before then
+        update ledgers set top_up_refunds = top_up_refunds + 1 where subscription_id = l.subscription_id;
+        perform ask_nudge(l.subscription_id);
+      end if;
     elsif c.renews and (c.refunded_minor = c.amount_minor) <> (p_before = c.amount_minor) then
       packs := emit_withdrawal(l.subscription_id);
     end if;
@@ -205,8 +207,7 @@ begin
   end if;
   if l.status in ('trialing', 'active', 'past_due') then perform note_level(p_sub, available_at(p_sub, refund_at), refund_at); end if;
   -- Restored credits may expire, or revoked ones be topped up, before all that the workflow waits for.
-  update ledgers set workflow_behind = true, nudge_now = true, touched_at = clock_timestamp()
-  where subscription_id = p_sub and seq > old_seq;
+  perform ask_nudge(p_sub) from ledgers where subscription_id = p_sub and seq > old_seq;
 
   result := moved || jsonb_build_object('refunded_minor', c.refunded_minor,
     'unrecoverable', case when g.id is null then 0 else greatest(due_back(c) - c.revoked_credits, 0) end);

@@ -233,12 +233,13 @@ begin
   from unnest(p_reversed) reversed
   cross join lateral (select ctid from usages where subscription_id = reversed.subscription_id and id = reversed.id limit 1) place
   where u.ctid = place.ctid;
-  -- A workflow waits for the expiry of credits that it thought gone, and after the end for the last hold.
   update ledgers l set seq = moved.seq, balance = moved.balance, asked_at = moved.asked_at, touched_at = p_clock,
-    workflow_behind = true, nudge_now = l.nudge_now or l.status = 'ended' or l.subscription_id = any(open_again) is true
+    workflow_behind = true
   from unnest(p_ledgers) moved
   cross join lateral (select ctid from ledgers where subscription_id = moved.subscription_id limit 1) place
   where l.ctid = place.ctid;
+  -- A workflow waits for the expiry of credits that it thought gone, and after the end for the last hold.
+  perform ask_nudge(subscription_id) from unnest(p_ledgers) where status = 'ended' or subscription_id = any(open_again);
 end $$;
 
 -- R-72: releases the holds of a subscription whose deadlines are past, each dated at its deadline, whenever that is
