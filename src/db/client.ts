@@ -74,8 +74,13 @@ export function connect(
 }
 
 /** The functions of src/db/functions that are called by themselves. */
-const CALLED =
-  /\b(spend_batch|book_step|prepare|snapshot|balance_at|refund_charge|ask_refund|release_overdue|relay_deadlines|relay_notices|keep_months|give_up_step|note_failure|advance_ended|grant_batch_item|end_batch_item|finish_grant_batch)\(/;
+export const CALLED_FUNCTIONS = [
+  ...['spend_batch', 'read_subscriptions', 'book_step', 'prepare', 'snapshot', 'balance_at'],
+  ...['refund_charge', 'ask_refund', 'release_overdue', 'relay_deadlines', 'relay_notices', 'keep_months'],
+  ...['give_up_step', 'note_failure', 'advance_ended'],
+  ...['grant_batch_item', 'end_batch_item', 'finish_grant_batch'],
+];
+const CALLED = new RegExp(`\\b(${CALLED_FUNCTIONS.join('|')})\\(`);
 
 const names = new Map<string, string>();
 /** Texts of statements are few: those of a list vary with its filters. */
