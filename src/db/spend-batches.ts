@@ -98,7 +98,15 @@ interface Pending {
   reject(error: unknown): void;
 }
 
-type BatchOutcome = { rows: OutcomeRow[] } | { error: unknown };
+/** The outcome of a call that carried a batch. */
+type CallOutcome<Answers> = { answers: Answers } | { error: unknown };
+
+/** How a batch is sent, and how its answers or its error reach the requests. */
+export interface Delivery<Request, Answers> {
+  call(batch: Request[]): Promise<Answers>;
+  answer(batch: Request[], answers: Answers): void;
+  fail(request: Request, error: unknown): void;
+}
 
 /** One row of the call's answer. */
 interface OutcomeRow {
@@ -181,33 +189,20 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
     departedAt = performance.now();
     watch?.departed(batch.length, departedAt - batch[0]!.joinedAt);
     for (const { request } of batch) travelling.add(request.subscriptionId);
-    const outcome = await batchOutcome(batch);
+    const outcome = await outcomeOfCall(delivery.call(batch));
     for (const { request } of batch) travelling.delete(request.subscriptionId);
     underWay -= 1;
     depart();
-    await deliver(batch, outcome);
+    await passOn(batch, outcome, delivery);
   }
 
-  const batchOutcome = (batch: Pending[]): Promise<BatchOutcome> =>
-    callSpendBatch(db, batch).then(
-      (rows) => ({ rows }),
-      (error: unknown) => ({ error }),
-    );
-
-  /**
-   * Passes answers on. A failed batch is divided until the faulty request fails alone. A ledger that is away is not asked
-   * again.
-   */
-  async function deliver(batch: Pending[], outcome: BatchOutcome): Promise<void> {
-    if ('rows' in outcome) for (const row of outcome.rows) finish(batch[row.ord]!, outcomeOf(row));
-    else if (batch.length === 1 || !isStatements(outcome.error))
-      for (const pending of batch) finish(pending, outcome);
-    else {
-      const middle = batch.length >> 1;
-      for (const half of [batch.slice(0, middle), batch.slice(middle)])
-        await deliver(half, await batchOutcome(half));
-    }
-  }
+  const delivery: Delivery<Pending, OutcomeRow[]> = {
+    call: (batch) => callSpendBatch(db, batch),
+    answer: (batch, rows) => {
+      for (const row of rows) finish(batch[row.ord]!, outcomeOf(row));
+    },
+    fail: (pending, error) => finish(pending, { error }),
+  };
 
   function finish(
     { request, slot, resolve, reject }: Pending,
@@ -240,11 +235,37 @@ function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string
   return { batch, rest };
 }
 
+/** A call that never rejects. */
+export const outcomeOfCall = <Answers>(call: Promise<Answers>): Promise<CallOutcome<Answers>> =>
+  call.then(
+    (answers) => ({ answers }),
+    (error: unknown) => ({ error }),
+  );
+
+/**
+ * Passes the outcome of a call on to its requests. A failed batch is divided until the faulty request fails alone. A ledger that
+ * is away is not asked again.
+ */
+export async function passOn<Request, Answers>(
+  batch: Request[],
+  outcome: CallOutcome<Answers>,
+  delivery: Delivery<Request, Answers>,
+): Promise<void> {
+  if ('answers' in outcome) delivery.answer(batch, outcome.answers);
+  else if (batch.length === 1 || !isStatements(outcome.error))
+    for (const request of batch) delivery.fail(request, outcome.error);
+  else {
+    const middle = batch.length >> 1;
+    for (const half of [batch.slice(0, middle), batch.slice(middle)])
+      await passOn(half, await outcomeOfCall(delivery.call(half)), delivery);
+  }
+}
+
 /**
  * Whether the statement itself failed and was rolled back. Otherwise the connection failed (SQLSTATE classes 08, 53, 57, and
  * the driver's own codes).
  */
-export function isStatements(error: unknown): boolean {
+function isStatements(error: unknown): boolean {
   const { name, code } = error as { name?: unknown; code?: unknown };
   if (name !== 'PostgresError' || typeof code !== 'string') return false;
   return code === '57014' || !/^(08|53|57)/.test(code);

@@ -3,7 +3,7 @@ import type { State } from '../../domain/state.ts';
 import type { Database } from '../client.ts';
 import type { LedgerBalance } from '../ledger.ts';
 import { instantOf, type SubscriptionRow } from '../reads.ts';
-import { arrayOf, isStatements } from '../spend-batches.ts';
+import { arrayOf, type Delivery, outcomeOfCall, passOn } from '../spend-batches.ts';
 
 // Reads of subscriptions travel together, as spends do (spend-batches.ts). While calls are under way, reads wait; the next call
 // of `read_subscriptions` takes all of them. There is no timer: an idle server adds no delay.
@@ -99,39 +99,27 @@ export function createReading(db: Database): Reading {
   async function travel(batch: PendingRead[]): Promise<void> {
     const call = { departedAt: performance.now() };
     underWay.add(call);
-    const outcome = await answersTo(db, batch);
+    const outcome = await outcomeOfCall(delivery.call(batch));
     underWay.delete(call);
     depart();
-    await deliver(batch, outcome);
+    await passOn(batch, outcome, delivery);
   }
 
-  /** Passes answers on. A failed batch is divided until the faulty read fails alone. */
-  async function deliver(batch: PendingRead[], outcome: ReadOutcome): Promise<void> {
-    if ('answers' in outcome)
+  const delivery: Delivery<PendingRead, (ReadAnswer | undefined)[]> = {
+    call: (batch) => callReadSubscriptions(db, batch),
+    answer: (batch, answers) =>
       batch.forEach(({ readers }, i) => {
-        for (const { resolve } of readers) resolve(outcome.answers[i] ?? null);
-      });
-    else if (batch.length === 1 || !isStatements(outcome.error))
-      for (const { readers } of batch) for (const { reject } of readers) reject(outcome.error);
-    else {
-      const middle = batch.length >> 1;
-      for (const half of [batch.slice(0, middle), batch.slice(middle)])
-        await deliver(half, await answersTo(db, half));
-    }
-  }
+        for (const { resolve } of readers) resolve(answers[i] ?? null);
+      }),
+    fail: ({ readers }, error) => {
+      for (const { reject } of readers) reject(error);
+    },
+  };
 
   return { read };
 }
 
 const placeOf = (id: string, known: string): string => `${known} ${id}`;
-
-type ReadOutcome = { answers: (ReadAnswer | undefined)[] } | { error: unknown };
-
-const answersTo = (db: Database, batch: PendingRead[]): Promise<ReadOutcome> =>
-  callReadSubscriptions(db, batch).then(
-    (answers) => ({ answers }),
-    (error: unknown) => ({ error }),
-  );
 
 /** One call of the SQL function; the answers stand in the order of the batch. The driver prepares the call once a connection. */
 async function callReadSubscriptions(
