@@ -13,6 +13,7 @@ export function inputOf(remains: Remains): SubscriptionInput {
   return {
     catalog,
     begin: null,
+    keepsTimer: true,
     carried: {
       // the ledger dated an end that nobody scheduled.
       state: { ...state, grants, endedAt: endedAt ?? state.endedAt },
@@ -32,7 +33,7 @@ function startOf({ state, metadata, catalog, ref }: Remains): SubscriptionInput 
     state;
   const start = { id, customerId, plan, interval, timeZone, paymentMethod, allowance, anchorAt, testClock };
   const begin = { start, at: testClock ? now : null, metadata, ref, conflict: CUSTOMER_SUBSCRIBED };
-  return { catalog, begin, carried: null };
+  return { catalog, begin, carried: null, keepsTimer: true };
 }
 
 function askedBefore({ state, charge, ref }: Remains): RepeatedCommand | undefined {

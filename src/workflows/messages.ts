@@ -228,4 +228,6 @@ export interface SubscriptionInput {
     conflict: RefusalRecord;
   } | null;
   carried: CarriedRun | null;
+  /** The run's timer goes on over commands. Absent from runs that began before it did (`isOlderRun`). */
+  keepsTimer: true;
 }

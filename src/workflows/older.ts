@@ -5,6 +5,10 @@ import type { AddOnItem, Charge, ChargeLine, State } from '../domain/state.ts';
 import { isTopUpCharge } from '../domain/top-up.ts';
 
 // Values of workflows that began before packs had ids, read as today's. The migration 0001 does the same to the ledger's rows.
+// And runs that began before their timer went on over commands.
+
+/** Whether a run has to replay with a timer of its own for each rest. Its next hand-over ends that. */
+export const isOlderRun = ({ keepsTimer }: { keepsTimer?: boolean }): boolean => !keepsTimer;
 
 interface OlderCatalog {
   version: string;

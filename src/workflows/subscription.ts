@@ -16,9 +16,10 @@ import { type Instant, iso } from '../domain/calendar.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import { isAwaited } from '../domain/charge-outcomes.ts';
 import { begin, type Command, decide } from '../domain/commands.ts';
-import { nextWake, workAt, workThrough } from '../domain/due.ts';
+import { nextDue, nextWake, workAt, workThrough } from '../domain/due.ts';
 import { type ProblemCode, Refusal } from '../domain/errors.ts';
 import { isNewer, type Withdrawal } from '../domain/refunds.ts';
+import { topUpAt } from '../domain/top-up.ts';
 import { createAlarm } from './alarm.ts';
 import {
   abandoned,
@@ -50,7 +51,7 @@ import {
   UPDATE_OF,
   type UpdateRequest,
 } from './messages.ts';
-import { withdrawnNow } from './older.ts';
+import { isOlderRun, withdrawnNow } from './older.ts';
 import { createQueue, type Queued, settledNow } from './queue.ts';
 import { type CarryOutcome, createSteps, type Decided, type StepOptions } from './step.ts';
 import { balanceOf, describe, scheduleOf, subscriptionOf } from './views.ts';
@@ -95,6 +96,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   /** The ledger's news came while the workflow slept: the next due instant may be another. */
   let hasNews = false;
   const alarm = createAlarm();
+  const isOlder = isOlderRun(input);
 
   // --- messages: every handler is one line; the loop does the work ---
 
@@ -168,7 +170,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
 
   async function live(): Promise<void> {
     while (!isOver()) {
-      const due = nextWake(current());
+      const due = nextWork();
       if (mustContinue() && !queue.hasCallers()) await handOver();
       else if (queue.paymentBefore(due)) await runQueued(queue.paymentBefore(due)!);
       else if (advance && !mustContinue()) await advanceTo(advance);
@@ -177,6 +179,11 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       else if (queue.first()) await runQueued(queue.first()!);
       else await rest(due);
     }
+  }
+
+  /** The next work of the workflow. An older run wakes for expiries too, which the relay has booked by then. */
+  function nextWork(): ReturnType<typeof nextDue> {
+    return isOlder ? nextDue(current()) : nextWake(current());
   }
 
   /** Nothing is due, no credits are held (R-73), and no caller waits for an answer. */
@@ -190,10 +197,20 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   async function rest(due: { at: Instant; kind: string } | null): Promise<void> {
     setCurrentDetails(describe(current(), steps.known()));
     hasNews = false;
-    const woken = () => queue.length > 0 || advance !== null || hasNews || mustContinue() || isOver();
+    const isAsked = () => queue.length > 0 || advance !== null || mustContinue() || isOver();
+    const woken = () => isAsked() || (isOlder ? isToppedUp() : hasNews);
     if (due === null || current().testClock) return condition(woken);
-    alarm.setTo(heldUp?.until ?? due.at, `${due.kind} ${iso(due.at)}`);
+    const until = heldUp?.until ?? due.at;
+    const summary = `${due.kind} ${iso(due.at)}`;
+    if (isOlder) return void (await condition(woken, until - (heldUp ? Date.now() : present()), { summary }));
+    alarm.setTo(until, summary);
     await condition(() => woken() || alarm.hasRung());
+  }
+
+  /** In an older run a nudge wakes nothing but a top-up (R-39). */
+  function isToppedUp(): boolean {
+    const at = topUpAt(current());
+    return at !== null && at <= present() && !isHeldUp();
   }
 
   /** Books the work due at an instant. Work that the ledger refused for good is tried again later. */
@@ -257,7 +274,12 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   async function handOver(): Promise<void> {
     await condition(allHandlersFinished);
     const carried = { ...steps.carried(), advance, signals: queue.left() };
-    await continueAsNew<typeof subscription>({ catalog: steps.catalog(), begin: null, carried });
+    await continueAsNew<typeof subscription>({
+      catalog: steps.catalog(),
+      begin: null,
+      carried,
+      keepsTimer: true,
+    });
   }
 
   // --- handlers ---

@@ -65,6 +65,7 @@ const input: SubscriptionInput = {
     conflict: { code: 'customer_already_subscribed', detail: '', data: {} },
   },
   carried: null,
+  keepsTimer: true,
 };
 
 test(`an idle monthly subscription costs at most ${EVENTS_A_YEAR} events and ${ACTIONS_A_YEAR} actions a year`, async () => {

@@ -106,6 +106,7 @@ async function sendStart(deps: Deps, row: CommandRow, body: StartBody): Promise<
       conflict: CUSTOMER_SUBSCRIBED,
     },
     carried: null,
+    keepsTimer: true,
   };
   await deps.temporal.call((client) =>
     client.workflow.executeUpdateWithStart(STARTED, {
