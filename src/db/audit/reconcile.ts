@@ -245,8 +245,10 @@ judged_grants as (
     -- R-17: a free plan asks for no money.
     when exists (select from plans f where f.price_minor = 0 and f.allowance = g.amount) then null
     -- R-20: the charge of its year covers an annual plan's refresh. R-44: a year paid elsewhere has none.
-    when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle % w.every > 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
-        and w.local - make_interval(months => g.cycle % w.every) <= t.created_at at time zone w.zone) then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
+    when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
+        and exists (select from unnest(w.terms) months where g.cycle % months > 0 and coalesce(t.first_renewal, 0) % months = 0
+          and w.local - make_interval(months => g.cycle % months) <= t.created_at at time zone w.zone))
+      then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
     when not exists (select from plans p where p.allowance = g.amount and p.id = coalesce(y.plan, p.id)
         and p.interval in ('quarter', 'year') and p.interval = coalesce(y.interval, p.interval))
       then 'R-01 ' || w.label || ' is what no catalogue gives' || coalesce(' to ' || y.plan || ' by the ' || y.interval, '') || '.'
@@ -256,13 +258,16 @@ judged_grants as (
   left join asked c on c.subscription_id = g.subscription_id and c.id = g.charge_id
   left join zones known on known.subscription_id = g.subscription_id
   left join anchors n on n.subscription_id = g.subscription_id and n.series = g.series
+  left join terms t on t.subscription_id = g.subscription_id
   cross join lateral (
     select case g.kind when 'pack' then 'The pack' else 'The ' || g.kind end || ' of ' || g.amount || ' credits of ' || g.since as label,
       case g.kind when 'pack' then (select l.pack_credits from lines l
           where l.subscription_id = c.subscription_id and l.id = c.id and l.pack is not null and l.nth = g.nth)
         else (select a::bigint from jsonb_array_elements_text(c.allowances) a order by a::bigint = g.amount desc limit 1) end as due,
       z.zone, g.effective_at at time zone z.zone as local,
-      case when coalesce(c.interval, s.interval) = 'quarter' then 3 else 12 end as every,
+      -- R-44: nothing says how long the year was that a subscription moved in with, once another interval has followed it.
+      case when g.series <> (s.state->>'series')::int or t.first_renewal is not null then array[3, 12]
+        when s.interval = 'quarter' then array[3] when s.interval = 'year' then array[12] end as terms,
       -- The series of a former plan that asked for no money names no interval.
       coalesce(c.interval, case when g.series = (s.state->>'series')::int then s.interval end) as interval
     from (select coalesce(known.zone, 'UTC') as zone) z
@@ -279,7 +284,6 @@ judged_grants as (
   left join asked y on y.subscription_id = g.subscription_id and y.series = g.series and y.status = 'paid'
     and y.interval in ('quarter', 'year') and g.cycle % (case y.interval when 'quarter' then 3 else 12 end) > 0
     and y.cycle = g.cycle - g.cycle % (case y.interval when 'quarter' then 3 else 12 end)
-  left join terms t on t.subscription_id = g.subscription_id
   left join grant_batch_items i on i.batch_id = g.cause and i.subscription_id = g.subscription_id and i.grant_id = g.id and i.outcome = 'granted'
   left join grant_batches m on m.id = i.batch_id
 ),
