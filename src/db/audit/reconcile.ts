@@ -246,7 +246,7 @@ judged_grants as (
     when exists (select from plans f where f.price_minor = 0 and f.allowance = g.amount) then null
     -- R-20: the charge of its year covers an annual plan's refresh. R-44: a year paid elsewhere has none.
     when y.id is null and not (t.is_moved_in and g.series = 0 and g.cycle < coalesce(t.first_renewal, g.cycle + 1)
-        and exists (select from unnest(w.terms) months where g.cycle % months > 0 and coalesce(t.first_renewal, 0) % months = 0
+        and exists (select from unnest(w.terms) months where g.cycle % months > 0
           and w.local - make_interval(months => g.cycle % months) <= t.created_at at time zone w.zone))
       then 'R-56 ' || w.label || ' names no charge, and no annual charge that is paid covers its cycle.'
     when not exists (select from plans p where p.allowance = g.amount and p.id = coalesce(y.plan, p.id)
@@ -265,8 +265,9 @@ judged_grants as (
           where l.subscription_id = c.subscription_id and l.id = c.id and l.pack is not null and l.nth = g.nth)
         else (select a::bigint from jsonb_array_elements_text(c.allowances) a order by a::bigint = g.amount desc limit 1) end as due,
       z.zone, g.effective_at at time zone z.zone as local,
-      -- R-44: nothing says how long the year was that a subscription moved in with, once another interval has followed it.
-      case when g.series <> (s.state->>'series')::int or t.first_renewal is not null then array[3, 12]
+      -- R-44: nothing says how long the year was that a subscription moved in with, once another interval may have followed it.
+      case when g.series <> (s.state->>'series')::int or t.first_renewal is not null or s.plan in (select id from plans where price_minor = 0)
+          or s.plan in (select id from contracts) then array[3, 12]
         when s.interval = 'quarter' then array[3] when s.interval = 'year' then array[12] end as terms,
       -- The series of a former plan that asked for no money names no interval.
       coalesce(c.interval, case when g.series = (s.state->>'series')::int then s.interval end) as interval
