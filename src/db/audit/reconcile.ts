@@ -119,16 +119,14 @@ asked as (
     p.plan, p.interval, p.allowances, coalesce((p.allowances->>0)::bigint, 0) as allowance, p.pack_credits, p.pack_lines,
     case when (c.packs, c.credits) = (p.packs, p.pack_credits) then p.price_minor end as price_minor, p.minor as lines_minor, a.newest, a.asked_at,
     case c.kind when 'start' then 0 when 'renewal' then substring(c.id from '_r([0-9]+)_[0-9]+$')::int
-      -- R-53: each upgrade that took effect began a series, and so did a renewal that changed between weeks and months (R-16). One
-      -- may be pending at a time.
-      when 'upgrade' then count(*) filter (where c.kind = 'upgrade' and c.status = 'paid'
-          and (c.refunded_minor < c.amount_minor or exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id))
-          or c.kind = 'renewal' and exists (select from grants g where g.subscription_id = c.subscription_id and g.charge_id = c.id
-            and g.cause ~ ('_a' || (substring(c.id from '_r([0-9]+)_[0-9]+$')::int + 1) || '_0$')))
-        over (partition by c.subscription_id order by c.step)::int end as series,
+      -- R-53: an upgrade that took effect began a series, which its allowance names. A plan that asks for no money may begin one too.
+      when 'upgrade' then b.series end as series,
     case c.kind when 'renewal' then substring(c.id from '_r[0-9]+_([0-9]+)$')::int when 'purchase' then null else 0 end as cycle
   from charges c
   left join sold p on p.subscription_id = c.subscription_id and p.id = c.id
+  left join (
+    select subscription_id, charge_id, max(substring(cause from '_a([0-9]+)_0$')::int) as series from grants where charge_id is not null group by 1, 2
+  ) b on b.subscription_id = c.subscription_id and b.charge_id = c.id
   cross join lateral (
     select max((a->>'attempt')::int) as newest, instant(max((a->>'at')::bigint)) as asked_at from jsonb_array_elements(c.attempts) a
   ) a
