@@ -32,7 +32,7 @@ export type Once = Pick<Input<unknown, unknown, unknown>, 'key' | 'bodyHash'>;
 /** Runs a command through the subscription's workflow, once for its key. Throws `not_found` and all that `runCommand` throws. */
 export async function run(deps: Deps, { key, bodyHash }: Once, wanted: Operation): Promise<Reply> {
   const { id, operation } = wanted;
-  await subscriptionOr404(deps, id);
+  const { state } = await subscriptionOr404(deps, id);
   return runCommand(deps.db, {
     scope: id,
     operation,
@@ -40,7 +40,12 @@ export async function run(deps: Deps, { key, bodyHash }: Once, wanted: Operation
     bodyHash,
     subscriptionId: id,
     objectId: newId(wanted.makes ?? 'cmd'),
-    send: async (row) => update(deps, row, wanted.command(row)),
+    send: async (row) => {
+      const asked = wanted.command(row);
+      // R-52: an ended subscription has no workflow; its row decides.
+      if (state.status === 'ended') throw NOT_ACTIVE();
+      await update(deps, row, asked);
+    },
     answer: async (row) => wanted.answer(row, await subscriptionOr404(deps, id)),
   });
 }
@@ -58,9 +63,6 @@ export const updateId = ({ operation, key, attempt }: CommandRow, again = 0): st
   `${operation}/${key}#${attempt}${again > 0 ? `.${again}` : ''}`;
 
 async function update(deps: Deps, row: CommandRow, wanted: Command): Promise<void> {
-  // R-52: an ended subscription has no workflow; its row decides.
-  const { state } = await subscriptionOr404(deps, row.subscriptionId);
-  if (state.status === 'ended') throw NOT_ACTIVE();
   if (wanted.type === 'payment_settled' || wanted.type === 'withdraw_packs')
     throw new Error(`${wanted.type} goes through the inbox`);
   const { scope, operation, key, attempt } = row;
