@@ -5,7 +5,7 @@ import type { Database } from './client.ts';
 
 // Spends, holds and returns: requests to the ledger alone, by the hundred in one call. While a call is under way requests wait;
 // when it returns, all of them go in the next. A second call goes beside it when enough wait. There is no timer: an idle server
-// adds no delay.
+// adds no delay. No batch waits for a locked ledger: its requests go once more, in a call of their own.
 
 interface KeyedRequest {
   subscriptionId: string;
@@ -83,8 +83,10 @@ export interface Spending {
 const CALLS = 2;
 /** The requests that are worth a second call. Fewer wait for the first: a call costs as much as four requests. */
 const WORTH_A_CALL = 12;
-/** Milliseconds after which a call under way is thought to be blocked by a lock, so that others no longer wait for it. */
+/** Milliseconds after which a call under way is thought to be blocked, so that others no longer wait for it. */
 const LATE_MS = 5;
+/** The most calls that wait for a locked ledger. */
+const WAITING_CALLS = 4;
 /** The most requests of one call. */
 const MOST = 256;
 
@@ -108,8 +110,10 @@ export interface Delivery<Request, Answers> {
   fail(request: Request, error: unknown): void;
 }
 
-/** One row of the call's answer. */
-interface OutcomeRow {
+/** One row of the call's answer. `locked`: nothing was done, because another transaction keeps the ledger locked. */
+type OutcomeRow = AnsweredRow | (Omit<AnsweredRow, 'kind'> & { kind: 'locked' });
+
+interface AnsweredRow {
   ord: number;
   kind: SpendOutcome['kind'];
   answer: string | null;
@@ -140,7 +144,10 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
   let waiting: Pending[] = [];
   let underWay = 0;
   let departedAt = 0;
-  /** Subscriptions of the calls under way. Their next requests wait, so that none overtakes another. */
+  /** The requests of each locked ledger that were not sent again yet. */
+  const locked: Pending[][] = [];
+  let alone = 0;
+  /** Subscriptions of the calls under way and of `locked`. Their next requests wait, so that none overtakes another. */
   const travelling = new Set<string>();
   /** The requests under way, by their digest. */
   const slots = new Map<string, { bodyHash: string; outcome: Promise<SpendOutcome> }>();
@@ -191,7 +198,32 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
     for (const { request } of batch) travelling.add(request.subscriptionId);
     const outcome = await outcomeOfCall(delivery.call(batch));
     for (const { request } of batch) travelling.delete(request.subscriptionId);
+    if ('answers' in outcome) keepLocked(batch, outcome.answers);
     underWay -= 1;
+    depart();
+    await passOn(batch, outcome, delivery);
+  }
+
+  function keepLocked(batch: Pending[], rows: OutcomeRow[]): void {
+    const bySubscription = new Map<string, Pending[]>();
+    for (const { ord, kind } of rows) {
+      if (kind !== 'locked') continue;
+      const pending = batch[ord]!;
+      const { subscriptionId } = pending.request;
+      bySubscription.set(subscriptionId, [...(bySubscription.get(subscriptionId) ?? []), pending]);
+      travelling.add(subscriptionId);
+    }
+    locked.push(...bySubscription.values());
+    while (locked.length > 0 && alone < WAITING_CALLS) void travelAlone(locked.shift()!);
+  }
+
+  /** Sends the requests of one ledger: the call waits for its lock. */
+  async function travelAlone(batch: Pending[]): Promise<void> {
+    alone += 1;
+    const outcome = await outcomeOfCall(delivery.call(batch));
+    alone -= 1;
+    travelling.delete(batch[0]!.request.subscriptionId);
+    keepLocked(batch, []);
     depart();
     await passOn(batch, outcome, delivery);
   }
@@ -199,7 +231,7 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
   const delivery: Delivery<Pending, OutcomeRow[]> = {
     call: (batch) => callSpendBatch(db, batch),
     answer: (batch, rows) => {
-      for (const row of rows) finish(batch[row.ord]!, outcomeOf(row));
+      for (const row of rows) if (row.kind !== 'locked') finish(batch[row.ord]!, outcomeOf(row));
     },
     fail: (pending, error) => finish(pending, { error }),
   };
@@ -263,15 +295,15 @@ export async function passOn<Request, Answers>(
 
 /**
  * Whether the statement itself failed and was rolled back. Otherwise the connection failed (SQLSTATE classes 08, 53, 57, and
- * the driver's own codes).
+ * the driver's own codes), or a lock was not to be had (55P03), which no half of a batch gets sooner.
  */
 function isStatements(error: unknown): boolean {
   const { name, code } = error as { name?: unknown; code?: unknown };
   if (name !== 'PostgresError' || typeof code !== 'string') return false;
-  return code === '57014' || !/^(08|53|57)/.test(code);
+  return code === '57014' || !/^(08|53|57|55P03)/.test(code);
 }
 
-function outcomeOf({ kind, answer, at, available, held }: OutcomeRow): SpendOutcome {
+function outcomeOf({ kind, answer, at, available, held }: AnsweredRow): SpendOutcome {
   switch (kind) {
     case 'ok':
     case 'replay':

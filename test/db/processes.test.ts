@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import fc from 'fast-check';
@@ -180,19 +179,35 @@ async function lock(ledger: RawLedger): Promise<() => Promise<void>> {
 }
 
 describe('a ledger that another transaction has locked', () => {
-  test('holds up the call it travels with, and nobody who comes after', async () => {
+  test('holds up nobody: its own requests wait, in their order', async () => {
     const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(10)));
-    const [first, ...others] = ledgers.map((ledger) => () => processes[0]!.submit(ledger.request(1)));
-    const unlock = await lock(ledgers[0]!);
-    let isServed = false;
-    const held = first!().finally(() => {
-      isServed = true;
-    });
-    await sleep(20);
-    expect(tally(await Promise.all(others.map((serve) => serve())))).toEqual({ ok: 23 });
-    expect(isServed).toBe(false);
+    const [busy, ...others] = ledgers as [RawLedger, ...RawLedger[]];
+    const unlock = await lock(busy);
+    const waiting = [3, 5, 4].map((credits) => processes[0]!.submit(busy.request(credits)));
+    const answered = tally(
+      await Promise.all(others.map((ledger) => processes[0]!.submit(ledger.request(1)))),
+    );
+    expect(answered).toEqual({ ok: 23 });
+    const late = processes[0]!.submit(busy.request(2));
+    expect(await processes[0]!.submit(others[0]!.request(1))).toMatchObject({ kind: 'ok' });
     await unlock();
-    expect(await held).toMatchObject({ kind: 'ok' });
+    expect(await Promise.all([...waiting, late])).toMatchObject([
+      { kind: 'ok' },
+      { kind: 'ok' },
+      { kind: 'insufficient_credits', available: 2 },
+      { kind: 'ok' },
+    ]);
+    expect(await leftOf(busy)).toBe(0);
+  });
+
+  test('more of them than calls that wait: each is served once it is free', async () => {
+    const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(10)));
+    const unlocks = await Promise.all(ledgers.slice(0, 12).map(lock));
+    const all = ledgers.map((ledger) => processes[0]!.submit(ledger.request(1)));
+    expect(tally(await Promise.all(all.slice(12)))).toEqual({ ok: 12 });
+    for (const unlock of unlocks) await unlock();
+    expect(tally(await Promise.all(all))).toEqual({ ok: 24 });
+    expect(await Promise.all(ledgers.map(leftOf))).toEqual(ledgers.map(() => 9));
   });
 
   test('fails alone after two seconds, in any batch', async () => {

@@ -1,6 +1,6 @@
 -- Answers a batch of requests on any ledgers, each as if it had come alone: first the returns of credits, then the
--- spends, in their order. Locks the ledgers of p_subs, which are all of theirs, in one order: batches never wait in a
--- circle.
+-- spends, in their order. Locks the ledgers of p_subs, which are all of theirs. A batch on several waits for none of
+-- them; one ledger alone is waited for.
 --   p_returns: ord, sub, op (capture, release, reverse), object (hold or usage), credits (null: all), id (of the
 --     usage that a capture makes), digest (of the key), body (digest of the request)
 --   p_spends: ord, sub, op (usage, hold), credits, id, digest, body, head and tail (of the answer, around the members
@@ -9,22 +9,35 @@
 --   ok, replay {answer} · reused · not_found · stale · subscription_not_active · payment_past_due ·
 --   insufficient_credits {at, available, held} · hold_expired · hold_already_settled · capture_exceeds_hold
 --     {available} ·
---   reversal_exceeds_usage {available}
+--   reversal_exceeds_usage {available} · locked (nothing was done: another transaction keeps the ledger locked)
 create or replace function spend_batch(p_subs text[], p_returns json, p_spends json)
 returns table (ord int, kind text, answer text, at bigint, available bigint, held bigint)
 -- A plan is made once a connection, perhaps while the tables are empty. A probe of an index for each row is right
 -- whatever they hold later, so the planner may choose nothing else: `probes.sql`.
 language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off
   set enable_mergejoin = off set jit = off
-  -- A ledger that another transaction keeps locked must not keep those that travel with it: the caller takes the batch apart.
   set lock_timeout = '2s' as $$
 declare
   clock timestamptz;
+  locked text[];
+  busy text[];
   with_holds text[];
 begin
-  select array_agg(subscription_id) filter (where next_deadline is not null) into with_holds from (
-    select subscription_id, next_deadline from ledgers
-    where subscription_id = any(p_subs) order by subscription_id for no key update) locked;
+  if cardinality(p_subs) = 1 then
+    select array_agg(subscription_id), array_agg(subscription_id) filter (where next_deadline is not null) into locked, with_holds
+    from (select subscription_id, next_deadline from ledgers where subscription_id = any(p_subs) for no key update) l;
+  else
+    select array_agg(subscription_id), array_agg(subscription_id) filter (where next_deadline is not null) into locked, with_holds
+    from (select subscription_id, next_deadline from ledgers where subscription_id = any(p_subs) for no key update skip locked) l;
+  end if;
+  if cardinality(locked) is distinct from cardinality(p_subs) then
+    busy := array(select subscription_id from ledgers where subscription_id = any(p_subs) and subscription_id <> all(coalesce(locked, '{}')));
+    return query select (request->>'ord')::int, 'locked', null::text, null::bigint, null::bigint, null::bigint
+    from (select json_array_elements(p_returns) union all select json_array_elements(p_spends)) requests (request)
+    where request->>'sub' = any(busy);
+    p_returns := requests_besides(p_returns, busy);
+    p_spends := requests_besides(p_spends, busy);
+  end if;
   -- Read after the wait: a grant may have expired meanwhile.
   clock := date_trunc('milliseconds', clock_timestamp());
   if with_holds is not null then
@@ -34,6 +47,12 @@ begin
   if p_returns is not null then return query select * from return_credits(p_returns, clock); end if;
   if p_spends is not null then return query select * from spend_credits(p_spends, clock); end if;
 end $$;
+
+-- The requests of a batch but for those on some ledgers; null where none is left.
+create or replace function requests_besides(p_requests json, p_subs text[]) returns json language sql immutable as $$
+  select json_agg(request order by place) from json_array_elements(p_requests) with ordinality requests (request, place)
+  where request->>'sub' <> all(p_subs)
+$$;
 
 -- The spends of a batch with the rows that decide them.
 --   outcome: as it is answered; `ok` if credits suffice
