@@ -8,8 +8,10 @@ export class TemporalUnavailable extends Error {
 
 /** Milliseconds for a call. No client option keeps a deadline (gRPC retries sleep through it), so every call races this timer. */
 export const CALL_TIMEOUT_MS = 2_500;
-/** Milliseconds after a call that timed out in which further calls are refused at once. */
+/** Milliseconds in which further calls are refused at once, after Temporal itself did not answer. */
 const BREAK_MS = 1_000;
+/** Milliseconds for a question that needs no workflow and no worker. */
+const PROBE_MS = 500;
 
 /** The part of the configuration that names a Temporal. */
 type Connected = Pick<
@@ -41,12 +43,28 @@ export const createTimedCaller = (client: Client): TemporalCaller => ({
   call: (work) => within(CALL_TIMEOUT_MS, work(client)),
 });
 
-/** Makes a caller with a timer and a breaker. */
+/**
+ * Makes a caller with a timer and a breaker. A workflow that does not answer is no missing server: after a call that timed out,
+ * a question to the server alone decides whether other callers are refused.
+ */
 export function createCaller(client: Client): TemporalCaller {
   let brokenUntil = 0;
   let answeredAt = 0;
+  let probe: Promise<void> | undefined;
+
+  /** Asks the server itself. */
+  async function ask(): Promise<void> {
+    try {
+      await within(PROBE_MS, client.workflowService.getSystemInfo({}));
+      answeredAt = Date.now();
+    } catch {
+      brokenUntil = Date.now() + BREAK_MS;
+    }
+  }
+
   return {
     async call(work) {
+      await probe;
       if (Date.now() < brokenUntil) throw new TemporalUnavailable('Temporal did not answer a moment ago.');
       const askedAt = Date.now();
       try {
@@ -55,8 +73,10 @@ export function createCaller(client: Client): TemporalCaller {
         return answer;
       } catch (error) {
         if (!(error instanceof TemporalUnavailable)) answeredAt = Date.now();
-        // One busy workflow is no missing server: other calls were answered meanwhile.
-        else if (answeredAt < askedAt) brokenUntil = Date.now() + BREAK_MS;
+        else if (answeredAt < askedAt)
+          probe ??= ask().finally(() => {
+            probe = undefined;
+          });
         throw error;
       }
     },
