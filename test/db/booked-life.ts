@@ -49,7 +49,10 @@ export class BookedLife {
     const { database } = this.db.$client.options;
     const { host, port, user, pass } = this.db.$client.options;
     await this.db.$client.end({ timeout: 2 });
-    const admin = connect(`postgres://${user}:${pass}@${host[0]}:${port[0]}/postgres`, { max: 1 });
+    const admin = connect(`postgres://${user}:${pass}@${host[0]}:${port[0]}/postgres`, {
+      max: 1,
+      statementTimeoutMs: 60_000,
+    });
     await admin.execute(sql.raw(`drop database ${database} with (force)`));
     await admin.$client.end({ timeout: 2 });
   }
