@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { GrantKind } from '../domain/burndown.ts';
+import type { Instant } from '../domain/calendar.ts';
 import type { Database } from './client.ts';
 import type { Page } from './paging.ts';
 import { type Listed, listBelow } from './reading/lists.ts';
@@ -28,6 +29,17 @@ const FEATURE = sql<string | null>`(
     (select answer->'lines' from holds h where h.subscription_id = entries.subscription_id and h.id = entries.hold_id))) l)`;
 const GRANT_KIND = sql<GrantKind>`(
   select g.kind from grants g where g.subscription_id = entries.subscription_id and g.id = entries.grant_id)`;
+
+/** One of the newest entries. */
+export type RecentEntry = Pick<ActivityRow, 'kind' | 'feature' | 'grantKind' | 'credits' | 'balanceAfter'> & {
+  at: Instant;
+};
+
+/** The newest entries of a row of `ledgers`, as one value. */
+export const newestEntries = (limit: number) => sql<RecentEntry[]>`(
+  select coalesce(json_agg(json_build_object('kind', kind, 'feature', ${FEATURE}, 'grantKind', ${GRANT_KIND},
+    'credits', credits, 'balanceAfter', balance_after, 'at', ms(effective_at)) order by seq desc), '[]')
+  from (select * from entries where subscription_id = ledgers.subscription_id order by seq desc limit ${limit}) entries)`;
 
 const ENTRIES = {
   name: 'entries',

@@ -1,5 +1,4 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm';
-import type { Debit } from '../domain/burndown.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { State, Status } from '../domain/state.ts';
 import type { OpenHold } from '../domain/timeline.ts';
@@ -258,18 +257,21 @@ export async function readHold(db: Database, id: string, holdId: string): Promis
   return row;
 }
 
+/** The open holds of a row of `ledgers`, as one value. */
+export const OPEN_HOLDS = sql<OpenHold[]>`(
+  select coalesce(json_agg(json_build_object('id', id, 'credits', credits, 'deadline', ms(deadline), 'debits', answer -> 'debits')
+    order by deadline), '[]')
+  from holds where holds.subscription_id = ledgers.subscription_id and status = 'held')`;
+
 /** The open holds of a subscription, for a forecast. */
 export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
-  const { id: holdId, credits, deadline, answer, subscriptionId, status } = holds;
-  const debits = sql<Debit[]>`${answer} -> 'debits'`;
-  const rows = await db
-    .select({ id: holdId, credits, deadline, debits })
-    .from(holds)
-    .where(and(eq(subscriptionId, id), eq(status, 'held')))
-    .orderBy(asc(deadline))
+  const [row] = await db
+    .select({ found: OPEN_HOLDS })
+    .from(ledgers)
+    .where(eq(ledgers.subscriptionId, id))
     .prepare('holds')
     .execute();
-  return rows.map((row) => ({ ...row, deadline: ms(row.deadline) }));
+  return row?.found ?? [];
 }
 
 /** R-65: the answer to a key that succeeded on the ledger alone, and the hash of its body; undefined for a new key. */

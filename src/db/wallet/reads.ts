@@ -1,63 +1,99 @@
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { Grant } from '../../domain/burndown.ts';
 import { type Instant, iso } from '../../domain/calendar.ts';
 import type { Change } from '../../domain/curve.ts';
+import type { OpenHold } from '../../domain/timeline.ts';
 import type { Database } from '../client.ts';
+import { newestEntries, type RecentEntry } from '../entries.ts';
+import { OPEN_HOLDS } from '../reads.ts';
+import { ledgers } from '../schema.ts';
 
 // The wallet's reads, besides the API's.
 
 /** The newest entries that a chart reads: a subscription that makes more of them in a month has a shorter past. */
 const MOST_ENTRIES = 20_000;
+/** Milliseconds: no entry was recorded so long before its instant, however the database's clock was set. */
+const LATEST = 86_400_000;
 
 /** A grant with its charge and reason. */
 export type LedgerGrant = Grant & { chargeId: string | null; reason: string | null };
 
+/** The ledger's part of the wallet page, of one instant. */
+export interface WalletLedger {
+  /** Grants that could be spent at some instant of the chart's past. */
+  grants: LedgerGrant[];
+  changes: Change[];
+  holds: OpenHold[];
+  /** The newest entries first. */
+  activity: RecentEntry[];
+}
+
+/** Reads the ledger's part of the wallet page: its past after an instant, and so many of its newest entries. */
+export async function readWallet(
+  db: Database,
+  id: string,
+  { from, recent }: { from: Instant; recent: number },
+): Promise<WalletLedger> {
+  // One statement of JSON values, prepared once a connection: round trips and objects of rows cost more than the rest of the page.
+  const [found] = await db
+    .select({
+      grants: grantsAfter(from),
+      changes: changesAfter(from),
+      holds: OPEN_HOLDS,
+      activity: newestEntries(recent),
+    })
+    .from(ledgers)
+    .where(eq(ledgers.subscriptionId, id))
+    .prepare('wallet')
+    .execute();
+  return found!;
+}
+
 /** The grants that could be spent at any time after an instant, as the core knows them. */
 export async function grantsSince(db: Database, id: string, from: Instant): Promise<LedgerGrant[]> {
-  // Read as one value: an object of the driver for each of thousands of rows costs more than the rest of the page.
-  const [row] = await db.execute<{ found: LedgerGrant[] }>(sql`
-    select coalesce(json_agg(json_build_object('id', id, 'kind', kind, 'amount', amount, 'remaining', remaining, 'held', held,
-      'effectiveAt', ms(effective_at), 'expiresAt', ms(expires_at), 'made', made, 'chargeId', charge_id, 'reason', reason)
-      order by made), '[]') as found
-    from grants where subscription_id = ${id} and (open or expires_at > ${iso(from)}::timestamptz)`);
+  const [row] = await db
+    .select({ found: grantsAfter(from) })
+    .from(ledgers)
+    .where(eq(ledgers.subscriptionId, id))
+    .prepare('grants')
+    .execute();
   return row!.found;
 }
+
+const grantsAfter = (from: Instant) => sql<LedgerGrant[]>`(
+  select coalesce(json_agg(json_build_object('id', id, 'kind', kind, 'amount', amount, 'remaining', remaining, 'held', held,
+    'effectiveAt', ms(effective_at), 'expiresAt', ms(expires_at), 'made', made, 'chargeId', charge_id, 'reason', reason)
+    order by made), '[]')
+  from grants where subscription_id = ledgers.subscription_id and (open or expires_at > ${iso(from)}::timestamptz))`;
 
 /**
  * The changes of the balance after an instant, by grant. Grants and ends stand at their instants. All use of a day between two
  * of them is one change, at its last instant, so that a busy month is as small as a quiet one. The sum is exact at the end of
- * each day and at each grant and end. `newest` is the ledger's version: entries are numbered without gaps, so the newest ones
- * are a range of the primary key.
+ * each day and at each grant and end. Entries are numbered without gaps, so the newest ones are a range of the primary key. On
+ * real time an entry is recorded at its instant or later, so older months are not searched.
  */
-export async function changesSince(
-  db: Database,
-  id: string,
-  from: Instant,
-  newest: number,
-): Promise<Change[]> {
-  const rows = await db.execute<{ at: string; grant_id: string; credits: string; kind: Change['kind'] }>(sql`
-    select ms(max(effective_at)) as at, grant_id, sum(credits) as credits, sort as kind from (
+const changesAfter = (from: Instant) => sql<Change[]>`(
+  select coalesce(json_agg(change), '[]') from (
+    select json_build_object('at', ms(max(effective_at)), 'grantId', grant_id, 'credits', sum(credits), 'kind', sort) as change
+    from (
       select grant_id, credits, effective_at, sort,
         min(case when sort <> 'use' then effective_at end) over (order by effective_at desc) as next_sort
       from (
         select grant_id, credits, effective_at,
           case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then kind else 'use' end as sort
-        from entries where subscription_id = ${id} and seq > ${newest - MOST_ENTRIES}
+        from entries where subscription_id = ledgers.subscription_id and seq > ledgers.seq - ${MOST_ENTRIES}
+          and recorded_at > case when test_clock is null then ${iso(from - LATEST)}::timestamptz else '-infinity' end
           and effective_at > ${iso(from)}::timestamptz
       ) e
-    ) e group by grant_id, sort, next_sort, date_bin('1 day', effective_at - interval '1 ms', ${iso(from)}::timestamptz)`);
-  return rows.map(({ at, grant_id, credits, kind }) => ({
-    at: Number(at),
-    grantId: grant_id,
-    credits: Number(credits),
-    kind,
-  }));
-}
+    ) e group by grant_id, sort, next_sort, date_bin('1 day', effective_at - interval '1 ms', ${iso(from)}::timestamptz)
+  ) changes)`;
 
-/** A text for each of these ledgers that differs after any change of the subscription. */
+/** A text of a row of `ledgers` that differs after any change of the subscription. */
+export const VERSION = sql<string>`concat_ws('.', ledgers.seq, ledgers.step, ms(ledgers.test_clock))`;
+
+/** The version of each of these ledgers. */
 export async function versionsOf(db: Database, ids: readonly string[]): Promise<Map<string, string>> {
   const rows = await db.execute<{ id: string; version: string }>(sql`
-    select subscription_id as id, concat_ws('.', seq, step, ms(test_clock)) as version
-    from ledgers where subscription_id in ${ids}`);
+    select subscription_id as id, ${VERSION} as version from ledgers where subscription_id in ${ids}`);
   return new Map(rows.map(({ id, version }) => [id, version]));
 }

@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
-import { secrets, walletSessions } from '../schema.ts';
+import { ledgers, secrets, walletSessions } from '../schema.ts';
+import { VERSION } from './reads.ts';
 
 /** The longest session, in seconds from the opening of its link. Use does not prolong it. */
 export const SESSION_SECONDS = 3_600;
@@ -10,6 +11,8 @@ export interface WalletSession {
   subscriptionId: string;
   isDemo: boolean;
   expiresAt: Date;
+  /** The version of its ledger at the read (`VERSION`). */
+  version: string;
 }
 
 /** The secret that signs links into the wallet. Throws when it is missing. */
@@ -39,10 +42,14 @@ export async function openSession(
 
 /** A session that is not over; else undefined. */
 export async function readSession(db: Database, id: string): Promise<WalletSession | undefined> {
+  const { subscriptionId, isDemo, expiresAt } = walletSessions;
   const [row] = await db
-    .select()
+    .select({ subscriptionId, isDemo, expiresAt, version: VERSION })
     .from(walletSessions)
-    .where(sql`${walletSessions.id} = ${id} and ${walletSessions.expiresAt} > clock_timestamp()`);
+    .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptionId))
+    .where(sql`${walletSessions.id} = ${id} and ${expiresAt} > clock_timestamp()`)
+    .prepare('session')
+    .execute();
   return row;
 }
 

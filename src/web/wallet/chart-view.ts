@@ -1,12 +1,11 @@
 import type { Deps } from '../../api/deps.ts';
-import { openHolds } from '../../db/reads.ts';
-import { changesSince, grantsSince, type LedgerGrant } from '../../db/wallet/reads.ts';
+import { type LedgerGrant, readWallet, type WalletLedger } from '../../db/wallet/reads.ts';
 import { goneAt, isGone } from '../../domain/burndown.ts';
 import { cycleUnit, type Instant, type Interval } from '../../domain/calendar.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
 import { type Change, curve, type Seam, seams, showsAt, type Window } from '../../domain/curve.ts';
 import { endsAt } from '../../domain/subscription.ts';
-import { type Ahead, forecast, type Happening, type OpenHold } from '../../domain/timeline.ts';
+import { type Ahead, forecast, type Happening } from '../../domain/timeline.ts';
 import type { Format } from '../shell/format.ts';
 import type { ChartView, Mark } from './chart.tsx';
 import type { Texts } from './standing.tsx';
@@ -20,12 +19,7 @@ export const LOOKS_BACK = 30 * DAY;
 const LOOKS_AHEAD = 60 * DAY;
 
 /** The ledger's part of the chart. */
-export interface ChartData {
-  /** Grants that could be spent at some instant of the chart's past. */
-  grants: LedgerGrant[];
-  changes: Change[];
-  holds: OpenHold[];
-}
+export type ChartData = Pick<WalletLedger, 'grants' | 'changes' | 'holds'>;
 
 /** The grants of the chart's time, and the chart. */
 export interface Outlook {
@@ -33,16 +27,15 @@ export interface Outlook {
   chart: ChartView;
 }
 
-/** Reads the chart's data from the ledger. */
-export async function outlookOf(deps: Deps, visit: Visit): Promise<Outlook> {
-  const { state, version } = visit.row;
-  const from = visit.frame.now - LOOKS_BACK;
-  const [grants, changes, holds] = await Promise.all([
-    grantsSince(deps.db, state.id, from),
-    changesSince(deps.db, state.id, from, version),
-    openHolds(deps.db, state.id),
-  ]);
-  return { grants, chart: chartOf(visit, { grants, changes, holds }) };
+/** Reads the chart's time and so many of the newest entries. */
+export async function outlookOf(
+  deps: Deps,
+  visit: Visit,
+  recent = 0,
+): Promise<Outlook & Pick<WalletLedger, 'activity'>> {
+  const { state, now } = visit.frame;
+  const { activity, ...found } = await readWallet(deps.db, state.id, { from: now - LOOKS_BACK, recent });
+  return { grants: found.grants, chart: chartOf(visit, found), activity };
 }
 
 /** The chart's layers, marks and gaps; its layers agree with `balance?at=` (src/domain/curve.ts). */

@@ -1,5 +1,5 @@
 import type { Deps } from '../../api/deps.ts';
-import { type ActivityRow, listActivity } from '../../db/entries.ts';
+import type { ActivityRow } from '../../db/entries.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
 import type { LedgerGrant } from '../../db/wallet/reads.ts';
 import { burnOrder, goneAt, isGone, isUsable } from '../../domain/burndown.ts';
@@ -24,12 +24,8 @@ const RECENT = 8;
 
 /** Reads the data of /wallet. */
 export async function walletView(deps: Deps, visit: Visit): Promise<WalletView> {
-  const { state, version } = visit.row;
-  const [outlook, activity] = await Promise.all([
-    outlookOf(deps, visit),
-    listActivity(deps.db, state.id, { kinds: null, before: version + 1, limit: RECENT }),
-  ]);
-  return walletOf(visit, outlook, activity.rows.map(activityLine));
+  const { activity, ...outlook } = await outlookOf(deps, visit, RECENT);
+  return walletOf(visit, outlook, activity);
 }
 
 /** The data of /wallet from rows; `activity` holds the newest entries first. */

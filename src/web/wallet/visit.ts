@@ -5,7 +5,6 @@ import type { Env } from '../../api/route.ts';
 import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
 import { nowOf } from '../../api/views.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
-import { versionsOf } from '../../db/wallet/reads.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
 import type { State } from '../../domain/state.ts';
 import { priceOf } from '../../domain/subscription.ts';
@@ -27,10 +26,9 @@ export interface Visit {
 
 /** Reads the session's subscription for a page below a path. */
 export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wallet'): Promise<Visit> {
-  const id = c.get('session').subscriptionId;
-  // Read first: a change after this version reaches the page as an event.
-  const version = (await versionsOf(deps.db, [id])).get(id) ?? '';
-  const row = await subscriptionOr404(deps, id);
+  // The session was read first: a change after its version reaches the page as an event.
+  const { subscriptionId, version } = c.get('session');
+  const row = await subscriptionOr404(deps, subscriptionId);
   const catalog = await deps.catalogs.current();
   const words = wordsOf(catalog);
   const format = formatOf(row.state.timeZone, words.credit);
