@@ -69,24 +69,36 @@ const grantsAfter = (from: Instant) => sql<LedgerGrant[]>`(
 /**
  * The changes of the balance after an instant, by grant. Grants and ends stand at their instants. All use of a day between two
  * of them is one change, at its last instant, so that a busy month is as small as a quiet one. The sum is exact at the end of
- * each day and at each grant and end. Entries are numbered without gaps, so the newest ones are a range of the primary key. On
- * real time an entry is recorded at its instant or later, so older months are not searched.
+ * each day and at each grant and end. A stretch of use is looked up in one array: a window over all entries costs twice as much.
  */
 const changesAfter = (from: Instant) => sql<Change[]>`(
   select coalesce(json_agg(change), '[]') from (
     select json_build_object('at', ms(max(effective_at)), 'grantId', grant_id, 'credits', sum(credits), 'kind', sort) as change
     from (
-      select grant_id, credits, effective_at, sort,
-        min(case when sort <> 'use' then effective_at end) over (order by effective_at desc) as next_sort
-      from (
-        select grant_id, credits, effective_at,
-          case when kind in ('grant', 'expiry', 'forfeiture', 'revocation') then kind else 'use' end as sort
-        from entries where subscription_id = ledgers.subscription_id and seq > ledgers.seq - ${MOST_ENTRIES}
-          and recorded_at > case when test_clock is null then ${iso(from - LATEST)}::timestamptz else '-infinity' end
-          and effective_at > ${iso(from)}::timestamptz
-      ) e
-    ) e group by grant_id, sort, next_sort, date_bin('1 day', effective_at - interval '1 ms', ${iso(from)}::timestamptz)
+      select array_agg(at + interval '1 ms' order by at) as begins from (
+        select effective_at as at from entries where ${entriesAfter(from)} and ${IS_OF_CALENDAR}
+        union
+        select generate_series(${iso(from)}::timestamptz, ledger_now(test_clock), interval '24 hours')
+      ) ends
+    ) stretches
+    cross join lateral (
+      select *, width_bucket(effective_at, begins) as stretch, case when ${IS_OF_CALENDAR} then kind else 'use' end as sort
+      from entries where ${entriesAfter(from)}
+    ) e
+    group by stretch, sort, grant_id
   ) changes)`;
+
+const IS_OF_CALENDAR = sql`kind in ('grant', 'expiry', 'forfeiture', 'revocation')`;
+
+/**
+ * Entries are numbered without gaps, so the newest ones are a range of the primary key. On real time an entry is recorded at its
+ * instant or later, so older months are not searched.
+ */
+const entriesAfter = (
+  from: Instant,
+) => sql`subscription_id = ledgers.subscription_id and seq > ledgers.seq - ${MOST_ENTRIES}
+  and recorded_at > case when test_clock is null then ${iso(from - LATEST)}::timestamptz else '-infinity' end
+  and effective_at > ${iso(from)}::timestamptz`;
 
 /** A text of a row of `ledgers` that differs after any change of the subscription. */
 export const VERSION = sql<string>`concat_ws('.', ledgers.seq, ledgers.step, ms(ledgers.test_clock))`;
