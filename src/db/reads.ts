@@ -25,7 +25,8 @@ export interface SubscriptionRow {
 
 const ms = (date: Date): Instant => date.getTime();
 
-const SUBSCRIPTION = {
+/** The columns of a `SubscriptionRow`. */
+export const SUBSCRIPTION = {
   state: subscriptions.state,
   metadata: subscriptions.metadata,
   version: ledgers.seq,
@@ -33,7 +34,10 @@ const SUBSCRIPTION = {
   testClock: ledgers.testClock,
   nextDeadline: ledgers.nextDeadline,
 };
-const toRow = <Row extends { now: string; testClock: Date | null; nextDeadline: Date | null }>(row: Row) => ({
+/** A row of those columns. */
+export const toRow = <Row extends { now: string; testClock: Date | null; nextDeadline: Date | null }>(
+  row: Row,
+) => ({
   ...row,
   now: Number(row.now),
   testClock: row.testClock && ms(row.testClock),

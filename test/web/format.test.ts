@@ -28,6 +28,18 @@ describe('numbers, money and dates', () => {
     expect(plain(formatOf('Asia/Tokyo').moment(late))).toBe('Feb 18, 2027, 8:30 AM GMT+9');
   });
 
+  test('the year is left out where it is that of the zone', () => {
+    const newYear = at('2027-01-01T00:00:00Z');
+    const dates = ['Pacific/Kiritimati', 'UTC', 'Pacific/Pago_Pago'].map((zone) =>
+      [-15, -1, 0, 10, 11].map((hours) => formatOf(zone).date(newYear + hours * 3_600_000, newYear)),
+    );
+    expect(dates).toEqual([
+      ['Dec 31, 2026', 'Jan 1', 'Jan 1', 'Jan 2', 'Jan 2'],
+      ['Dec 31, 2026', 'Dec 31, 2026', 'Jan 1', 'Jan 1', 'Jan 1'],
+      ['Dec 30', 'Dec 31', 'Dec 31', 'Dec 31', 'Jan 1, 2027'],
+    ]);
+  });
+
   test('days are counted by the calendar of the zone, also over a change of its clocks', () => {
     const format = formatOf('Europe/Berlin');
     const now = at('2027-03-27T22:59:00Z');

@@ -16,10 +16,14 @@ export const isOverdue = (row: SubscriptionRow): boolean =>
 export async function subscriptionOr404(deps: Deps, id: string): Promise<SubscriptionRow> {
   const row = await readSubscription(deps.db, id);
   if (!row) throw notFound();
+  return withoutOverdue(deps, row);
+}
+
+/** the first reader after the deadline of a hold releases it, and reads the subscription again. */
+export async function withoutOverdue(deps: Deps, row: SubscriptionRow): Promise<SubscriptionRow> {
   if (!isOverdue(row)) return row;
-  // the first reader after the deadline releases the hold.
-  await releaseOverdue(deps.db, id);
-  return (await readSubscription(deps.db, id)) ?? row;
+  await releaseOverdue(deps.db, row.state.id);
+  return (await readSubscription(deps.db, row.state.id)) ?? row;
 }
 
 /**

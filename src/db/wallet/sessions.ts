@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
-import { ledgers, secrets, walletSessions } from '../schema.ts';
+import { SUBSCRIPTION, type SubscriptionRow, toRow } from '../reads.ts';
+import { ledgers, secrets, subscriptions, walletSessions } from '../schema.ts';
 import { VERSION } from './reads.ts';
 
 /** The longest session, in seconds from the opening of its link. Use does not prolong it. */
@@ -11,7 +12,8 @@ export interface WalletSession {
   subscriptionId: string;
   isDemo: boolean;
   expiresAt: Date;
-  /** The version of its ledger at the read (`VERSION`). */
+  /** The subscription and its ledger's `VERSION`, of one instant. */
+  row: SubscriptionRow;
   version: string;
 }
 
@@ -43,14 +45,15 @@ export async function openSession(
 /** A session that is not over; else undefined. */
 export async function readSession(db: Database, id: string): Promise<WalletSession | undefined> {
   const { subscriptionId, isDemo, expiresAt } = walletSessions;
-  const [row] = await db
-    .select({ subscriptionId, isDemo, expiresAt, version: VERSION })
+  const [found] = await db
+    .select({ subscriptionId, isDemo, expiresAt, version: VERSION, row: SUBSCRIPTION })
     .from(walletSessions)
     .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptionId))
+    .innerJoin(subscriptions, eq(subscriptions.id, subscriptionId))
     .where(sql`${walletSessions.id} = ${id} and ${expiresAt} > clock_timestamp()`)
     .prepare('session')
     .execute();
-  return row;
+  return found && { ...found, row: toRow(found.row) };
 }
 
 /** Ends a session. Its link stays used. */

@@ -28,6 +28,7 @@ export interface Format {
   iso(at: Instant): string;
 }
 
+const DAY = 86_400_000;
 /** Pages have one language until there are translations: numbers and dates follow it, not the browser. */
 export const LOCALE = 'en';
 const MAX_CACHED = 200;
@@ -99,7 +100,11 @@ function makeFormat(timeZone: string): Omit<Format, 'creditsOf'> {
   };
 }
 
-const yearIn = (timeZone: string, at: Instant): number => dayParts(timeZone)(at).year;
+/** The zone is asked on the days around New Year only: it costs as much as writing the date. */
+function yearIn(timeZone: string, at: Instant): number {
+  const [before, after] = [at - DAY, at + DAY].map((near) => new Date(near).getUTCFullYear());
+  return before === after ? before! : dayParts(timeZone)(at).year;
+}
 
 const parts = new Map<string, Intl.DateTimeFormat>();
 
@@ -127,7 +132,7 @@ function dayNumbers(timeZone: string): (at: Instant) => number {
   const read = dayParts(timeZone);
   return (at) => {
     const { year, month, day } = read(at);
-    return Math.round(Date.UTC(year, month - 1, day) / 86_400_000);
+    return Math.round(Date.UTC(year, month - 1, day) / DAY);
   };
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from 'hono';
 import type { Deps } from '../../api/deps.ts';
 import type { Env } from '../../api/route.ts';
-import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
+import { withoutOverdue } from '../../api/subscriptions/found.ts';
 import { nowOf } from '../../api/views.ts';
 import type { SubscriptionRow } from '../../db/reads.ts';
 import type { Catalog } from '../../domain/catalog/catalog.ts';
@@ -26,9 +26,9 @@ export interface Visit {
 
 /** Reads the session's subscription for a page below a path. */
 export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wallet'): Promise<Visit> {
-  // The session was read first: a change after its version reaches the page as an event.
-  const { subscriptionId, version } = c.get('session');
-  const row = await subscriptionOr404(deps, subscriptionId);
+  // A change after the session's version reaches the page as an event.
+  const { version, row: found } = c.get('session');
+  const row = await withoutOverdue(deps, found);
   const catalog = await deps.catalogs.current();
   const words = wordsOf(catalog);
   const format = formatOf(row.state.timeZone, words.credit);
