@@ -35,11 +35,11 @@ export type RecentEntry = Pick<ActivityRow, 'kind' | 'feature' | 'grantKind' | '
   at: Instant;
 };
 
-/** The newest entries of a row of `ledgers`, as one value. */
-export const newestEntries = (limit: number) => sql<RecentEntry[]>`(
+/** The newest entries of a row of `ledgers`, as one value; the placeholder `recent` says how many. */
+export const NEWEST_ENTRIES = sql<RecentEntry[]>`(
   select coalesce(json_agg(json_build_object('kind', kind, 'feature', ${FEATURE}, 'grantKind', ${GRANT_KIND},
     'credits', credits, 'balanceAfter', balance_after, 'at', ms(effective_at)) order by seq desc), '[]')
-  from (select * from entries where subscription_id = ledgers.subscription_id order by seq desc limit ${limit}) entries)`;
+  from (select * from entries where subscription_id = ledgers.subscription_id order by seq desc limit ${sql.placeholder('recent')}) entries)`;
 
 const ENTRIES = {
   name: 'entries',

@@ -6,6 +6,7 @@ import type { Database } from './client.ts';
 import type { LedgerBalance } from './ledger.ts';
 import { type Page, paged, type Within } from './paging.ts';
 import { LIST_ID, LIST_NOW, type Listed, listBelow, listBeside, ofPage } from './reading/lists.ts';
+import { besideLedger } from './reading/statements.ts';
 import { charges, entries, grants, holds, ledgers, replies, subscriptions, usages } from './schema.ts';
 
 // The API's reads. Each is a single statement on one subscription, except the list of subscriptions and those of a customer.
@@ -269,14 +270,11 @@ export const OPEN_HOLDS = sql<OpenHold[]>`(
 
 /** The open holds of a subscription, for a forecast. */
 export async function openHolds(db: Database, id: string): Promise<OpenHold[]> {
-  const [row] = await db
-    .select({ found: OPEN_HOLDS })
-    .from(ledgers)
-    .where(eq(ledgers.subscriptionId, id))
-    .prepare('holds')
-    .execute();
-  return row?.found ?? [];
+  const [row] = await holdsStatement(db).execute({ id });
+  return row?.holds ?? [];
 }
+
+const holdsStatement = besideLedger('holds', { holds: OPEN_HOLDS });
 
 /** R-65: the answer to a key that succeeded on the ledger alone, and the hash of its body; undefined for a new key. */
 export async function readReply(

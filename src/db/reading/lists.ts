@@ -4,6 +4,7 @@ import type { Instant } from '../../domain/calendar.ts';
 import type { Database } from '../client.ts';
 import type { Page } from '../paging.ts';
 import { ledgers } from '../schema.ts';
+import { madeOnce } from './statements.ts';
 
 // Lists below a subscription. One statement reads a page with the ledger's row beside it. So a list costs one round trip, and its
 // rows are shown as of the instant at which they were read.
@@ -85,13 +86,12 @@ async function readList<T extends PgTable>(
 
 type Statement = ReturnType<typeof makeStatement>;
 
-/** The statements of each pool: a new pool (`connect`) needs its own. */
-const statements = new WeakMap<object, Map<string, Statement>>();
+/** The statements of each pool. */
+const statements = madeOnce(() => new Map<string, Statement>());
 
-/** The statement of a list, made once: to make it costs as much CPU as all the rest of a page. */
+/** The statement of a list, made once. */
 function statementOf<T extends PgTable>(db: Database, list: ListOf<T>, { order, after }: Page): Statement {
-  const ofPool = statements.get(db.$client) ?? new Map<string, Statement>();
-  statements.set(db.$client, ofPool);
+  const ofPool = statements(db);
   const name = `${list.name} ${order} ${after === null ? 'first' : 'next'}`;
   const statement = ofPool.get(name) ?? makeStatement(db, list, order, after !== null);
   ofPool.set(name, statement);

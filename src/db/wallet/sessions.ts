@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
+import { madeOnce } from '../reading/statements.ts';
 import { SUBSCRIPTION, type SubscriptionRow, toRow } from '../reads.ts';
 import { ledgers, secrets, subscriptions, walletSessions } from '../schema.ts';
 import { VERSION } from './reads.ts';
@@ -44,17 +45,20 @@ export async function openSession(
 
 /** A session that is not over; else undefined. */
 export async function readSession(db: Database, id: string): Promise<WalletSession | undefined> {
-  const { subscriptionId, isDemo, expiresAt } = walletSessions;
-  const [found] = await db
+  const [found] = await sessionStatement(db).execute({ id });
+  return found && { ...found, row: toRow(found.row) };
+}
+
+const { subscriptionId, isDemo, expiresAt } = walletSessions;
+const sessionStatement = madeOnce((db) =>
+  db
     .select({ subscriptionId, isDemo, expiresAt, version: VERSION, row: SUBSCRIPTION })
     .from(walletSessions)
     .innerJoin(ledgers, eq(ledgers.subscriptionId, subscriptionId))
     .innerJoin(subscriptions, eq(subscriptions.id, subscriptionId))
-    .where(sql`${walletSessions.id} = ${id} and ${expiresAt} > clock_timestamp()`)
-    .prepare('session')
-    .execute();
-  return found && { ...found, row: toRow(found.row) };
-}
+    .where(sql`${walletSessions.id} = ${sql.placeholder('id')} and ${expiresAt} > clock_timestamp()`)
+    .prepare('session'),
+);
 
 /** Ends a session. Its link stays used. */
 export async function endSession(db: Database, id: string): Promise<void> {
