@@ -17,14 +17,14 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack?.stop());
 
-const dearer = (version: string, month: number) =>
-  publishCatalog(stack.db, {
-    ...KEPT,
-    version,
-    plans: KEPT.plans.map((plan) =>
-      plan.id === 'lite' ? { ...plan, prices: { ...plan.prices, month } } : plan,
-    ),
-  });
+async function dearer(version: string, month: number): Promise<void> {
+  const plans = KEPT.plans.map((plan) =>
+    plan.id === 'lite' ? { ...plan, prices: { ...plan.prices, month } } : plan,
+  );
+  await publishCatalog(stack.db, { ...KEPT, version, plans });
+  // The API knows the catalogue for a second.
+  stack.deps.catalogs.forget();
+}
 
 async function amounts(driver: Driver): Promise<number[]> {
   const charges = (await all(stack, driver.path('charges'), 100)) as { amount: { amount_minor: number } }[];

@@ -218,7 +218,8 @@ export class Model {
 
   /** whether a catalogue may come into force while this life goes on: it lacks nothing in use. */
   accepts(catalog: Catalog): boolean {
-    return this.life.state.status === 'ended' || this.plans.accepts(catalog);
+    const { status, withdrawn } = this.life.state;
+    return status === 'ended' || this.plans.accepts(catalog, withdrawn?.lowered ?? []);
   }
 
   private publish({ edit }: Extract<Op, { do: 'catalogue' }>): void {

@@ -137,8 +137,8 @@ export class PlanModel {
     return this.priceOf(plan) === 0 ? [] : items.filter(({ pack }) => this.isSold(plan, pack));
   }
 
-  /** R-08: whether a start accepts another catalogue while this subscription lives. */
-  accepts(catalog: Catalog): boolean {
+  /** R-08: whether a start accepts another catalogue while this subscription lives; `lowered`: packs that a won dispute returns. */
+  accepts(catalog: Catalog, lowered: AddOnItem[]): boolean {
     const asked = new PlanModel(catalog, {
       ...this.plan,
       timeZone: this.zone,
@@ -148,7 +148,7 @@ export class PlanModel {
     const plans = [this.plan, ...(this.coming && this.coming !== 'cancel' ? [this.coming] : [])];
     return (
       plans.every((plan) => asked.listPrice(plan) !== undefined) &&
-      this.addOn.every(({ pack }) => asked.isSold(this.plan, pack))
+      [...this.addOn, ...lowered].every(({ pack }) => asked.isSold(this.plan, pack))
     );
   }
 
