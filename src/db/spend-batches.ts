@@ -144,11 +144,13 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
   let waiting: Pending[] = [];
   let underWay = 0;
   let departedAt = 0;
+  /** Subscriptions of the calls under way. Their next requests wait, so that none overtakes another. */
+  const travelling = new Set<string>();
   /** The requests of each locked ledger that were not sent again yet. */
   const locked: Pending[][] = [];
-  let alone = 0;
-  /** Subscriptions of the calls under way and of `locked`. Their next requests wait, so that none overtakes another. */
-  const travelling = new Set<string>();
+  /** The subscriptions of locked ledgers, until their own call returns. Their next requests wait too. */
+  const busy = new Set<string>();
+  let waitingCalls = 0;
   /** The requests under way, by their digest. */
   const slots = new Map<string, { bodyHash: string; outcome: Promise<SpendOutcome> }>();
 
@@ -180,7 +182,7 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
   function depart(): void {
     if (underWay === CALLS) return;
     const share = underWay === 0 && waiting.length >= 2 * WORTH_A_CALL ? Math.ceil(waiting.length / 2) : MOST;
-    const { batch, rest } = taken(waiting, share, travelling);
+    const { batch, rest } = taken(waiting, share, (id) => travelling.has(id) || busy.has(id));
     if (batch.length < (underWay === 0 || isLate() ? 1 : WORTH_A_CALL)) return;
     waiting = rest;
     void travel(batch);
@@ -198,38 +200,43 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
     for (const { request } of batch) travelling.add(request.subscriptionId);
     const outcome = await outcomeOfCall(delivery.call(batch));
     for (const { request } of batch) travelling.delete(request.subscriptionId);
-    if ('answers' in outcome) keepLocked(batch, outcome.answers);
     underWay -= 1;
     depart();
     await passOn(batch, outcome, delivery);
   }
 
-  function keepLocked(batch: Pending[], rows: OutcomeRow[]): void {
-    const bySubscription = new Map<string, Pending[]>();
-    for (const { ord, kind } of rows) {
-      if (kind !== 'locked') continue;
-      const pending = batch[ord]!;
-      const { subscriptionId } = pending.request;
-      bySubscription.set(subscriptionId, [...(bySubscription.get(subscriptionId) ?? []), pending]);
-      travelling.add(subscriptionId);
-    }
-    locked.push(...bySubscription.values());
-    while (locked.length > 0 && alone < WAITING_CALLS) void travelAlone(locked.shift()!);
+  /** Sends the requests of locked ledgers again, each ledger in a call of its own, which waits for the lock. */
+  function sendLocked(): void {
+    while (locked.length > 0 && waitingCalls < WAITING_CALLS) void travelAlone(locked.shift()!);
   }
 
-  /** Sends the requests of one ledger: the call waits for its lock. */
   async function travelAlone(batch: Pending[]): Promise<void> {
-    alone += 1;
+    waitingCalls += 1;
     const outcome = await outcomeOfCall(delivery.call(batch));
-    alone -= 1;
-    travelling.delete(batch[0]!.request.subscriptionId);
-    keepLocked(batch, []);
+    busy.delete(batch[0]!.request.subscriptionId);
+    waitingCalls -= 1;
+    sendLocked();
     depart();
     await passOn(batch, outcome, delivery);
   }
 
+  /** Calls the ledger, and keeps the requests that found theirs locked. */
+  async function call(batch: Pending[]): Promise<OutcomeRow[]> {
+    const rows = await callSpendBatch(db, batch);
+    const groups = new Map<string, Pending[]>();
+    for (const { ord } of rows.filter(({ kind }) => kind === 'locked')) {
+      const pending = batch[ord]!;
+      const { subscriptionId } = pending.request;
+      groups.set(subscriptionId, [...(groups.get(subscriptionId) ?? []), pending]);
+      busy.add(subscriptionId);
+    }
+    locked.push(...groups.values());
+    sendLocked();
+    return rows;
+  }
+
   const delivery: Delivery<Pending, OutcomeRow[]> = {
-    call: (batch) => callSpendBatch(db, batch),
+    call,
     answer: (batch, rows) => {
       for (const row of rows) if (row.kind !== 'locked') finish(batch[row.ord]!, outcomeOf(row));
     },
@@ -249,18 +256,15 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
   return { submit };
 }
 
-/**
- * The first `share` requests of subscriptions that no call carries, with the others of the same subscriptions; and the
- * rest.
- */
-function taken(waiting: Pending[], share: number, travelling: ReadonlySet<string>) {
+/** The first `share` requests of subscriptions that are not away, with the others of the same subscriptions; and the rest. */
+function taken(waiting: Pending[], share: number, isAway: (subscriptionId: string) => boolean) {
   const batch: Pending[] = [];
   const rest: Pending[] = [];
   const aboard = new Set<string>();
   for (const pending of waiting) {
     const { subscriptionId } = pending.request;
     const fits = batch.length < MOST && (batch.length < share || aboard.has(subscriptionId));
-    const goes = fits && !travelling.has(subscriptionId);
+    const goes = fits && !isAway(subscriptionId);
     if (goes) aboard.add(subscriptionId);
     (goes ? batch : rest).push(pending);
   }

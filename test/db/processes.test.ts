@@ -210,6 +210,24 @@ describe('a ledger that another transaction has locked', () => {
     expect(await Promise.all(ledgers.map(leftOf))).toEqual(ledgers.map(() => 9));
   });
 
+  test('waits also where the batch is divided, because another request raises', {
+    timeout: 20_000,
+  }, async () => {
+    const ledgers = await Promise.all(Array.from({ length: 8 }, () => withCredits(10)));
+    // The id of a usage that is there already.
+    const { id } = answerOf(await ledgers[7]!.spend(1));
+    const unlock = await lock(ledgers[0]!);
+    const [busy, ...others] = ledgers.map((ledger, i) =>
+      processes[0]!.submit(ledger.request(1, i === 7 ? { id } : {})),
+    );
+    const settled = await Promise.allSettled(others);
+    const outcomes = settled.map((one) => (one.status === 'fulfilled' ? one.value.kind : one.reason.code));
+    expect(outcomes).toEqual([...Array.from({ length: 6 }, () => 'ok'), '23505']);
+    await unlock();
+    expect(await busy).toMatchObject({ kind: 'ok' });
+    expect(await Promise.all(ledgers.map(leftOf))).toEqual(ledgers.map(() => 9));
+  });
+
   test('fails alone after two seconds, in any batch', async () => {
     const ledgers = await Promise.all(Array.from({ length: 8 }, () => withCredits(10)));
     const unlock = await lock(ledgers[0]!);
