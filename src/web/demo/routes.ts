@@ -163,10 +163,10 @@ function studio(pages: Pages, deps: Deps): void {
       again: s.text(255),
     };
     const { form, once } = await formOf(c, fields);
-    const { id } = (await visitOf(deps, c, '/demo')).row.state;
+    const { state } = (await visitOf(deps, c, '/demo')).row;
     const { packs, pack } = form;
-    await checkPrice(deps, id, form);
-    const { text, replayed } = await run(deps, once, await buying(deps, id, { packs, pack }));
+    await checkPrice(deps, state, form);
+    const { text, replayed } = await run(deps, once, await buying(deps, state.id, { packs, pack }));
     const of = (JSON.parse(text) as { id: string }).id;
     leaveNotice(deps, c, '/demo', { did: 'bought', of, isAgain: replayed });
     return c.redirect(`/demo?${new URLSearchParams({ making: form.making, again: form.again })}`, 303);

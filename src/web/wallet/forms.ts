@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { Deps } from '../../api/deps.ts';
 import { check, type Env, fingerprint } from '../../api/route.ts';
 import * as s from '../../api/schemas.ts';
-import { subscriptionOr404 } from '../../api/subscriptions/found.ts';
 import { activating } from '../../api/subscriptions/plan-change.ts';
 import { buying } from '../../api/subscriptions/purchases.ts';
 import { cancelling, lowering, payingWith, resuming } from '../../api/subscriptions/subscriptions.ts';
@@ -39,6 +38,8 @@ export async function formOf<Shape extends z.ZodRawShape>(
 /** Registers the wallet's forms. */
 export function walletForms(pages: Pages, deps: Deps): void {
   const idOf = (c: Context<Env>) => c.get('session').subscriptionId;
+  /** The state before the form's command. */
+  const stateOf = (c: Context<Env>) => c.get('session').row.state;
   /** Runs a command and leaves a notice; `isSo` says whether the state had the wanted value before. */
   const did = async (
     c: Context<Env>,
@@ -46,9 +47,8 @@ export function walletForms(pages: Pages, deps: Deps): void {
     { did, of = '', isSo }: { did: Notice['did']; of?: string; isSo: (state: State) => boolean },
     wanted: Operation,
   ): Promise<void> => {
-    const { state } = await subscriptionOr404(deps, wanted.id);
     const { replayed } = await run(deps, once, wanted);
-    leaveNotice(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(state) });
+    leaveNotice(deps, c, '/wallet', { did, of, isAgain: replayed || isSo(stateOf(c)) });
   };
 
   pages.post('/purchases', async (c) => {
@@ -59,7 +59,7 @@ export function walletForms(pages: Pages, deps: Deps): void {
       needed: count.optional(),
     });
     const { packs, pack } = form;
-    await checkPrice(deps, idOf(c), form);
+    await checkPrice(deps, stateOf(c), form);
     const { text, replayed } = await run(deps, once, await buying(deps, idOf(c), { packs, pack }));
     const { id } = JSON.parse(text) as { id: string };
     leaveNotice(deps, c, '/wallet', { did: 'bought', of: id, isAgain: replayed });
@@ -68,8 +68,7 @@ export function walletForms(pages: Pages, deps: Deps): void {
   pages.post('/add-ons', async (c) => {
     const { form, once } = await formOf(c, { packs: count, pack: s.pack.optional() });
     const { packs, pack } = form;
-    const { state } = await subscriptionOr404(deps, idOf(c));
-    const items = pack === undefined ? null : lowered(state.addOn, pack, packs);
+    const items = pack === undefined ? null : lowered(stateOf(c).addOn, pack, packs);
     const kept = items ? packsIn(items) : packs;
     const asked = {
       did: 'lowered',
@@ -122,10 +121,9 @@ const lowered = (addOn: readonly AddOnItem[], pack: string, quantity: number): A
  */
 export async function checkPrice(
   deps: Deps,
-  id: string,
+  state: State,
   shown: { pack?: string | undefined; price: number },
 ): Promise<void> {
-  const { state } = await subscriptionOr404(deps, id);
   const sold = packsOn(await deps.catalogs.current(), state.plan, state.interval);
   const pack = shown.pack === undefined ? sold[0] : sold.find((known) => known.id === shown.pack);
   if (pack?.price !== shown.price)
