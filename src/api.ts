@@ -21,6 +21,8 @@ import { placesOf } from './web/shell/home-route.ts';
 let log = startLogger('api');
 
 const CONNECTIONS = 20;
+/** Reads that may take long, at most so many at once; the others wait for them, and nobody else does. */
+const LONG_READS = 3;
 
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
@@ -31,10 +33,12 @@ async function main(): Promise<void> {
   const traces = await openTraces(config, 'api');
   const watch = bothStatements(metrics?.statements, traces?.statements);
   const db = connect(config.databaseUrl, { max: CONNECTIONS, watch });
+  const longReads = connect(config.databaseUrl, { max: LONG_READS, watch });
   let isOpen = false;
   const { client, connection } = connectTemporal(config, traces?.client);
   const settings = {
     db,
+    longReads,
     temporal: createCaller(client),
     taskQueue: config.temporalTaskQueue,
     testMode: config.testMode,
@@ -82,7 +86,7 @@ async function main(): Promise<void> {
 
   async function close(): Promise<void> {
     await connection.close();
-    await db.$client.end({ timeout: 2 });
+    await Promise.all([db, longReads].map((pool) => pool.$client.end({ timeout: 2 })));
     await traces?.stop();
     process.exit(0);
   }

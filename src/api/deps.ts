@@ -17,6 +17,8 @@ export interface RequestWatch {
 /** The clients and settings of the routes; `createDeps` (src/app.ts) builds them, once a process. */
 export interface Deps {
   db: Database;
+  /** A small pool of its own for reads that may take long: tables of all entries, the console's. They leave spends their connections. */
+  longReads: Database;
   /** Spends, holds and returns of credits; it batches them. */
   spending: Spending;
   /** Reads of a subscription with its balance; it batches them. */

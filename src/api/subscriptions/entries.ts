@@ -26,7 +26,7 @@ export function entryRoutes(app: App, deps: Deps): void {
     async (c, { params: { id }, query }) => {
       if ((c.req.header('Accept') ?? '').includes('text/csv')) {
         const { version } = await subscriptionOr404(deps, id);
-        const lines = csvLines(deps.db, id, { order: query.order, newest: version, kinds: null });
+        const lines = csvLines(deps.longReads, id, { order: query.order, newest: version, kinds: null });
         c.header('Content-Type', 'text/csv; charset=utf-8');
         return c.body(entriesCsv(deps, requestFields(c), lines));
       }

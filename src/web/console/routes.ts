@@ -65,7 +65,7 @@ function searchRoute(pages: Pages, deps: Deps): void {
     }
     if (text === '')
       return sendPage(c, searchPage({ ...common, hits: null, isPartial: false, fault: null }, assets));
-    const { hits, isPartial } = await search(deps.db, text, within === '' ? null : within);
+    const { hits, isPartial } = await search(deps.longReads, text, within === '' ? null : within);
     const [only] = hits;
     if (only && hits.length === 1) return c.redirect(hitPlace(only), 303);
     const views = hits.map((hit) => ({ ...hit, customerId: hit.customer_id, href: hitPlace(hit) }));

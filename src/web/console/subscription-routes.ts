@@ -181,7 +181,7 @@ async function timelineOf(
 ): Promise<TimelineView> {
   const at = placeOf(row.state.id);
   const { kind, about, after } = asked;
-  const { rows, next } = await readTimeline(deps.db, row.state.id, { limit: LINES_A_PAGE, ...asked });
+  const { rows, next } = await readTimeline(deps.longReads, row.state.id, { limit: LINES_A_PAGE, ...asked });
   const hrefOf = (query: Record<string, string | null>): string => {
     const wanted = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== null);
     const text = new URLSearchParams(wanted).toString();

@@ -131,7 +131,7 @@ function activity(pages: Pages, deps: Deps): void {
   pages.get('/activity.csv', async (c) => {
     const { row } = await visitOf(deps, c);
     const { kinds } = FILTERS[filterOf(c)];
-    const lines = csvLines(deps.db, row.state.id, { order: 'desc', newest: row.version, kinds });
+    const lines = csvLines(deps.longReads, row.state.id, { order: 'desc', newest: row.version, kinds });
     c.header('Content-Type', 'text/csv; charset=utf-8');
     c.header('Content-Disposition', 'attachment; filename="activity.csv"');
     return c.body(entriesCsv(deps, requestFields(c), lines));
