@@ -8,6 +8,7 @@ const COMMANDS: Record<string, () => Promise<{ program: ReturnType<typeof progra
   catalog: () => import('./cli/catalog.ts'),
   keys: () => import('./cli/keys.ts'),
   verify: () => import('./cli/verify.ts'),
+  seal: () => import('./cli/seal.ts'),
   reconcile: () => import('./cli/reconcile.ts'),
   refused: () => import('./cli/refused.ts'),
   rehydrate: () => import('./cli/rehydrate.ts'),

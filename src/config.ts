@@ -53,6 +53,11 @@ export const variables = {
     'Seconds without a spend after which a workflow is told of its ledger; more seconds cost Temporal less.',
     'a whole number from 1 to 86400',
   ),
+  SEAL_EVERY_SECONDS: variable(
+    z.coerce.number().int().min(0).max(3_600).default(20),
+    'Seconds between two looks for new rows to seal; 0 leaves sealing to `drawdown seal`.',
+    'a whole number from 0 to 3600',
+  ),
   TEMPORAL_UI_URL: variable(
     z.url().optional(),
     'Address of the Temporal UI, for links in answers and pages.',
@@ -173,6 +178,8 @@ export interface Config {
   temporalTls: boolean;
   temporalTaskQueue: string;
   nudgeAfterSeconds: number;
+  /** 0: never. */
+  sealEverySeconds: number;
   temporalUiUrl: string | undefined;
   port: number;
   /** An explicit port is never replaced by a free one. */
@@ -237,6 +244,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     temporalTls: isOn(values.TEMPORAL_TLS, values.TEMPORAL_API_KEY !== undefined),
     temporalTaskQueue: values.TEMPORAL_TASK_QUEUE,
     nudgeAfterSeconds: values.NUDGE_AFTER_SECONDS,
+    sealEverySeconds: values.SEAL_EVERY_SECONDS,
     temporalUiUrl: values.TEMPORAL_UI_URL,
     port: values.PORT,
     portIsExplicit: isGiven('PORT', env),

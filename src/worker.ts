@@ -81,6 +81,7 @@ async function main(): Promise<void> {
     temporal: createTimedCaller(client),
     taskQueue,
     nudgeAfterSeconds: config.nudgeAfterSeconds,
+    sealEverySeconds: config.sealEverySeconds,
     log,
     watch: metrics?.relay,
     within: traces?.within,

@@ -4,6 +4,7 @@ import { BOOKS_TIMEOUT_MS } from '../db/audit/reconcile.ts';
 import { SnapshotLost, type Verification, verifyInvariants } from '../db/audit/verify.ts';
 import { connectTemporal, createCaller } from '../temporal.ts';
 import { askWorkflows, type WorkflowAnswers } from './ask-workflows.ts';
+import { type KeptHeads, keptHeadsOf } from './heads-file.ts';
 import {
   acting,
   EXIT,
@@ -26,6 +27,8 @@ interface VerifyFlags {
   stuckAfter: number;
   all?: true;
   json?: true;
+  against?: string;
+  publicKey?: string;
 }
 
 const EXAMPLES = `
@@ -35,6 +38,9 @@ Examples:
   npx drawdown verify --workflows                  ask every workflow for its balance too (I8), and whether it goes on (I14)
   npx drawdown verify --workflows 500              ask 500 of them, picked at random
   npx drawdown verify --subscription sub_1 sub_2   two subscriptions
+  npx drawdown verify --against heads.jsonl        whether each ledger still has what was sealed (drawdown seal)
+  npx drawdown verify --against heads.jsonl --public-key seal.pub
+                                                   and whether those heads are yours: openssl pkey -in seal.key -pubout
   npx drawdown verify --json                       one JSON document
 
 It only reads: the database in one snapshot, on a standby if you like. docs/operating.md says what each invariant is.
@@ -44,7 +50,11 @@ const CHECKED = ['I1', 'I2', 'I3', 'I4', 'I6', 'I11'];
 /** Rows that fit on a screen. */
 const SHOWN = 20;
 
-async function lookAtLedger(databaseUrl: string, options: VerifyFlags): Promise<Verification> {
+async function lookAtLedger(
+  databaseUrl: string,
+  options: VerifyFlags,
+  kept: KeptHeads | null,
+): Promise<Verification> {
   let line = 'Reading which rows there are';
   const progress = showProgress(() => line);
   const onProgress = (done: number, of: number) => {
@@ -53,6 +63,7 @@ async function lookAtLedger(databaseUrl: string, options: VerifyFlags): Promise<
   const wanted = {
     subscriptionIds: options.subscription ?? null,
     isThorough: options.all === true,
+    keptHeads: kept?.heads ?? null,
     onProgress,
   };
   try {
@@ -110,12 +121,29 @@ function stuckLines(asked: WorkflowAnswers | null): string[] {
   ];
 }
 
+const SIGNATURES = {
+  good: 'with a good signature',
+  'not checked': 'signature not checked',
+  none: 'not signed',
+};
+
+/** The guards, the seals, and the heads that were kept outside. */
+function sealLine({ seals }: Verification, kept: KeptHeads | null): string {
+  const waiting = seals.waiting === 0 ? '' : `, ${seals.waiting} wait for a seal`;
+  const outside =
+    kept === null
+      ? '; not looked at: heads kept outside (--against)'
+      : `; ${kept.heads.size} heads kept at ${kept.at}, ${SIGNATURES[kept.signature]}`;
+  return `the guards of entries and grants, the seals of ${seals.sealed} ledgers${waiting}${outside}`;
+}
+
 /** One line an invariant, the parts that were not checked, and the rows that break one. */
 function screen(
   checkOnce: Verification,
   asked: WorkflowAnswers | null,
   broken: Broken[],
   isThorough: boolean,
+  kept: KeptHeads | null,
 ): string {
   const head = `at ${checkOnce.at}: ${checkOnce.subscriptions} subscriptions, ${checkOnce.entries} entries`;
   const rows = broken.slice(0, SHOWN).flatMap(rowLines);
@@ -134,7 +162,7 @@ function screen(
       ? 'I8   not looked at: --workflows asks the workflows'
       : line('I8', `${asked.equal} workflows agree with their ledgers`),
     ...(asked && asked.stuck.length === 0 ? ['I14  holds   no workflow is stuck'] : []),
-    line('I11', 'the guards of entries and grants; not looked at: a hash chain, of which there is none yet'),
+    line('I11', sealLine(checkOnce, kept)),
     ...(broken.length === 0 && !asked?.stuck.length
       ? ['Every invariant that was looked at holds.']
       : broken.length > 0
@@ -146,15 +174,18 @@ function screen(
 }
 
 async function run(options: VerifyFlags): Promise<Exit> {
-  const checkOnce = await lookAtLedger(ledgerConfig().databaseUrl, options);
+  if (options.publicKey !== undefined && options.against === undefined)
+    throw new Unable('--public-key checks the file of --against: name both.');
+  const kept = options.against === undefined ? null : await keptHeadsOf(options.against, options.publicKey);
+  const checkOnce = await lookAtLedger(ledgerConfig().databaseUrl, options, kept);
   const missing = (options.subscription?.length ?? 0) - (options.subscription ? checkOnce.subscriptions : 0);
   if (missing > 0) throw new Unable(`${missing} of the subscriptions are not there.`);
   const goesOn = checkOnce.broken.length === 0 || options.all === true;
   const asked = options.workflows !== undefined && goesOn ? await lookAtWorkflows(options) : null;
   const found = [...checkOnce.broken, ...(asked?.broken ?? [])];
   const broken = options.all ? found : found.slice(0, 1);
-  if (options.json) printJson(document(checkOnce, asked, broken));
-  else print(screen(checkOnce, asked, broken, options.all === true));
+  if (options.json) printJson(document(checkOnce, asked, broken, kept));
+  else print(screen(checkOnce, asked, broken, options.all === true, kept));
   if (asked && asked.silent.length > 0)
     process.stderr.write(
       `${asked.silent.length} workflows did not answer, the first: ${asked.silent[0]}. Does Temporal answer, and does a worker run?\n`,
@@ -163,12 +194,21 @@ async function run(options: VerifyFlags): Promise<Exit> {
   return asked && asked.silent.length > 0 ? EXIT.unable : EXIT.good;
 }
 
-const document = (checkOnce: Verification, asked: WorkflowAnswers | null, broken: Broken[]) => ({
+const document = (
+  checkOnce: Verification,
+  asked: WorkflowAnswers | null,
+  broken: Broken[],
+  kept: KeptHeads | null,
+) => ({
   at: checkOnce.at,
   subscriptions: checkOnce.subscriptions,
   entries: checkOnce.entries,
   checked: asked === null ? CHECKED : [...CHECKED, 'I8', 'I14'],
   workflows: asked && { equal: asked.equal, silent: asked.silent, stuck: asked.stuck },
+  seals: {
+    ...checkOnce.seals,
+    against: kept && { at: kept.at, ledgers: kept.heads.size, signature: kept.signature },
+  },
   broken,
 });
 
@@ -180,6 +220,8 @@ export const program = programOf(
   .option('--subscription <ids...>', 'look at these subscriptions only')
   .option('--workflows [most]', 'ask the workflows for their balances too, all or so many', whole)
   .option('--stuck-after <times>', 'a workflow is stuck when its step failed more often', whole, STUCK_AFTER)
+  .option('--against <file-or-url>', 'compare with heads that “drawdown seal” wrote')
+  .option('--public-key <file>', 'they must be signed by its private key (Ed25519, PEM)')
   .option('--all', 'go on after the first row that breaks an invariant, and name every one')
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXAMPLES)

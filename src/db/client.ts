@@ -79,6 +79,7 @@ export const CALLED_FUNCTIONS = [
   ...['refund_charge', 'ask_refund', 'release_overdue', 'relay_deadlines', 'relay_notices', 'keep_months'],
   ...['give_up_step', 'note_failure', 'advance_ended'],
   ...['grant_batch_item', 'end_batch_item', 'finish_grant_batch'],
+  ...['unsealed_ledgers', 'seal_ledgers'],
 ];
 const CALLED = new RegExp(`\\b(${CALLED_FUNCTIONS.join('|')})\\(`);
 

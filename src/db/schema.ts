@@ -261,6 +261,24 @@ export const entries = pgTable(
   ],
 );
 
+/**
+ * I11: the heads of a ledger's hash chains (docs/ledger.md, "Seals"), which a sealer extends after the fact. A copy outside of
+ * the database shows what its owner changes later.
+ */
+export const seals = pgTable('seals', {
+  subscriptionId: text('subscription_id').primaryKey(),
+  /** The newest sealed entry. */
+  seq: whole('seq').notNull(),
+  entriesHead: text('entries_head').notNull(),
+  /** The newest sealed step of its workflow. */
+  step: integer('step').notNull(),
+  stepsHead: text('steps_head').notNull(),
+  /** The number of the newest sealed event. */
+  event: whole('event').notNull(),
+  eventsHead: text('events_head').notNull(),
+  sealedAt: at('sealed_at').notNull(),
+});
+
 /** Spends, at once or by the capture of a hold. */
 export const usages = pgTable(
   'usages',

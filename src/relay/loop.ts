@@ -7,6 +7,7 @@ import { batchLoops } from './grant-batches.ts';
 import { inboxLoops } from './inbox.ts';
 import { nudgeLoops } from './nudges.ts';
 import { createGuard, type Loop, type RelayDeps } from './rows.ts';
+import { sealLoops } from './seals.ts';
 import { createWaitingCache } from './waiting.ts';
 
 /** The pause after a failed tick: its server is away. */
@@ -15,7 +16,7 @@ const AWAY_MS = 1_000;
 /**
  * Starts the relay, the one bridge from PostgreSQL to Temporal. Billing's inbox becomes signals, a changed ledger becomes a
  * nudge, an event becomes deliveries, a batch of grants its workflow. It also releases holds at their deadlines, records expiries and their notices, and makes the
- * coming months of entries. A row is marked after its call returned, so no row is lost; a row that arrives twice changes
+ * coming months of entries and extends the hash chains of ledgers. A row is marked after its call returned, so no row is lost; a row that arrives twice changes
  * nothing. Each part is a loop of its own and waits for no other.
  */
 export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
@@ -29,6 +30,7 @@ export function startRelay(deps: RelayDeps): { stop(): Promise<void> } {
     ...nudgeLoops(deps, guard),
     ...deliveryLoops(deps, guard, waiting),
     ...batchLoops(deps),
+    ...sealLoops(deps),
   ];
   setMaxListeners(loops.length, stopping.signal);
   const running = loops.map(run);

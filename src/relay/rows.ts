@@ -18,6 +18,8 @@ export interface RelayDeps {
   taskQueue: string;
   /** The seconds without a spend after which a workflow is told of its ledger. */
   nudgeAfterSeconds: number;
+  /** The seconds between two looks for rows to seal; 0: never. */
+  sealEverySeconds: number;
   log: Logger;
   /** Absent where nobody watches. */
   watch?: RelayWatch | undefined;

@@ -4,6 +4,7 @@ import type { Database } from '../../src/db/client.ts';
 import type { MoneyBack } from '../../src/domain/refunds.ts';
 import { sized } from '../support/campaign.ts';
 import { expectInvariants } from '../support/invariants.ts';
+import { sealing } from '../support/seals.ts';
 import { openDatabase } from './raw-ledger.ts';
 import { type Op, type Part, Twins } from './twins.ts';
 
@@ -79,6 +80,7 @@ async function smallest(ops: readonly Op[]): Promise<readonly Op[]> {
 test(`${HISTORIES_A_BATCH * BATCHES} random histories: SQL and core agree`, async () => {
   const seed = Date.now() & 0x7fffffff;
   process.stderr.write(`  burndown: seed ${seed}\n`);
+  const seals = sealing(db);
   const histories = fc.sample(history, { seed, numRuns: HISTORIES_A_BATCH * BATCHES });
   for (let from = 0; from < histories.length; from += HISTORIES_A_BATCH) {
     const batch = histories.slice(from, from + HISTORIES_A_BATCH);
@@ -90,6 +92,7 @@ test(`${HISTORIES_A_BATCH * BATCHES} random histories: SQL and core agree`, asyn
     throw new Error(`seed ${seed}: ${failure?.message}\nin ${JSON.stringify(ops)}`, { cause: failure });
   }
   await expectInvariants(db);
+  await seals.end();
 });
 
 const gift: Op = { do: 'grant', kind: 'adjustment', credits: 5, from: 0, for: 3 };

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
+import { createSealer } from '../../src/db/seals/sealer.ts';
 import type { State } from '../../src/domain/state.ts';
 import { advanceLife } from '../../src/domain/timeline.ts';
 import type { History } from '../domain/history.ts';
@@ -10,6 +11,7 @@ import { Model } from '../domain/model.ts';
 import { sized } from '../support/campaign.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { realFacts, simulatedFacts } from '../support/lives.ts';
+import { notAsSealed } from '../support/seals.ts';
 import { BookedLife } from './booked-life.ts';
 
 // Random lives of any product on a ledger of PostgreSQL: the core decides, the SQL books. Both have the same facts at the end, and
@@ -40,7 +42,13 @@ async function live(history: History): Promise<void> {
   advanceLife(model.life, rest.advance);
   const life = await BookedLife.begin(start, history.at, catalog);
   try {
-    for (const step of [...model.taken, rest]) await life.take(step);
+    const sealer = createSealer(life.db);
+    for (const step of [...model.taken, rest]) {
+      await life.take(step);
+      await sealer.next();
+    }
+    // I11: nothing that an honest life does changes a sealed row.
+    expect(await notAsSealed(life.db)).toEqual([]);
     expect(await realFacts(life.db, life.id)).toEqual(simulatedFacts(model.life));
     expect(comparable(life.state)).toEqual(comparable(model.life.state));
     expect((await reconcile(life.db, { patienceMs: 0 })).unexplained).toEqual([]);

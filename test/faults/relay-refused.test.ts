@@ -37,7 +37,7 @@ async function relayed(temporal: TemporalCaller = createTimedCaller(client)) {
   const said: string[] = [];
   const start = () =>
     startRelay({
-      ...{ db, temporal, taskQueue: 'nobody', nudgeAfterSeconds: 1 },
+      ...{ db, temporal, taskQueue: 'nobody', nudgeAfterSeconds: 1, sealEverySeconds: 0 },
       log: (line) => void said.push(line),
     });
   let relay: ReturnType<typeof startRelay> | null = null;
@@ -300,6 +300,7 @@ test('PostgreSQL is away: said once, whichever loops notice', async () => {
     temporal: createTimedCaller(client),
     taskQueue: 'nobody',
     nudgeAfterSeconds: 1,
+    sealEverySeconds: 0,
     log: (line) => void said.push(line),
   });
   await expect.poll(() => said.length, WITHIN).toBeGreaterThan(0);

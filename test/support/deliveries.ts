@@ -70,8 +70,10 @@ export async function ended(db: Database, eventId: string): Promise<Delivery> {
 }
 
 /** The relay's part in events, a tick at a time. */
-export function eventTicks(deps: Omit<RelayDeps, 'log' | 'nudgeAfterSeconds'>): () => Promise<void> {
-  const all = { ...deps, nudgeAfterSeconds: 1, log: () => {} };
+export function eventTicks(
+  deps: Omit<RelayDeps, 'log' | 'nudgeAfterSeconds' | 'sealEverySeconds'>,
+): () => Promise<void> {
+  const all = { ...deps, nudgeAfterSeconds: 1, sealEverySeconds: 0, log: () => {} };
   // Each tick works, whether anything waits or not.
   const waiting = {
     deadlines: true,

@@ -67,6 +67,8 @@ export interface StackOptions {
   /** Billing by Stripe, or by another system; by the sandbox when both are left out. */
   stripe?: StripeConfig | undefined;
   external?: ExternalConfig | undefined;
+  /** The relay seals ledgers; left out: never, so that a test may bend rows. */
+  sealEverySeconds?: number;
   /** Started again where this one was stopped: its database and task queue. */
   after?: Pick<Stack, 'databaseUrl' | 'taskQueue'>;
 }
@@ -89,6 +91,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const databaseUrl = options.after?.databaseUrl ?? (await createDatabase());
   const taskQueue = options.after?.taskQueue ?? `test-${randomBytes(6).toString('hex')}`;
   const db = connect(databaseUrl, { max: 10 });
+  const longReads = connect(databaseUrl, { max: 2 });
   await publishCatalog(db, options.catalog ?? DEFAULT_CATALOG);
   const key = await createKey(db, 'test');
   const address = inject('temporalAddress');
@@ -98,9 +101,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const billing = { stripe: options.stripe, external: options.external };
   const gateway = await openGateway(billing, db);
   const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
-  const relay = engine && startRelay({ db, temporal: timed, taskQueue, nudgeAfterSeconds: 1, log: () => {} });
+  const relay =
+    engine &&
+    startRelay({
+      db,
+      temporal: timed,
+      taskQueue,
+      nudgeAfterSeconds: 1,
+      sealEverySeconds: options.sealEverySeconds ?? 0,
+      log: () => {},
+    });
   const deps = createDeps({
     db,
+    longReads,
     temporal,
     taskQueue,
     testMode: options.testMode ?? true,
@@ -136,7 +149,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await engine?.stop();
       await Promise.all([temporal.ended(), timed.ended()]);
       await connection.close();
-      await db.$client.end({ timeout: 2 });
+      await Promise.all([db, longReads].map((pool) => pool.$client.end({ timeout: 2 })));
     },
   };
 }

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
+import type { Heads } from '../seals/heads.ts';
 import { type Broken, brokenInvariants } from './invariants.ts';
+import { brokenSeals, goneLedgers, type SealsInAll, sealsInAll } from './seals.ts';
 
 // Checks the invariants of all subscriptions, a few at a time, in one snapshot. The transaction only reads, so no lost
 // connection can commit half of it; the check still looks that the snapshot stayed the same to the end.
@@ -10,6 +12,8 @@ export interface Verification {
   at: string;
   subscriptions: number;
   entries: number;
+  /** I11: ledgers that are sealed, and those that wait for it. */
+  seals: Pick<SealsInAll, 'sealed' | 'waiting'>;
   /** The rows of the first few subscriptions that have any; with `isThorough`, of all. */
   broken: Broken[];
 }
@@ -20,6 +24,8 @@ interface VerifyOptions {
   subscriptionIds: readonly string[] | null;
   /** Whether to go on after broken rows. */
   isThorough: boolean;
+  /** I11: heads that were kept outside of the database, by subscription; null: none. */
+  keptHeads?: ReadonlyMap<string, Heads> | null;
   onProgress(done: number, of: number): void;
 }
 
@@ -47,26 +53,26 @@ export function verifyInvariants(db: Database, wanted: VerifyOptions): Promise<V
 
 async function walk(
   tx: Database,
-  { subscriptionIds, isThorough, onProgress }: VerifyOptions,
+  { subscriptionIds, isThorough, keptHeads = null, onProgress }: VerifyOptions,
 ): Promise<Verification> {
   const snapshot = await snapshotOf(tx);
   const sizes = await sizesOf(tx, subscriptionIds);
   const entries = sizes.reduce((sum, size) => sum + size.entries, 0);
-  const broken = await outsideOfLedgers(tx);
+  const { broken: unfounded, ...seals } = await sealsInAll(tx);
+  const gone = keptHeads && subscriptionIds === null ? await goneLedgers(tx, keptHeads) : [];
+  const broken = [...(await outsideOfLedgers(tx)), ...unfounded, ...gone];
   let done = 0;
   for (const few of fewAtATime(sizes)) {
     if (broken.length > 0 && !isThorough) break;
     onProgress(done, sizes.length);
-    const found = await brokenInvariants(
-      tx,
-      few.map(({ id }) => id),
-    );
+    const ids = few.map(({ id }) => id);
+    const found = [...(await brokenInvariants(tx, ids)), ...(await brokenSeals(tx, ids, keptHeads))];
     broken.push(...found.sort((a, b) => (a.subscription_id < b.subscription_id ? -1 : 1)));
     if ((await snapshotOf(tx)).id !== snapshot.id)
       throw new SnapshotLost('The connection to the database was lost on the way: verify again.');
     done += few.length;
   }
-  return { at: snapshot.at, subscriptions: sizes.length, entries, broken };
+  return { at: snapshot.at, subscriptions: sizes.length, entries, seals, broken };
 }
 
 /** Both values belong to one transaction: over another connection they differ. */
