@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { createLimits } from './api/admission.ts';
 import { createKey, isInForce, registerKey } from './api/auth.ts';
 import { firstUse, startOf, triedPlan } from './api/examples.ts';
 import { createFastPath } from './api/fast-path.ts';
@@ -9,6 +10,7 @@ import { loadCatalog } from './catalog/load.ts';
 import { ConfigError, type ConnectedConfig, loadConnectedConfig, movesNoMoney } from './config.ts';
 import { connect, type Database } from './db/client.ts';
 import { hasKey } from './db/keys.ts';
+import { createSafe } from './db/secrets/safe.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
 import { openEventReader, openGateway, openLedger, openMetrics, openTraces } from './startup.ts';
 import { createLogger, startLogger } from './telemetry/log.ts';
@@ -24,11 +26,17 @@ const CONNECTIONS = 20;
 /** Reads that may take long, at most so many at once; the others wait for them, and nobody else does. */
 const LONG_READS = 3;
 
+/** A request that does not arrive in time is given up, so that slow senders keep no place. Milliseconds. */
+const PATIENCE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+/** More connections are closed at once. */
+const MOST_CONNECTIONS = 4_000;
+
 async function main(): Promise<void> {
   const config = loadConnectedConfig();
   log = createLogger({ process: 'api', level: config.logLevel, format: config.logFormat });
   // A wrong file ends the process before it listens or connects.
   const catalog = loadCatalog(config.catalogFile);
+  const safe = createSafe(config.secretsKeys);
   const metrics = await openMetrics(config, CONNECTIONS);
   const traces = await openTraces(config, 'api');
   const watch = bothStatements(metrics?.statements, traces?.statements);
@@ -47,6 +55,8 @@ async function main(): Promise<void> {
     billing: config.billing,
     gateway: await openGateway(config, db),
     readEvent: await openEventReader(config),
+    safe,
+    limits: createLimits(config.rates),
     publicUrl: config.publicUrl,
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporalNamespace,
@@ -57,7 +67,11 @@ async function main(): Promise<void> {
   const deps = createDeps(settings, metrics?.spends);
   const app = createApp(deps);
   const fastPath = createFastPath(deps, getRequestListener(app.fetch));
-  const server = createServer(traces?.listener(fastPath) ?? fastPath).listen(config.port, config.host);
+  const server = createServer(PATIENCE, traces?.listener(fastPath) ?? fastPath).listen(
+    config.port,
+    config.host,
+  );
+  server.maxConnections = MOST_CONNECTIONS;
   server.on('error', (error: NodeJS.ErrnoException) =>
     stop(
       1,
@@ -72,7 +86,7 @@ async function main(): Promise<void> {
       deps.live.stop();
     });
 
-  await openLedger(db, config, catalog, log);
+  await openLedger(db, config, { catalog, safe }, log);
   isOpen = true;
   const key = await firstKey(db, config);
   process.send?.({

@@ -25,7 +25,7 @@ export const createDeps = (settings: Settings, spends?: SpendWatch): PageDeps =>
   ...settings,
   spending: createSpending(settings.db, spends),
   reading: createReading(settings.db),
-  tickets: createTickets(settings.db),
+  tickets: createTickets(settings.db, settings.safe),
   authenticate: createAuthenticator(settings.db),
   catalogs: createCatalogCache(settings.db),
   live: createLiveVersions(settings.db),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -58,6 +59,16 @@ export const variables = {
     'Seconds between two looks for new rows to seal; 0 leaves sealing to `drawdown seal`.',
     'a whole number from 0 to 3600',
   ),
+  RATE_LIMIT_KEY: variable(
+    z.coerce.number().int().min(0).max(1_000_000).default(0),
+    'Requests a second that one API process takes from one key; 0: no limit.',
+    'a whole number from 0',
+  ),
+  RATE_LIMIT_SUBSCRIPTION: variable(
+    z.coerce.number().int().min(0).max(1_000_000).default(0),
+    'Requests a second that one API process takes for one subscription; 0: no limit.',
+    'a whole number from 0',
+  ),
   TEMPORAL_UI_URL: variable(
     z.url().optional(),
     'Address of the Temporal UI, for links in answers and pages.',
@@ -98,6 +109,15 @@ export const variables = {
     'File in which the API keeps the first key it makes (mode 600), so that every start uses the same.',
     'a file',
   ),
+  SECRETS_KEY: variable(
+    z
+      .string()
+      .refine((keys) => safeKeysOf(keys) !== null)
+      .optional(),
+    'Key that encrypts the secrets in the database (those of webhook endpoints and wallet links); two while it is changed, the new one first.',
+    'one key of 32 random bytes in base64 (`openssl rand -base64 32`), or two with a comma between',
+  ),
+  SECRETS_KEY_FILE: variable(z.string().optional(), 'File with the same, instead of SECRETS_KEY.', 'a file'),
   BILLING: variable(
     z.enum(['sandbox', 'stripe', 'external']).default('sandbox'),
     'Who charges: sandbox by the name of the payment method, moving no money; stripe is Stripe; external another system of yours.',
@@ -180,6 +200,8 @@ export interface Config {
   nudgeAfterSeconds: number;
   /** 0: never. */
   sealEverySeconds: number;
+  /** Requests a second; 0: no limit. */
+  rates: { perKey: number; perSubscription: number };
   temporalUiUrl: string | undefined;
   port: number;
   /** An explicit port is never replaced by a free one. */
@@ -190,6 +212,8 @@ export interface Config {
   cacheFolder: string;
   catalogFile: string | undefined;
   apiKeyFile: string | undefined;
+  /** The keys that encrypt secrets at rest, the first one new secrets; empty: secrets are stored as they are. */
+  secretsKeys: Buffer[];
   billing: 'sandbox' | 'stripe' | 'external';
   /** Set with billing by Stripe only. */
   stripe: StripeConfig | undefined;
@@ -245,6 +269,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     temporalTaskQueue: values.TEMPORAL_TASK_QUEUE,
     nudgeAfterSeconds: values.NUDGE_AFTER_SECONDS,
     sealEverySeconds: values.SEAL_EVERY_SECONDS,
+    rates: { perKey: values.RATE_LIMIT_KEY, perSubscription: values.RATE_LIMIT_SUBSCRIPTION },
     temporalUiUrl: values.TEMPORAL_UI_URL,
     port: values.PORT,
     portIsExplicit: isGiven('PORT', env),
@@ -254,6 +279,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     cacheFolder: resolve(values.DRAWDOWN_CACHE ?? join(homedir(), '.cache', 'drawdown')),
     catalogFile: values.DRAWDOWN_CATALOG,
     apiKeyFile: values.DRAWDOWN_API_KEY_FILE,
+    secretsKeys: secretsKeysOf(values),
     billing: values.BILLING,
     stripe,
     external: values.BILLING === 'external' ? externalOf(values) : undefined,
@@ -278,6 +304,29 @@ export function loadConnectedConfig(env: NodeJS.ProcessEnv = process.env): Conne
   if (databaseUrl === undefined) throw missing('DATABASE_URL', instead);
   if (temporalAddress === undefined) throw missing('TEMPORAL_ADDRESS', instead);
   return { ...config, databaseUrl, temporalAddress };
+}
+
+/** One or two keys; null for a text that is none. */
+function safeKeysOf(text: string): Buffer[] | null {
+  const keys = text.split(',').map((key) => Buffer.from(key.trim(), 'base64'));
+  return keys.length <= 2 && keys.every((key) => key.length === 32) ? keys : null;
+}
+
+function secretsKeysOf({ SECRETS_KEY: text, SECRETS_KEY_FILE: file }: ConfigValues): Buffer[] {
+  if (text !== undefined) return safeKeysOf(text)!;
+  if (file === undefined) return [];
+  const keys = safeKeysOf(readKeyFile(file));
+  if (keys === null)
+    throw new ConfigError(`${file} holds no key: write one with \`openssl rand -base64 32\`.`);
+  return keys;
+}
+
+function readKeyFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`SECRETS_KEY_FILE can't be read: ${(error as Error).message}`);
+  }
 }
 
 const MOVES_NO_MONEY = 'set BILLING=sandbox, which moves no money';

@@ -6,6 +6,7 @@ import { createBatchActivities } from './activities/grant-batches.ts';
 import { createActivities } from './activities/index.ts';
 import type { Gateway } from './billing/gateway.ts';
 import type { Database } from './db/client.ts';
+import type { Safe } from './db/secrets/safe.ts';
 import { type EngineTraces, NO_SINKS } from './telemetry/engine-traces.ts';
 import { createPost } from './webhooks/post.ts';
 import { deliveryQueue, subscriptionIdOf } from './workflows/messages.ts';
@@ -79,12 +80,14 @@ interface DelivererOptions
   extends Pick<EngineOptions, 'db' | 'connection' | 'namespace' | 'taskQueue' | 'seenBy' | 'traces'> {
   /** Whether receivers may have private addresses and use http. */
   allowsPrivate: boolean;
+  safe: Safe;
 }
 
 /** Makes the Temporal worker that sends events to receivers: activities only, on a queue of their own. */
 export function createDeliverer({
   db,
   allowsPrivate,
+  safe,
   connection,
   namespace,
   taskQueue,
@@ -96,7 +99,7 @@ export function createDeliverer({
     connection,
     namespace,
     taskQueue: deliveryQueue(taskQueue),
-    activities: { ...createDeliveryActivities({ db, post: traces?.post(post) ?? post }) },
+    activities: { ...createDeliveryActivities({ db, safe, post: traces?.post(post) ?? post }) },
     interceptors: { activity: seenBy },
     maxConcurrentActivityTaskExecutions: DELIVERIES_AT_ONCE,
     shutdownGraceTime: '5s',

@@ -12,6 +12,8 @@ import type { Config, ConnectedConfig } from './config.ts';
 import { publishCatalog } from './db/catalogs.ts';
 import { type Database, isDatabaseAway } from './db/client.ts';
 import { migrate } from './db/migrate.ts';
+import { lockSecrets } from './db/secrets/at-rest.ts';
+import type { Safe } from './db/secrets/safe.ts';
 import { createStripeRecords } from './db/stripe.ts';
 import type { Catalog } from './domain/catalog/catalog.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -22,18 +24,19 @@ import { RECONCILE_TYPE, reconcileScheduleId, SEARCH_ATTRIBUTE } from './workflo
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Migrates the ledger's database, which makes the coming months of entries, and publishes the catalogue. Waits for a database that does
+ * Migrates the ledger's database, which makes the coming months of entries, encrypts its secrets, and publishes the catalogue. Waits for a database that does
  * not answer, with one line in the log; an error that another try would repeat is thrown.
  */
 export async function openLedger(
   db: Database,
   { databaseUrl }: Pick<ConnectedConfig, 'databaseUrl'>,
-  catalog: Catalog,
+  { catalog, safe }: { catalog: Catalog; safe: Safe },
   log: Logger,
 ): Promise<void> {
   for (let isSaid = false; ; isSaid = true) {
     try {
       await migrate(databaseUrl);
+      await lockSecrets(db, safe);
       return await publishCatalog(db, catalog);
     } catch (error) {
       if (!isDatabaseAway(error)) throw error;

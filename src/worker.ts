@@ -4,6 +4,7 @@ import { loadCatalog } from './catalog/load.ts';
 import { loadConnectedConfig } from './config.ts';
 import { BOOKS_TIMEOUT_MS } from './db/audit/reconcile.ts';
 import { connect } from './db/client.ts';
+import { createSafe } from './db/secrets/safe.ts';
 import { freePort } from './embedded/ports.ts';
 import { createDeliverer, createEngine } from './engine.ts';
 import { startRelay } from './relay/loop.ts';
@@ -46,13 +47,14 @@ async function main(): Promise<void> {
     },
     shutdownSignals: [],
   });
+  const safe = createSafe(config.secretsKeys);
   const metrics = await openMetrics(config, CONNECTIONS, sdkMetrics ? [`http://${sdkMetrics}/metrics`] : []);
   const traces = await openTraces(config, 'worker');
   const watch = bothStatements(metrics?.statements, traces?.statements);
   const db = connect(config.databaseUrl, { max: CONNECTIONS, watch });
   const books = connect(config.databaseUrl, { max: 1, statementTimeoutMs: BOOKS_TIMEOUT_MS });
   if (metrics) ledgerGauges(metrics.registry, db);
-  await openLedger(db, config, catalog, log);
+  await openLedger(db, config, { catalog, safe }, log);
   const { client, connection } = connectTemporal(config, traces?.client);
   await reach(connection, config);
   await ensureSearchAttributes(connection, config.temporalNamespace, log);
@@ -73,7 +75,7 @@ async function main(): Promise<void> {
   const allowsPrivate = config.webhookPrivateAddresses === 'allow';
   const workers = await Promise.all([
     createEngine({ ...place, books, gateway, bundlePath }),
-    createDeliverer({ ...place, allowsPrivate }),
+    createDeliverer({ ...place, allowsPrivate, safe }),
   ]);
   await ensureReconciliation(client, taskQueue, log);
   const relay = startRelay({

@@ -7,6 +7,8 @@ import {
   type Noted,
   noteAttempt,
 } from '../db/deliveries.ts';
+import { endpointSecret } from '../db/secrets/at-rest.ts';
+import type { Safe } from '../db/secrets/safe.ts';
 import { eventBody, FAILURES, type Failure, MOST_ATTEMPTS, pauseAfter } from '../domain/events.ts';
 import type { Post } from '../webhooks/post.ts';
 import { signed } from '../webhooks/sign.ts';
@@ -28,6 +30,7 @@ export interface DeliveryActivities {
 /** The dependencies of the delivery activities. */
 interface DeliveryDeps {
   db: Database;
+  safe: Safe;
   post: Post;
   /** In [0, 1): the random part of a pause. */
   luck?: () => number;
@@ -38,7 +41,12 @@ const NOT_TAKEN = 'not_taken';
 const UNDELIVERED = 'undelivered';
 
 /** The activities of a delivery's workflow. Each attempt is counted, made, and recorded. */
-export function createDeliveryActivities({ db, post, luck = Math.random }: DeliveryDeps): DeliveryActivities {
+export function createDeliveryActivities({
+  db,
+  safe,
+  post,
+  luck = Math.random,
+}: DeliveryDeps): DeliveryActivities {
   const begin = quietly('The attempt could not be counted', beginAttempt);
   const note = quietly('The attempt could not be recorded', noteAttempt);
 
@@ -52,7 +60,12 @@ export function createDeliveryActivities({ db, post, luck = Math.random }: Deliv
       }
       const { attempt } = begun;
       const pause = pauseAfter(attempt, luck());
-      const noted = await attemptOnce(post, ref.eventId, begun, pause === null);
+      const noted = await attemptOnce(
+        post,
+        ref.eventId,
+        unlocked(safe, ref.endpointId, begun),
+        pause === null,
+      );
       await note(db, ref, noted);
       if (noted.status === 'delivered')
         return { outcome: 'delivered', attempts: attempt, status: noted.answer };
@@ -61,6 +74,14 @@ export function createDeliveryActivities({ db, post, luck = Math.random }: Deliv
       throw notTaken(attempt, noted, pause);
     },
   };
+}
+
+/** An attempt with the endpoint's secrets as they sign. */
+function unlocked(safe: Safe, endpointId: string, attempt: DeliveryAttempt): DeliveryAttempt {
+  const { endpoint } = attempt;
+  if (endpoint === null) return attempt;
+  const secrets = endpoint.secrets.map((stored) => safe.unlock(endpointSecret(endpointId), stored));
+  return { ...attempt, endpoint: { ...endpoint, secrets } };
 }
 
 /** The failures by which an endpoint ends its deliveries. */

@@ -1,9 +1,10 @@
-import type { Context, MiddlewareHandler, Next } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { Refusal } from '../domain/errors.ts';
 import { newId } from '../ids.ts';
 import type { AuthenticatedRequests, Caller } from './auth.ts';
-import type { Deps } from './deps.ts';
-import { bodyTooLarge, ledgerAway, problem } from './problems.ts';
+import type { Deps, Limits } from './deps.ts';
+import { bodyTooLarge, ledgerAway, problem, subscriptionIn } from './problems.ts';
 import type { Env } from './route.ts';
 
 /** Bytes of a request's body at most; a larger body is a 413. */
@@ -25,30 +26,89 @@ export function admission(deps: Deps, authenticated: AuthenticatedRequests): Mid
     const requestId = newId('req');
     c.set('requestId', requestId);
     c.header('Request-Id', requestId);
-    // Read before `counted` runs: it puts another Request in the place of this one.
-    const known = authenticated.get(c.req.raw);
     const length = c.req.header('Content-Length');
-    // The Content-Length can be relied on: Node reads no more of the body.
+    // The Content-Length can be relied on: Node reads no more of the body. A body without one is read once its caller is known.
     if (length === undefined || c.req.header('Transfer-Encoding') !== undefined)
-      return counted(c, async () => void (await enter(c, next, known)));
+      return enter(c, () => counted(c, next));
     if (Number(length) > MAX_BODY_BYTES) throw bodyTooLarge();
-    return enter(c, next, known);
+    return enter(c, next);
   };
 
-  function enter(c: Context<Env>, next: Next, known: Caller | undefined) {
+  function enter(c: Context<Env>, next: Onward) {
     const { path } = c.req;
     if (!isOfApi(path) && path !== '/readyz') return next();
     if (!deps.isOpen()) throw ledgerAway();
     if (path === '/readyz' || isSigned(path)) return next();
-    const caller = known ?? deps.authenticate(c.req.header('Authorization') ?? '');
+    const caller = authenticated.get(c.req.raw) ?? deps.authenticate(c.req.header('Authorization') ?? '');
     return caller instanceof Promise
       ? caller.then((proved) => withCaller(c, proved, next))
       : withCaller(c, caller, next);
   }
+
+  function withCaller(c: Context<Env>, { scopes, keyId }: Caller, next: Onward): ReturnType<Onward> {
+    c.set('scopes', scopes);
+    c.set('keyId', keyId);
+    const standing = deps.limits?.admit(keyId, subscriptionIn(c.req.path).subscription_id);
+    for (const name in standing) c.header(name, standing[name]);
+    return next();
+  }
 }
 
-function withCaller(c: Context<Env>, { scopes, keyId }: Caller, next: Next): Promise<void> {
-  c.set('scopes', scopes);
-  c.set('keyId', keyId);
-  return next();
+/** The rest of a request: the next middleware, or the one that limits the body. */
+type Onward = () => ReturnType<MiddlewareHandler<Env>>;
+
+/** Requests a second; 0: no limit. */
+export interface Rates {
+  perKey: number;
+  perSubscription: number;
+}
+
+/** Requests may come at once for so many seconds' worth of the rate. */
+const BURST_SECONDS = 2;
+/** The most names that a limit remembers. Those that rested are forgotten first. */
+const MOST_NAMES = 10_000;
+
+/** Makes the limits of a process; null where there is none. `clock` answers milliseconds. */
+export function createLimits(
+  { perKey, perSubscription }: Rates,
+  clock = () => performance.now(),
+): Limits | null {
+  const ofKeys = perKey > 0 ? createLimit('key', perKey, clock) : null;
+  const ofSubscriptions = perSubscription > 0 ? createLimit('subscription', perSubscription, clock) : null;
+  if (!ofKeys && !ofSubscriptions) return null;
+  return {
+    admit(keyId, subscriptionId) {
+      const standings = [
+        ofKeys?.take(keyId),
+        subscriptionId === undefined ? undefined : ofSubscriptions?.take(subscriptionId),
+      ].filter((standing) => standing !== undefined);
+      return {
+        'RateLimit-Policy': standings.map(({ policy }) => policy).join(', '),
+        RateLimit: standings.map(({ left }) => left).join(', '),
+      };
+    },
+  };
+}
+
+/** One limit: a bucket for each name, which fills up at the rate. It keeps the instant at which a bucket is full again. */
+function createLimit(what: string, perSecond: number, clock: () => number) {
+  const one = 1_000 / perSecond;
+  const whole = BURST_SECONDS * 1_000;
+  const policy = `"${what}";q=${perSecond * BURST_SECONDS};w=${BURST_SECONDS}`;
+  const fullAt = new Map<string, number>();
+  return {
+    take(name: string) {
+      const now = clock();
+      const full = Math.max(now, fullAt.get(name) ?? now) + one;
+      if (full - now > whole) {
+        const seconds = Math.ceil((full - now - whole) / 1_000);
+        throw new Refusal('rate_limited', `This ${what} sends more than ${perSecond} requests a second.`, {
+          retry_after: seconds,
+        });
+      }
+      fullAt.set(name, full);
+      if (fullAt.size > MOST_NAMES) for (const [other, at] of fullAt) if (at <= now) fullAt.delete(other);
+      return { policy, left: `"${what}";r=${Math.floor((whole - (full - now)) / one)}` };
+    },
+  };
 }

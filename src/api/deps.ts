@@ -1,6 +1,7 @@
 import type { Gateway, ReadEvent } from '../billing/gateway.ts';
 import type { Database } from '../db/client.ts';
 import type { Reading } from '../db/reading/batches.ts';
+import type { Safe } from '../db/secrets/safe.ts';
 import type { Spending } from '../db/spend-batches.ts';
 import type { Catalog } from '../domain/catalog/catalog.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -14,6 +15,12 @@ export interface RequestWatch {
   finished(route: string, status: number, startedAt: number, requestId: string): void;
 }
 
+/** The limits of a process. Each process counts for itself. */
+export interface Limits {
+  /** Takes a place for a request; answers its headers `RateLimit-Policy` and `RateLimit`. Throws `rate_limited`. */
+  admit(keyId: string, subscriptionId: string | undefined): Record<string, string>;
+}
+
 /** The clients and settings of the routes; `createDeps` (src/app.ts) builds them, once a process. */
 export interface Deps {
   db: Database;
@@ -23,9 +30,13 @@ export interface Deps {
   spending: Spending;
   /** Reads of a subscription with its balance; it batches them. */
   reading: Reading;
+  /** Keeps secrets encrypted at rest. */
+  safe: Safe;
   /** Links that open a wallet once. */
   tickets: Tickets;
   authenticate: Authenticate;
+  /** null: callers may send as much as they like. */
+  limits: Limits | null;
   temporal: TemporalCaller;
   catalogs: { current(): Promise<Catalog>; forget(): void };
   taskQueue: string;

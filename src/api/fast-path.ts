@@ -20,26 +20,17 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
     const match = isPlain(incoming) ? matchOf(patterns, incoming) : null;
     if (match === null) return otherwise(incoming, outgoing);
     const startedAt = watch ? performance.now() : 0;
-    const answerTo = (body: Buffer): void =>
-      void answer(match, incoming, body, outgoing, startedAt).catch((error: Error) =>
-        outgoing.destroy(error),
-      );
-    if (incoming.method === 'GET') return answerTo(NO_BODY);
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // A caller that disconnects before the end of its body has requested nothing.
-    incoming.on('end', () => answerTo(Buffer.concat(chunks)));
+    void answer(match, incoming, outgoing, startedAt).catch((error: Error) => outgoing.destroy(error));
   };
 
   async function answer(
     match: Match,
     incoming: IncomingMessage,
-    body: Buffer,
     outgoing: ServerResponse,
     startedAt: number,
   ) {
     const requestId = newId('req');
-    const done = await handle(match, incoming, body).catch((error: unknown) =>
+    const done = await handle(match, incoming).catch((error: unknown) =>
       problemOf(reported(deps.log, requestFields(match.route, incoming.url!, requestId), error), requestId),
     );
     send(outgoing, requestId, done);
@@ -48,13 +39,16 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
 
   async function handle(
     { fast: { definition, respond }, params }: Match,
-    { url, headers }: IncomingMessage,
-    body: Buffer,
+    incoming: IncomingMessage,
   ): Promise<Rendered> {
+    const { url, headers } = incoming;
     if (!deps.isOpen()) throw ledgerAway();
     const caller = deps.authenticate(headers.authorization ?? '');
-    const { scopes } = caller instanceof Promise ? await caller : caller;
+    const { scopes, keyId } = caller instanceof Promise ? await caller : caller;
+    const standing = deps.limits?.admit(keyId, params['id']);
     if (definition.scope) requireScope(scopes, definition.scope);
+    // Read once its caller is known.
+    const body = incoming.method === 'GET' ? NO_BODY : await bodyOf(incoming);
     const input = inputOf(definition, {
       path: url!,
       params,
@@ -62,12 +56,23 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
       json: readJson(body, headers['content-type']),
       key: headers['idempotency-key'] as string | undefined,
     });
-    return respond(input, { scopes, ifNoneMatch: headers['if-none-match'] ?? '' });
+    const rendered = await respond(input, { scopes, ifNoneMatch: headers['if-none-match'] ?? '' });
+    if (standing) Object.assign(rendered.headers, standing);
+    return rendered;
   }
 }
 
 /** A request without a body. */
 const NO_BODY = Buffer.alloc(0);
+
+/** The body of a request. A caller that disconnects before its end has requested nothing: the promise stays open. */
+function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => resolve(Buffer.concat(chunks)));
+  });
+}
 
 interface Pattern {
   fast: FastRoute;

@@ -18,6 +18,7 @@ export function problemOf(refusal: Refusal, requestId: string): Rendered {
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
   if (typeof data['wallet_url'] === 'string') headers['Link'] = `<${data['wallet_url']}>; rel="payment"`;
   if (status === 503) headers['Retry-After'] = RETRY_AFTER;
+  if (status === 429) headers['Retry-After'] = String(data['retry_after'] ?? 1);
   if (status === 401) headers['WWW-Authenticate'] = 'Bearer';
   return { status, headers, text: JSON.stringify(body) };
 }

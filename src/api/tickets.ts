@@ -1,5 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../db/client.ts';
+import { installationSecret } from '../db/secrets/at-rest.ts';
+import type { Safe } from '../db/secrets/safe.ts';
 import { readTicketSecret } from '../db/wallet/sessions.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { Scope } from './auth.ts';
@@ -12,6 +14,8 @@ const TICKET_MS = 5 * 60 * 1000;
 
 /** Milliseconds after which every process uses a secret that was replaced in the database. */
 const BELIEVE_MS = 60_000;
+
+const TICKET_SECRET = installationSecret('wallet_tickets');
 
 /** A signed link's text and its last instant. */
 interface Ticket {
@@ -27,12 +31,12 @@ export interface Tickets {
 }
 
 /** Makes the signer of a process; it reads the secret from the database and caches it. */
-export function createTickets(db: Database): Tickets {
+export function createTickets(db: Database, safe: Safe): Tickets {
   let known: { secret: Promise<string>; until: number } | null = null;
 
   function secret(): Promise<string> {
     if (known && known.until > Date.now()) return known.secret;
-    const asked = readTicketSecret(db);
+    const asked = readTicketSecret(db).then((stored) => safe.unlock(TICKET_SECRET, stored));
     known = { secret: asked, until: Date.now() + BELIEVE_MS };
     // The next call reads a secret again that this one could not read.
     asked.catch(() => {

@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import postgres from 'postgres';
 import { inject } from 'vitest';
+import { createLimits, type Rates } from '../../src/api/admission.ts';
 import { createKey } from '../../src/api/auth.ts';
 import { createFastPath } from '../../src/api/fast-path.ts';
 import { createApp, createDeps } from '../../src/app.ts';
@@ -11,6 +12,8 @@ import type { Gateway } from '../../src/billing/gateway.ts';
 import type { ExternalConfig, StripeConfig } from '../../src/config.ts';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
+import { lockSecrets } from '../../src/db/secrets/at-rest.ts';
+import { createSafe } from '../../src/db/secrets/safe.ts';
 import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { createDeliverer, createEngine } from '../../src/engine.ts';
@@ -69,6 +72,10 @@ export interface StackOptions {
   external?: ExternalConfig | undefined;
   /** The relay seals ledgers; left out: never, so that a test may bend rows. */
   sealEverySeconds?: number;
+  /** Keys that encrypt secrets; left out: none. */
+  secretsKeys?: Buffer[];
+  /** Requests a second of a key and of a subscription; left out: no limit. */
+  rates?: Rates;
   /** Started again where this one was stopped: its database and task queue. */
   after?: Pick<Stack, 'databaseUrl' | 'taskQueue'>;
 }
@@ -100,7 +107,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const [temporal, timed] = [tracked(createCaller(client)), tracked(createTimedCaller(client))];
   const billing = { stripe: options.stripe, external: options.external };
   const gateway = await openGateway(billing, db);
-  const engine = options.withWorker === false ? null : await startEngine(db, gateway, taskQueue, address);
+  const safe = createSafe(options.secretsKeys ?? []);
+  await lockSecrets(db, safe);
+  const engine =
+    options.withWorker === false ? null : await startEngine({ db, gateway, taskQueue, address, safe });
   const relay =
     engine &&
     startRelay({
@@ -122,6 +132,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     billing: options.external ? 'external' : options.stripe ? 'stripe' : 'sandbox',
     gateway,
     readEvent: await openEventReader(billing),
+    safe,
+    limits: options.rates ? createLimits(options.rates) : null,
     publicUrl: options.publicUrl ?? 'http://localhost',
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
@@ -179,19 +191,22 @@ export async function ask(
   return { status, headers, text, body: isJson ? JSON.parse(text) : null };
 }
 
-async function startEngine(
-  db: Database,
-  gateway: Gateway,
-  taskQueue: string,
-  address: string,
-): Promise<{ stop(): Promise<void> }> {
+async function startEngine({
+  db,
+  gateway,
+  taskQueue,
+  address,
+  safe,
+}: Pick<PageDeps, 'db' | 'taskQueue' | 'safe'> & { gateway: Gateway; address: string }): Promise<{
+  stop(): Promise<void>;
+}> {
   const connection = await NativeConnection.connect({ address });
   const bundlePath = inject('workflowBundle');
   const namespace = 'default';
   const place = { db, connection, namespace, taskQueue };
   const workers: Worker[] = await Promise.all([
     createEngine({ ...place, books: db, gateway, bundlePath }),
-    createDeliverer({ ...place, allowsPrivate: true }),
+    createDeliverer({ ...place, allowsPrivate: true, safe }),
   ]);
   const running = workers.map((worker) => worker.run());
   return {

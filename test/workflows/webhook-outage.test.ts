@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createDeliveryActivities } from '../../src/activities/deliver.ts';
 import { loadConfig } from '../../src/config.ts';
 import { connect, type Database } from '../../src/db/client.ts';
+import { createSafe } from '../../src/db/secrets/safe.ts';
 import { PAUSES_MS } from '../../src/domain/events.ts';
 import { findTestServer } from '../../src/embedded/temporal-binary.ts';
 import { createTimedCaller } from '../../src/temporal.ts';
@@ -59,7 +60,12 @@ async function deliver(events: string[], endpoints: string[], rounds: number): P
     taskQueue: deliveryQueue(taskQueue),
     // Pauses without luck: the least they can be.
     activities: {
-      ...createDeliveryActivities({ db, post: createPost({ allowsPrivate: true }), luck: () => 0 }),
+      ...createDeliveryActivities({
+        db,
+        safe: createSafe([]),
+        post: createPost({ allowsPrivate: true }),
+        luck: () => 0,
+      }),
     },
   });
   const handles = pairs.map((ref) => client.workflow.getHandle(webhookId(ref)));

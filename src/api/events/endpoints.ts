@@ -11,6 +11,7 @@ import {
   rotateSecret,
 } from '../../db/endpoints.ts';
 import { emitTestEvent } from '../../db/events.ts';
+import { endpointSecret } from '../../db/secrets/at-rest.ts';
 import { EVENT_TYPES } from '../../domain/events.ts';
 import { newId } from '../../ids.ts';
 import { receiverFault } from '../../webhooks/receivers.ts';
@@ -100,7 +101,9 @@ function makeRoute(app: App, deps: Deps): void {
     async (c, { body: { url: to, types = null, description = null } }) => {
       checkUrl(deps, to);
       const secret = freshSecret();
-      const row = await makeEndpoint(deps.db, { id: newId('whe'), url: to, types, description, secret });
+      const id = newId('whe');
+      const stored = deps.safe.lock(endpointSecret(id), secret);
+      const row = await makeEndpoint(deps.db, { id, url: to, types, description, secret: stored });
       return c.json({ ...endpointView(row), secret }, 201);
     },
   );
@@ -184,7 +187,9 @@ function secretRoute(app: App, deps: Deps): void {
     },
     async (c, { params: { id } }) => {
       const secret = freshSecret();
-      const { previousUntil } = found(await rotateSecret(deps.db, id, secret));
+      const { previousUntil } = found(
+        await rotateSecret(deps.db, id, deps.safe.lock(endpointSecret(id), secret)),
+      );
       return c.json({ id, secret, previous_secret_until: previousUntil!.toISOString() });
     },
   );

@@ -10,6 +10,7 @@ export const SESSION_SECONDS = 3_600;
 
 /** A session in one subscription's wallet. */
 export interface WalletSession {
+  id: string;
   subscriptionId: string;
   isDemo: boolean;
   expiresAt: Date;
@@ -46,7 +47,7 @@ export async function openSession(
 /** A session that is not over; else undefined. */
 export async function readSession(db: Database, id: string): Promise<WalletSession | undefined> {
   const [found] = await sessionStatement(db).execute({ id });
-  return found && { ...found, row: toRow(found.row) };
+  return found && { ...found, id, row: toRow(found.row) };
 }
 
 const { subscriptionId, isDemo, expiresAt } = walletSessions;

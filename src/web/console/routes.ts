@@ -9,7 +9,7 @@ import { actionRoutes } from './action-routes.ts';
 import { fleetPage } from './fleet-page.tsx';
 import { fleetView } from './fleet-view.ts';
 import { searchPage } from './search-page.tsx';
-import { destination, operatorOnly, SIGN_IN, signIn, signOut } from './session.ts';
+import { destination, operatorOnly, refusedSlowly, SIGN_IN, signIn, signOut } from './session.ts';
 import { signInPage } from './sign-in-page.tsx';
 import { subscriptionRoute } from './subscription-routes.ts';
 import { CONSOLE, placeOf } from './views.ts';
@@ -42,6 +42,7 @@ function signInRoutes(pages: Pages, deps: Deps): void {
     const { key, to } = await formFields(c);
     const place = destination(typeof to === 'string' ? to : undefined);
     if (await signIn(deps, c, typeof key === 'string' ? key : '')) return c.redirect(place, 303);
+    await refusedSlowly(deps, c);
     return sendPage(c, signInPage({ to: place, hasFailed: true }, assets), 401);
   });
   pages.post('/sign-out', async (c) => {

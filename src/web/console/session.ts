@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { proveKey, type Scope } from '../../api/auth.ts';
@@ -35,6 +36,21 @@ export async function signIn(deps: Deps, c: Context<Env>, key: string): Promise<
     if (error instanceof Refusal && error.code === 'unauthenticated') return false;
     throw error;
   }
+}
+
+/** Milliseconds that an answer to a wrong key takes, and the most such answers at once: guessing is slow. */
+const WRONG_KEY_MS = 1_000;
+const MOST_WRONG_KEYS = 20;
+let wrongKeys = 0;
+
+/** Logs a failed sign-in and waits. Throws `rate_limited` while too many others wait. */
+export async function refusedSlowly(deps: Deps, c: Context<Env>): Promise<void> {
+  deps.log('console: a sign-in failed', { level: 'warn', request_id: c.get('requestId') });
+  if (wrongKeys >= MOST_WRONG_KEYS)
+    throw new Refusal('rate_limited', 'Too many wrong keys at once: wait a moment.');
+  wrongKeys += 1;
+  await sleep(WRONG_KEY_MS);
+  wrongKeys -= 1;
 }
 
 /** Ends the session and removes its cookie. */

@@ -3,6 +3,7 @@ import { streamSSE } from 'hono/streaming';
 import type { Env } from '../../api/route.ts';
 import type { Database } from '../../db/client.ts';
 import { versionsOf } from '../../db/wallet/reads.ts';
+import { Refusal } from '../../domain/errors.ts';
 
 // Live pages. One statement a second reads the versions of all ledgers on open pages. A NOTIFY in the ledger's own statements
 // would take a lock at every commit, so that spends wait for each other.
@@ -67,9 +68,19 @@ export function createLiveVersions(db: Database): LiveVersions {
   };
 }
 
-/** Server-sent events with the version of one ledger once it is no longer `since`, for as long as the session lasts. */
+/** The most live pages of one session. */
+const MOST_STREAMS = 10;
+
+/** The streams of each session in this process. */
+const streams = new Map<string, number>();
+
+/** Server-sent events with the version of one ledger once it is no longer `since`, for as long as the session lasts. Throws `rate_limited`. */
 export function sendVersions(c: Context<Env>, live: LiveVersions): Response {
-  const { subscriptionId, expiresAt } = c.get('session');
+  const { id: session, subscriptionId, expiresAt } = c.get('session');
+  const open = streams.get(session) ?? 0;
+  if (open >= MOST_STREAMS)
+    throw new Refusal('rate_limited', `This session has ${MOST_STREAMS} live pages open: close one.`);
+  streams.set(session, open + 1);
   return streamSSE(c, async (stream) => {
     await new Promise<void>((resolve) => {
       const over = setTimeout(() => end(), expiresAt.getTime() - Date.now());
@@ -81,9 +92,16 @@ export function sendVersions(c: Context<Env>, live: LiveVersions): Response {
       const end = () => {
         clearTimeout(over);
         unfollow();
+        closed(session);
         resolve();
       };
       stream.onAbort(end);
     });
   });
+}
+
+function closed(session: string): void {
+  const left = (streams.get(session) ?? 1) - 1;
+  if (left > 0) streams.set(session, left);
+  else streams.delete(session);
 }
