@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Failure } from '../domain/events.ts';
-import { AddressRefused, isPublic, literalAddress, publicLookup } from './addresses.ts';
+import { AddressRefused, literalAddress, mayReceive, receiverLookup } from './addresses.ts';
 import { isSpoken } from './receivers.ts';
 
 /** The outcome of one attempt: the status of the answer, and a reason if the attempt failed. */
@@ -19,23 +19,23 @@ export interface PostOptions {
   allowsPrivate: boolean;
   timeoutMs?: number;
   /** The look-up of names; by default the system's. */
-  resolve?: Parameters<typeof publicLookup>[0];
+  resolve?: Parameters<typeof receiverLookup>[0];
 }
 
 const TIMEOUT_MS = 10_000;
 
 /** Sends one POST to a URL. It reads the status of the answer, never its body, and follows no redirect. */
 export function createPost({ allowsPrivate, timeoutMs = TIMEOUT_MS, resolve }: PostOptions): Post {
-  const lookup = allowsPrivate ? {} : { lookup: publicLookup(resolve) };
+  const lookup = receiverLookup(resolve, allowsPrivate);
   return async (text, headers, body) => {
     const url = new URL(text);
     if (!isSpoken(url, allowsPrivate)) return { status: null, failure: 'url_refused' };
     const literal = literalAddress(url);
-    if (!allowsPrivate && literal !== null && !isPublic(literal))
+    if (literal !== null && !mayReceive(literal, allowsPrivate))
       return { status: null, failure: 'address_refused' };
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const status = await send(url, { ...lookup, headers, signal }, body);
+      const status = await send(url, { lookup, headers, signal }, body);
       return { status, failure: failureOf(status) };
     } catch (error) {
       return { status: null, failure: signal.aborted ? 'timeout' : reasonOf(error) };

@@ -1,4 +1,4 @@
-import { isPublic, literalAddress } from './addresses.ts';
+import { literalAddress, mayReceive } from './addresses.ts';
 
 /** Whether the URL's protocol is allowed: https, in development also http. */
 export const isSpoken = ({ protocol }: URL, allowsPrivate: boolean): boolean =>
@@ -14,6 +14,7 @@ export function receiverFault(text: string, allowsPrivate: boolean): string | nu
   if (!isSpoken(url, allowsPrivate)) return 'must be an https URL';
   if (url.username !== '' || url.password !== '') return 'must not hold a user or password';
   const literal = literalAddress(url);
-  if (!allowsPrivate && literal !== null && !isPublic(literal)) return 'must not be a private address';
+  if (literal !== null && !mayReceive(literal, allowsPrivate))
+    return allowsPrivate ? "must not be the address of a cloud's metadata" : 'must not be a private address';
   return null;
 }

@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { describe, expect, it } from 'vitest';
-import { isPublic, literalAddress, publicLookup } from '../../src/webhooks/addresses.ts';
+import { isPublic, literalAddress, mayReceive, receiverLookup } from '../../src/webhooks/addresses.ts';
 
 // Which addresses events may be sent to. IANA's registries of special addresses, one line a range, with its first and last address
 // where they tell something.
@@ -14,6 +14,7 @@ const PRIVATE = `
   100.127.255.255
   127.0.0.1  loopback
   127.255.255.254
+  168.63.129.16  Azure's metadata, among public addresses
   169.254.0.1  link-local
   169.254.169.254  where clouds keep credentials
   172.16.0.0
@@ -69,6 +70,8 @@ const PUBLIC = `
   100.63.255.255
   100.128.0.0
   128.0.0.1
+  168.63.129.15
+  168.63.129.17
   172.15.255.255
   172.32.0.0
   192.167.255.255
@@ -101,6 +104,31 @@ describe('an address', () => {
   });
 });
 
+describe('an address, where private ones are allowed', () => {
+  it.each([
+    '169.254.169.254',
+    '::ffff:169.254.169.254',
+    '169.254.170.2',
+    '168.63.129.16',
+    '100.100.100.200',
+    '192.0.0.192',
+    'fd00:ec2::254',
+    'fd00:ec2::23',
+    'fd20:ce::254',
+    'fd00:42::42',
+    'localhost',
+  ])('%s is refused: a cloud hands out credentials there, or it is none', (address) => {
+    expect(mayReceive(address, true)).toBe(false);
+  });
+
+  it.each(['127.0.0.1', '::1', '10.0.0.1', '192.168.0.1', '100.100.100.201', 'fd00::1', '8.8.8.8'])(
+    '%s is not',
+    (address) => {
+      expect(mayReceive(address, true)).toBe(true);
+    },
+  );
+});
+
 describe('a URL that holds an address itself', () => {
   it.each([
     ['https://127.0.0.1/', '127.0.0.1'],
@@ -125,7 +153,7 @@ describe('the look-up of a name', () => {
   const six = (address: string): LookupAddress => ({ address, family: 6 });
   const look = (addresses: LookupAddress[], all: boolean): Promise<unknown> =>
     new Promise((resolve) => {
-      const lookup = publicLookup((_, options, callback) => {
+      const lookup = receiverLookup((_, options, callback) => {
         expect(options.all).toBe(true);
         callback(null, addresses);
       });
@@ -147,7 +175,7 @@ describe('the look-up of a name', () => {
 
   it('tells why a name has no address', async () => {
     const error = Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
-    const lookup = publicLookup((_, __, callback) => callback(error, []));
+    const lookup = receiverLookup((_, __, callback) => callback(error, []));
     const reported = await new Promise((resolve) => lookup('hooks.example', {}, resolve));
     expect(reported).toBe(error);
   });

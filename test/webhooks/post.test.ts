@@ -165,6 +165,13 @@ describe('nothing is sent', () => {
     expect(await post(receiver.url)).toEqual({ status: 200, failure: null });
     expect(await post(`http://localhost:${port()}`)).toEqual({ status: 200, failure: null });
   });
+
+  it('and there to no metadata of a cloud, by its address or by a name', async () => {
+    const refused = { status: null, failure: 'address_refused' };
+    expect(await post('http://169.254.169.254/latest/meta-data/')).toEqual(refused);
+    const { resolve } = rebinding('168.63.129.16');
+    expect(await post('http://hooks.example/', { resolve })).toEqual(refused);
+  });
 });
 
 describe('a URL for an endpoint', () => {
@@ -180,6 +187,7 @@ describe('a URL for an endpoint', () => {
     ['https://user:secret@example.com/', 'must not hold a user or password'],
     ['https://127.0.0.1/', 'must not be a private address'],
     ['https://0x7f000001/', 'must not be a private address'],
+    ['https://168.63.129.16/', 'must not be a private address'],
     ['https://[fd00::1]/', 'must not be a private address'],
   ])('%s: %s', (url, fault) => {
     expect(receiverFault(url, false)).toBe(fault);
@@ -189,6 +197,7 @@ describe('a URL for an endpoint', () => {
     ['http://127.0.0.1:3000/', null],
     ['http://localhost:3000/', null],
     ['ftp://127.0.0.1/', 'must be an https URL'],
+    ['http://169.254.169.254/', "must not be the address of a cloud's metadata"],
   ])('in development, %s: %s', (url, fault) => {
     expect(receiverFault(url, true)).toBe(fault);
   });
