@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { newId } from '../ids.ts';
-import { MAX_BODY_BYTES } from './admission.ts';
+import { headersOfAll, MAX_BODY_BYTES } from './admission.ts';
 import { requireScope } from './auth.ts';
 import type { Deps } from './deps.ts';
 import { ledgerAway, problemOf, type RequestFields, reported, subscriptionIn } from './problems.ts';
@@ -15,6 +15,7 @@ import { fastRoutes } from './subscriptions/fast-routes.ts';
 export function createFastPath(deps: Deps, otherwise: RequestListener): RequestListener {
   const patterns = fastRoutes(deps).map(patternOf);
   const { watch } = deps;
+  const ofAll = headersOfAll(deps);
 
   return (incoming, outgoing) => {
     const match = isPlain(incoming) ? matchOf(patterns, incoming) : null;
@@ -33,7 +34,8 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
     const done = await handle(match, incoming).catch((error: unknown) =>
       problemOf(reported(deps.log, requestFields(match.route, incoming.url!, requestId), error), requestId),
     );
-    send(outgoing, requestId, done);
+    Object.assign(done.headers, ofAll, { 'Request-Id': requestId });
+    send(outgoing, done);
     watch?.finished(match.route, done.status, startedAt, requestId);
   }
 
@@ -123,17 +125,31 @@ function matchOf(patterns: Pattern[], { method: asked, url }: IncomingMessage): 
 }
 
 /**
- * Whether a POST has a body of a known length within the limit, and a GET has none: every other request is for the application to
- * judge.
+ * Whether a POST has a body of a known length within the limit, a GET has none, and no header comes twice that counts once: every
+ * other request is for the application to judge.
  */
-function isPlain({ method, headers }: IncomingMessage): boolean {
-  if (headers['transfer-encoding'] !== undefined) return false;
+function isPlain({ method, headers, rawHeaders }: IncomingMessage): boolean {
+  if (headers['transfer-encoding'] !== undefined || hasTwo(rawHeaders)) return false;
   const length = headers['content-length'];
   return method === 'GET' ? length === undefined : method === 'POST' && Number(length) <= MAX_BODY_BYTES;
 }
 
-function send(outgoing: ServerResponse, requestId: string, { status, headers, text }: Rendered): void {
-  headers['Request-Id'] = requestId;
+/** Headers that name one value. Of some Node keeps the first alone, and another server on the way may keep the last. */
+const SINGLE: ReadonlySet<string> = new Set(['authorization', 'content-type', 'idempotency-key']);
+
+/** Whether one of SINGLE comes twice. The application sees both values as one, and refuses it. */
+function hasTwo(rawHeaders: readonly string[]): boolean {
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    if (!SINGLE.has(name)) continue;
+    if (seen.has(name)) return true;
+    seen.add(name);
+  }
+  return false;
+}
+
+function send(outgoing: ServerResponse, { status, headers, text }: Rendered): void {
   if (status !== 304) headers['Content-Length'] = String(Buffer.byteLength(text));
   outgoing.writeHead(status, headers);
   outgoing.end(text);

@@ -65,8 +65,6 @@ function makingRoute(app: App, deps: Deps): void {
     async (c, { body: { scopes, name = null } }) => {
       const key = await makeKey(deps.db, { mode: deps.keyMode, scopes, name });
       const row = await findKey(deps.db, keyIdOf(key)!);
-      // No proxy may cache the one answer that holds a secret.
-      c.header('Cache-Control', 'no-store');
       return c.json({ ...keyView(row!), key }, 201);
     },
   );

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type RequestListener, request } from 'node:http';
+import { type RequestListener, type RequestOptions, request } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/api/fast-path.ts';
@@ -56,7 +56,11 @@ afterAll(async () => {
   await stack.stop();
 });
 
-const OF_ANSWERS = ['content-type', 'etag', 'idempotent-replayed', 'retry-after', 'www-authenticate'];
+const OF_ANSWERS = [
+  ...['content-type', 'etag', 'idempotent-replayed', 'retry-after', 'www-authenticate'],
+  ...['cache-control', 'content-security-policy', 'referrer-policy', 'x-content-type-options'],
+  'strict-transport-security',
+];
 
 async function reported(response: Response): Promise<Reported> {
   const text = await response.text();
@@ -355,21 +359,39 @@ describe('an unusual request goes through the application', () => {
     expect(longWay).toBe(1);
   });
 
+  /** The status of a request with headers as no fetch sends them. */
+  const statusOf = (options: RequestOptions, body: string): Promise<number | undefined> => {
+    const { hostname, port } = new URL(server.url);
+    return new Promise((resolve, reject) => {
+      const sending = request({ hostname, port, ...options }, (incoming) =>
+        resolve(incoming.resume().statusCode),
+      );
+      sending.on('error', reject).end(body);
+    });
+  };
+
   test('a read with a body', async () => {
     longWay = 0;
-    const { hostname, port } = new URL(server.url);
-    const status = await new Promise((resolve, reject) => {
-      const sending = request(
-        {
-          hostname,
-          port,
-          path: driver.path('balance'),
-          headers: { Authorization: `Bearer ${stack.key}`, 'Content-Length': 2 },
-        },
-        (incoming) => resolve(incoming.resume().statusCode),
-      );
-      sending.on('error', reject).end('{}');
-    });
+    const headers = { Authorization: `Bearer ${stack.key}`, 'Content-Length': 2 };
+    const status = await statusOf({ path: driver.path('balance'), headers }, '{}');
     expect([status, longWay]).toEqual([200, 1]);
+  });
+
+  test.each([
+    ['Authorization', () => `Bearer ${mayOnlyRead}`, 401],
+    ['Content-Type', () => 'text/plain', 415],
+    ['Idempotency-Key', () => randomUUID(), 400],
+  ])('with a second %s, and is refused there', async (name, second, refusal) => {
+    longWay = 0;
+    const headers: Record<string, string[]> = {
+      Authorization: [`Bearer ${stack.key}`],
+      'Content-Type': ['application/json'],
+      'Idempotency-Key': [randomUUID()],
+    };
+    headers[name]!.push(second());
+    const body = looks(1);
+    const length = { 'Content-Length': Buffer.byteLength(body) };
+    const asked = { method: 'POST', path: driver.path('usage'), headers: { ...headers, ...length } };
+    expect([await statusOf(asked, body), longWay]).toEqual([refusal, 1]);
   });
 });
