@@ -5,6 +5,7 @@ import { createKey, SCOPES } from '../../src/api/auth.ts';
 import { createApp } from '../../src/app.ts';
 import { connect } from '../../src/db/client.ts';
 import { newId } from '../../src/ids.ts';
+import type { LogFields } from '../../src/telemetry/log.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { type Seen, textOf, Visit } from './console-visit.ts';
 import { Driver } from './driver.ts';
@@ -94,7 +95,23 @@ describe('the sign-in page', () => {
     const app = createApp({ ...stack.deps, publicUrl: 'https://credits.example' });
     const visit = new Visit({ fetch: (request) => app.fetch(request) });
     const seen = await visit.post('/console/sign-in', { key: stack.key });
-    expect(seen.headers.get('Set-Cookie')).toContain('Secure');
+    expect(seen.headers.get('Set-Cookie')).toMatch(/^__Secure-drawdown_console=.*; Secure/);
+    expect((await visit.get('/console')).status).toBe(200);
+  });
+
+  test('has a line in the log for each key, with its id alone', async () => {
+    const lines: [string, LogFields | undefined][] = [];
+    const app = createApp({ ...stack.deps, log: (line, fields) => lines.push([line, fields]) });
+    const visit = new Visit({ fetch: (request) => app.fetch(request) });
+    await visit.post('/console/sign-in', { key: stack.key });
+    const wrong = `dd_test_${newId('key').slice('key_'.length)}_${'x'.repeat(32)}`;
+    for (const key of [wrong, 'my password']) await visit.post('/console/sign-in', { key });
+    const request_id = expect.stringMatching(/^req_/);
+    expect(lines).toEqual([
+      ['console: signed in', { request_id, key_id: idOf(stack.key) }],
+      ['console: a sign-in was refused', { level: 'warn', request_id, key_id: idOf(wrong) }],
+      ['console: a sign-in was refused', { level: 'warn', request_id }],
+    ]);
   });
 
   test('goes on to the page that was asked for, and to no other place', async () => {
@@ -147,6 +164,15 @@ describe('a visit', () => {
     const visit = await Visit.begin(stack, key);
     await stack.db.execute(sql`update api_keys set scopes = '{read}' where id = ${idOf(key)}`);
     expect(isOut(await visit.get('/console'))).toBe(true);
+  });
+
+  test('ends when another sign-in takes its place', async () => {
+    const visit = await Visit.begin(stack);
+    const before = new Visit(stack);
+    before.cookie = visit.cookie;
+    await visit.post('/console/sign-in', { key: stack.key });
+    expect(isOut(await before.get('/console'))).toBe(true);
+    expect((await visit.get('/console')).status).toBe(200);
   });
 
   test('ends by signing out, also for a kept cookie', async () => {

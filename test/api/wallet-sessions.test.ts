@@ -90,10 +90,17 @@ describe('a link', () => {
 test('where the public address is https the cookie travels by https alone', async () => {
   const secure = await startStack({ publicUrl: 'https://credits.example.com' });
   const driver = await Driver.open(secure);
-  const link = await linkTo(secure, driver.id);
-  const opened = await new PageVisitor(secure).get(link);
+  const visitor = new PageVisitor(secure);
+  const opened = await visitor.get(await linkTo(secure, driver.id));
+  expect(opened.headers.get('Set-Cookie')).toMatch(/^__Secure-drawdown_wallet=[\w-]{43}; .*; Secure/);
+  expect((await visitor.get('/wallet')).status).toBe(200);
+  // Anybody between may set a cookie without the prefix.
+  const other = new PageVisitor(secure);
+  other.cookie = visitor.cookie!.replace('__Secure-', '');
+  expect((await other.get('/wallet')).status).toBe(401);
+  const closed = await visitor.post('/wallet/leave');
+  expect(closed.headers.get('Set-Cookie')).toMatch(/^__Secure-drawdown_wallet=; Max-Age=0; .*; Secure/);
   await secure.stop();
-  expect(opened.headers.get('Set-Cookie')).toMatch(/; Secure/);
 });
 
 describe('a session', () => {
@@ -107,6 +114,15 @@ describe('a session', () => {
     const late = await PageVisitor.enter(stack, mine.id);
     await stack.db.execute(sql`update wallet_sessions set expires_at = clock_timestamp()`);
     expect((await late.get('/wallet')).status).toBe(401);
+  });
+
+  test('is over when another link opens one in its place', async () => {
+    const visitor = await PageVisitor.enter(stack, mine.id);
+    const before = new PageVisitor(stack);
+    before.cookie = visitor.cookie;
+    await visitor.get(await linkTo(stack, foreign.id));
+    expect((await before.get('/wallet')).status).toBe(401);
+    expect((await visitor.get('/wallet')).status).toBe(200);
   });
 
   test('is stored as hashes', async () => {

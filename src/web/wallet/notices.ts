@@ -1,14 +1,15 @@
 import { createHmac } from 'node:crypto';
 import type { Context } from 'hono';
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, setCookie } from 'hono/cookie';
 import { z } from 'zod';
 import type { Deps } from '../../api/deps.ts';
 import type { Env } from '../../api/route.ts';
 import { readCharge, type SubscriptionRow } from '../../db/reads.ts';
 import { packsIn } from '../../domain/catalog/packs.ts';
 import type { State } from '../../domain/state.ts';
+import { cookieBelow, cookieOf } from '../shell/cookies.ts';
 import { capital } from '../shell/words.ts';
-import { type Below, isSecure, sessionSecret } from './session.ts';
+import { type Below, sessionSecret } from './session.ts';
 import type { Texts } from './standing.tsx';
 
 // The page after a form shows the form's effect, once. A cookie signed with the session's secret names the form, the first page
@@ -30,22 +31,22 @@ export type Notice = z.infer<typeof noticeSchema>;
 
 /** Leaves a notice for the next page. */
 export function leaveNotice(deps: Deps, c: Context<Env>, below: Below, word: Notice): void {
-  const options = { httpOnly: true, sameSite: 'Strict', path: below, maxAge: SECONDS } as const;
   const payload = Buffer.from(JSON.stringify(word)).toString('base64url');
-  setCookie(c, COOKIE, sealed(payload, sessionSecret(c)), { ...options, secure: isSecure(deps) });
+  const value = sealed(payload, sessionSecret(deps, c));
+  setCookie(c, COOKIE, value, { ...cookieBelow(deps, below), maxAge: SECONDS });
 }
 
 /**
  * Takes the notice of the form before this page, with its seal; null without one, or with another session's. The page's script
  * sends the seal when it loads new content: that page keeps the notice, and the cookie of a later form stays.
  */
-export function takeNotice(c: Context<Env>, below: Below): (Notice & { seal: string }) | null {
+export function takeNotice(deps: Deps, c: Context<Env>, below: Below): (Notice & { seal: string }) | null {
   const kept = c.req.header(HEADER);
-  const text = kept ?? getCookie(c, COOKIE);
+  const text = kept ?? cookieOf(deps, c, COOKIE);
   if (text === undefined) return null;
-  if (kept === undefined) deleteCookie(c, COOKIE, { path: below });
+  if (kept === undefined) deleteCookie(c, COOKIE, cookieBelow(deps, below));
   const [payload = ''] = text.split('.');
-  if (text !== sealed(payload, sessionSecret(c))) return null;
+  if (text !== sealed(payload, sessionSecret(deps, c))) return null;
   return { ...noticeSchema.parse(JSON.parse(Buffer.from(payload, 'base64url').toString())), seal: text };
 }
 

@@ -32,7 +32,7 @@ export async function visitOf(deps: Deps, c: Context<Env>, below: Below = '/wall
   const catalog = await deps.catalogs.current();
   const words = wordsOf(catalog);
   const format = formatOf(row.state.timeZone, words.credit);
-  const notice = c.req.method === 'GET' ? takeNotice(c, below) : null;
+  const notice = c.req.method === 'GET' ? takeNotice(deps, c, below) : null;
   const frame: WalletFrame = {
     assets,
     look: lookFor(c),
