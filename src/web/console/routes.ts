@@ -42,7 +42,7 @@ function signInRoutes(pages: Pages, deps: Deps): void {
     const { key, to } = await formFields(c);
     const place = destination(typeof to === 'string' ? to : undefined);
     if (await signIn(deps, c, typeof key === 'string' ? key : '')) return c.redirect(place, 303);
-    await refusedSlowly(deps, c);
+    await refusedSlowly();
     return sendPage(c, signInPage({ to: place, hasFailed: true }, assets), 401);
   });
   pages.post('/sign-out', async (c) => {

@@ -59,9 +59,8 @@ const WRONG_KEY_MS = 1_000;
 const MOST_WRONG_KEYS = 20;
 let wrongKeys = 0;
 
-/** Logs a failed sign-in and waits. Throws `rate_limited` while too many others wait. */
-export async function refusedSlowly(deps: Deps, c: Context<Env>): Promise<void> {
-  deps.log('console: a sign-in failed', { level: 'warn', request_id: c.get('requestId') });
+/** Waits after a wrong key. Throws `rate_limited` while too many others wait. */
+export async function refusedSlowly(): Promise<void> {
   if (wrongKeys >= MOST_WRONG_KEYS)
     throw new Refusal('rate_limited', 'Too many wrong keys at once: wait a moment.');
   wrongKeys += 1;
