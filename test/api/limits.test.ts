@@ -9,7 +9,7 @@ import { Driver, type Problem } from './driver.ts';
 
 // Limits of requests: of a key, of a subscription, on both paths; and what a stranger may cost before its key is known.
 
-/** What came before the counted requests. */
+/** Its arguments are requests and pauses before the counted ones. */
 const ranFirst = (..._before: unknown[]): undefined => undefined;
 
 describe('a limit on a clock of its own', () => {
