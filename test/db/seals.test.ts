@@ -196,6 +196,19 @@ describe('a sealed row that was changed shows', () => {
   });
 });
 
+test('sealing ends: with a clock that was ahead when a ledger was touched, and with a ledger that is behind its seal', async () => {
+  const [ahead, behind] = [await lived(), await lived()];
+  await sealAll(db);
+  await past(
+    sql`update ledgers set touched_at = clock_timestamp() + interval '40 days' where subscription_id = ${ahead.id}`,
+    sql`update ledgers set step = step - 1, seq = seq + 1 where subscription_id = ${behind.id}`,
+  );
+  await sealAll(db);
+  expect((await brokenSeals(db, [behind.id], null)).map(({ row }) => row)).toContainEqual(
+    expect.stringMatching(/^ends at step \d+; its seal knows \d+$/),
+  );
+});
+
 test('a worker seals by itself', async () => {
   const stack = await startStack({ sealEverySeconds: 1 });
   try {

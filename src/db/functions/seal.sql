@@ -102,11 +102,15 @@ begin
   return sealed;
 end $$;
 
--- The ledgers with rows since their seal, with the number of their new entries; at most so many. Reads all ledgers.
+-- The ledgers with rows since their seal, with the number of their new entries; at most so many. Reads all ledgers. One that
+-- is behind its seal lost rows: it is for `verify` to name, and is not sealed.
 create or replace function unsealed_ledgers(p_limit int) returns table (sub text, entries bigint) language sql stable as $$
   select l.subscription_id, l.seq - coalesce(s.seq, 0)
   from ledgers l left join seals s on s.subscription_id = l.subscription_id
-  where l.step > 0 and (l.seq > coalesce(s.seq, 0) or l.step > coalesce(s.step, -1) or l.touched_at > s.sealed_at)
+  where l.step > 0 and l.seq >= coalesce(s.seq, 0) and l.step >= coalesce(s.step, 0)
+    and (s.subscription_id is null or l.seq > s.seq or l.step > s.step
+      -- Some events come without an entry or a step.
+      or l.touched_at > s.sealed_at and exists (select from events where subscription_id = l.subscription_id and nth > s.event))
   order by s.sealed_at nulls first
   limit p_limit
 $$;
