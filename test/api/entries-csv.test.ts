@@ -39,7 +39,7 @@ const counted = (db: Database): Database =>
 
 beforeAll(async () => {
   stack = await startStack({ withWorker: false });
-  const app = createApp({ ...stack.deps, db: counted(stack.db) });
+  const app = createApp({ ...stack.deps, longReads: counted(stack.deps.longReads) });
   api = (request) => app.fetch(request);
   server = await listen(getRequestListener(app.fetch));
   id = (await RawLedger.live(stack.db)).id;
@@ -156,14 +156,14 @@ describe('the table', () => {
   test('one that can’t go on breaks off: it must not look whole', async () => {
     const log: string[] = [];
     let isAway = false;
-    const db = new Proxy(stack.db, {
+    const longReads = new Proxy(stack.deps.longReads, {
       get(target, name) {
         if (isAway && name === 'select')
           throw Object.assign(new Error('gone'), { code: 'CONNECTION_CLOSED' });
         return Reflect.get(target, name);
       },
     });
-    const app = createApp({ ...stack.deps, db, log: (line) => log.push(line) });
+    const app = createApp({ ...stack.deps, longReads, log: (line) => log.push(line) });
     const answer = await app.fetch(new Request(`http://localhost${path()}`, { headers: headers() }));
     const reader = answer.body!.getReader();
     await reader.read();

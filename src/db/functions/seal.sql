@@ -7,33 +7,29 @@ create or replace function chain_link(p_head text, p_line text) returns text lan
   select encode(sha256(convert_to(p_head || p_line, 'UTF8')), 'hex')
 $$;
 
--- The row that an entry brought about, by the columns that never change: a grant, a hold, the outcome of a hold, or a
--- usage.
-create or replace function sealed_cause(e entries) returns json language sql stable as $$
-  select case
-    when e.kind = 'grant' then (
-      select json_build_array(kind, amount, ms(effective_at), ms(expires_at), made, cause, charge_id, reason)
-      from grants where subscription_id = e.subscription_id and id = e.grant_id)
-    when e.kind = 'hold' then (
-      select json_build_array(ms(at), ms(deadline), credits, via, reference, metadata, answer, live)
-      from holds where subscription_id = e.subscription_id and id = e.hold_id)
-    when e.kind = 'release' then (
-      select json_build_array(status, captured, usage_id, ms(settled_at), settlement)
-      from holds where subscription_id = e.subscription_id and id = e.hold_id)
-    when e.kind in ('debit', 'capture') then (
-      select json_build_array(ms(at), credits, hold_id, via, reference, metadata, answer)
-      from usages where subscription_id = e.subscription_id and id = e.usage_id)
-    end
-$$;
-
--- Extends a chain of entries from one seq to another; answers the new head.
+-- Extends a chain of entries from one seq to another; answers the new head. A line ends with the row that the entry brought
+-- about, by the columns that never change: a grant, a hold, the outcome of a hold, or a usage.
 create or replace function chain_entries(p_sub text, p_head text, p_after bigint, p_upto bigint) returns text
-language plpgsql stable as $$
+language plpgsql stable set plan_cache_mode = force_generic_plan as $$
 declare next_line text;
 begin
+  if p_upto <= p_after then return p_head; end if;
   for next_line in
     select json_build_array('entry', seq, kind, credits, grant_id, balance_after, ms(effective_at), ms(recorded_at), usage_id,
-      hold_id, sealed_cause(e))
+      hold_id, case
+        when kind in ('debit', 'capture') then (
+          select json_build_array(ms(at), credits, hold_id, via, reference, metadata, answer)
+          from usages where subscription_id = p_sub and id = e.usage_id)
+        when kind = 'hold' then (
+          select json_build_array(ms(at), ms(deadline), credits, via, reference, metadata, answer, live)
+          from holds where subscription_id = p_sub and id = e.hold_id)
+        when kind = 'release' then (
+          select json_build_array(status, captured, usage_id, ms(settled_at), settlement)
+          from holds where subscription_id = p_sub and id = e.hold_id)
+        when kind = 'grant' then (
+          select json_build_array(kind, amount, ms(effective_at), ms(expires_at), made, cause, charge_id, reason)
+          from grants where subscription_id = p_sub and id = e.grant_id)
+        end)
     from entries e where subscription_id = p_sub and seq > p_after and seq <= p_upto order by seq
   loop
     p_head := chain_link(p_head, next_line);
@@ -44,9 +40,10 @@ end $$;
 -- Extends a chain of what steps wrote, from one step to another: charges and notes. A command's row is not among
 -- them: one that was refused begins again with its key.
 create or replace function chain_steps(p_sub text, p_head text, p_after int, p_upto int) returns text
-language plpgsql stable as $$
+language plpgsql stable set plan_cache_mode = force_generic_plan as $$
 declare next_line text;
 begin
+  if p_upto <= p_after then return p_head; end if;
   for next_line in
     select made.text from (
       select step, 'charge' as what, id as key, json_build_array('charge', step, id, kind, ms(at), amount_minor, currency, lines,
@@ -64,9 +61,10 @@ end $$;
 
 -- Extends a chain of events from one number to another.
 create or replace function chain_events(p_sub text, p_head text, p_after bigint, p_upto bigint) returns text
-language plpgsql stable as $$
+language plpgsql stable set plan_cache_mode = force_generic_plan as $$
 declare next_line text;
 begin
+  if p_upto <= p_after then return p_head; end if;
   for next_line in
     select json_build_array('event', id, type, ms(at), ms(recorded_at), data)
     from events where subscription_id = p_sub and nth > p_after and nth <= p_upto order by nth
