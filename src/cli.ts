@@ -7,6 +7,7 @@ const COMMANDS: Record<string, () => Promise<{ program: ReturnType<typeof progra
   migrate: () => import('./cli/migrate.ts'),
   catalog: () => import('./cli/catalog.ts'),
   keys: () => import('./cli/keys.ts'),
+  doctor: () => import('./cli/doctor.ts'),
   verify: () => import('./cli/verify.ts'),
   seal: () => import('./cli/seal.ts'),
   reconcile: () => import('./cli/reconcile.ts'),

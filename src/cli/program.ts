@@ -15,6 +15,7 @@ Examples:
   npx drawdown start                 everything on this machine, with servers of its own
   npx drawdown catalog check FILE    every fault of a catalogue
   npx drawdown keys list             the keys of the API
+  npx drawdown doctor                what stands still, and what to do
   npx drawdown verify                whether the ledger keeps its invariants
   npx drawdown verify --help         the options of a command, with examples
 

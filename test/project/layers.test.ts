@@ -59,6 +59,8 @@ const LAYERS: Record<string, Rule[]> = {
   billing: [within('billing', 'domain'), packages('stripe', 'standardwebhooks'), node],
   // Events to receivers: signing, addresses, the request itself.
   webhooks: [within('webhooks', 'domain'), packages('standardwebhooks', 'ipaddr.js'), node],
+  // What stands still: facts of the ledger and of Temporal, and the findings.
+  doctor: [within('doctor', 'db', 'domain', 'workflows/messages.ts', 'temporal.ts')],
   activities: [
     within('activities', 'domain', 'db', 'billing', 'webhooks', 'reason.ts'),
     packages('@temporalio/common'),
@@ -84,7 +86,17 @@ const LAYERS: Record<string, Rule[]> = {
   ],
   // Pages: routes beside their views. A view (*.tsx) is a function of its argument.
   web: [
-    within('web', 'api', 'domain', 'db', 'workflows/messages.ts', 'temporal.ts', 'ids.ts', 'text.ts'),
+    within(
+      'web',
+      'api',
+      'domain',
+      'db',
+      'doctor',
+      'workflows/messages.ts',
+      'temporal.ts',
+      'ids.ts',
+      'text.ts',
+    ),
     only('relay/nudges.ts', 'nudge'),
     SERVING,
     node,

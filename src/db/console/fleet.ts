@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Instant } from '../../domain/calendar.ts';
 import type { State } from '../../domain/state.ts';
 import type { Database } from '../client.ts';
@@ -74,15 +74,46 @@ interface FleetNumbers {
 
 const MOST_PAST_DUE = 50;
 
-/** Rows that wait, each as a `Backlog`. */
-const INBOX = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(received_at))) from inbox where relayed_at is null)`;
-const BEHIND = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(touched_at))) from ledgers where workflow_behind)`;
-const HOLDS = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(deadline))) from holds
-  where status = 'held' and live and deadline <= clock_timestamp())`;
-const EVENTS = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(recorded_at))) from events where relayed_at is null)`;
-/** A replay waits since now, though its row is old. */
-const DELIVERIES = sql`(select jsonb_build_object('count', count(*), 'since', ms(min(created_at) filter (where run = 0)))
-  from deliveries where started_at is null)`;
+/** Rows that wait: the name of one, the instant since which it waits, and the table with its condition. */
+export interface WaitingOf {
+  id: SQL;
+  since: SQL;
+  from: SQL;
+}
+
+/** The rows that wait for the relay, by kind. Each has an index of waiting rows. */
+export const WAITING = {
+  message: { id: sql`id::text`, since: sql`received_at`, from: sql`inbox where relayed_at is null` },
+  nudge: { id: sql`subscription_id`, since: sql`touched_at`, from: sql`ledgers where workflow_behind` },
+  hold: {
+    id: sql`subscription_id || ' ' || id`,
+    since: sql`deadline`,
+    from: sql`holds where status = 'held' and live and deadline <= clock_timestamp()`,
+  },
+  event: { id: sql`id`, since: sql`recorded_at`, from: sql`events where relayed_at is null` },
+  /** A replay waits since now, though its row is old. */
+  delivery: {
+    id: sql`event_id || '/' || endpoint_id`,
+    since: sql`case when run = 0 then created_at end`,
+    from: sql`deliveries where started_at is null`,
+  },
+} satisfies Record<string, WaitingOf>;
+
+/** Sessions of Drawdown that wait for a lock. */
+export const LOCKS: WaitingOf = {
+  id: sql`pid::text`,
+  since: sql`query_start`,
+  from: sql`pg_stat_activity where datname = current_database() and application_name = 'drawdown' and wait_event_type = 'Lock'`,
+};
+
+/** Rows that wait, as a `Backlog`. */
+const backlogOf = ({ since, from }: WaitingOf): SQL =>
+  sql`(select jsonb_build_object('count', count(*), 'since', ms(min(${since}))) from ${from})`;
+const INBOX = backlogOf(WAITING.message);
+const BEHIND = backlogOf(WAITING.nudge);
+const HOLDS = backlogOf(WAITING.hold);
+const EVENTS = backlogOf(WAITING.event);
+const DELIVERIES = backlogOf(WAITING.delivery);
 
 /** The numbers of the fleet page, in one statement. */
 export async function fleetNumbers(db: Database): Promise<FleetNumbers> {
@@ -119,8 +150,7 @@ export async function outsideNumbers(db: Database): Promise<OutsideNumbers> {
       'failing', (select jsonb_object_agg(k.kind, (select count(*) from failures f where f.kind = k.kind and ${STEP_RECENT}))
         from unnest(string_to_array(${FAILURE_KINDS.join(',')}, ',')) k(kind)),
       'heldUp', (select count(distinct incidents.subscription_id) from incidents where ${isHeldUp}),
-      'locks', (select jsonb_build_object('count', count(*), 'since', ms(min(query_start))) from pg_stat_activity
-        where datname = current_database() and application_name = 'drawdown' and wait_event_type = 'Lock')
+      'locks', ${backlogOf(LOCKS)}
     ) as outside`);
   return row!.outside;
 }
