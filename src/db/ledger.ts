@@ -82,14 +82,31 @@ export type StepOutcome = NotBooked | ({ kind: 'booked'; outcome: Outcome | null
 
 const jsonb = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb`;
 
+/** Milliseconds by which PostgreSQL's clock may differ from this process's when the calendar is booked by it. */
+const CLOCKS_AGREE_MS = 60_000;
+
+/** The condition that both clocks agree, of the very statement that books: a clock may be set at any moment. */
+const whileClocksAgree = (): SQL =>
+  sql`where abs(ms(clock_timestamp()) - ${Date.now()}::bigint) <= ${CLOCKS_AGREE_MS}`;
+
+/** Calls one SQL function that books the calendar by PostgreSQL's clock. Throws while the clocks differ: nothing was booked. */
+export async function callByTheClock<T>(db: Database, query: SQL): Promise<T> {
+  const [row] = await db.execute<{ answer: T }>(sql`${query} ${whileClocksAgree()}`);
+  if (row === undefined)
+    throw new Error(
+      'PostgreSQL’s clock and this process’s differ by more than a minute: nothing was booked.',
+    );
+  return row.answer;
+}
+
 /** Records a charge before billing is asked for it, under the lock of the ledger's row. */
 export function prepare(db: Database, id: string, head: StepHead & { charge: Charge }): Promise<Prepared> {
-  return callFunction(db, sql`select prepare(${id}, ${jsonb(head)}) as answer`);
+  return callByTheClock(db, sql`select prepare(${id}, ${jsonb(head)}) as answer`);
 }
 
 /**
  * Books one step of a subscription's workflow, under the lock of the ledger's row: all of it or nothing, once. Its events carry
- * the trace, a `traceparent`.
+ * the trace, a `traceparent`. It expires by PostgreSQL's clock all that is due by then.
  */
 export function bookStep(
   db: Database,
@@ -99,7 +116,7 @@ export function bookStep(
 ): Promise<StepOutcome> {
   // The setting ends with the statement; `emit_event` reads it.
   const traced = trace === null ? sql`` : sql`set_config('drawdown.trace', ${trace}, true),`;
-  return callFunction(db, sql`select ${traced} book_step(${id}, ${jsonb(booking)}) as answer`);
+  return callByTheClock(db, sql`select ${traced} book_step(${id}, ${jsonb(booking)}) as answer`);
 }
 
 /** R-52: moves the test clock of an ended subscription, where nothing is due any more. */
@@ -154,12 +171,20 @@ export async function keepMonths(db: Pick<Database, 'execute'>): Promise<void> {
   await db.execute(sql`select keep_months(now(), now() + make_interval(months => ${MONTHS_AHEAD}))`);
 }
 
-/** R-72: releases overdue holds of at most `limit` subscriptions, the longest overdue first. */
-export async function relayDeadlines(db: Database, limit: number): Promise<void> {
-  await db.execute(sql`select relay_deadlines(${limit})`);
+/**
+ * R-72: releases overdue holds of at most `limit` subscriptions, the longest overdue first. False when the clocks differ, and nothing
+ * was booked.
+ */
+export async function relayDeadlines(db: Database, limit: number): Promise<boolean> {
+  const rows = await db.execute(sql`select relay_deadlines(${limit}) ${whileClocksAgree()}`);
+  return rows.length > 0;
 }
 
-/** Records events of near expiries for at most `limit` subscriptions, the longest overdue first. */
-export async function relayNotices(db: Database, limit: number): Promise<void> {
-  await db.execute(sql`select relay_notices(${limit})`);
+/**
+ * Books due notices and expiries of at most `limit` subscriptions, the longest overdue first. False when the clocks differ, and
+ * nothing was booked.
+ */
+export async function relayNotices(db: Database, limit: number): Promise<boolean> {
+  const rows = await db.execute(sql`select relay_notices(${limit}) ${whileClocksAgree()}`);
+  return rows.length > 0;
 }

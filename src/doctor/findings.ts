@@ -1,3 +1,4 @@
+import type { ClockReading } from '../db/console/fleet.ts';
 import type { LedgerFacts, StandingRows } from '../db/console/standing.ts';
 import type { Instant } from '../domain/calendar.ts';
 import type { QueueFacts } from './queue.ts';
@@ -29,12 +30,6 @@ export interface StandingWorkflow {
   reason: string;
 }
 
-/** The difference of another clock to this process's, and half the time of the call that read it. */
-export interface ClockReading {
-  aheadMs: number;
-  errorMs: number;
-}
-
 /** All that is known of an installation. */
 export interface Facts {
   ledger: LedgerFacts;
@@ -57,6 +52,7 @@ const LATE_MS = MINUTE_MS;
 const STANDS_MS = 10 * MINUTE_MS;
 /** Tries after which `reconcile` calls a refused row unexplained. */
 const MANY_TRIES = 5;
+/** Clocks that differ by more refuse a worker's bookings of the calendar: `CLOCKS_AGREE_MS` of src/db/ledger.ts. */
 const CLOCK_BAD_MS = MINUTE_MS;
 const CLOCK_WARNS_MS = 2 * SECOND_MS;
 /** PostgreSQL refuses to write at two thousand million. */
@@ -135,6 +131,10 @@ function clockFinding(server: 'PostgreSQL' | 'Temporal', aheadMs: number, errorM
   const certainMs = Math.abs(aheadMs) - errorMs;
   if (certainMs <= CLOCK_WARNS_MS) return [];
   const isBad = certainMs > CLOCK_BAD_MS;
+  const meanwhile =
+    server === 'PostgreSQL' && isBad
+      ? ' Until then workers with this clock book nothing of the calendar; spends go on by PostgreSQL’s clock.'
+      : '';
   return [
     {
       severity: isBad ? 'bad' : 'warning',
@@ -143,7 +143,7 @@ function clockFinding(server: 'PostgreSQL' | 'Temporal', aheadMs: number, errorM
       count: 1,
       oldest: null,
       rows: [],
-      remedy: 'Set the wrong clock right (NTP).',
+      remedy: `Set the wrong clock right (NTP).${meanwhile}`,
       section: 'Clocks',
     },
   ];

@@ -1,6 +1,12 @@
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/client.ts';
-import { type Backlog, dueCandidates, type OutsideNumbers, outsideNumbers } from '../db/console/fleet.ts';
+import {
+  type Backlog,
+  dueCandidates,
+  type OutsideNumbers,
+  outsideNumbers,
+  withClock,
+} from '../db/console/fleet.ts';
 import { nextDue } from '../domain/due.ts';
 import { gauge, type Sample } from './samples.ts';
 
@@ -18,7 +24,8 @@ const WITHIN_MS = 3_000;
 
 /** Registers the gauges of a ledger. While PostgreSQL does not answer they have no sample, and `drawdown_ledger_up` is 0. */
 export function ledgerGauges(registry: Registry, db: Database): void {
-  const numbers = cached(LASTS_MS, () => outsideNumbers(db));
+  const readings = cached(LASTS_MS, () => withClock(() => outsideNumbers(db)));
+  const numbers = () => readings().then((reading) => reading.numbers);
   const late = cached(DUE_LASTS_MS, () => lateSubscriptions(db));
   const read = (name: string, help: string, samples: (numbers: OutsideNumbers) => Sample[]) =>
     gauge({ name, help, registry }, () => numbers().then(samples, () => []));
@@ -54,6 +61,18 @@ export function ledgerGauges(registry: Registry, db: Database): void {
     'drawdown_lock_wait_seconds',
     'Time that the longest running statement among them has taken.',
     ({ now, locks }) => [alone(ageOf(locks, now))],
+  );
+  gauge(
+    {
+      name: 'drawdown_clock_difference_seconds',
+      help: 'The certain difference of PostgreSQL’s clock to this process’s, either way.',
+      registry,
+    },
+    () =>
+      readings().then(
+        ({ clock: { aheadMs, errorMs } }) => [alone(Math.max(0, Math.abs(aheadMs) - errorMs) / 1_000)],
+        () => [],
+      ),
   );
   gauge(
     {

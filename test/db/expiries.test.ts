@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
-import { relayNotices } from '../../src/db/ledger.ts';
+import { relayDeadlines, relayNotices } from '../../src/db/ledger.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { realFacts } from '../support/lives.ts';
 import { answerOf, openDatabase, RawLedger } from './raw-ledger.ts';
@@ -100,4 +100,24 @@ test('R-73: held credits of an expired grant stay held', async () => {
   await relayNotices(db, 100);
   expect(await expiriesOf(ledger)).toEqual([`${new Date(at).toISOString()} expiry adjustment -30`]);
   expect((await ledger.give('capture', hold.id)).kind).toBe('ok');
+});
+
+test('PostgreSQL’s clock 40 days ahead of the process books no expiry, no deadline and no step', async () => {
+  const ledger = await RawLedger.live(db);
+  const at = soon();
+  await ledger.grant({ credits: 50, to: at });
+  await ledger.grant({ credits: 30, to: at + 3_600_000 });
+  await until(at);
+  const clock = vi.spyOn(Date, 'now');
+  for (const shift of [-40 * 86_400_000, 40 * 86_400_000, -61_000, 61_000]) {
+    clock.mockReturnValue(at + 20 + shift);
+    expect(await relayNotices(db, 100)).toBe(false);
+    expect(await relayDeadlines(db, 100)).toBe(false);
+    await expect(ledger.book()).rejects.toThrow('differ by more than a minute');
+    expect(await expiriesOf(ledger)).toEqual([]);
+  }
+  clock.mockRestore();
+  expect(await relayDeadlines(db, 100)).toBe(true);
+  expect(await relayNotices(db, 100)).toBe(true);
+  expect(await expiriesOf(ledger)).toEqual([`${new Date(at).toISOString()} expiry adjustment -50`]);
 });

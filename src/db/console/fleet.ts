@@ -155,6 +155,24 @@ export async function outsideNumbers(db: Database): Promise<OutsideNumbers> {
   return row!.outside;
 }
 
+/** The difference of PostgreSQL's clock to this process's, and the bound of its error: half the time of the call. */
+export interface ClockReading {
+  aheadMs: number;
+  errorMs: number;
+}
+
+/** Reads numbers with PostgreSQL's `now`, and so its clock. */
+export async function withClock<T extends { now: Instant }>(
+  read: () => Promise<T>,
+): Promise<{ numbers: T; clock: ClockReading }> {
+  const sentAt = Date.now();
+  const startedAt = performance.now();
+  const numbers = await read();
+  // It was read at some moment of the call.
+  const errorMs = (performance.now() - startedAt) / 2;
+  return { numbers, clock: { aheadMs: numbers.now - (sentAt + errorMs), errorMs } };
+}
+
 /** A subscription that may have work soon: its state, with the open grants. */
 interface Candidate {
   id: string;

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
+import { callByTheClock } from '../ledger.ts';
 import { grantBatches, grantBatchItems } from '../schema.ts';
 import type { BatchItemRow } from './requests.ts';
 
@@ -23,10 +24,7 @@ export async function grantItem(
   batchId: string,
   subscriptionId: string,
 ): Promise<BatchItemRow['outcome'] | null> {
-  const [row] = await db.execute<{ outcome: BatchItemRow['outcome'] | null }>(
-    sql`select grant_batch_item(${batchId}, ${subscriptionId}) as outcome`,
-  );
-  return row!.outcome;
+  return callByTheClock(db, sql`select grant_batch_item(${batchId}, ${subscriptionId}) as answer`);
 }
 
 /** Skips one subscription of a batch, with a code. */
