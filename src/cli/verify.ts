@@ -163,6 +163,7 @@ function screen(
       : line('I8', `${asked.equal} workflows agree with their ledgers`),
     ...(asked && asked.stuck.length === 0 ? ['I14  holds   no workflow is stuck'] : []),
     line('I11', sealLine(checkOnce, kept)),
+    `Rules and copies of rows ${broken.some(({ invariant }) => !/^I\d/.test(invariant)) ? 'differ' : 'agree'}: terms, answers, causes, events.`,
     ...(broken.length === 0 && !asked?.stuck.length
       ? ['Every invariant that was looked at holds.']
       : broken.length > 0

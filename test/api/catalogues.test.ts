@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { DEFAULT_CATALOG, ITEM } from '../../src/domain/catalog/default.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, faultsOf } from './driver.ts';
 import { expectProblem } from './problem.ts';
@@ -13,7 +13,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack.stop());
 
 /** Every look costs two, an agent has its price, training is gone, five packs are the most. */

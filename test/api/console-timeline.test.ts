@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readTimeline, type TimelineRow } from '../../src/db/console/timeline.ts';
 import type { TimelineCursor } from '../../src/db/console/timeline-statement.ts';
 import { leadLives } from '../support/books.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { linesOf, textOf, Visit } from './console-visit.ts';
 import { bodyOf, Driver } from './driver.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   stack = await startStack();
   visit = await Visit.begin(stack);
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack.stop());
 
 const pageOf = async (id: string, query = ''): Promise<string> => {

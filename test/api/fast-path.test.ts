@@ -6,7 +6,7 @@ import { createFastPath } from '../../src/api/fast-path.ts';
 import type { App } from '../../src/api/route.ts';
 import { createApp } from '../../src/app.ts';
 import type { LogFields } from '../../src/telemetry/log.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Listening, listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
@@ -50,7 +50,7 @@ beforeAll(async () => {
   };
   server = await listen(createFastPath(deps, counted));
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(async () => {
   await server.close();
   await stack.stop();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, codeOf, Driver, type Json, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   driver = await Driver.open(stack);
   await driver.give(1_000_000);
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack.stop());
 
 const marked = ROUTES.filter(({ idempotent }) => idempotent);

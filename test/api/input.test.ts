@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, faultsOf, type Json, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
   driver = await Driver.open(stack);
   await driver.give(1_000_000);
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack.stop());
 
 const line = (quantity: unknown, feature = 'avatar_iv'): Json => ({ feature, quantity });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { CATALOGS } from '../scenarios/catalogs.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, Driver, type Json } from './driver.ts';
 import { PageVisitor, textOf } from './pages.ts';
@@ -14,7 +14,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({ catalog: KEPT });
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack?.stop());
 
 async function dearer(version: string, month: number): Promise<void> {

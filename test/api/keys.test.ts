@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createKey, SCOPES, type Scope } from '../../src/api/auth.ts';
 import { newId } from '../../src/ids.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { keyWith as keyOf } from '../support/keys.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, codeOf, Driver, start } from './driver.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   stack = await startStack();
   driver = await Driver.open(stack);
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack.stop());
 
 const named = (routes: Route[]): [string, Route][] => routes.map((route) => [nameOf(route), route]);

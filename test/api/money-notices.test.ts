@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import type { Catalog } from '../../src/domain/catalog/catalog.ts';
 import { CATALOGS } from '../scenarios/catalogs.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { did } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -14,7 +14,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({ catalog: SHOP });
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack?.stop());
 
 let versions = 0;

@@ -6,7 +6,7 @@ import type { Database } from '../../src/db/client.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { PROBLEMS, type ProblemCode } from '../../src/domain/errors.ts';
 import type { LogFields } from '../../src/telemetry/log.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Answer, ask, type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, type Json, type Page, type Problem, start } from './driver.ts';
 import { expectProblem, seen } from './problem.ts';
@@ -36,9 +36,9 @@ beforeAll(async () => {
   ];
   strict = await startStack({ catalog: { ...DEFAULT_CATALOG, version: 'strict', plans, policies } });
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(async () => {
-  await expectInvariants(strict.db);
+  await expectSound(strict.db);
   for (const each of [stack, idle, strict]) await each.stop();
 });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { inbox } from '../../src/db/schema.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { type Intent, openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 import { eventOf, signatureOf } from '../support/stripe-events.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   account = await openStripeAccount();
   stack = await startStack({ stripe: account.config });
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(async () => {
   await stack?.stop();
   await account?.stop();

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 import { Visit } from './console-visit.ts';
 import { bodyOf, Driver, faultsOf, type Json, start } from './driver.ts';
@@ -47,7 +47,7 @@ beforeAll(async () => {
     ),
   );
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack?.stop());
 
 /** The places of text in a schema, each as the names on the way to it. */

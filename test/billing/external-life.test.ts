@@ -5,7 +5,7 @@ import { grants, inbox } from '../../src/db/schema.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
 import { all, bodyOf, Driver, type Json } from '../api/driver.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { runsOf } from '../workflows/histories.ts';
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
   stack = await startStack({ external: { webhookSecrets: [SECRETS.new] } });
 });
 afterAll(() => stack?.stop());
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 
 type Outcome = 'paid' | 'declined';
 

@@ -4,7 +4,7 @@ import { inbox } from '../../src/db/schema.ts';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { bodyOf, Driver, type Json } from '../api/driver.ts';
 import { deliver, eventId, SECRETS } from '../support/external-events.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { realFacts } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { runsOf } from '../workflows/histories.ts';
@@ -63,7 +63,7 @@ async function expectOnce(packs: number): Promise<void> {
     attempts: [{ outcome: 'paid' }],
   });
   expect((await driver.subscription()).add_on.packs).toBe(packs);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 }
 
 test('at first', async () => {

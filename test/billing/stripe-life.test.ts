@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { ask, did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
@@ -76,7 +76,7 @@ test('from the first payment to a refund', async () => {
     [2900, false],
     [1500, true],
   ]);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 
 const MONTHLY = { plan: 'creator', interval: 'month', from: '2026-01-17T00:00:00.000Z' } as const;
@@ -125,7 +125,7 @@ test('an attempt that turned out paid counts, and no other is made', async () =>
   expect(account.intent(renewal, 2)).toBeUndefined();
   await send('payment_intent.succeeded', account.intent(renewal, 1));
   expect(account.paid(renewal)).toHaveLength(1);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 
 test('one under way at the bank stays; declined, the new card is tried at once', async () => {
@@ -139,7 +139,7 @@ test('one under way at the bank stays; declined, the new card is tried at once',
   await send('payment_intent.payment_failed', intent);
   await expect.poll(read, { timeout: 15_000 }).toEqual(['paid', 'declined', 'paid']);
   expect(account.paid(renewal)).toHaveLength(1);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 
 test('a first charge at a Stripe that takes 4 s a call is one attempt', async () => {

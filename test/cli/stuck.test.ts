@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { SIGNAL, workflowId } from '../../src/workflows/messages.ts';
 import { textOf, Visit } from '../api/console-visit.ts';
 import { drawdown, type Run } from '../support/cli.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -87,7 +87,7 @@ test('a step that fails at each attempt: named with its reason, and mended by on
   await did(stack, stuck, 'POST resume');
   await did(stack, stuck, 'POST advance', { to: '2026-03-15T00:00:00.000Z' });
   expect(await run('refused', 'list')).toMatchObject({ code: 0, out: 'Nothing is refused.\n' });
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 
 test('workflow code that fails on a signal: named, shown on the fleet page, and mended by the same command', async () => {

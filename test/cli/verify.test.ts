@@ -62,6 +62,7 @@ test('whole: each invariant holds, the unchecked parts are named, exit code 0', 
       'I6   holds',
       'I8   not looked at: --workflows asks the workflows',
       'I11  holds   the guards of entries and grants, the seals of 0 ledgers, 3 wait for a seal; not looked at: heads kept outside (--against)',
+      'Rules and copies of rows agree: terms, answers, causes, events.',
       'Every invariant that was looked at holds.',
       '',
     ].join('\n'),
@@ -141,9 +142,16 @@ describe('a row breaks an invariant: it is named, exit code 1', () => {
     await past(
       sql`insert into subscriptions (id, customer_id, plan, interval, status, state, metadata, created_at)
         select 'sub_~' || lpad(n::text, 3, '0'), 'many-' || n, 'creator', 'month', 'ended',
-          '{"status": "ended", "waiting": [], "endedAt": 0}', '{}', now() from generate_series(1, 450) n`,
-      sql`insert into ledgers (subscription_id, status)
-        select 'sub_~' || lpad(n::text, 3, '0'), 'ended' from generate_series(1, 450) n`,
+          jsonb_build_object('id', 'sub_~' || lpad(n::text, 3, '0'), 'customerId', 'many-' || n, 'plan', 'creator', 'interval', 'month',
+            'timeZone', 'UTC', 'testClock', false, 'status', 'ended', 'waiting', '[]'::jsonb, 'endedAt', 0, 'now', 0), '{}', now()
+        from generate_series(1, 450) n`,
+      sql`insert into ledgers (subscription_id, status, ends_at)
+        select 'sub_~' || lpad(n::text, 3, '0'), 'ended', 'epoch' from generate_series(1, 450) n`,
+      sql`insert into commands (scope, operation, key, body_hash, status, attempt, subscription_id, object_id)
+        select 'start', 'start', 'many-' || n, '', 'done', 1, 'sub_~' || lpad(n::text, 3, '0'), 'sub_~' || lpad(n::text, 3, '0')
+        from generate_series(1, 450) n`,
+      sql`insert into notes (subscription_id, step, line, at, kind, rule, detail)
+        select 'sub_~' || lpad(n::text, 3, '0'), 1, 0, 'epoch', 'ended', 'R-51', '' from generate_series(1, 450) n`,
     );
     for (const n of [1, 199, 201, 402, 450]) {
       const set = (balance: number) =>
@@ -153,6 +161,8 @@ describe('a row breaks an invariant: it is named, exit code 1', () => {
       expect(code).toBe(1);
     }
     await past(
+      sql`delete from commands where subscription_id like 'sub_~%'`,
+      sql`delete from notes where subscription_id like 'sub_~%'`,
       sql`delete from ledgers where subscription_id like 'sub_~%'`,
       sql`delete from subscriptions where id like 'sub_~%'`,
     );

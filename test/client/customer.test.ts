@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type Client, type CustomerClient, createClient, METHODS } from '../../client/src/client.ts';
 import { DrawdownNoAnswer, DrawdownProblem } from '../../client/src/problem.ts';
 import type { ClientOptions } from '../../client/src/request.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { type Fate, type Proxy as Network, startProxy } from './proxy.ts';
@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 afterAll(async () => {
   await network?.close();

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { connect, type Database } from '../../src/db/client.ts';
-import { type Booking, bookStep, prepare, type Snapshot, snapshot } from '../../src/db/ledger.ts';
+import { openCommand } from '../../src/db/commands.ts';
+import {
+  type Booking,
+  bookStep,
+  type CommandRef,
+  prepare,
+  type Snapshot,
+  snapshot,
+} from '../../src/db/ledger.ts';
 import { refundCharge } from '../../src/db/refunds.ts';
 import { createSpending, type Spending } from '../../src/db/spend-batches.ts';
 import type { Catalog } from '../../src/domain/catalog/catalog.ts';
@@ -66,8 +74,26 @@ export class BookedLife {
     await publishCatalog(this.db, step.catalog);
   }
 
-  private command(wanted: Command): Promise<void> {
-    return this.carryOut(decide(this.state, wanted, this.state.now, this.catalog));
+  private async command(wanted: Command): Promise<void> {
+    const decision = decide(this.state, wanted, this.state.now, this.catalog);
+    return this.carryOut(decision, await this.rowOf(wanted));
+  }
+
+  /** The row of a command that makes an object, as the API writes it before the call. */
+  private async rowOf(wanted: Command): Promise<CommandRef | null> {
+    const objectId =
+      'grantId' in wanted
+        ? wanted.grantId
+        : 'purchaseId' in wanted
+          ? wanted.purchaseId
+          : 'chargeId' in wanted
+            ? wanted.chargeId
+            : null;
+    if (objectId === null || wanted.type === 'payment_settled') return null;
+    return openCommand(this.db, {
+      ...{ scope: this.id, subscriptionId: this.id, operation: wanted.type },
+      ...{ key: randomUUID(), bodyHash: bodyHash(wanted.type), objectId },
+    });
   }
 
   private async advance(to: number): Promise<void> {
@@ -113,12 +139,12 @@ export class BookedLife {
     this.state = withTopUpRefunds({ ...this.state, grants }, topUpRefunds);
   }
 
-  private async carryOut(decision: Decision): Promise<void> {
+  private async carryOut(decision: Decision, command: CommandRef | null = null): Promise<void> {
     const { charge } = decision;
     const head = {
       step: this.step + 1,
       catalogVersion: this.catalog.version,
-      ...{ catalogAt: null, command: null, conflict: null },
+      ...{ catalogAt: null, command, conflict: null },
       begin: this.step === 0 ? { state: decision.state, metadata: {} } : null,
     };
     if (charge) await prepare(this.db, this.id, { ...head, charge });
@@ -130,7 +156,7 @@ export class BookedLife {
       ...head,
       effects: [...decision.effects, ...last.effects],
       after: afterOf(last.state, this.catalog),
-      ...{ charge, outcome, finish: false, refusal: null, discard: false },
+      ...{ charge, outcome, finish: command !== null, refusal: null, discard: false },
     };
     const settled = await bookStep(this.db, this.id, booking);
     if (settled.kind !== 'booked') throw new Error(`the step was ${settled.kind}`);

@@ -9,7 +9,7 @@ import type { History } from '../domain/history.ts';
 import { histories } from '../domain/history.ts';
 import { Model } from '../domain/model.ts';
 import { sized } from '../support/campaign.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { realFacts, simulatedFacts } from '../support/lives.ts';
 import { notAsSealed } from '../support/seals.ts';
 import { BookedLife } from './booked-life.ts';
@@ -52,7 +52,7 @@ async function live(history: History): Promise<void> {
     expect(await realFacts(life.db, life.id)).toEqual(simulatedFacts(model.life));
     expect(comparable(life.state)).toEqual(comparable(model.life.state));
     expect((await reconcile(life.db, { patienceMs: 0 })).unexplained).toEqual([]);
-    await expectInvariants(life.db);
+    await expectSound(life.db);
   } finally {
     await life.close();
   }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/db/audit/reconcile.ts';
 import { CATALOGS } from '../scenarios/catalogs.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { did, type Plan, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { AT_REST, BentBooks, type Fault } from './bent-books.ts';
@@ -46,7 +46,7 @@ test('all of it has its reason', async () => {
   const { all, unexplained } = await reconcile(books.stack.db, AT_REST);
   expect(unexplained).toEqual([]);
   expect(all.explained).toBe(all.total);
-  await expectInvariants(books.stack.db);
+  await expectSound(books.stack.db);
 });
 
 test.each<Fault>([

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import {
   did,
   realFacts,
@@ -38,7 +38,7 @@ test.each(lives)(
     simulateUntil(life, to);
     const wanted = simulatedFacts(life);
     expect(await realFacts(stack.db, id)).toEqual(wanted);
-    await expectInvariants(stack.db);
+    await expectSound(stack.db);
     expect((answer.body as { now: string }).now).toBe(to);
     console.log(
       `${plan.interval} ${plan.from.slice(0, 10)} to ${to.slice(0, 10)}: ${seconds} s, ${wanted.length} facts`,

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listIncidents } from '../../src/db/incidents.ts';
 import { bodyOf, codeOf, Driver, type Json } from '../api/driver.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // A step that the ledger refuses as data (SQLSTATE classes 22 and 23) or as a broken invariant (P0001): no repeat helps, so it is
@@ -51,7 +51,7 @@ test.each(['22P02', '23514', 'P0001'])(
     await mend();
     bodyOf(await driver.post('cancel', { at: 'now', reason: 'because' }, key));
     expect((await driver.subscription()).status).toBe('ended');
-    await expectInvariants(stack.db);
+    await expectSound(stack.db);
   },
 );
 
@@ -69,7 +69,7 @@ test('a purchase that was paid and can’t be booked: its money goes back, and i
   expect(await driver.available()).toBe(200);
   await driver.buy(1);
   expect(await driver.available()).toBe(500);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 
 test('a start that can’t be booked leaves nothing, and its key starts it later', async () => {
@@ -94,7 +94,7 @@ describe('due work', () => {
     await mend();
     bodyOf(await driver.post('advance', { to: '2026-03-01T00:00:00Z' }, key));
     expect(await driver.available()).toBe(400);
-    await expectInvariants(stack.db);
+    await expectSound(stack.db);
   });
 
   test('on real time: commands are refused meanwhile, not kept waiting, and spends go on', async () => {

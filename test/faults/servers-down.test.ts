@@ -8,7 +8,7 @@ import { keepAlive } from '../../src/embedded/keep.ts';
 import { freePort } from '../../src/embedded/ports.ts';
 import type { PostgresService } from '../../src/embedded/postgres.ts';
 import type { TemporalService } from '../../src/embedded/temporal.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { ask, did, expectStatus } from '../support/lives.ts';
 import { createProcesses, type Processes } from '../support/processes.ts';
 import { ownServers } from '../support/servers.ts';
@@ -92,7 +92,7 @@ test('R-13, R-44: everything stopped over a boundary on the live clock: worked o
   const booked = await stack.db.select().from(entries).where(eq(entries.subscriptionId, id));
   expect(booked).toHaveLength(2);
   expect((await did(stack, id, 'GET balance')).body).toMatchObject({ available: 250 });
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
   const seconds = [upAfter, workedAfter].map((ms) => (ms / 1_000).toFixed(1)).join(' s, worked after ');
   console.log(`up after ${seconds} s`);
 });
@@ -186,7 +186,7 @@ async function expectExactly({ id, acknowledged, refused }: Load): Promise<void>
       (select sum(remaining) from grants where subscription_id = ${id})::int as remaining,
       (select count(*) from entries where subscription_id = ${id} and kind = 'debit')::int as debits,
       (select balance from ledgers where subscription_id = ${id})::int as balance`);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
   const left = 30_200 - acknowledged.length;
   expect(sums).toEqual({ entered: left, remaining: left, debits: acknowledged.length, balance: left });
 }

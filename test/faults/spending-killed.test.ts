@@ -6,7 +6,7 @@ import { connect, type Database } from '../../src/db/client.ts';
 import { freePort } from '../../src/embedded/ports.ts';
 import type { PostgresService } from '../../src/embedded/postgres.ts';
 import { sized } from '../support/campaign.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { expectStatus } from '../support/lives.ts';
 import { createProcesses, type Killable, type Processes } from '../support/processes.ts';
 import { ownServers } from '../support/servers.ts';
@@ -143,7 +143,7 @@ async function expectExactlyOnce(load: Load): Promise<void> {
     const { body } = await stack.request('GET', `/v1/subscriptions/${sub}/balance`);
     expect(body, sub).toMatchObject(left(load.acknowledged, sub, GRANTED));
   }
-  await expectInvariants(db);
+  await expectSound(db);
   await expectReplays(load);
   expect(await booked(db, load.subs)).toEqual(expected(load.acknowledged));
 }

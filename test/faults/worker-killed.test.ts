@@ -3,7 +3,7 @@ import { and, count, desc, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { charges, commands, entries, subscriptions } from '../../src/db/schema.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import {
   ask,
   did,
@@ -58,7 +58,7 @@ test('I5: killed in the middle of a 26-month advance: the caller gets the answer
   simulateUntil(life, to);
   const wanted = simulatedFacts(life);
   expect(await realFacts(stack.db, id)).toEqual(wanted);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
   const fired = (answer.body as { fired: { kind: string }[] }).fired.filter(({ kind }) => kind === 'renewal');
   expect(fired).toHaveLength(26);
   expect(atStart).toBeLessThan(wanted.length);
@@ -148,7 +148,7 @@ test('without workers: 503 within 3 s, no effect later, one with the same key; s
   expect(await customers(customer_id)).toBe(1);
   const open = await stack.db.select().from(commands).where(eq(commands.status, 'pending'));
   expect(open).toEqual([]);
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 });
 
 async function customers(customerId: string): Promise<number> {

@@ -7,7 +7,7 @@ import { boundary, iso } from '../../src/domain/calendar.ts';
 import { openGrants, spend } from '../../src/domain/model/book.ts';
 import { command, type Life } from '../../src/domain/timeline.ts';
 import { QUERY, SIGNAL, workflowId } from '../../src/workflows/messages.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import {
   ask,
   did,
@@ -197,7 +197,7 @@ test('signals, updates and spends over five continue-as-news: each command once,
   expect(await stack.db.select().from(entries).where(debits)).toHaveLength(spent);
   expect(await realFacts(stack.db, storm.id)).toEqual(simulatedFacts(await simulateStorm(storm.id)));
 
-  await expectInvariants(stack.db);
+  await expectSound(stack.db);
 
   const runs = await runsOf(storm.id);
   expect(runs.length).toBeGreaterThanOrEqual(RUNS);

@@ -10,7 +10,7 @@ import type { View } from '../scenarios/driver.ts';
 import { HttpDriver } from '../scenarios/http-driver.ts';
 import type { Step } from '../scenarios/steps.ts';
 import { sized } from '../support/campaign.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // Random lives of any product on the real stack: every answer and every view is the core's, and at the end each row has its reason.
@@ -160,7 +160,7 @@ test(`${CATALOGS} drawn catalogues, ${LIVES} lives each: the stack lives them as
           throw new Error(`${where}: ${error.message}\nin ${JSON.stringify(catalog)}`, { cause: error });
         });
       expect((await reconcile(stack.db, { patienceMs: 0 })).unexplained).toEqual([]);
-      await expectInvariants(stack.db);
+      await expectSound(stack.db);
     } finally {
       await stack.stop();
     }

@@ -8,7 +8,7 @@ import {
   type SubscriptionAnswer,
   workflowId,
 } from '../../src/workflows/messages.ts';
-import { expectInvariants } from '../support/invariants.ts';
+import { expectSound } from '../support/invariants.ts';
 import { ask, did, subscribe } from '../support/lives.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -24,7 +24,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectInvariants(stack.db));
+afterEach(() => expectSound(stack.db));
 afterAll(() => stack.stop());
 
 const handleOf = (id: string) => stack.client.workflow.getHandle(workflowId(id));

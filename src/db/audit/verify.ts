@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 import type { Heads } from '../seals/heads.ts';
+import { brokenGuards } from './guards.ts';
 import { type Broken, brokenInvariants } from './invariants.ts';
+import { brokenRecords, unknownZones } from './records.ts';
 import { brokenSeals, goneLedgers, type SealsInAll, sealsInAll } from './seals.ts';
 
 // Checks the invariants of all subscriptions, a few at a time, in one snapshot. The transaction only reads, so no lost
@@ -60,13 +62,19 @@ async function walk(
   const entries = sizes.reduce((sum, size) => sum + size.entries, 0);
   const { broken: unfounded, ...seals } = await sealsInAll(tx);
   const gone = keptHeads && subscriptionIds === null ? await goneLedgers(tx, keptHeads) : [];
-  const broken = [...(await outsideOfLedgers(tx)), ...unfounded, ...gone];
+  const outside = await outsideOfLedgers(tx, subscriptionIds);
+  const broken = [...(await brokenGuards(tx)), ...outside, ...unfounded, ...gone];
+  const zones = await unknownZones(tx);
   let done = 0;
   for (const few of fewAtATime(sizes)) {
     if (broken.length > 0 && !isThorough) break;
     onProgress(done, sizes.length);
     const ids = few.map(({ id }) => id);
-    const found = [...(await brokenInvariants(tx, ids)), ...(await brokenSeals(tx, ids, keptHeads))];
+    const found = [
+      ...(await brokenInvariants(tx, ids)),
+      ...(await brokenRecords(tx, ids, zones)),
+      ...(await brokenSeals(tx, ids, keptHeads)),
+    ];
     broken.push(...found.sort((a, b) => (a.subscription_id < b.subscription_id ? -1 : 1)));
     if ((await snapshotOf(tx)).id !== snapshot.id)
       throw new SnapshotLost('The connection to the database was lost on the way: verify again.');
@@ -83,11 +91,16 @@ async function snapshotOf(tx: Database): Promise<{ id: string; at: string }> {
   return row!;
 }
 
+/** The rows of the named subscriptions; null: all. */
+const subscriptionsOf = (only: readonly string[] | null) => {
+  const wanted = sql`id = any(array(select json_array_elements_text(${JSON.stringify(only)}::json)))`;
+  return sql`(select * from subscriptions where ${only === null ? sql`true` : wanted})`;
+};
+
 async function sizesOf(tx: Database, only: readonly string[] | null): Promise<Size[]> {
-  const wanted = sql`s.id = any(array(select json_array_elements_text(${JSON.stringify(only)}::json)))`;
   const rows = await tx.execute<{ id: string; entries: string }>(sql`
-    select s.id, coalesce(l.seq, 0) as entries from subscriptions s left join ledgers l on l.subscription_id = s.id
-    where ${only === null ? sql`true` : wanted} order by s.id`);
+    select s.id, coalesce(l.seq, 0) as entries from ${subscriptionsOf(only)} s left join ledgers l on l.subscription_id = s.id
+    order by s.id`);
   return rows.map(({ id, entries }) => ({ id, entries: Number(entries) }));
 }
 
@@ -117,8 +130,16 @@ const TABLES = [
   'disputes',
 ];
 
-/** Faults that no subscription's check can find: rows of no subscription, and a missing guard of the entries (I11). */
-async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
+/**
+ * Faults that no subscription's check can find: rows of no subscription, subscriptions of no start (their commands lie under one
+ * scope, and are joined once), and a missing guard of the entries (I11).
+ */
+async function outsideOfLedgers(tx: Database, only: readonly string[] | null): Promise<Broken[]> {
+  const started = sql`
+    select 'R-65 a subscription was started by a command' as invariant, s.id as subscription_id, s.customer_id as row
+    from ${subscriptionsOf(only)} s
+    left join commands c on c.scope = 'start' and c.operation = 'start' and c.object_id = s.id and c.status in ('taken', 'done')
+    where c.key is null`;
   const strays = TABLES.map(
     (table) => sql`
       select distinct 'a row belongs to a subscription that is there' as invariant, t.subscription_id, ${table}::text as row
@@ -136,9 +157,11 @@ async function outsideOfLedgers(tx: Database): Promise<Broken[]> {
     where not (t.name = 'grants' and t.what = 'update') and not exists (
       select from pg_trigger g join pg_proc p on p.oid = g.tgfoid
       where g.tgrelid = t.oid and g.tgenabled in ('O', 'A') and p.proname in ('entries_are_append_only', 'grants_are_kept')
-        and (g.tgtype & t.bits) = t.bits)`;
+        and g.tgqual is null and (g.tgtype & t.bits) = t.bits)`;
   return [
-    ...(await tx.execute<Broken & Record<string, unknown>>(sql.join([...strays, guards], sql` union all `))),
+    ...(await tx.execute<Broken & Record<string, unknown>>(
+      sql.join([...strays, started, guards], sql` union all `),
+    )),
   ];
 }
 
