@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectSound } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { keyWith } from '../support/keys.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, faultsOf, type Json, type Subscription } from './driver.ts';
@@ -13,7 +13,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectSound(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 interface CustomerBody {

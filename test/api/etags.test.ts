@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publishCatalog } from '../../src/db/catalogs.ts';
 import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
-import { expectSound } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, type Json } from './driver.ts';
 import { hold } from './holding.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   stack = await startStack();
 });
 afterAll(async () => {
-  await expectSound(stack.db);
+  await expectInvariants(stack.db);
   await stack.stop();
 });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectSound } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, codeOf, Driver, type Json, type Page } from './driver.ts';
 import { looks } from './holding.ts';
@@ -13,7 +13,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectSound(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 const hold = async (driver: Driver, credits: number): Promise<unknown> =>

@@ -9,7 +9,7 @@ import { connect } from '../../src/db/client.ts';
 import { createReading } from '../../src/db/reading/batches.ts';
 import { listUsages } from '../../src/db/reads.ts';
 import * as schema from '../../src/db/schema.ts';
-import { expectSound } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { listen } from '../support/listen.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { bodyOf, Driver, T0 } from './driver.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await expectSound(stack.db);
+  await expectInvariants(stack.db);
   await counting.end({ timeout: 1 });
   await stack.stop();
 });

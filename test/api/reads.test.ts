@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectSound } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { all, bodyOf, Driver, type Json, type Subscription, start, T0 } from './driver.ts';
 
@@ -11,7 +11,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
 });
-afterEach(() => expectSound(stack.db));
+afterEach(() => expectInvariants(stack.db));
 afterAll(() => stack.stop());
 
 interface Balance {

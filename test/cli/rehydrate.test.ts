@@ -6,7 +6,7 @@ import { workflowId } from '../../src/workflows/messages.ts';
 import { AT_REST } from '../db/bent-books.ts';
 import { type LifeName, leadLives } from '../support/books.ts';
 import { drawdown, type Run } from '../support/cli.ts';
-import { expectSound } from '../support/invariants.ts';
+import { expectInvariants } from '../support/invariants.ts';
 import { ask, did, realFacts, subscribe } from '../support/lives.ts';
 import { type Answer, type Stack, startStack } from '../support/stack.ts';
 
@@ -196,7 +196,7 @@ test('every kind of life, lost in its middle, goes on as its twin; nothing is do
   }
   // R-73: with its last hold settled the ended one has nothing to wait for.
   await stack.client.workflow.getHandle(workflowId(held)).result();
-  await expectSound(stack.db);
+  await expectInvariants(stack.db);
   expect((await reconcile(stack.db, AT_REST)).unexplained).toEqual([]);
   expect(await run(['verify', '--workflows'])).toMatchObject({ code: 0 });
 });
@@ -287,7 +287,7 @@ test('a charge at billing when Temporal was lost is asked again under its own ke
   expect(counted('grant')).toEqual([2, 2, 2, 2, 1]);
   expect(lines.flat().filter((line) => /pending|declined/.test(line))).toEqual([]);
   for (const id of [...ids, starter]) await advance(id, '2026-06-15');
-  await expectSound(stack.db);
+  await expectInvariants(stack.db);
   expect((await reconcile(stack.db, AT_REST)).unexplained).toEqual([]);
 });
 
@@ -312,7 +312,7 @@ describe('a message of billing', () => {
     await chargeIs(id, charge, 'paid');
     await until('it is told', async () => (await message())?.outcome === 'signalled');
     await advance(id, '2026-03-01');
-    await expectSound(stack.db);
+    await expectInvariants(stack.db);
   });
 
   test('and the workflow had it, but not booked: it is signalled again', async () => {
