@@ -7,26 +7,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Database } from '../../src/db/client.ts';
-import { DAY, openDatabase, RawLedger, T0 } from '../db/raw-ledger.ts';
 import { drawdown } from '../support/cli.ts';
-import { createDatabase } from '../support/stack.ts';
+import { did, subscribe } from '../support/lives.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 // `drawdown seal` and `drawdown verify --against`, as an operator runs them.
 
 const folder = mkdtempSync(join(tmpdir(), 'heads-'));
 const file = (name: string): string => join(folder, name);
-let url: string;
-let db: Database;
-let ledger: RawLedger;
+const MONTHLY = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
+let stack: Stack;
+let id: string;
+const spend = () => did(stack, id, 'POST usage', { items: [{ feature: 'generate_look', quantity: 1 }] });
 
 beforeAll(async () => {
-  url = await createDatabase();
-  db = await openDatabase(url);
-  ledger = await RawLedger.open(db);
-  await ledger.grant({ credits: 10, to: T0 + 30 * DAY });
-  await ledger.spend(3);
-  await RawLedger.open(db);
+  stack = await startStack();
+  id = await subscribe(stack, MONTHLY);
+  await spend();
+  await subscribe(stack, MONTHLY);
   for (const name of ['seal', 'other']) {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     writeFileSync(file(`${name}.key`), privateKey.export({ type: 'pkcs8', format: 'pem' }));
@@ -34,11 +32,11 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  await db.$client.end();
+  await stack?.stop();
   rmSync(folder, { recursive: true });
 });
 
-const run = (...words: string[]) => drawdown(words, { DATABASE_URL: url });
+const run = (...words: string[]) => drawdown(words, { DATABASE_URL: stack.databaseUrl });
 
 test('heads are written, signed, and compared with the ledger', async () => {
   const sealed = await run('seal', '--out', file('heads.jsonl'), '--key', file('seal.key'));
@@ -47,7 +45,7 @@ test('heads are written, signed, and compared with the ledger', async () => {
     err: '',
     out: `Sealed: 2 ledgers. Their heads are in ${file('heads.jsonl')}.\n`,
   });
-  await ledger.spend(1);
+  await spend();
   const { code, out } = await run(
     'verify',
     '--against',
@@ -118,16 +116,16 @@ test('an address gets the heads by PUT, and verify reads them from there', async
 });
 
 test('a change that was sealed anew is named by the kept heads, exit code 1', async () => {
-  await db.transaction(async (tx) => {
+  await stack.db.transaction(async (tx) => {
     await tx.execute(sql`set local session_replication_role = replica`);
-    await tx.execute(sql`update usages set reference = 'forged' where subscription_id = ${ledger.id}`);
+    await tx.execute(sql`update usages set reference = 'forged' where subscription_id = ${id}`);
     await tx.execute(sql`delete from seals`);
   });
   await run('seal');
   expect(await run('verify')).toMatchObject({ code: 0 });
   const { code, out } = await run('verify', '--against', file('heads.jsonl'));
   expect(out).toMatch(
-    new RegExp(`^I11 a ledger’s rows are those that were sealed\n {5}${ledger.id} {2}entries 1 to 2, `, 'm'),
+    new RegExp(`^I11 a ledger’s rows are those that were sealed\n {5}${id} {2}entries 1 to 2, `, 'm'),
   );
   expect(code).toBe(1);
 });

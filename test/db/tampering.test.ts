@@ -7,10 +7,11 @@ import { DEFAULT_CATALOG } from '../../src/domain/catalog/default.ts';
 import { leadLives } from '../support/books.ts';
 import { until } from '../support/deliveries.ts';
 import { did, subscribe } from '../support/lives.ts';
+import { sealAll } from '../support/seals.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 // One real ledger, and the changes that the owner of its database can make behind the back of the code. `drawdown verify` names each
-// by its rule and its row, but for those at the end, which only a seal shows.
+// by its rule and its row, some of them only where the rows were sealed, and the last few not at all.
 
 const MONTHLY = { plan: 'creator', interval: 'month', from: '2026-01-31T00:00:00.000Z' } as const;
 const creator = DEFAULT_CATALOG.plans.find(({ id }) => id === 'creator')!;
@@ -94,10 +95,11 @@ beforeAll(async () => {
 afterAll(() => db?.$client.end());
 
 /** The output of `drawdown verify --all` after statements that no guard of the tables stops, and that are undone after it. */
-async function namedAfter(statements: SQL[]): Promise<string[]> {
+async function namedAfter(statements: SQL[], isSealed = false): Promise<string[]> {
   let named: string[] = [];
   await db
     .transaction(async (tx) => {
+      if (isSealed) await sealAll(tx as unknown as Database);
       await tx.execute(sql`set local session_replication_role = replica`);
       for (const statement of statements) await change(tx, statement);
       const wanted = { subscriptionIds: null, isThorough: true, onProgress: () => {} };
@@ -666,19 +668,23 @@ describe('named by rule and row', () => {
   });
 });
 
-/** No copy of these is left in the database, so nothing there contradicts them. */
-const ONLY_A_SEAL_SHOWS: [name: string, statements: () => SQL[]][] = [
+/** No copy of these is left in the database but their seal. */
+const A_SEAL_SHOWS: [name: string, statements: () => SQL[]][] = [
   ['a usage with another reference', () => [one('usages', `reference = 'order 2'`, 'month usage')]],
   ['a usage with other metadata', () => [one('usages', `metadata = '{"by":"you"}'`, 'month usage')]],
+  [
+    'an entry recorded a second earlier',
+    () => [of('entries', `recorded_at = recorded_at - interval '1 second'`, 'month', 'and seq = 5')],
+  ],
+];
+
+/** No copy of these is left, and no line has them; the last is new, so it is sealed as if it were honest. */
+const NOTHING_SHOWS: [name: string, statements: () => SQL[]][] = [
   [
     'a reply with another body',
     () => [
       sql.raw(`update replies set body_hash = gen_random_uuid() where object_id = '${at['month usage']}'`),
     ],
-  ],
-  [
-    'an entry recorded a second earlier',
-    () => [of('entries', `recorded_at = recorded_at - interval '1 second'`, 'month', 'and seq = 5')],
   ],
   ['the metadata of a subscription', () => [one('subscriptions', `metadata = '{"x":"y"}'`, 'month')]],
   [
@@ -701,8 +707,21 @@ const ONLY_A_SEAL_SHOWS: [name: string, statements: () => SQL[]][] = [
   ],
 ];
 
-describe('only a seal shows it', () => {
-  test.each(ONLY_A_SEAL_SHOWS)('%s', async (_, statements) => {
+test('sealed, before: verify finds nothing', async () => {
+  expect(await namedAfter([], true)).toEqual([]);
+});
+
+describe('a seal alone shows it', () => {
+  test.each(A_SEAL_SHOWS)('%s', async (_, statements) => {
     expect(await namedAfter(statements())).toEqual([]);
+    const [named, ...more] = await namedAfter(statements(), true);
+    expect(named).toMatch(/^I11 a ledger’s rows are those that were sealed: .* entries 1 to \d+, /);
+    expect(more).toEqual([]);
+  });
+});
+
+describe('nothing shows it', () => {
+  test.each(NOTHING_SHOWS)('%s', async (_, statements) => {
+    expect(await namedAfter(statements(), true)).toEqual([]);
   });
 });
