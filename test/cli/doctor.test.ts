@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { noteFailure } from '../../src/db/failures.ts';
 import { workflowId } from '../../src/workflows/messages.ts';
+import { textOf, Visit } from '../api/console-visit.ts';
 import { drawdown, type Run } from '../support/cli.ts';
 import { shiftedClock } from '../support/clock.ts';
 import { subscribe } from '../support/lives.ts';
@@ -41,6 +42,8 @@ describe('with a worker', () => {
         out: expect.stringMatching(/^at \S+Z\nNothing needs a person\.\n$/),
       });
     expect(JSON.parse((await doctor(stack, ['--json'])).out)).toMatchObject({ temporal: true, findings: [] });
+    const fleet = await (await Visit.begin(stack)).get('/console/fleet');
+    expect(textOf(fleet.html)).toContain('Findings Nothing needs a person.');
   });
 
   test('PostgreSQL’s clock 40 days ahead of this machine’s', async () => {
@@ -138,6 +141,16 @@ describe('without a worker', () => {
       'backlog.event': { severity: 'warning', count: 1, rows: ['evt_2'] },
       'backlog.batch': { severity: 'bad', count: 1, rows: ['gb_1'] },
     });
+    const fleet = async () => textOf((await (await Visit.begin(stack)).get('/console/fleet')).html);
+    await expect.poll(fleet, WITHIN).toContain('2 messages of billing wait for the relay bad, for 12 min');
+    const shown = await fleet();
+    for (const text of [
+      `No worker asks for work on the queue “${stack.taskQueue}” bad`,
+      'npx drawdown refused list has every row. docs/operating.md: “What is refused”.',
+      '1 delivery waits for its workflow bad, for 11 min evt_1/we_1',
+    ])
+      expect(shown).toContain(text);
+    expect(shown).not.toContain('Nothing needs a person.');
   });
 
   test('ledgers with overdue holds, expiries, boundaries and nudges, and steps that were given up', async () => {

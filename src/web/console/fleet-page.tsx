@@ -47,6 +47,19 @@ interface IncidentView {
   isHeldUp: boolean;
 }
 
+/** Something that stands still, with its remedy: the finding of `drawdown doctor`. */
+interface FindingView {
+  severity: 'bad' | 'warning';
+  what: string;
+  count: number;
+  oldest: Instant | null;
+  rows: string[];
+  /** With commands between backticks. */
+  remedy: string;
+  /** A heading of docs/operating.md. */
+  section: string;
+}
+
 /** A worker's poller of the task queue. */
 export interface PollerView {
   identity: string;
@@ -60,6 +73,8 @@ export interface PollerView {
 export interface FleetView {
   now: Instant;
   statuses: { status: string; count: number }[];
+  /** Those that need a person first. */
+  findings: FindingView[];
   backlogs: BacklogView[];
   /** The most often tried first; `refusedCount` counts all of them. */
   refused: RefusedView[];
@@ -101,6 +116,7 @@ export function fleetPage(view: FleetView, assets: Assets): string {
           · {format.moment(now)}
         </p>
       </header>
+      <Findings {...view} />
       <div class="pair">
         <div class="pile">
           <Waiting {...view} />
@@ -114,6 +130,42 @@ export function fleetPage(view: FleetView, assets: Assets): string {
         </div>
       </div>
     </>,
+  );
+}
+
+/** Rows of a finding that fit beside others. */
+const SHOWN = 3;
+
+function Findings({ findings, now, format }: FleetView) {
+  return (
+    <section class="card" aria-labelledby="findings">
+      <h2 id="findings">Findings</h2>
+      {findings.every(({ severity }) => severity !== 'bad') && <p class="empty">Nothing needs a person.</p>}
+      <ul class="stack">
+        {findings.map(({ severity, what, count, oldest, rows, remedy, section }) => (
+          <li>
+            <p class="spread">
+              <span>{what}</span>
+              <span class={severity === 'bad' ? 'tag bad' : 'tag warn'}>
+                {severity}
+                {oldest !== null &&
+                  `, for ${format.duration(Math.max(0, Math.round((now - oldest) / 1_000)))}`}
+              </span>
+            </p>
+            {rows.slice(0, SHOWN).map((row) => (
+              <p class="small breaks">{row}</p>
+            ))}
+            {count > SHOWN && rows.length > SHOWN && (
+              <p class="quiet small">and {format.credits(count - SHOWN)} more</p>
+            )}
+            <p class="quiet small">
+              {remedy.split('`').map((part, i) => (i % 2 === 1 ? <code>{part}</code> : part))}{' '}
+              docs/operating.md: “{section}”.
+            </p>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

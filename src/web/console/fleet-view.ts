@@ -2,6 +2,8 @@ import type { Deps } from '../../api/deps.ts';
 import { type Backlog, dueCandidates, fleetNumbers } from '../../db/console/fleet.ts';
 import { listRefused } from '../../db/failures.ts';
 import { listIncidents } from '../../db/incidents.ts';
+import { findingsOf } from '../../doctor/findings.ts';
+import type { LedgerReader } from '../../doctor/ledger.ts';
 import { queueFacts } from '../../doctor/queue.ts';
 import type { Instant } from '../../domain/calendar.ts';
 import { nextDue } from '../../domain/due.ts';
@@ -16,9 +18,10 @@ const MOST_REFUSED = 20;
 const MOST_INCIDENTS = 10;
 
 /** Reads the page's numbers from the database and the pollers from Temporal. */
-export async function fleetView(deps: Deps, format: Format): Promise<FleetView> {
-  const [numbers, refused, incidents, queue] = await Promise.all([
+export async function fleetView(deps: Deps, readLedger: LedgerReader, format: Format): Promise<FleetView> {
+  const [numbers, standing, refused, incidents, queue] = await Promise.all([
     fleetNumbers(deps.db),
+    readLedger(),
     listRefused(deps.db, MOST_REFUSED),
     listIncidents(deps.db, MOST_INCIDENTS),
     queueFacts(deps),
@@ -28,6 +31,8 @@ export async function fleetView(deps: Deps, format: Format): Promise<FleetView> 
   return {
     now,
     statuses,
+    // The API migrates at its start, and `drawdown doctor` asks the workflows.
+    findings: findingsOf({ ...standing, queue, pending: [], stuck: [], missing: [] }),
     backlogs: [
       backlog('Inbox', 'messages of billing that no workflow was told of', numbers.inbox, now, 10_000),
       backlog(

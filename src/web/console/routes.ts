@@ -2,6 +2,7 @@ import type { AuthenticatedRequests } from '../../api/auth.ts';
 import type { Deps } from '../../api/deps.ts';
 import type { App } from '../../api/route.ts';
 import { search } from '../../db/console/search.ts';
+import { createLedgerReader } from '../../doctor/ledger.ts';
 import { cut } from '../../domain/text.ts';
 import { formatOf } from '../shell/format.ts';
 import { assets, formFields, type Pages, pagesBelow, sendPage } from '../shell/pages.ts';
@@ -91,5 +92,8 @@ function hitPlace({
 }
 
 function fleetRoute(pages: Pages, deps: Deps): void {
-  pages.get('/fleet', async (c) => sendPage(c, fleetPage(await fleetView(deps, formatOf('UTC')), assets)));
+  const readLedger = createLedgerReader(deps.db);
+  pages.get('/fleet', async (c) =>
+    sendPage(c, fleetPage(await fleetView(deps, readLedger, formatOf('UTC')), assets)),
+  );
 }
