@@ -40,6 +40,14 @@ describe('a link', () => {
     expect((await visitor.get(link)).status).toBe(200);
   });
 
+  test('that was used opens nothing for a visitor of another wallet', async () => {
+    const link = await linkTo(stack, mine.id);
+    await new PageVisitor(stack).get(link);
+    const other = await PageVisitor.enter(stack, foreign.id);
+    const answer = await other.get(link);
+    expect([answer.status, headingOf(answer)]).toEqual([401, 'This wallet is closed']);
+  });
+
   test('works for five minutes and says so', async () => {
     const { expires_at } = bodyOf<{ expires_at: string }>(await ask(mine.id), 201);
     const minutes = (Date.parse(expires_at) - Date.now()) / 60_000;

@@ -269,6 +269,15 @@ describe('R-12: the statement decides, though nothing was booked', () => {
     ]);
   });
 
+  test('no longer at expiresAt, though nobody booked the expiry', async () => {
+    const ledger = await RawLedger.open(db);
+    await ledger.grant({ credits: 100, to: T0 + HOUR });
+    await ledger.drift(T0 + HOUR - 1);
+    expect(outcomeOf(await ledger.spend(1))).toBe('ok');
+    await ledger.drift(T0 + HOUR);
+    expect(outcomeOf(await ledger.spend(1))).toBe('insufficient_credits');
+  });
+
   test('on the database’s clock', async () => {
     const ledger = await RawLedger.live(db);
     await ledger.grant({ credits: 100, from: Date.now() - DAY, to: Date.now() - HOUR });

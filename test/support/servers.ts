@@ -6,7 +6,24 @@ import { type PostgresService, startPostgres } from '../../src/embedded/postgres
 import { startTemporal, type TemporalService } from '../../src/embedded/temporal.ts';
 
 // PostgreSQL and Temporal of a test, on data of their own. The global set-up starts one of each for all files; a test that
-// stops servers brings its own.
+// stops servers brings its own. A program with many short runs starts them once for all runs (test/mutants).
+
+/** The variable of servers that run already. */
+export const RUNNING_SERVERS = 'DRAWDOWN_TEST_SERVERS';
+
+/** Servers that another program keeps for many runs, one run at a time. */
+export interface RunningServers {
+  databaseUrl: string;
+  temporalAddress: string;
+  /** The folder of the workflows' bundles. */
+  bundles: string;
+}
+
+/** The servers that run already, as JSON in the environment; null without them. */
+export function runningServers(): RunningServers | null {
+  const text = process.env[RUNNING_SERVERS];
+  return text ? (JSON.parse(text) as RunningServers) : null;
+}
 
 export interface OwnServers {
   dataDir: string;

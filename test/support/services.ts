@@ -12,7 +12,7 @@ import { loadConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { stopOrphans } from '../../src/embedded/children.ts';
 import type { PostgresService } from '../../src/embedded/postgres.ts';
-import { ownServers } from './servers.ts';
+import { ownServers, type RunningServers, runningServers } from './servers.ts';
 
 // vitest's global set-up: one PostgreSQL and one Temporal for all test files of a room. A test file makes its own
 // database with `create database x template drawdown_template` and its own task queue.
@@ -33,6 +33,8 @@ export const templateDatabase = 'drawdown_template';
 const REGULAR = 'regular';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const running = runningServers();
+  if (running) return useRunning(project, running);
   const kept = process.env['DRAWDOWN_TEST_DATA'];
   const log = (line: string) => process.stderr.write(`  ${line}\n`);
   const servers = ownServers({ ...(kept ? { dataDir: resolve(kept) } : {}), durable: false, log });
@@ -53,20 +55,36 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
+/** On servers that run already only the template is made anew: the sources may be others than those of the run before. */
+async function useRunning(
+  project: TestProject,
+  { databaseUrl, temporalAddress, bundles }: RunningServers,
+): Promise<() => Promise<void>> {
+  const [bundlePath] = await Promise.all([workflowBundle(bundles), makeTemplate(databaseUrl)]);
+  project.provide('databaseUrl', databaseUrl);
+  project.provide('temporalAddress', temporalAddress);
+  project.provide('workflowBundle', bundlePath);
+  return async () => {};
+}
+
 /** The regular server keeps its state on the tests' PostgreSQL. */
 async function startRegular(dataDir: string, database: Promise<PostgresService>): Promise<RegularTemporal> {
   findRegularTemporal();
   return startRegularTemporal({ dataDir, databaseUrl: (await database).url });
 }
 
-/** Migrates once; a clone of the template takes a test file 20 to 115 ms. */
 async function withTemplate(service: PostgresService): Promise<PostgresService> {
-  const sql = postgres(service.url, { max: 1, onnotice: () => {} });
+  await makeTemplate(service.url);
+  return service;
+}
+
+/** Migrates once; a clone of the template takes a test file 20 to 115 ms. */
+async function makeTemplate(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   await sql.unsafe(`drop database if exists ${templateDatabase}`);
   await sql.unsafe(`create database ${templateDatabase}`);
   await sql.end();
-  await migrate(service.url.replace(/[^/]*$/, templateDatabase));
-  return service;
+  await migrate(databaseUrl.replace(/[^/]*$/, templateDatabase));
 }
 
 /** Like Promise.all, but stops the services that did come up when one did not. */
