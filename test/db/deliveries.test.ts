@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/db/client.ts';
@@ -105,6 +106,17 @@ describe('a delivery', () => {
     await markStarted(db, claimed!);
     await later();
     expect(await claimDeliveries(db, 5)).toEqual([]);
+  });
+
+  test('that another relay has locked holds up no other', async () => {
+    await endpoint('a');
+    await happen('grant.made', 'credits.low');
+    await spread(db, 100);
+    const claimed = await db.transaction(async (tx) => {
+      await tx.execute(sql`select from deliveries order by created_at, event_id limit 1 for update`);
+      return Promise.race([claimDeliveries(db, 5), sleep(3_000, 'waited')]);
+    });
+    expect(claimed).toMatchObject([{ endpointId: 'a' }]);
   });
 
   test('goes back at once when Temporal was away', async () => {

@@ -82,9 +82,20 @@ describe('a step of the workflow', () => {
         },
       ],
     });
-    const kinds = await Promise.all(
-      Array.from({ length: 10 }, async () => (await bookStep(db, ledger.id, booking)).kind),
-    );
+    // They meet at the lock of the ledger: nine connections wait, and the tenth copy waits for one.
+    const copies = await db.transaction(async (tx) => {
+      await tx.execute(sql`select from ledgers where subscription_id = ${ledger.id} for no key update`);
+      const sent = Array.from({ length: 10 }, () => bookStep(db, ledger.id, booking));
+      const waiting = async () => {
+        const [row] = await tx.execute<{ n: number }>(
+          sql`select count(*)::int as n from pg_locks where not granted`,
+        );
+        return row!.n;
+      };
+      await expect.poll(waiting, { timeout: 30_000 }).toBeGreaterThanOrEqual(9);
+      return { sent };
+    });
+    const kinds = (await Promise.all(copies.sent)).map(({ kind }) => kind);
     expect(kinds.sort()).toEqual(['booked', ...Array.from({ length: 9 }, () => 'replayed')]);
     expect(await available(ledger)).toBe(5);
   });

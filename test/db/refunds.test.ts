@@ -37,6 +37,13 @@ test('a repeated or older report changes nothing', async () => {
   expect(await everythingOf(db, ledger.id)).toEqual(before);
 });
 
+test('a higher report takes the difference alone', async () => {
+  const { ledger, chargeId } = await withPack();
+  const say = (toMinor: number) => refundCharge(db, ledger.id, { chargeId, kind: 'refund', toMinor });
+  expect(await say(300)).toMatchObject({ answer: { revoked: 60 } });
+  expect(await say(600)).toMatchObject({ answer: { revoked: 60 } });
+});
+
 test('50 copies at once: one effect', async () => {
   const { ledger, chargeId } = await withPack();
   const said = Array.from({ length: 50 }, () =>

@@ -282,12 +282,12 @@ const LEDGER: Mutant[] = [
   },
   {
     name: 'refund-takes-again',
-    harm: 'A second report of one refund takes the credits a second time.',
+    harm: 'A second, higher report of a refund takes the credits of the first again.',
     rule: 'R-81',
     file: 'src/db/functions/refund.sql',
     find: 'least(greatest(due_back(c) - c.revoked_credits, 0), g.remaining)',
     replace: 'least(due_back(c), g.remaining)',
-    test: stack('db/refunds.test.ts', 'a repeated or older report changes nothing'),
+    test: stack('db/refunds.test.ts', 'a higher report takes the difference alone'),
   },
   {
     name: 'abandoned-takes-effect',
@@ -303,12 +303,12 @@ const LEDGER: Mutant[] = [
 const RELAY: Mutant[] = [
   {
     name: 'no-skip-locked',
-    harm: 'Several relays wait for the same rows instead of sharing them.',
+    harm: 'One row that is locked holds up the deliveries of all relays.',
     rule: 'I14',
     file: 'src/db/deliveries.ts',
     find: 'for update of d skip locked',
     replace: 'for update of d',
-    test: stack('db/deliveries.test.ts', 'is claimed once by many relays at once, never more than asked'),
+    test: stack('db/deliveries.test.ts', 'that another relay has locked holds up no other'),
   },
   {
     name: 'claim-for-ever',

@@ -16,6 +16,9 @@ const MAY_SURVIVE = 1;
 const LIMIT_MS = 180_000;
 const SOUND_LIMIT_MS = 900_000;
 
+/** The errors of an assertion, of one on a promise, and of a property. */
+const ASSERTION = /^(AssertionError|Error: promise (resolved|rejected)|Error: Property failed)/;
+
 const EXAMPLES = `
 Examples:
   npm run mutants                                 all of them
@@ -129,7 +132,7 @@ async function isKilled({ checkout, env, stopping }: Laboratory, mutant: Mutant)
   const options = { folder, tests: [test], env, stopping, bails: true, limitMs: LIMIT_MS };
   const { ran, trouble } = await runTests(options).finally(() => checkout.write(mutant.file, source));
   const failed = ran.find((one) => one.state === 'failed' && isNamed(one, test));
-  const isByAssertion = failed !== undefined && /^(AssertionError|Error: Property failed)/.test(failed.error);
+  const isByAssertion = failed !== undefined && ASSERTION.test(failed.error);
   const how = isByAssertion
     ? `by ${failed.file}: ${failed.name}`
     : `${mutant.harm} ${mutant.file}: ${failed?.error ?? (trouble || 'its test passes')}`;
