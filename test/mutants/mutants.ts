@@ -167,21 +167,21 @@ const BILLING: Mutant[] = [
 
 const WEBHOOKS: Mutant[] = [
   {
-    name: 'link-local-allowed',
+    name: 'metadata-allowed',
     harm: 'A webhook endpoint reads the credentials of the cloud machine.',
     rule: null,
     file: 'src/webhooks/addresses.ts',
-    find: "if (known.range() !== 'unicast') return false;",
-    replace: "if (['private', 'loopback', 'uniqueLocal'].includes(known.range())) return false;",
-    test: core('webhooks/addresses.test.ts', '169.254.169.254'),
+    find: ' || isMetadata(known)) return false;',
+    replace: ') return false;',
+    test: core('webhooks/addresses.test.ts', '168.63.129.16'),
   },
   {
     name: 'one-public-address',
     harm: 'A name with one public address leads an event to a private one.',
     rule: null,
     file: 'src/webhooks/addresses.ts',
-    find: '!addresses.every(({ address }) => isPublic(address))',
-    replace: '!addresses.some(({ address }) => isPublic(address))',
+    find: '!addresses.every(({ address }) => mayReceive(',
+    replace: '!addresses.some(({ address }) => mayReceive(',
     test: core('webhooks/addresses.test.ts', 'a private one behind a public one'),
   },
 ];
