@@ -48,9 +48,8 @@ export async function askWorkflow(deps: Deps, row: SubscriptionRow): Promise<Wor
     ]);
     return { kind: 'answered', balance, state, schedule, runId };
   } catch (error) {
-    if (error instanceof TemporalUnavailable) return { kind: 'away' };
+    if (isAway(error)) return { kind: 'away' };
     if (error instanceof Refusal && error.code === 'not_found') return { kind: 'none' };
-    if (error instanceof Refusal && error.code === 'temporal_unavailable') return { kind: 'away' };
     throw error;
   }
 }
@@ -75,16 +74,20 @@ export async function sumsOf(deps: Deps, row: SubscriptionRow, word: WorkflowWor
   const verdict = verdictOf(counted);
   // A nudge may have come between the query and these numbers: then the workflow knows more by now.
   if (word.kind === 'answered' && verdict.kind === 'drift' && verdict.of === 'behind') {
-    const balance = await query<BalanceAnswer>(deps, row, QUERY.balance);
+    const balance = await query<BalanceAnswer>(deps, row, QUERY.balance).catch(ignoreAway);
+    if (!balance) return sumsOf(deps, row, { kind: 'away' });
     if (balance.ledger_version > word.balance.ledger_version) return sumsOf(deps, row, { ...word, balance });
   }
   if (verdict.kind === 'behind') await nudge(deps, row.state.id).catch(ignoreAway);
   return { ...counted, held, openGrants, verdict };
 }
 
-/** A nudge that fails is the relay's to repeat. */
+const isAway = (error: unknown): boolean =>
+  error instanceof TemporalUnavailable || (error instanceof Refusal && error.code === 'temporal_unavailable');
+
+/** A nudge that fails is the relay's to repeat, and a second look at a workflow is not worth the page. */
 function ignoreAway(error: unknown): void {
-  if (!(error instanceof TemporalUnavailable)) throw error;
+  if (!isAway(error)) throw error;
 }
 
 /** The coming events of a subscription. */
