@@ -137,7 +137,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     publicUrl: options.publicUrl ?? 'http://localhost',
     temporalUiUrl: undefined,
     temporalNamespace: 'default',
-    log: (line) => process.stderr.write(`${line}\n`),
+    // Lines of the level info, such as a sign-in, are no news in a test.
+    log: (line, fields) => void (fields?.level && process.stderr.write(`${line}\n`)),
     isOpen: () => true,
   });
   const app = createApp(deps);
