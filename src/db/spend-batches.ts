@@ -85,6 +85,8 @@ const CALLS = 2;
 const WORTH_A_CALL = 12;
 /** Milliseconds after which a call under way is thought to be blocked, so that others no longer wait for it. */
 const LATE_MS = 5;
+/** A call of so many milliseconds waits for a ledger: the next one goes beside it, however few they are. */
+const STUCK_MS = 50;
 /** The most calls that wait for a locked ledger. */
 const WAITING_CALLS = 4;
 /** The most requests of one call. */
@@ -143,6 +145,8 @@ export const halfOf = (bodyHash: string): string =>
 export function createSpending(db: Database, watch?: SpendWatch): Spending {
   let waiting: Pending[] = [];
   let underWay = 0;
+  let isDeparting = false;
+  let isLookingLater = false;
   let departedAt = 0;
   /** Subscriptions of the calls under way. Their next requests wait, so that none overtakes another. */
   const travelling = new Set<string>();
@@ -173,9 +177,28 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
 
   function join(pending: Pending): void {
     waiting.push(pending);
-    // Requests of the same turn of the event loop go together.
-    if (waiting.length === 1) setImmediate(depart);
+    // Requests of the same turn of the event loop go together. Others may wait for a locked ledger: they start no call.
+    if (waiting.length === 1 || underWay === 0) departSoon();
     else if (underWay > 0 && (waiting.length % WORTH_A_CALL === 0 || isLate())) depart();
+  }
+
+  function departSoon(): void {
+    if (isDeparting) return;
+    isDeparting = true;
+    setImmediate(() => {
+      isDeparting = false;
+      depart();
+    });
+  }
+
+  /** The call under way may wait for a locked ledger, and no other request may come. */
+  function departLater(): void {
+    if (isLookingLater) return;
+    isLookingLater = true;
+    setTimeout(() => {
+      isLookingLater = false;
+      depart();
+    }, STUCK_MS).unref();
   }
 
   /** Sends the waiting requests that may go, unless the next call is cheaper. Enough requests for two calls are divided. */
@@ -183,7 +206,10 @@ export function createSpending(db: Database, watch?: SpendWatch): Spending {
     if (underWay === CALLS) return;
     const share = underWay === 0 && waiting.length >= 2 * WORTH_A_CALL ? Math.ceil(waiting.length / 2) : MOST;
     const { batch, rest } = taken(waiting, share, (id) => travelling.has(id) || busy.has(id));
-    if (batch.length < (underWay === 0 || isLate() ? 1 : WORTH_A_CALL)) return;
+    if (batch.length < (underWay === 0 || isLate() ? 1 : WORTH_A_CALL)) {
+      if (batch.length > 0) departLater();
+      return;
+    }
     waiting = rest;
     void travel(batch);
     // Nothing would check the rest again before this call returns.

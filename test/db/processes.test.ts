@@ -200,6 +200,38 @@ describe('a ledger that another transaction has locked', () => {
     expect(await leftOf(busy)).toBe(0);
   });
 
+  test('nor those that come after more requests of it, one by one', async () => {
+    const [busy, one, other] = await Promise.all([10, 10, 10].map(withCredits));
+    const unlock = await lock(busy!);
+    let isOver = false;
+    const first = processes[0]!.submit(busy!.request(1)).finally(() => {
+      isOver = true;
+    });
+    expect(await processes[0]!.submit(one!.request(1))).toMatchObject({ kind: 'ok' });
+    const second = processes[0]!.submit(busy!.request(1));
+    for (const ledger of [other!, one!, other!]) {
+      await new Promise(setImmediate);
+      expect(await processes[0]!.submit(ledger.request(1))).toMatchObject({ kind: 'ok' });
+    }
+    expect(isOver).toBe(false);
+    await unlock();
+    expect(await Promise.all([first, second])).toMatchObject([{ kind: 'ok' }, { kind: 'ok' }]);
+  });
+
+  test('nor one that comes alone, just after a call for it alone', async () => {
+    const [busy, other] = await Promise.all([10, 10].map(withCredits));
+    const unlock = await lock(busy!);
+    let isOver = false;
+    const first = processes[0]!.submit(busy!.request(1)).finally(() => {
+      isOver = true;
+    });
+    await new Promise(setImmediate);
+    expect(await processes[0]!.submit(other!.request(1))).toMatchObject({ kind: 'ok' });
+    expect(isOver).toBe(false);
+    await unlock();
+    expect(await first).toMatchObject({ kind: 'ok' });
+  });
+
   test('more of them than calls that wait: each is served once it is free', async () => {
     const ledgers = await Promise.all(Array.from({ length: 24 }, () => withCredits(10)));
     const unlocks = await Promise.all(ledgers.slice(0, 12).map(lock));
