@@ -31,23 +31,26 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
     startedAt: number,
   ) {
     const requestId = newId('req');
-    const done = await handle(match, incoming).catch((error: unknown) =>
+    const headers: Record<string, string> = { ...ofAll, 'Request-Id': requestId };
+    const done = await handle(match, incoming, headers).catch((error: unknown) =>
       problemOf(reported(deps.log, requestFields(match.route, incoming.url!, requestId), error), requestId),
     );
-    Object.assign(done.headers, ofAll, { 'Request-Id': requestId });
+    Object.assign(done.headers, headers);
     send(outgoing, done);
     watch?.finished(match.route, done.status, startedAt, requestId);
   }
 
+  /** Adds the caller's limits to the headers of the answer. */
   async function handle(
     { fast: { definition, respond }, params }: Match,
     incoming: IncomingMessage,
+    answered: Record<string, string>,
   ): Promise<Rendered> {
     const { url, headers } = incoming;
     if (!deps.isOpen()) throw ledgerAway();
     const caller = deps.authenticate(headers.authorization ?? '');
     const { scopes, keyId } = caller instanceof Promise ? await caller : caller;
-    const standing = deps.limits?.admit(keyId, params['id']);
+    Object.assign(answered, deps.limits?.admit(keyId, params['id']));
     if (definition.scope) requireScope(scopes, definition.scope);
     // Read once its caller is known.
     const body = incoming.method === 'GET' ? NO_BODY : await bodyOf(incoming);
@@ -58,9 +61,7 @@ export function createFastPath(deps: Deps, otherwise: RequestListener): RequestL
       json: readJson(body, headers['content-type']),
       key: headers['idempotency-key'] as string | undefined,
     });
-    const rendered = await respond(input, { scopes, ifNoneMatch: headers['if-none-match'] ?? '' });
-    if (standing) Object.assign(rendered.headers, standing);
-    return rendered;
+    return respond(input, { scopes, ifNoneMatch: headers['if-none-match'] ?? '' });
   }
 }
 

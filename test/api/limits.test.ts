@@ -6,6 +6,7 @@ import { Refusal } from '../../src/domain/errors.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { Visit } from './console-visit.ts';
 import { Driver, type Problem } from './driver.ts';
+import { PageVisitor } from './pages.ts';
 
 // Limits of requests: of a key, of a subscription, on both paths; and what a stranger may cost before its key is known.
 
@@ -141,6 +142,27 @@ describe('over HTTP', () => {
       expect(await statusOf('/v1/subscriptions', `${known}x`, length)).toBe(401);
     }
     expect(await statusOf(usage, known, '1000')).toBe(403);
+  });
+
+  test('a session has ten live pages, and another once one is closed', async () => {
+    const driver = await Driver.open(stack);
+    const { cookie } = await PageVisitor.enter(stack, driver.id);
+    const open = () => fetch(`${stack.url}/wallet/live`, { headers: { Cookie: cookie! } });
+    const pages = await Promise.all(Array.from({ length: 10 }, open));
+    expect(pages.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+    expect((await open()).status).toBe(429);
+    await pages[0]!.body!.cancel();
+    await expect.poll(async () => (await open()).status, { timeout: 5_000 }).toBe(200);
+    expect((await open()).status).toBe(429);
+    for (const page of pages.slice(1)) await page.body!.cancel();
+  });
+
+  test('a refusal of a spend says what is left, too', async () => {
+    const driver = await Driver.open(stack);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const refused = await driver.spend(10_000);
+    expect(refused.status).toBe(402);
+    expect(refused.headers.get('RateLimit')).toMatch(/^"key";r=\d+, "subscription";r=\d$/);
   });
 
   test('a wrong key at the sign-in takes its time, and many at once are refused', async () => {

@@ -6,6 +6,8 @@ import type { Broken } from './invariants.ts';
 // I11: the hash chains of ledgers, computed again from their rows and compared with the heads that were sealed: those of the
 // table `seals`, and those of a file that was kept outside of the database.
 
+const SEALED = 'I11 a ledger’s rows are those that were sealed';
+
 /**
  * The ledgers among `ids` whose rows are not those that were sealed. A chain is computed once, from its beginning over the
  * kept head to the one in `seals`.
@@ -42,7 +44,7 @@ export async function brokenSeals(
           case when sealed_event >= event then chain_events(sub, events_then, event, sealed_event) end as events_now
         from until_kept k
       )
-      select 'I11 a ledger’s rows are those that were sealed' as invariant, c.sub as subscription_id, found.what as row
+      select ${SEALED}::text as invariant, c.sub as subscription_id, found.what as row
       from until_sealed c
       cross join lateral (values
         (c.is_kept and c.newest_entry < c.seq, concat('ends at entry ', c.newest_entry, '; the kept heads know ', c.seq)),
@@ -70,7 +72,7 @@ export async function brokenSeals(
 export async function goneLedgers(db: Database, kept: ReadonlyMap<string, Heads>): Promise<Broken[]> {
   return [
     ...(await db.execute<Broken & Record<string, unknown>>(sql`
-      select 'I11 a ledger’s rows are those that were sealed' as invariant, k.id as subscription_id,
+      select ${SEALED}::text as invariant, k.id as subscription_id,
         'is gone; the kept heads know it' as row
       from json_array_elements_text(${JSON.stringify([...kept.keys()])}::json) k(id)
       where not exists (select from ledgers where subscription_id = k.id) order by k.id`)),
@@ -89,7 +91,7 @@ export interface SealsInAll {
 /** Looks at the seals of a database in all. */
 export async function sealsInAll(db: Database): Promise<SealsInAll> {
   const [row] = await db.execute<Record<keyof SealsInAll, unknown>>(sql`
-    select (select coalesce(json_agg(json_build_object('invariant', 'I11 a ledger’s rows are those that were sealed',
+    select (select coalesce(json_agg(json_build_object('invariant', ${SEALED}::text,
         'subscription_id', s.subscription_id, 'row', 'is gone; its seal is there') order by s.subscription_id), '[]')
       from seals s where not exists (select from ledgers l where l.subscription_id = s.subscription_id)) as broken,
       (select count(*)::int from seals) as sealed, (select count(*)::int from unsealed_ledgers(null)) as waiting`);

@@ -14,12 +14,15 @@ const EVERY_MS = 1_000;
 export interface LiveVersions {
   /** Calls `changed` with each version of a ledger other than `known`, until the returned function is called. */
   follow(wanted: Follower): () => void;
+  /** The followers of a session. */
+  countOf(session: string): number;
   /** Ends all followers, so that a stopping server waits for none. */
   stop(): void;
 }
 
 interface Follower {
   id: string;
+  session: string;
   known: string | null;
   changed(version: string): void;
   /** The server stops: no more versions come. */
@@ -59,6 +62,7 @@ export function createLiveVersions(db: Database): LiveVersions {
       if (timer === null) next(0);
       return () => followers.delete(follower);
     },
+    countOf: (session) => [...followers].filter((follower) => follower.session === session).length,
     stop() {
       isOver = true;
       if (timer) clearTimeout(timer);
@@ -71,16 +75,11 @@ export function createLiveVersions(db: Database): LiveVersions {
 /** The most live pages of one session. */
 const MOST_STREAMS = 10;
 
-/** The streams of each session in this process. */
-const streams = new Map<string, number>();
-
 /** Server-sent events with the version of one ledger once it is no longer `since`, for as long as the session lasts. Throws `rate_limited`. */
 export function sendVersions(c: Context<Env>, live: LiveVersions): Response {
   const { id: session, subscriptionId, expiresAt } = c.get('session');
-  const open = streams.get(session) ?? 0;
-  if (open >= MOST_STREAMS)
+  if (live.countOf(session) >= MOST_STREAMS)
     throw new Refusal('rate_limited', `This session has ${MOST_STREAMS} live pages open: close one.`);
-  streams.set(session, open + 1);
   return streamSSE(c, async (stream) => {
     await new Promise<void>((resolve) => {
       const over = setTimeout(() => end(), expiresAt.getTime() - Date.now());
@@ -88,20 +87,13 @@ export function sendVersions(c: Context<Env>, live: LiveVersions): Response {
         stream.writeSSE({ event: 'version', data: version }).catch(() => {});
       };
       const known = c.req.query('since') ?? null;
-      const unfollow = live.follow({ id: subscriptionId, known, changed, ended: () => end() });
+      const unfollow = live.follow({ id: subscriptionId, session, known, changed, ended: () => end() });
       const end = () => {
         clearTimeout(over);
         unfollow();
-        closed(session);
         resolve();
       };
       stream.onAbort(end);
     });
   });
-}
-
-function closed(session: string): void {
-  const left = (streams.get(session) ?? 1) - 1;
-  if (left > 0) streams.set(session, left);
-  else streams.delete(session);
 }
